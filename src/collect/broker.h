@@ -1,0 +1,43 @@
+// The privileged half: a forked process that enters namespaces, dumps bytes and hands sockets back.
+//
+// start() forks before any thread exists; afterwards the caller may drop all capabilities
+// (drop_privileges) and still ask. One request at a time; every answer is bounded in size and time.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+
+namespace bulkhead::collect {
+
+class Broker {
+ public:
+  // Forks the reader. Works without root too: then what needs rights fails with kDenied.
+  [[nodiscard]] static Result<Broker> start();
+  Broker(Broker&&) noexcept;
+  Broker& operator=(Broker&&) noexcept;
+  Broker(const Broker&) = delete;
+  Broker& operator=(const Broker&) = delete;
+  ~Broker();  // ends the reader and reaps it
+
+  // A socket that belongs to the namespace with this nsfs inode (as listed before), close-on-exec and
+  // non-blocking. Only AF_INET and AF_INET6, SOCK_STREAM and SOCK_DGRAM. The caller owns it.
+  [[nodiscard]] Result<int> open_socket(std::uint64_t ns_inode, int family, int type);
+  // Connects to a unix socket by path.
+  [[nodiscard]] Result<int> connect_unix(const std::string& path);
+
+ private:
+  friend struct BrokerAccess;  // collect/ internals: the dump requests
+  Broker(int channel, int pid);
+  int channel_ = -1;
+  int pid_ = -1;
+};
+
+// Gives up root's rights in this process for good: no capabilities, no new privileges. Must follow
+// Broker::start(). Errors are reported, never ignored.
+[[nodiscard]] Status drop_privileges();
+
+}  // namespace bulkhead::collect

@@ -1,0 +1,137 @@
+// The packet filter of one namespace: all rules of all tables and back ends, in the order in which
+// the kernel runs them at each hook.
+//
+// Built once from a Ruleset (which must outlive it); running a packet through a hook allocates
+// nothing unless `explain` is on. Thread use: a Filter is immutable after build; run() may be called
+// from several threads with their own Context.
+//
+// Kernel: net/netfilter/core.c (order of hooks), nf_tables_core.c, nft_*.c, x_tables.c, xt_*.c,
+// ip_set_*.c, nf_nat_core.c (NAT chains are run by the NAT core at its own priority).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/network.h"
+#include "trace/choices.h"
+#include "trace/packet.h"
+
+namespace bulkhead::trace {
+
+// Where a packet is filtered: NFPROTO and hook. Ingress and egress belong to a device.
+enum class FilterPoint : std::uint8_t {
+  kIpPrerouting, kIpInput, kIpForward, kIpOutput, kIpPostrouting,                 // v4 and v6, by packet
+  kBridgePrerouting, kBridgeInput, kBridgeForward, kBridgeOutput, kBridgePostrouting,
+  kArpInput, kArpOutput, kArpForward,  // kArpForward: br_netfilter only
+  kNetdevIngress, kNetdevEgress,       // netdev family
+  kInetIngress,                        // inet family, hook ingress
+};
+
+// What rules may ask of the world around them; the walk answers (routing tables, sockets).
+class Surroundings {
+ public:
+  virtual ~Surroundings() = default;
+  struct FibAnswer {
+    bool found = false;
+    std::uint8_t type = 7;  // RTN_*
+    IfIndex oif;
+  };
+  // nft fib and xt rpfilter: a forward lookup of `address` (source or destination of the packet) with
+  // the given constraints; see net/ipv4/netfilter/nft_fib_ipv4.c.
+  virtual FibAnswer fib_route(IpAddress lookup, IpAddress other, std::uint32_t mark, IfIndex iif,
+                              IfIndex oif_constraint) const = 0;
+  // inet_addr_type / inet_dev_addr_type and nft_fib6 / xt_addrtype for IPv6: RTN_* of an address,
+  // as seen from device `on` when given.
+  virtual std::uint8_t address_type(IpAddress address, IfIndex on) const = 0;
+};
+
+struct RuleRef {  // a rule, or a chain's policy when `rule` is null
+  const model::Table* table = nullptr;
+  const model::Chain* chain = nullptr;
+  const model::Rule* rule = nullptr;
+};
+
+enum class Outcome : std::uint8_t { kAccept, kDrop, kReject, kUnknown };
+
+struct RejectAnswer {
+  bool tcp_reset = false;
+  std::uint8_t icmp_type = 3, icmp_code = 3;  // ICMP or ICMPv6, by the packet's family
+};
+
+// A NAT rule's wish: what to make of the tuple. Absent: unchanged.
+struct NatRequest {
+  bool destination = false;  // DNAT or redirect; else SNAT or masquerade
+  bool masquerade = false;   // the address is chosen by the outgoing interface and next hop
+  bool redirect = false;     // local: 127.0.0.1 / ::1 at output, the incoming interface's primary address otherwise
+  bool netmap = false;       // `first` is a network: keep host bits; `last` is its last address
+  std::optional<IpAddress> first, last;
+  std::optional<Port> port_first, port_last;
+  std::optional<Port> base_port;
+  std::uint32_t flags = 0;   // NF_NAT_RANGE_*
+  RuleRef rule;
+};
+
+struct Context {
+  Packet* packet = nullptr;  // mark may be changed by rules
+  CtView* ct = nullptr;      // notrack and ct mark may be changed by rules
+  const model::Link* in = nullptr;
+  const model::Link* out = nullptr;
+  const model::Link* physical_in = nullptr;   // br_netfilter (physdev) and meta ibrname's port
+  const model::Link* physical_out = nullptr;
+  bool bridged = false;      // br_netfilter: the packet is switched, not routed
+  const Surroundings* around = nullptr;
+  Choices* choices = nullptr;
+  std::vector<RuleRef>* explain = nullptr;  // when set: every rule that took part in the decision
+  std::uint32_t next_hop_mtu = 1500;
+  std::optional<IpAddress> next_hop;        // rt nexthop
+  std::uint64_t now_ms = 0;                 // of the snapshot: time-outs of elements, time matches
+};
+
+struct HookResult {  // of one run of a hook
+  Outcome outcome = Outcome::kAccept;
+  RuleRef decided_by;                 // of kDrop, kReject, kUnknown
+  std::optional<RejectAnswer> reject;
+  std::string unknown;                // why, for kUnknown (queue without bypass, fwd, tproxy, ...)
+};
+
+class Filter {
+ public:
+  Filter(const model::Ruleset& ruleset, bool little_endian);
+  ~Filter();
+  Filter(Filter&&) noexcept;
+  Filter& operator=(Filter&&) noexcept;
+
+  // Runs the filter and route chains (and legacy tables) whose priority p has from <= p < to, in the
+  // kernel's order. The walk splits a hook at the priorities of conntrack (-200), NAT (-100, 100) and
+  // br_netfilter, between which it does their work itself. Of equal priorities, the one registered
+  // last runs first (net/netfilter/core.c nf_hook_entries_grow); what a snapshot cannot tell (legacy
+  // against nft) is run in the order legacy, nft.
+  // A route chain (or the legacy mangle OUTPUT) that changed mark, addresses or tos asks for a new
+  // route: *reroute becomes true.
+  [[nodiscard]] HookResult run(FilterPoint point, std::int32_t from, std::int32_t to, Context& context,
+                            bool* reroute = nullptr) const;
+
+  // Asks the NAT chains of a hook, in their order, what to do with a new connection; stops at the
+  // first that decides for this kind (destination at prerouting and output, source at input and
+  // postrouting). A NAT chain may also drop.
+  [[nodiscard]] HookResult run_nat(FilterPoint point, Context& context,
+                                std::optional<NatRequest>& request) const;
+
+  [[nodiscard]] bool has_chains(FilterPoint point) const;          // anything at all, NAT included
+  [[nodiscard]] bool has_device_chains(FilterPoint point, std::string_view device) const;
+  // Conntrack works in a namespace only once a rule needs it (nf_ct_netns_get): NAT chains, ct
+  // expressions, conntrack-based xt matches and targets, per family.
+  [[nodiscard]] bool tracks_connections(IpFamily family) const;
+  [[nodiscard]] bool has_nat(IpFamily family) const;
+
+ private:
+  struct Program;
+  std::unique_ptr<Program> program_;
+};
+
+}  // namespace bulkhead::trace

@@ -1,0 +1,115 @@
+// Walks one connection's packets through the model, as the kernel would: there and back.
+//
+// A plainly written interpreter: correctness first, every step can be told. The symbolic engine of
+// reach/ does not know it; verify/ compares the two.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/address.h"
+#include "model/snapshot.h"
+#include "trace/filter.h"
+
+namespace bulkhead::trace {
+
+enum class Verdict : std::uint8_t { kOpen, kClosed, kUnknown };
+
+// As DESIGN §3: refused = RST or an ICMP that connect() reports as ECONNREFUSED; unreachable = any
+// other immediate error; dropped = silence, a lost answer included.
+enum class How : std::uint8_t { kAccepted, kRefused, kUnreachable, kDropped, kUnknown };
+
+[[nodiscard]] std::string_view to_string(Verdict verdict);  // "open"
+[[nodiscard]] std::string_view to_string(How how);          // "accepted"
+
+// A process in a namespace of the model.
+struct LocalOrigin {
+  model::NsId ns;
+  std::uint32_t uid = 0, gid = 0;
+};
+
+// A machine that is not in the model, on the wire of `link` (which leads out of the model). It sends
+// frames to that link's own MAC address whatever the destination address is, and it answers ARP and
+// ND for `source`, or for the gateway through which `source` is reached.
+struct OutsideOrigin {
+  model::NsId ns;
+  IfIndex link;
+  IpAddress source;
+  MacAddress mac{{0x02, 0xb0, 0, 0, 0, 1}};
+};
+
+struct Question {
+  std::variant<LocalOrigin, OutsideOrigin> from;
+  IpAddress to;
+  Port port;
+  IpProtocol protocol = IpProtocol::kTcp;
+  std::optional<IpAddress> source;    // else by route lookup (LocalOrigin)
+  std::optional<Port> source_port;    // else an ephemeral one
+  std::uint32_t mark = 0;
+  bool explain = false;
+};
+
+enum class Leg : std::uint8_t { kRequest, kReply };
+
+// One thing that happened on the way. `detail` is for people, in the language-neutral terms of the
+// field ("route 172.18.0.0/16 dev br-1a2b"), already escaped.
+struct Step {
+  Leg leg = Leg::kRequest;
+  model::NsId ns;
+  std::string stage;      // "output", "route", "prerouting", "forward", "bridge", "arp", "socket", ...
+  std::string interface;  // where it is, when it is at one
+  std::string detail;
+  std::vector<RuleRef> rules;
+};
+
+// The packet left what the snapshot knows: a link whose other end is not in it.
+struct Exit {
+  model::NsId ns;
+  IfIndex link;
+  std::optional<IpAddress> next_hop;
+  IpAddress source, destination;  // as they are on that wire (after NAT)
+  Port source_port, destination_port;
+};
+
+struct Answer {
+  Verdict verdict = Verdict::kUnknown;
+  How how = How::kUnknown;
+  std::string reason;                     // what decided, one line; always set for closed and unknown
+  std::vector<RuleRef> rules;             // the rules that decided (drop, reject, NAT, accept under a drop policy)
+  std::optional<model::NsId> rules_ns;    // the namespace of the first of them
+  const model::Socket* socket = nullptr;  // that accepted; points into the snapshot
+  std::optional<model::NsId> socket_ns;
+  std::optional<Exit> exit;               // verdict is kUnknown then: what is beyond is not modelled
+  std::optional<IpAddress> source;        // of the request when it was sent
+  Port source_port;
+  std::vector<Step> steps;                // when Question::explain
+};
+
+// Indexes of a snapshot (which must outlive it and not change). build is O(size of the snapshot);
+// ask costs a few route lookups and rule evaluations per machine passed, and allocates only for the
+// text of an answer that is not plain. ask() may be called from several threads.
+class World {
+ public:
+  [[nodiscard]] static Result<World> build(const model::Snapshot& snapshot);
+  ~World();
+  World(World&&) noexcept;
+  World& operator=(World&&) noexcept;
+
+  [[nodiscard]] Answer ask(const Question& question) const;
+
+  [[nodiscard]] const model::Snapshot& snapshot() const;
+  // True for a link whose other end is outside the snapshot (an uplink, a veth into an unread
+  // namespace, a tunnel).
+  [[nodiscard]] bool leads_outside(model::NsId ns, IfIndex link) const;
+
+ private:
+  struct State;
+  explicit World(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace bulkhead::trace
