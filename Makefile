@@ -44,7 +44,7 @@ demo: build ## plant all six threats on a private engine, audit it, remove all o
 	@build/bulkhead lab demo $(ARGS)
 
 install: build ## into $(DESTDIR)$(PREFIX)
-	@cmake --install build/release --prefix "$(PREFIX)" >/dev/null
+	@DESTDIR="$(DESTDIR)" cmake --install build/release --prefix "$(PREFIX)" >/dev/null
 
 deb: build ## a Debian package in build/
 	@scripts/bootstrap deb
