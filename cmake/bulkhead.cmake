@@ -41,6 +41,8 @@ function(bulkhead_resolve out)
   foreach(name IN LISTS ARGN)
     if(EXISTS ${PROJECT_SOURCE_DIR}/src/${name}/CMakeLists.txt)
       list(APPEND result bulkhead_${name})
+    elseif(IS_DIRECTORY ${PROJECT_SOURCE_DIR}/src/${name})
+      continue()  # headers alone: nothing to link
     elseif(name MATCHES "^bulkhead_|::" OR TARGET ${name})
       list(APPEND result ${name})
     else()
