@@ -57,7 +57,8 @@ function(bulkhead_module name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPENDS;LIBS")
   bulkhead_reject_unparsed("bulkhead_module(${name})" "${arg_UNPARSED_ARGUMENTS}")
   bulkhead_resolve(depends ${arg_DEPENDS})
-  add_library(bulkhead_${name} STATIC ${arg_SOURCES})
+  bulkhead_present(sources ${arg_SOURCES})
+  add_library(bulkhead_${name} STATIC ${sources})
   target_link_libraries(bulkhead_${name} PUBLIC ${depends} PRIVATE ${arg_LIBS} bulkhead_strict)
   set_target_properties(bulkhead_${name} PROPERTIES LINKER_LANGUAGE CXX
                         CXX_CLANG_TIDY "${BULKHEAD_TIDY_COMMAND}")
@@ -157,6 +158,20 @@ function(bulkhead_test_properties name default_label labels timeout serial)
   if(serial)
     set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)
   endif()
+endfunction()
+
+# The files that are there; those that are not are named. Not fatal, for the same reason as in
+# bulkhead_resolve.
+function(bulkhead_present out)
+  set(result)
+  foreach(file IN LISTS ARGN)
+    if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${file})
+      list(APPEND result ${file})
+    else()
+      message(WARNING "${CMAKE_CURRENT_SOURCE_DIR}/${file} is not there")
+    endif()
+  endforeach()
+  set(${out} ${result} PARENT_SCOPE)
 endfunction()
 
 # A fuzzer or benchmark that no CMakeLists.txt names would rot unseen.
