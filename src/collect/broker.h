@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -31,9 +32,9 @@ class Broker {
 
  private:
   friend struct BrokerAccess;  // collect/ internals: the dump requests
-  Broker(int channel, int pid);
-  int channel_ = -1;
-  int pid_ = -1;
+  class Channel;
+  explicit Broker(std::unique_ptr<Channel> channel);
+  std::unique_ptr<Channel> channel_;
 };
 
 // Gives up root's rights in this process for good: no capabilities, no new privileges. Must follow
