@@ -1,0 +1,76 @@
+// Questions from a vantage, answered by walking packets through the model.
+//
+// A container, the host and a namespace are one seat. `internet`, `lan` and `zone:` stand for every
+// address there that can send such a packet: their answer is for *some* of them. The addresses that
+// rules and routes can tell apart are asked one by one (one of each class), so the answer is exact
+// for sources, not a sample.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/address.h"
+#include "base/result.h"
+#include "model/snapshot.h"
+#include "policy/zone.h"
+#include "query/vantage.h"
+#include "trace/trace.h"
+
+namespace bulkhead::query {
+
+// A vantage found in a snapshot.
+struct Seat {
+  Vantage vantage;
+  std::vector<std::variant<trace::LocalOrigin, trace::OutsideOrigin>> origins;  // one of each class
+  bool many = false;               // stands for many senders
+  const policy::Zone* zone = nullptr;
+  const model::Container* container = nullptr;
+  std::string unknown;             // when set: nothing can be asked from here, and why
+};
+
+struct Target {
+  IpAddress to;
+  Port port;
+  IpProtocol protocol = IpProtocol::kTcp;
+  std::optional<IpAddress> source;
+  std::optional<Port> source_port;
+  bool as_attacker = false;
+  bool explain = false;
+};
+
+struct Reply {
+  trace::Answer answer;                // of the witness
+  std::optional<IpAddress> witness;    // the source of the packet that `answer` is about
+  bool some = false;                   // other senders of the zone get another answer
+};
+
+// Owns nothing but indexes; the world and the zones must outlive it. ask() is const and may be
+// called from several threads.
+class Asker {
+ public:
+  Asker(const trace::World& world, std::span<const policy::Zone> zones);
+
+  // kNotFound names what is there. O(containers) for names; build seats once and reuse them.
+  [[nodiscard]] Result<Seat> seat(const Vantage& vantage) const;
+
+  // The container's network namespace may be shared (host mode, container:X): same seat, other name.
+  [[nodiscard]] Seat seat_of(const model::Engine& engine, const model::Container& container) const;
+
+  [[nodiscard]] Reply ask(const Seat& seat, const Target& target) const;
+
+  [[nodiscard]] const trace::World& world() const { return *world_; }
+  [[nodiscard]] std::span<const policy::Zone> zones() const { return zones_; }
+
+ private:
+  [[nodiscard]] Seat zone_seat(const Vantage& vantage, const policy::Zone& zone) const;
+
+  const trace::World* world_;
+  std::span<const policy::Zone> zones_;
+  std::vector<IpAddress> boundaries_;  // first addresses of the classes that rules and routes tell apart
+};
+
+}  // namespace bulkhead::query
