@@ -16,6 +16,7 @@ namespace bulkhead::collect {
 
 class Broker {
  public:
+  class Channel;  // collect/access.h: the dump requests, of no use elsewhere
   // Forks the reader. Works without root too: then what needs rights fails with kDenied.
   [[nodiscard]] static Result<Broker> start();
   Broker(Broker&&) noexcept;
@@ -31,8 +32,7 @@ class Broker {
   [[nodiscard]] Result<int> connect_unix(const std::string& path);
 
  private:
-  friend struct BrokerAccess;  // collect/ internals: the dump requests
-  class Channel;
+  friend struct BrokerAccess;
   explicit Broker(std::unique_ptr<Channel> channel);
   std::unique_ptr<Channel> channel_;
 };

@@ -1,9 +1,11 @@
 #include "collect/reader_files.h"
 
+// Before the kernel's own headers, which then leave out what libc has defined (linux/libc-compat.h).
+#include <netinet/in.h>
+
 #include <fcntl.h>
 #include <linux/netfilter_ipv4/ip_tables.h>
 #include <linux/netfilter_ipv6/ip6_tables.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
@@ -11,6 +13,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <map>
 #include <vector>

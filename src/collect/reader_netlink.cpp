@@ -1,6 +1,8 @@
 #include "collect/reader_netlink.h"
 
-#include <arpa/inet.h>
+// Before the kernel's own headers, which then leave out what libc has defined (linux/libc-compat.h).
+#include <netinet/in.h>
+
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
@@ -14,7 +16,6 @@
 #include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>

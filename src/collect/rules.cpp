@@ -4,12 +4,9 @@
 
 #include "base/text.h"
 #include "collect/assemble.h"
-#ifdef BULKHEAD_HAVE_RULESET
 #include "ruleset/decode.h"
-#endif
 
 namespace bulkhead::collect {
-#ifdef BULKHEAD_HAVE_RULESET
 namespace {
 
 using model::Gap;
@@ -111,6 +108,7 @@ void fill_legacy(const Answer& answer, model::NetNs& ns) {
       if (info == nullptr || info->error != 0) continue;
       const std::string_view table(reinterpret_cast<const char*>(info->bytes.data()),
                                    std::min<std::size_t>(info->bytes.size(), 32));
+#ifdef BULKHEAD_HAVE_LEGACY
       auto decoded = ruleset::decode_legacy_table(v4 ? IpFamily::kV4 : IpFamily::kV6,
                                                   table.substr(0, table.find('\0')), info->bytes,
                                                   data.bytes);
@@ -119,6 +117,9 @@ void fill_legacy(const Answer& answer, model::NetNs& ns) {
         continue;
       }
       ns.ruleset.tables.push_back(*std::move(decoded));
+#else
+      ns.gaps.push_back({what, "table " + escape_text(table) + " is not decoded"});
+#endif
     }
   }
 }
@@ -131,12 +132,14 @@ void fill_ipsets(const Answer& answer, model::NetNs& ns) {
     ns.gaps.push_back({"ipset", errno_text(data->error)});
     return;
   }
+#ifdef BULKHEAD_HAVE_IPSET
   auto sets = ruleset::decode_ipsets(data->bytes, {});
   if (!sets) {
     ns.gaps.push_back({"ipset", sets.error().message});
     return;
   }
   ns.ruleset.ipsets = *std::move(sets);
+#endif
 }
 
 }  // namespace
@@ -170,12 +173,4 @@ Status fill_rules(Broker& broker, model::NetNs& ns, Pending& pending) {
   return {};
 }
 
-#else
-
-Status fill_rules(Broker&, model::NetNs& ns, Pending&) {
-  ns.gaps.push_back({"nftables", "this build does not decode rules"});
-  return {};
-}
-
-#endif
 }  // namespace bulkhead::collect
