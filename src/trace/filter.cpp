@@ -6,7 +6,17 @@
 #include "trace/filter_run.h"
 
 namespace bulkhead::trace {
+
+struct Filter::Program final : filtering::Program {
+  using filtering::Program::Program;
+};
+
 namespace {
+
+using filtering::Flow;
+using filtering::HookCode;
+using filtering::Hooks;
+using filtering::Run;
 
 // Names may end in '*' (netdev hooks for all devices of a prefix, Linux 6.16).
 bool names_device(const std::vector<std::string>& devices, std::string_view device) {

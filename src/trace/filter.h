@@ -154,9 +154,8 @@ class Filter {
   // The same filter without the fast forms of common comparisons: for tests, which compare the two.
   [[nodiscard]] static Filter without_fast_forms(const model::Ruleset& ruleset, bool little_endian);
 
-  struct Program;  // inside: filter_program.h
-
  private:
+  struct Program;  // filter_program.h
   explicit Filter(std::unique_ptr<Program> program);
   std::unique_ptr<Program> program_;
 };

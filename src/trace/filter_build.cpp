@@ -6,14 +6,14 @@
 
 #include "base/text.h"
 
-namespace bulkhead::trace {
+namespace bulkhead::trace::filtering {
 namespace {
 
 constexpr unsigned kDeepestTerm = 24;
 
 class Builder {
  public:
-  explicit Builder(Filter::Program& program) : p_(program) {}
+  explicit Builder(Program& program) : p_(program) {}
 
   void table(const model::Table& table) {
     table_ = &table;
@@ -222,7 +222,7 @@ class Builder {
     return kNone;
   }
 
-  Filter::Program& p_;
+  Program& p_;
   const model::Table* table_ = nullptr;
   std::unordered_map<std::string, std::int32_t> chain_index_;
   std::unordered_map<std::string, std::uint32_t> set_index_;
@@ -231,8 +231,7 @@ class Builder {
 
 }  // namespace
 
-Filter::Program::Program(const model::Ruleset& rules_in, bool little_endian_host,
-                         bool fast_compares)
+Program::Program(const model::Ruleset& rules_in, bool little_endian_host, bool fast_compares)
     : ruleset(&rules_in), little_endian(little_endian_host), fast(fast_compares) {
   for (const model::IpSet& set : ruleset->ipsets) ipsets.emplace_back(set);
   Builder builder(*this);
@@ -241,4 +240,4 @@ Filter::Program::Program(const model::Ruleset& rules_in, bool little_endian_host
   find_conntrack_users(*this);
 }
 
-}  // namespace bulkhead::trace
+}  // namespace bulkhead::trace::filtering

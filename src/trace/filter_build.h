@@ -3,7 +3,7 @@
 
 #include "trace/filter_program.h"
 
-namespace bulkhead::trace {
+namespace bulkhead::trace::filtering {
 
 // A term that stands for the first `bytes` bytes of a field `width` bytes wide; kCount: none.
 struct FieldPlace {
@@ -19,8 +19,8 @@ void make_fast(Op& op, const model::Compare& compare);
 void make_fast(Op& op, const model::InRange& range);
 
 // Base chains in the kernel's order (filter_hooks.cpp).
-void add_hooks(Filter::Program& program);
+void add_hooks(Program& program);
 // Which families have connections tracked because of a rule (filter_conntrack.cpp).
-void find_conntrack_users(Filter::Program& program);
+void find_conntrack_users(Program& program);
 
-}  // namespace bulkhead::trace
+}  // namespace bulkhead::trace::filtering

@@ -7,7 +7,7 @@
 
 #include "trace/filter_build.h"
 
-namespace bulkhead::trace {
+namespace bulkhead::trace::filtering {
 namespace {
 
 namespace xt = model::xt;
@@ -51,7 +51,7 @@ bool statement_tracks(const model::Statement& statement) {
   return false;
 }
 
-bool any_term_tracks(const Filter::Program& p, std::uint32_t index, unsigned depth = 0) {
+bool any_term_tracks(const Program& p, std::uint32_t index, unsigned depth = 0) {
   if (index == kNone || depth > 64) return false;
   const TermCode& code = p.terms[index];
   if (term_tracks(code)) return true;
@@ -61,13 +61,13 @@ bool any_term_tracks(const Filter::Program& p, std::uint32_t index, unsigned dep
   return false;
 }
 
-bool op_tracks(const Filter::Program& p, const Op& op) {
+bool op_tracks(const Program& p, const Op& op) {
   return statement_tracks(*op.statement) ||
          std::any_of(op.terms.begin(), op.terms.end(),
                      [&](std::uint32_t term) { return any_term_tracks(p, term); });
 }
 
-bool chain_tracks(const Filter::Program& p, const ChainCode& chain) {
+bool chain_tracks(const Program& p, const ChainCode& chain) {
   for (std::uint32_t rule = chain.first; rule < chain.end; ++rule) {
     for (std::uint32_t op = p.rules[rule].first; op < p.rules[rule].end; ++op) {
       if (op_tracks(p, p.ops[op])) return true;
@@ -78,7 +78,7 @@ bool chain_tracks(const Filter::Program& p, const ChainCode& chain) {
 
 }  // namespace
 
-void find_conntrack_users(Filter::Program& program) {
+void find_conntrack_users(Program& program) {
   for (const ChainCode& chain : program.chains) {
     const model::NfFamily family = chain.table->family;
     const bool v4 = family != model::NfFamily::kIp6, v6 = family != model::NfFamily::kIp;
@@ -90,4 +90,4 @@ void find_conntrack_users(Filter::Program& program) {
   }
 }
 
-}  // namespace bulkhead::trace
+}  // namespace bulkhead::trace::filtering

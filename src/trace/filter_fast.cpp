@@ -3,7 +3,7 @@
 
 #include "trace/filter_build.h"
 
-namespace bulkhead::trace {
+namespace bulkhead::trace::filtering {
 namespace {
 
 using model::CompareOp;
@@ -182,4 +182,4 @@ void make_fast(Op& op, const model::InRange& range) {
   if (first <= last) make_interval(op, *shape, first, last, range.inverted);
 }
 
-}  // namespace bulkhead::trace
+}  // namespace bulkhead::trace::filtering

@@ -2,7 +2,7 @@
 
 #include "trace/filter_term.h"
 
-namespace bulkhead::trace {
+namespace bulkhead::trace::filtering {
 namespace {
 
 constexpr std::uint8_t kUnicast = 1, kLocal = 2, kBlackhole = 6, kUnreachable = 7,
@@ -120,4 +120,4 @@ bool evaluate_fib(Run& run, const model::FibTerm& term, Value& out) {
   return true;
 }
 
-}  // namespace bulkhead::trace
+}  // namespace bulkhead::trace::filtering

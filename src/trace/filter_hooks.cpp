@@ -4,7 +4,7 @@
 
 #include "trace/filter_build.h"
 
-namespace bulkhead::trace {
+namespace bulkhead::trace::filtering {
 namespace {
 
 using model::Hook;
@@ -69,7 +69,7 @@ bool reroutes(const ChainCode& chain) {
 
 // nf_hook_entries_grow(): by priority; of equal ones the last registered comes first. Handles grow
 // with time. Legacy tables before nft ones, among themselves as the snapshot lists them.
-void sort(const Filter::Program& p, std::vector<HookCode>& hooks) {
+void sort(const Program& p, std::vector<HookCode>& hooks) {
   std::stable_sort(hooks.begin(), hooks.end(), [&](const HookCode& a, const HookCode& b) {
     const auto key = [&](const HookCode& hook) {
       const ChainCode& chain = p.chains[hook.chain];
@@ -81,7 +81,7 @@ void sort(const Filter::Program& p, std::vector<HookCode>& hooks) {
   });
 }
 
-void add(Filter::Program& p, std::uint32_t index) {
+void add(Program& p, std::uint32_t index) {
   const ChainCode& chain = p.chains[index];
   const auto point = point_of(chain.table->family, chain.chain->base->hook);
   if (!point) return;
@@ -105,7 +105,7 @@ void add(Filter::Program& p, std::uint32_t index) {
 
 }  // namespace
 
-void add_hooks(Filter::Program& program) {
+void add_hooks(Program& program) {
   for (std::uint32_t i = 0; i < program.chains.size(); ++i) {
     if (program.chains[i].chain->base && !program.chains[i].table->dormant) add(program, i);
   }
@@ -117,4 +117,4 @@ void add_hooks(Filter::Program& program) {
   }
 }
 
-}  // namespace bulkhead::trace
+}  // namespace bulkhead::trace::filtering

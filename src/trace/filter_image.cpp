@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace bulkhead::trace {
+namespace bulkhead::trace::filtering {
 namespace {
 
 constexpr std::size_t kNetwork = 14;
@@ -172,4 +172,4 @@ void Image::store(Packet& packet) const {
   if (packet.protocol == IpProtocol::kTcp) packet.tcp_flags = bytes_[transport_ + 13];
 }
 
-}  // namespace bulkhead::trace
+}  // namespace bulkhead::trace::filtering

@@ -12,7 +12,7 @@
 #include "trace/filter_value.h"
 #include "trace/packet.h"
 
-namespace bulkhead::trace {
+namespace bulkhead::trace::filtering {
 
 class Image {
  public:
@@ -48,4 +48,4 @@ class Image {
   std::size_t end_ = 0;        // of the packet; between known_ and end_ nothing is known
 };
 
-}  // namespace bulkhead::trace
+}  // namespace bulkhead::trace::filtering

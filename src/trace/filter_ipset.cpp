@@ -4,7 +4,7 @@
 #include <array>
 #include <functional>
 
-namespace bulkhead::trace {
+namespace bulkhead::trace::filtering {
 namespace {
 
 struct Dimension {
@@ -201,4 +201,4 @@ IpSetAnswer IpSetCode::test(const IpSetQuery& query, std::span<const IpSetCode> 
   return among(rest_, query, first);
 }
 
-}  // namespace bulkhead::trace
+}  // namespace bulkhead::trace::filtering

@@ -11,7 +11,7 @@
 #include "model/ruleset.h"
 #include "trace/packet.h"
 
-namespace bulkhead::trace {
+namespace bulkhead::trace::filtering {
 
 // What a set may ask of a packet.
 struct IpSetQuery {
@@ -66,4 +66,4 @@ class IpSetCode {
   std::vector<std::uint32_t> rest_;  // ranges, and types without an address in front
 };
 
-}  // namespace bulkhead::trace
+}  // namespace bulkhead::trace::filtering

@@ -16,7 +16,7 @@
 #include "trace/filter_ipset.h"
 #include "trace/filter_set.h"
 
-namespace bulkhead::trace {
+namespace bulkhead::trace::filtering {
 
 inline constexpr std::uint32_t kNone = 0xffffffff;
 
@@ -94,7 +94,7 @@ struct Hooks {
   std::vector<HookCode> filter, nat;
 };
 
-struct Filter::Program {
+struct Program {
   Program(const model::Ruleset& rules_in, bool little_endian_host, bool fast_compares);
 
   const model::Ruleset* ruleset;
@@ -115,4 +115,4 @@ struct Filter::Program {
   }
 };
 
-}  // namespace bulkhead::trace
+}  // namespace bulkhead::trace::filtering

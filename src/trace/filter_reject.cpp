@@ -1,6 +1,6 @@
 #include "trace/filter_reject.h"
 
-namespace bulkhead::trace {
+namespace bulkhead::trace::filtering {
 namespace {
 
 // icmp.c icmp_send() and icmpv6.c is_ineligible(): no error about an error.
@@ -32,4 +32,4 @@ Flow answer_icmp(Run& run, std::uint8_t code) {
   return Flow::kReject;
 }
 
-}  // namespace bulkhead::trace
+}  // namespace bulkhead::trace::filtering

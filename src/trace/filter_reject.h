@@ -3,7 +3,7 @@
 
 #include "trace/filter_run.h"
 
-namespace bulkhead::trace {
+namespace bulkhead::trace::filtering {
 
 // A TCP reset: for TCP only, never in answer to a reset; the packet is dropped in silence
 // otherwise.
@@ -11,4 +11,4 @@ namespace bulkhead::trace {
 // ICMP type 3 or ICMPv6 type 1 with `code`; never in answer to an ICMP error.
 [[nodiscard]] Flow answer_icmp(Run& run, std::uint8_t code);
 
-}  // namespace bulkhead::trace
+}  // namespace bulkhead::trace::filtering

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
-namespace bulkhead::trace {
+namespace bulkhead::trace::filtering {
 namespace {
 
 std::uint64_t low_word(std::span<const std::uint8_t> octets, std::size_t at) {
@@ -25,7 +25,7 @@ bool has_ports(IpProtocol protocol) {
 
 }  // namespace
 
-Run::Run(const Filter::Program& program_in, FilterPoint point_in, Context& context_in)
+Run::Run(const Program& program_in, FilterPoint point_in, Context& context_in)
     : program(program_in), point(point_in), context(context_in), packet(*context_in.packet) {
   copy_name(context.in, names_[0]);
   copy_name(context.out, names_[1]);
@@ -240,4 +240,4 @@ Flow Run::base_chain(std::uint32_t index) {
   return Flow::kDrop;
 }
 
-}  // namespace bulkhead::trace
+}  // namespace bulkhead::trace::filtering

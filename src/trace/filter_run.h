@@ -12,7 +12,7 @@
 #include "trace/filter_program.h"
 #include "trace/filter_value.h"
 
-namespace bulkhead::trace {
+namespace bulkhead::trace::filtering {
 
 // How a statement, or a whole chain, went on.
 enum class Flow : std::uint8_t {
@@ -47,7 +47,7 @@ struct FieldTable {
 
 class Run {
  public:
-  Run(const Filter::Program& program, FilterPoint point, Context& context);
+  Run(const Program& program, FilterPoint point, Context& context);
 
   // Runs a base chain to its end. kReject and kUnknown leave details in the members below.
   [[nodiscard]] Flow base_chain(std::uint32_t chain);
@@ -92,7 +92,7 @@ class Run {
   [[nodiscard]] RuleRef here() const;
   void note();  // adds the rule at hand to the explanation
 
-  const Filter::Program& program;
+  const Program& program;
   const FilterPoint point;
   Context& context;
   Packet& packet;
@@ -127,4 +127,4 @@ class Run {
 // Turns a verdict into a step: jumps are carried out by Run.
 [[nodiscard]] Flow decide(Run& run, const VerdictCode& verdict, std::string_view why);
 
-}  // namespace bulkhead::trace
+}  // namespace bulkhead::trace::filtering

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-namespace bulkhead::trace {
+namespace bulkhead::trace::filtering {
 namespace {
 
 int order(std::span<const std::uint8_t> a, std::span<const std::uint8_t> b) {
@@ -111,4 +111,4 @@ SetCode::Found SetCode::find(const Value& key) const {
   return {catch_all_, false};
 }
 
-}  // namespace bulkhead::trace
+}  // namespace bulkhead::trace::filtering

@@ -12,7 +12,7 @@
 #include "model/ruleset.h"
 #include "trace/filter_value.h"
 
-namespace bulkhead::trace {
+namespace bulkhead::trace::filtering {
 
 struct VerdictCode {
   model::VerdictKind kind = model::VerdictKind::kContinue;
@@ -66,4 +66,4 @@ class SetCode {
   const ElementCode* catch_all_ = nullptr;
 };
 
-}  // namespace bulkhead::trace
+}  // namespace bulkhead::trace::filtering

@@ -5,7 +5,7 @@
 #include "trace/filter_reject.h"
 #include "trace/filter_run.h"
 
-namespace bulkhead::trace {
+namespace bulkhead::trace::filtering {
 namespace {
 
 using model::CompareOp;
@@ -272,4 +272,4 @@ Flow Run::execute_general(const Op& op) {
   return std::visit(Execute{*this, op}, *op.statement);
 }
 
-}  // namespace bulkhead::trace
+}  // namespace bulkhead::trace::filtering

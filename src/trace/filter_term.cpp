@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace bulkhead::trace {
+namespace bulkhead::trace::filtering {
 namespace {
 
 using model::CtKey;
@@ -396,4 +396,4 @@ bool Run::evaluate(std::uint32_t term, Value& out) {
   return std::visit(Evaluate{*this, code, out}, code.term->node);
 }
 
-}  // namespace bulkhead::trace
+}  // namespace bulkhead::trace::filtering

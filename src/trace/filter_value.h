@@ -9,7 +9,7 @@
 #include <span>
 #include <string_view>
 
-namespace bulkhead::trace {
+namespace bulkhead::trace::filtering {
 
 // The data registers of nf_tables are 64 bytes in all.
 struct Value {
@@ -65,4 +65,4 @@ struct Value {
   return number;
 }
 
-}  // namespace bulkhead::trace
+}  // namespace bulkhead::trace::filtering

@@ -5,7 +5,7 @@
 
 #include "trace/filter_run.h"
 
-namespace bulkhead::trace {
+namespace bulkhead::trace::filtering {
 namespace {
 
 namespace xt = model::xt;
@@ -357,4 +357,4 @@ Flow Run::xt_header(const model::XtHeader& h) const {
   return matched(h.fragment == h.fragment_inverted);  // no packet here is a later fragment
 }
 
-}  // namespace bulkhead::trace
+}  // namespace bulkhead::trace::filtering

@@ -3,7 +3,7 @@
 #include "trace/filter_reject.h"
 #include "trace/filter_run.h"
 
-namespace bulkhead::trace {
+namespace bulkhead::trace::filtering {
 namespace {
 
 namespace xt = model::xt;
@@ -107,4 +107,4 @@ Flow Run::xt_target(const Op& op, const model::XtTarget& target) {
   return std::visit(Target{*this, op}, target.info);
 }
 
-}  // namespace bulkhead::trace
+}  // namespace bulkhead::trace::filtering
