@@ -1,5 +1,3 @@
-#include "labd.h"
-
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/epoll.h>
@@ -11,6 +9,8 @@
 #include <cstring>
 #include <string>
 #include <vector>
+
+#include "labd.h"
 
 namespace {
 
@@ -70,7 +70,8 @@ int bound(const Spec& spec, int port) {
   if (failed == 0) failed = bind(fd, reinterpret_cast<sockaddr*>(&at.storage), at.length);
   if (failed == 0 && !spec.udp) failed = listen(fd, 4096);
   if (failed != 0) {
-    std::fprintf(stderr, "labd: %s port %d: %s\n", spec.address.c_str(), port, std::strerror(errno));
+    std::fprintf(stderr, "labd: %s port %d: %s\n", spec.address.c_str(), port,
+                 std::strerror(errno));
     std::exit(4);
   }
   return fd;
@@ -84,7 +85,8 @@ void serve(int fd, int log) {
     if (type == SOCK_DGRAM) {
       char text[64];
       ssize_t got = recv(fd, text, sizeof text - 1, 0);
-      if (got < 0 && errno != EAGAIN) continue;  // a pending error of an earlier answer is not ours to judge
+      if (got < 0 && errno != EAGAIN)
+        continue;  // a pending error of an earlier answer is not ours to judge
       if (got < 0) return;
       text[got] = '\n';
       if (write(log, text, static_cast<std::size_t>(got) + 1) < 0) std::exit(5);

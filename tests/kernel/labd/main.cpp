@@ -1,5 +1,3 @@
-#include "labd.h"
-
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -9,6 +7,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+
+#include "labd.h"
 
 Endpoint endpoint(const std::string& address, std::uint16_t port) {
   Endpoint made;

@@ -1,7 +1,5 @@
-// Many connections at a time, each from the namespace it was asked for. A socket belongs to the namespace in which it
-// was made, so one thread that moves between namespaces is enough.
-#include "labd.h"
-
+// Many connections at a time, each from the namespace it was asked for. A socket belongs to the
+// namespace in which it was made, so one thread that moves between namespaces is enough.
 #include <fcntl.h>
 #include <linux/errqueue.h>
 #include <sched.h>
@@ -18,6 +16,8 @@
 #include <string>
 #include <thread>
 #include <vector>
+
+#include "labd.h"
 
 namespace {
 
@@ -61,7 +61,8 @@ void finish(Target& target, const char* result, int error) {
   target.fd = -1;
 }
 
-// True when the error queue held an ICMP error. It decides even where the kernel keeps it as a soft error.
+// True when the error queue held an ICMP error. It decides even where the kernel keeps it as a soft
+// error.
 bool icmp_decides(Target& target) {
   for (;;) {
     char data[512];
@@ -73,7 +74,8 @@ bool icmp_decides(Target& target) {
     message.msg_control = control;
     message.msg_controllen = sizeof control;
     if (recvmsg(target.fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return false;
-    for (cmsghdr* head = CMSG_FIRSTHDR(&message); head != nullptr; head = CMSG_NXTHDR(&message, head)) {
+    for (cmsghdr* head = CMSG_FIRSTHDR(&message); head != nullptr;
+         head = CMSG_NXTHDR(&message, head)) {
       sock_extended_err said;
       std::memcpy(&said, CMSG_DATA(head), sizeof said);
       if (said.ee_errno == EMSGSIZE) continue;
@@ -102,8 +104,8 @@ void decide(Target& target, int error) {
   }
 }
 
-// A socket that happens to get the asked port as its own would connect to itself. 51 is IP_LOCAL_PORT_RANGE (Linux 6.3),
-// which older headers lack; it holds for IPv6 too.
+// A socket that happens to get the asked port as its own would connect to itself. 51 is
+// IP_LOCAL_PORT_RANGE (Linux 6.3), which older headers lack; it holds for IPv6 too.
 void avoid_own_port(int fd, std::uint16_t port) {
   std::uint32_t low = port >= 46000 ? 32768 : 46000;
   std::uint32_t high = port >= 46000 ? 45999 : 60999;
@@ -129,7 +131,8 @@ bool start(Plan& plan, Target& target, std::size_t index) {
     std::exit(4);
   }
   int one = 1;
-  setsockopt(target.fd, to.six ? SOL_IPV6 : SOL_IP, to.six ? IPV6_RECVERR : IP_RECVERR, &one, sizeof one);
+  setsockopt(target.fd, to.six ? SOL_IPV6 : SOL_IP, to.six ? IPV6_RECVERR : IP_RECVERR, &one,
+             sizeof one);
   avoid_own_port(target.fd, target.port);
   int rc = connect(target.fd, reinterpret_cast<sockaddr*>(&to.storage), to.length);
   if (rc == 0 && target.udp) {
@@ -203,7 +206,8 @@ void ask(Plan& plan, std::vector<Target>& targets) {
     drain(plan, targets, next < todo.size() && live.size() < plan.in_flight ? 0 : 5);
     auto now = Clock::now();
     bool late = false;
-    for (std::size_t index : live) late |= targets[index].fd >= 0 && overdue(plan, targets[index], now);
+    for (std::size_t index : live)
+      late |= targets[index].fd >= 0 && overdue(plan, targets[index], now);
     if (late) drain(plan, targets, 0);  // what came while we were busy is not lost
     give_up(plan, targets, live, now);
   }
