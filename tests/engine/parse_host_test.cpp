@@ -73,7 +73,8 @@ TEST(ParseContainerList, IsBoundedAndTakesOnlyIds) {
   const auto more = parse_container_list(recorded("containers"), 12);
   ASSERT_FALSE(more);
   EXPECT_EQ(more.error().code, ErrorCode::kBudget);
-  for (const std::string id : {"", "../../events", "ABCDEF", std::string(64, 'g').c_str()}) {
+  const std::vector<std::string> ids = {"", "../../events", "ABCDEF", std::string(64, 'g')};
+  for (const std::string& id : ids) {
     const auto list = parse_container_list(R"([{"Id":")" + id + R"("}])", 10);
     ASSERT_FALSE(list) << id;
     EXPECT_THAT(list.error().message, HasSubstr("is not a container's id"));

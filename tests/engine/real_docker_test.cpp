@@ -19,7 +19,7 @@ namespace {
 class RealDocker : public ::testing::Test {
  protected:
   // private-docker ends, and cleans up, when its input ends: also when this process dies.
-  void SetUp() override {
+  static void SetUpTestSuite() {
     int in[2], out[2];
     ASSERT_EQ(::pipe2(in, O_CLOEXEC), 0);
     ASSERT_EQ(::pipe2(out, O_CLOEXEC), 0);
@@ -41,17 +41,21 @@ class RealDocker : public ::testing::Test {
     while (text.ends_with('\n')) text.pop_back();
     ASSERT_TRUE(said && text.starts_with("ready ")) << text;
     folder_ = text.substr(6);
+    engine_ = read_engine({"unix://" + folder_ + "/docker.sock", "", true}, nullptr, Limits{});
   }
 
-  void TearDown() override {
+  static void TearDownTestSuite() {
     ::close(input_);
     ::waitpid(script_, nullptr, 0);
     EXPECT_FALSE(std::filesystem::exists(folder_)) << folder_ << " was left behind";
   }
 
-  pid_t script_ = 0;
-  int input_ = -1;
-  std::string folder_;
+  void SetUp() override { ASSERT_TRUE(engine_) << engine_.error().message; }
+
+  static inline pid_t script_ = 0;
+  static inline int input_ = -1;
+  static inline std::string folder_;
+  static inline Result<model::Engine> engine_ = fail(ErrorCode::kUnavailable, "no engine");
 };
 
 const model::Container* find(const model::Engine& engine, const std::string& name) {
@@ -60,9 +64,7 @@ const model::Container* find(const model::Engine& engine, const std::string& nam
 }
 
 TEST_F(RealDocker, IsReadWithEveryContainerAndNetwork) {
-  const auto engine =
-      read_engine({"unix://" + folder_ + "/docker.sock", "", true}, nullptr, Limits{});
-  ASSERT_TRUE(engine) << engine.error().message;
+  const model::Engine* const engine = &*engine_;
   EXPECT_EQ(engine->gaps.size(), 0U);
   EXPECT_EQ(engine->containers.size(), 13U);
   EXPECT_EQ(engine->networks.size(), 8U);
@@ -90,9 +92,7 @@ TEST_F(RealDocker, IsReadWithEveryContainerAndNetwork) {
 }
 
 TEST_F(RealDocker, NamesItsBridgesAsTheKernelDoes) {
-  const auto engine =
-      read_engine({"unix://" + folder_ + "/docker.sock", "", true}, nullptr, Limits{});
-  ASSERT_TRUE(engine) << engine.error().message;
+  const model::Engine* const engine = &*engine_;
   const model::Container* onhost =
       find(*engine, "onhost");  // sees the links of the engine's namespace
   ASSERT_NE(onhost, nullptr);
