@@ -20,7 +20,7 @@ build: ## leaves build/bulkhead
 	@ln -f build/release/bulkhead build/bulkhead
 
 test: ## everything that must hold, in less than 15 minutes on two cores
-	@scripts/bootstrap build test
+	@scripts/bootstrap build lab test
 	@scripts/test $(ARGS)
 
 lint: ## layers, layout, clang-tidy, scripts
@@ -32,15 +32,15 @@ format: ## lay out the sources by .clang-format
 	@scripts/lint --format
 
 deep: ## thread sanitizer, fuzzing by time, fresh random networks, soak
-	@scripts/bootstrap build test
+	@scripts/bootstrap build lab test
 	@scripts/deep $(ARGS)
 
 bench: ## benchmarks: ratios, and the targets that they must meet
-	@scripts/bootstrap build test
+	@scripts/bootstrap build lab test
 	@scripts/bench $(ARGS)
 
 demo: build ## plant all six threats on a private engine, audit it, remove all of it
-	@scripts/bootstrap test
+	@scripts/bootstrap lab
 	@build/bulkhead lab demo $(ARGS)
 
 install: build ## into $(DESTDIR)$(PREFIX)

@@ -4,7 +4,7 @@
 #
 #   randnet.sh BULKHEAD SEEDS [FIRST|fresh]      FIRST is 1 by default; fresh takes another range each time
 #
-# Ends 0 only when all seeds ran without a mismatch, and at most 20 % of the answers were unknown.
+# Networks with a mismatch are kept in build/randnet. Ends 0 only when all seeds ran without a mismatch, and at most 20 % of the answers were unknown.
 set -euo pipefail
 
 readonly most_unknown_percent=20
@@ -25,7 +25,9 @@ last=$((first + seeds - 1))
 echo "seeds $first-$last"
 out=$(mktemp)
 trap 'rm -f "$out"' EXIT
-python3 "$tool" run --seeds "$first-$last" --bulkhead "$bulkhead" | tee "$out"
+mkdir -p "$here/build/randnet"
+python3 "$tool" run --seeds "$first-$last" --bulkhead "$bulkhead" \
+  --keep-fail "$here/build/randnet" | tee "$out"
 
 # seeds N connections M open O mismatches X how-mismatches Y unknown U
 awk -v wanted="$seeds" -v most="$most_unknown_percent" '
