@@ -75,6 +75,7 @@ class Lab:
     extra: str = ''  # more addresses to ask for
     few: str = ''  # addresses asked at three ports only (answers that run dry)
     ports: str = ''  # more TCP ports
+    router: bool = False  # the router is asked too: it throws packets to private addresses away unless told otherwise
 
 
 def published(text):
@@ -132,6 +133,8 @@ class Built:
         for name in self.pids:
             names[name] = 'netns:' + self.spaces.path(self.by_path[name]) if name in self.by_path else 'container:' + name
         for name in OUTSIDE:
+            if name == 'rtr' and not self.lab.router:
+                continue
             names[name] = 'netns:' + self.spaces.path(name)
         return names
 

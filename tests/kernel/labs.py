@@ -14,7 +14,11 @@ INNER = Net('inner', '10.1.3.0/24', 'fd00:1:3::/64', internal=True)
 
 FORWARD6 = 'host: sysctl -qw net.ipv6.conf.all.forwarding=1'
 CALL = 'host: sysctl -qw net.bridge.bridge-nf-call-iptables=%d net.bridge.bridge-nf-call-ip6tables=%d'
-CALL_ON, CALL_OFF = Phase('call-on', [CALL % (1, 1)]), Phase('call-off', [CALL % (0, 0)])
+
+
+def calls(*rules):
+    """Bridged traffic passes the ip hooks, with rules for it, and then does not: the same rules, another answer."""
+    return [Phase('call-on', [CALL % (1, 1), *rules]), Phase('call-off', [CALL % (0, 0)])]
 
 
 def rp(name, value):
@@ -36,24 +40,24 @@ LABS = [
             Box('both', 'red blue'),  # answers lan's packets to its red address through blue: rp_filter decides
         ],
         phases=[
-            CALL_ON, CALL_OFF,
+            *calls('host: iptables -I DOCKER-USER -i br-blue -o br-blue -p tcp --dport 443 -j DROP'),
             Phase('asymmetric', ['host: iptables -I DOCKER-USER -i up0 -o br-red -j ACCEPT']),
             rp('rp-strict', 1), rp('rp-loose', 2)]),
     Lab('internal', 'internal networks still reach the host; a port published there is translated, then dropped',
         nets=[INNER, BLUE],
         boxes=[Box('inside', 'inner', publish='8080:80'), Box('peer', 'inner'), Box('outer', 'blue', publish='8081:80'),
                Box('both', 'blue inner', publish='8082:443')],
-        phases=[CALL_ON, CALL_OFF]),
+        phases=calls('host: iptables -I DOCKER-USER -m physdev --physdev-is-bridged -i br-inner -p tcp --dport 80 -j REJECT')),
     Lab('noproxy', 'no docker-proxy: translation alone, route_localnet and hairpin',
         engine='--userland-proxy=false', nets=[BLUE, RED],
         boxes=[Box('web', 'blue', publish='8080:80 127.0.0.1:8082:443 192.168.50.10:8081:6379'),
                Box('db', 'blue'), Box('api', 'red', publish='8083:80'), Box('plain', publish='8084:80 5514:514/udp')],
-        phases=[CALL_ON, CALL_OFF]),
+        phases=calls()),
     Lab('noicc', 'containers kept apart: on the default bridge by --icc=false, on a user network by enable_icc',
         engine='--icc=false',
         nets=[Net('quiet', '10.1.4.0/24', options={'com.docker.network.bridge.enable_icc': 'false'})],
         boxes=[Box('one', publish='8080:80'), Box('two'), Box('three', 'quiet', publish='8081:80'), Box('four', 'quiet')],
-        phases=[CALL_ON, CALL_OFF]),
+        phases=calls()),
     Lab('noiptables', 'an engine that writes no rules: every port of every container is open to who has a route',
         engine='--iptables=false', nets=[BLUE6, RED],
         boxes=[Box('web', 'blue', publish='8080:80'), Box('api', 'red', publish='127.0.0.1:8081:443'), Box('plain')],
@@ -66,9 +70,9 @@ LABS = [
     Lab('v6fw', 'IPv6 with ip6tables; then rules that the administrator wrote for IPv4 alone',
         engine='--experimental --ip6tables --ipv6 --fixed-cidr-v6 fd00:1:0::/64', nets=[BLUE6, RED6, INNER],
         boxes=[Box('web', 'blue', publish='8080:80 5514:514/udp'), Box('api', 'red', publish='8081:443'),
-               Box('inside', 'inner'), Box('plain')],
+               Box('inside', 'inner'), Box('peer', 'blue'), Box('plain')],
         before=[FORWARD6],
-        phases=[CALL_ON, CALL_OFF, Phase('user-v4', ['host: iptables -I DOCKER-USER -i up0 -j DROP'])]),
+        phases=[*calls('host: ip6tables -I FORWARD -i br-blue -o br-blue -p tcp --dport 443 -j REJECT --reject-with tcp-reset'), Phase('user-v4', ['host: iptables -I DOCKER-USER -i up0 -j DROP'])]),
     Lab('modes', 'containers in the host\'s namespace, in none, and in another container\'s',
         nets=[BLUE],
         boxes=[Box('onhost', mode='host', listen='tcp,::,9100 tcp,127.0.0.1,9101 udp,::,9102'), Box('alone', mode='none'),
@@ -183,7 +187,8 @@ LABS = [
             Phase('bridge-family', ['host: bridge link set dev $VETH_one isolated off',
                                     nft('host', 'table bridge own { chain f { type filter hook forward priority 0; ip daddr 10.1.1.4 tcp dport 80 drop; '
                                         'ip6 daddr fd00:1:1::2 tcp dport 443 drop; }; chain i { type filter hook input priority 0; ip protocol tcp tcp dport 22 drop; }; }')]),
-            Phase('calls-off', [CALL % (0, 0)]),
+            *calls('host: iptables -I DOCKER-USER -i br-blue -o br-blue -d 10.1.1.4 -j REJECT; '
+                   'ip6tables -I FORWARD -i br-blue -o br-blue -d fd00:1:1::3 -p tcp --dport 6379 -j DROP'),
         ]),
     Lab('dockeruser', 'DOCKER-USER as administrators write it: by origin, original port, sets, ranges',
         nets=[BLUE],
@@ -202,7 +207,7 @@ LABS = [
                                'iptables -t mangle -A PREROUTING -i up0 -s 198.51.100.2 -p tcp --dport 8080 -j MARK --set-xmark 0x1/0xff']),
         ]),
     Lab('routed', 'a router in front that forwards ports and hides the LAN; forwarding was on before the engine came',
-        nets=[BLUE6, RED],
+        nets=[BLUE6, RED], router=True,
         boxes=[Box('web', 'blue', publish='8080:80'), Box('api', 'red')],
         before=['host: sysctl -qw net.ipv4.ip_forward=1', FORWARD6,
                 'rtr: ip route add 10.1.0.0/16 via 192.168.50.10; '
