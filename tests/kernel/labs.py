@@ -76,7 +76,8 @@ LABS = [
     Lab('modes', 'containers in the host\'s namespace, in none, and in another container\'s',
         nets=[BLUE],
         boxes=[Box('onhost', mode='host', listen='tcp,::,9100 tcp,127.0.0.1,9101 udp,::,9102'), Box('alone', mode='none'),
-               Box('web', 'blue', publish='8080:80'), Box('side', mode='container:web', listen='tcp,::,9200 tcp,127.0.0.1,9201')]),
+               Box('web', 'blue', publish='8080:80'), Box('side', mode='container:web', listen='tcp,::,9200 tcp,127.0.0.1,9201')],
+        extra='0.0.0.0 127.9.9.9 172.17.255.255 255.255.255.255 240.0.0.1 ::'),
     Lab('macvlan', 'children of the uplink: on the LAN, cut off from the host, free of its rules',
         nets=[Net('lanside', '192.168.50.0/24', '2001:db8:50::/64', driver='macvlan', options={'parent': 'up0'},
                   gateway='192.168.50.1'), BLUE],
@@ -190,9 +191,10 @@ LABS = [
             *calls('host: iptables -I DOCKER-USER -i br-blue -o br-blue -d 10.1.1.4 -j REJECT; '
                    'ip6tables -I FORWARD -i br-blue -o br-blue -d fd00:1:1::3 -p tcp --dport 6379 -j DROP'),
         ]),
-    Lab('dockeruser', 'DOCKER-USER as administrators write it: by origin, original port, sets, ranges',
+    Lab('dockeruser', 'DOCKER-USER as administrators write it: by origin, original port, sets, ranges; the metadata address',
         nets=[BLUE],
         boxes=[Box('web', 'blue', publish='8080:80 8443:443 7000-7003:7000-7003', listen=USUAL + ' tcp,::,7000-7003'), Box('db', 'blue')],
+        before=['inet: ip addr add 169.254.169.254/32 dev lo', 'rtr: ip route add 169.254.169.254 via 198.51.100.2'],
         phases=[
             Phase('origin', ['host: iptables -I DOCKER-USER -i up0 ! -s 192.168.50.20 -j DROP; iptables -I DOCKER-USER -i up0 -s 192.168.50.20 '
                              '-m conntrack --ctorigdstport 8443 --ctdir ORIGINAL -j REJECT']),
@@ -200,6 +202,8 @@ LABS = [
                            'ipset create ports bitmap:port range 7000-7100; ipset add ports 7001-7002; '
                            'iptables -A DOCKER-USER -i up0 -m set ! --match-set trusted src -p tcp --dport 80 -j DROP; '
                            'iptables -A DOCKER-USER -m set --match-set ports dst -j DROP; iptables -A DOCKER-USER -j RETURN']),
+            Phase('metadata', ['host: iptables -I DOCKER-USER -d 169.254.169.254 -p tcp --dport 80 -j DROP; '
+                               'iptables -I DOCKER-USER -s 10.1.1.3 -d 169.254.169.254 -j REJECT']),
             Phase('original', ['host: iptables -F DOCKER-USER; iptables -A DOCKER-USER -m conntrack --ctorigdst 192.168.50.10 --ctstate NEW -i mgmt0 -j DROP; '
                                'iptables -A DOCKER-USER -m conntrack --ctstate DNAT -p tcp -m tcp --dport 7002:7003 -i up0 -j DROP; '
                                'iptables -A DOCKER-USER -p tcp -m multiport --dports 443,6000:6400 -i br-blue -o up0 -j REJECT --reject-with tcp-reset; '
@@ -258,6 +262,22 @@ LABS = [
                            'host: iptables -t nat -A POSTROUTING -o up0 -s 198.51.100.2 -d 192.168.50.20 -j MASQUERADE']),
             Phase('accepted', ['host: iptables -I DOCKER-USER -d 10.1.2.2 -p tcp --dport 443 -j ACCEPT; iptables -I DOCKER-USER -d 192.168.50.20 -j ACCEPT; '
                                'iptables -I DOCKER-USER -s 192.168.50.20 -j ACCEPT']),
+        ]),
+    Lab('bindings', 'networks with options: no masquerading, ports bound to one address by default, an engine told the same',
+        engine='--ip 10.99.0.1', nets=[
+            Net('plainly', '10.1.5.0/24', options={'com.docker.network.bridge.enable_ip_masquerade': 'false'}),
+            Net('bound', '10.1.6.0/24', options={'com.docker.network.bridge.host_binding_ipv4': '192.168.50.10'}), BLUE6],
+        boxes=[Box('straight', 'plainly', publish='8080:80'), Box('fixed', 'bound', publish='8081:80'),
+               Box('plain', publish='8082:80'), Box('web', 'blue', publish='8083:443')],
+        before=[FORWARD6],
+        phases=[
+            Phase('up', []),
+            Phase('proxy-ndp', ['host: sysctl -qw net.ipv6.conf.up0.proxy_ndp=1; ip -6 neigh add proxy fd00:1:1::2 dev up0',
+                                'lan: ip -6 route replace fd00:1:1::/64 dev eth0']),
+            Phase('default-drop', ['host: iptables -P INPUT DROP; iptables -A INPUT -i lo -j ACCEPT; '
+                                   'iptables -A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT; iptables -t raw -A PREROUTING -i mgmt0 -p tcp '
+                                   '--dport 8082 -j DROP; iptables -t mangle -A FORWARD -o br-bound -s 198.51.100.0/24 -j DROP; '
+                                   'iptables -P OUTPUT DROP; iptables -A OUTPUT -o lo -j ACCEPT; iptables -A OUTPUT -d 192.168.50.0/24 -j ACCEPT']),
         ]),
     Lab('gateway', 'a container that forwards for its neighbours, past what the host\'s rules see',
         nets=[BLUE, RED],
