@@ -12,6 +12,7 @@
 #include "ruleset/expressions.h"
 #include "ruleset/netlink.h"
 #include "ruleset/sets.h"
+#include "ruleset/xt.h"
 
 namespace bulkhead::ruleset {
 namespace {
@@ -248,13 +249,7 @@ Status Assembly::add_elements(const std::vector<Message>& messages) {
 // The comment of a rule is nft's own or that of an x_tables comment match.
 std::string rule_comment(const Attributes& a, const Rule& rule) {
   std::string comment = userdata_comment(a.view(NFTA_RULE_USERDATA), kComment);
-  if (!comment.empty()) return comment;
-  for (const Statement& statement : rule.statements) {
-    const auto* match = std::get_if<XtMatch>(&statement);
-    const auto* text = match != nullptr ? std::get_if<xt::Comment>(&match->info) : nullptr;
-    if (text != nullptr) return text->text;
-  }
-  return {};
+  return comment.empty() ? xt_comment(rule) : comment;
 }
 
 Status Assembly::add_rule(const Message& message) {

@@ -6,7 +6,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/bytes.h"
 #include "model/ruleset.h"
@@ -18,6 +20,9 @@ namespace bulkhead::ruleset {
                                            model::NfFamily family, ByteView info);
 [[nodiscard]] model::XtTarget make_xt_target(std::string name, std::uint32_t revision,
                                              model::NfFamily family, ByteView info);
+
+// The text of the first comment match; "" when there is none.
+[[nodiscard]] std::string xt_comment(const model::Rule& rule);
 
 // What a *may* match asks, as iptables-save writes it; nullopt when `name` is not such a match.
 [[nodiscard]] std::optional<std::string> xt_may_detail(std::string_view name, std::uint32_t revision,

@@ -446,4 +446,13 @@ XtMatch make_xt_match(std::string name, std::uint32_t revision, NfFamily family,
   return out;
 }
 
+std::string xt_comment(const Rule& rule) {
+  for (const Statement& statement : rule.statements) {
+    const auto* match = std::get_if<XtMatch>(&statement);
+    const auto* text = match != nullptr ? std::get_if<xt::Comment>(&match->info) : nullptr;
+    if (text != nullptr) return text->text;
+  }
+  return {};
+}
+
 }  // namespace bulkhead::ruleset

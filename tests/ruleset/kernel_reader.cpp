@@ -171,7 +171,7 @@ LegacyBytes read_legacy(IpFamily family, const std::string& table) {
 
 Bytes read_ipsets() {
   Bytes attributes;
-  const std::uint8_t protocol = 6;
+  const std::uint8_t protocol = 7;
   put_attribute(attributes, IPSET_ATTR_PROTOCOL, {&protocol, 1});
   return ask(NFNL_SUBSYS_IPSET, IPSET_CMD_LIST, NLM_F_DUMP, 0, attributes);
 }
