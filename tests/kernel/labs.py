@@ -139,7 +139,7 @@ LABS = [
     Lab('policy', 'policy routing: by source, by mark, refused and thrown away',
         nets=[BLUE6, RED6],
         boxes=[Box('web', 'blue', publish='8080:80'), Box('api', 'red', publish='8081:80')],
-        before=[FORWARD6, 'lan: ip addr add 192.168.50.21/24 dev eth0'], few='198.51.100.1 198.51.100.2 2001:db8:100::1 2001:db8:100::2 192.168.50.21',
+        before=[FORWARD6, 'lan: ip addr add 192.168.50.21/24 dev eth0'], few='198.51.100.1 198.51.100.2 198.51.100.3 2001:db8:100::1 2001:db8:100::2 192.168.50.21',
         phases=[
             Phase('by-source', ['lan: sysctl -qw net.ipv4.ip_forward=1',
                                 'host: ip route add default via 192.168.50.20 table 100; ip rule add from 10.1.1.0/24 lookup 100 '
@@ -151,7 +151,7 @@ LABS = [
                               'host: ip route add blackhole default table 102; ip rule add fwmark 7 lookup 102 pref 80']),
             Phase('prohibit', ['host: ip rule add from 10.1.1.0/24 to 198.51.100.2/32 pref 70 prohibit; '
                                'ip -6 rule add from fd00:1:1::/64 to 2001:db8:100::/64 pref 70 unreachable; '
-                               'ip -6 route add prohibit 2001:db8:50::20/128; ip route add blackhole 198.51.100.1/32']),
+                               'ip -6 route add prohibit 2001:db8:50::20/128; ip route add blackhole 198.51.100.1/32; ip route add unreachable 198.51.100.3/32']),
         ]),
     Lab('localnet', 'route_localnet: a rule leads from the LAN to a service on the loopback address',
         engine='--userland-proxy=false', nets=[BLUE],
