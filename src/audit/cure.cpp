@@ -73,18 +73,37 @@ class CureFinder {
     }
   }
 
-  void add(Phrase say, std::string where, std::string paste, Change change,
-           std::vector<std::pair<std::string, std::string>> values = {}) {
+  void add(Phrase say, std::string short_form, std::string where, std::string paste, Change change) {
     if (paste.empty()) return;
-    candidates_.push_back({{{say, std::move(values)}, std::move(where), std::move(paste), {}}, std::move(change)});
+    Cure cure;
+    cure.say = {say, {{"short", short_form}, {"file", where}}};
+    cure.short_form = std::move(short_form);
+    cure.where = std::move(where);
+    cure.paste = std::move(paste);
+    candidates_.push_back({std::move(cure), std::move(change)});
   }
 
   void add_rules_cure(Phrase say, std::vector<CureRule> rules) {
     if (rules.empty()) return;
     std::string text = nft_text(rules);
-    add(say, "shell", std::move(text), [rules = std::move(rules)](model::Snapshot& copy) {
+    add(say, short_of(rules), "shell", std::move(text), [rules = std::move(rules)](model::Snapshot& copy) {
       add_rules(copy.namespaces[copy.host.value], rules);
     });
+  }
+
+  // "eth0, docker0 -> 22/tcp": the rules without their syntax.
+  static std::string short_of(const std::vector<CureRule>& rules) {
+    std::string out;
+    for (const CureRule& rule : rules) {
+      std::string from, to;
+      for (const std::string& name : rule.in) from += (from.empty() ? "" : ", ") + name;
+      if (rule.port && rule.protocol) to = std::to_string(rule.port->number) + "/" + to_string(*rule.protocol);
+      if (rule.destination) to = rule.destination->to_string();
+      for (const std::string& name : rule.out) to += (to.empty() ? "" : ", ") + name;
+      const std::string one = from + " -> " + to;
+      if (out.find(one) == std::string::npos) out += (out.empty() ? "" : "; ") + one;
+    }
+    return out;
   }
 
   const SeatEntry& seat(const Asked& asked) const { return scene_.inventory.seats[asked.seat]; }
@@ -135,18 +154,19 @@ class CureFinder {
   void publish_on_loopback(const Service& service) {
     const auto ports = wide_ports(service);
     if (ports.empty()) return;
-    std::string list, flags;
+    std::string list, entries, flags;
     for (const model::PublishedPort* p : ports) {
       const std::string text = "127.0.0.1:" + std::to_string(p->host_port.number) + ":" + port_text(p->container_port, p->protocol);
       list += "      - \"" + text + "\"\n";
+      entries += (entries.empty() ? "\"" : ", \"") + text + "\"";
       flags += (flags.empty() ? "-p " : " -p ") + text;
     }
     list.pop_back();
     const Change change = [this](model::Snapshot& copy) { unpublish(copy, scene_, draft_, true); };
     if (service.container->project.empty()) {
-      add(Phrase::kCureLoopback, "docker run", flags, change);
+      add(Phrase::kCureLoopback, flags, "docker run", flags, change);
     } else {
-      add(Phrase::kCureLoopback, "compose.yaml", "services:\n  " + yaml_word(service.container->service) + ":\n    ports:\n" + list, change);
+      add(Phrase::kCureLoopback, "ports: [" + entries + "]", "compose.yaml", "services:\n  " + yaml_word(service.container->service) + ":\n    ports:\n" + list, change);
     }
   }
 
@@ -160,9 +180,9 @@ class CureFinder {
     }
     const std::string port = port_text(*service.subject.port, service.subject.protocol);
     if (service.container->project.empty()) {
-      add(Phrase::kCureUnpublish, "docker run", "--expose " + port + "   # in place of -p " + old, change);
+      add(Phrase::kCureUnpublish, "-p " + old, "docker run", "--expose " + port + "   # in place of -p " + old, change);
     } else {
-      add(Phrase::kCureUnpublish, "compose.yaml", "services:\n  " + yaml_word(service.container->service) + ":\n    expose: [\"" + port +
+      add(Phrase::kCureUnpublish, "ports: " + old, "compose.yaml", "services:\n  " + yaml_word(service.container->service) + ":\n    expose: [\"" + port +
           "\"]   # in place of ports: " + old, change);
     }
   }
@@ -219,7 +239,7 @@ class CureFinder {
 
   void own_network(const Service& service) {
     const std::string name = shell_word(service.subject.container);
-    add(Phrase::kCureOwnNetwork, "shell",
+    add(Phrase::kCureOwnNetwork, service.subject.container, "shell",
         "docker network create --internal management\ndocker network connect management " + name +
             "   # then disconnect it from the networks of others", {});
   }
@@ -227,7 +247,7 @@ class CureFinder {
   void for_host_service(const Service& service) {
     const bool docker = service.subject.known_as != nullptr && service.subject.known_as->id.starts_with("docker-api");
     if (docker && service.of_host()) {
-      add(Phrase::kCureDaemonHosts, "/etc/docker/daemon.json", "{ \"hosts\": [\"unix:///var/run/docker.sock\"] }",
+      add(Phrase::kCureDaemonHosts, "{ \"hosts\": [\"unix:///var/run/docker.sock\"] }", "/etc/docker/daemon.json", "{ \"hosts\": [\"unix:///var/run/docker.sock\"] }",
           [this, &service](model::Snapshot& copy) { stop_listening(copy, scene_, service); });
     }
     CureRule rule;
@@ -250,10 +270,10 @@ class CureFinder {
         paste += "\ndocker network disconnect " + shell_word(subject.network) + " " + shell_word(c->name);
       }
     }
-    add(Phrase::kCureSplit, "shell", std::move(paste), [this, subject](model::Snapshot& copy) {
+    add(Phrase::kCureSplit, subject.network, "shell", std::move(paste), [this, subject](model::Snapshot& copy) {
       split(copy, scene_, subject.network, subject.engine);
     });
-    add(Phrase::kCureShared, "bulkhead.yaml",
+    add(Phrase::kCureShared, "shared: true", "bulkhead.yaml",
         "tenants:\n  " + yaml_word(first_tenant()) + ":\n    networks:\n      " + yaml_word(subject.network) +
             ": {shared: true, reason: \"...\"}", {});
   }
@@ -273,9 +293,9 @@ class CureFinder {
     };
     const std::string source = draft_.finding.what.values.empty() ? "" : draft_.finding.what.values.front().second;
     if (subject.project.empty()) {
-      add(Phrase::kCureUnmount, "docker run", "-e DOCKER_HOST=tcp://socket-proxy:2375   # in place of -v " + shell_word(source) + ":...", change);
+      add(Phrase::kCureUnmount, "-v " + source, "docker run", "-e DOCKER_HOST=tcp://socket-proxy:2375   # in place of -v " + shell_word(source) + ":...", change);
     } else {
-      add(Phrase::kCureUnmount, "compose.yaml", "services:\n  " + yaml_word(subject.service) +
+      add(Phrase::kCureUnmount, "volumes: " + source, "compose.yaml", "services:\n  " + yaml_word(subject.service) +
           ":\n    environment: {DOCKER_HOST: \"tcp://socket-proxy:2375\"}   # and no volume " + yaml_word(source), change);
     }
   }
@@ -290,9 +310,9 @@ class CureFinder {
       flags += (flags.empty() ? "-p " : " -p ") + text;
     }
     if (subject.project.empty()) {
-      add(Phrase::kCureNoHostMode, "docker run", (flags.empty() ? "--network bridge" : flags) + "   # in place of --network host", {});
+      add(Phrase::kCureNoHostMode, flags.empty() ? "--network bridge" : flags, "docker run", (flags.empty() ? "--network bridge" : flags) + "   # in place of --network host", {});
     } else {
-      add(Phrase::kCureNoHostMode, "compose.yaml", "services:\n  " + yaml_word(subject.service) + ":\n    ports: [" + list +
+      add(Phrase::kCureNoHostMode, "ports: [" + list + "]", "compose.yaml", "services:\n  " + yaml_word(subject.service) + ":\n    ports: [" + list +
           "]   # in place of network_mode: host", {});
     }
   }
@@ -307,7 +327,7 @@ class CureFinder {
       paste += (paste.empty() ? "" : "\n") + std::string("docker network create ") + network + "\ndocker network connect " + network + " " + name +
                "\ndocker network disconnect " + shell_word(draft_.finding.subject.network) + " " + name;
     }
-    add(Phrase::kCureOwnNetwork, "shell", std::move(paste), {});
+    add(Phrase::kCureOwnNetwork, draft_.finding.subject.network, "shell", std::move(paste), {});
   }
 
   // ---------------------------------------------------------------- exits
@@ -336,7 +356,7 @@ class CureFinder {
     rule.out = internet_interfaces();
     if (rule.in.empty() || rule.out.empty()) return;
     const std::vector<CureRule> rules{rule};
-    add(Phrase::kCureInternal, "compose.yaml", "networks:\n  default:\n    internal: true", [rules](model::Snapshot& copy) {
+    add(Phrase::kCureInternal, "internal: true", "compose.yaml", "networks:\n  default:\n    internal: true", [rules](model::Snapshot& copy) {
       add_rules(copy.namespaces[copy.host.value], rules);
     });
     add_rules_cure(Phrase::kCureDropEgress, rules);

@@ -122,7 +122,8 @@ struct Effect {
 };
 
 struct Cure {
-  Text say;            // one line
+  Text say;            // one line; {short} is `short_form`
+  std::string short_form;  // what changes, in a few words of configuration
   std::string where;   // "compose.yaml", "/etc/docker/daemon.json", "shell"
   std::string paste;   // the lines, without a trailing newline
   Effect effect;
