@@ -10,8 +10,9 @@
 #       GoogleTest program NAME_test (its main is GoogleTest's) and a ctest test of that name.
 #       LIBS: modules by short name, or libraries. Run from the source folder; BULKHEAD_SOURCE_DIR is
 #       defined as a string for test data; BULKHEAD_PROGRAM is in the environment (the built program).
-#       LABELS: unit (default), law, oracle (both pure, also run under the sanitizers), lab (real
-#       kernel namespaces or engines, needs root), deep (only `make deep`). SERIAL: alone on the machine.
+#       LABELS: unit (default) and law are pure and also run under the sanitizers; lab uses the real
+#       kernel (namespaces, engines) and needs root; deep is only for `make deep`.
+#       SERIAL: alone on the machine.
 #   bulkhead_script_test(NAME COMMAND … [LABELS house] [TIMEOUT s] [SERIAL])
 #       the same for a command; it passes when it ends 0.
 #   bulkhead_fuzzer(NAME LIBS ruleset)
@@ -19,6 +20,10 @@
 #       and the ctest test corpus.NAME (fails on an empty corpus). See fuzz/README.md.
 #   bulkhead_bench(NAME LIBS trace)
 #       bench/NAME_bench.cpp with Google Benchmark; target NAME_bench, run by `make bench`.
+
+add_custom_target(pure_tests)
+add_custom_target(fuzzers)
+add_custom_target(benches)
 
 # Adds the folder of each file that matches, in a fixed order.
 function(bulkhead_add_all pattern)
@@ -36,10 +41,13 @@ function(bulkhead_resolve out)
   foreach(name IN LISTS ARGN)
     if(EXISTS ${PROJECT_SOURCE_DIR}/src/${name}/CMakeLists.txt)
       list(APPEND result bulkhead_${name})
+    elseif(IS_DIRECTORY ${PROJECT_SOURCE_DIR}/src/${name})
+      continue()  # headers alone: nothing to link
     elseif(name MATCHES "^bulkhead_|::" OR TARGET ${name})
       list(APPEND result ${name})
     else()
-      message(FATAL_ERROR "${CMAKE_CURRENT_SOURCE_DIR}: '${name}' is neither a module in src/ nor a library")
+      # Not fatal: what does not need it can be built, and the linker says what is missing.
+      message(WARNING "${CMAKE_CURRENT_SOURCE_DIR}: '${name}' is neither a module in src/ nor a library")
     endif()
   endforeach()
   set(${out} ${result} PARENT_SCOPE)
@@ -49,7 +57,8 @@ function(bulkhead_module name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPENDS;LIBS")
   bulkhead_reject_unparsed("bulkhead_module(${name})" "${arg_UNPARSED_ARGUMENTS}")
   bulkhead_resolve(depends ${arg_DEPENDS})
-  add_library(bulkhead_${name} STATIC ${arg_SOURCES})
+  bulkhead_present(sources ${arg_SOURCES})
+  add_library(bulkhead_${name} STATIC ${sources})
   target_link_libraries(bulkhead_${name} PUBLIC ${depends} PRIVATE ${arg_LIBS} bulkhead_strict)
   set_target_properties(bulkhead_${name} PROPERTIES LINKER_LANGUAGE CXX
                         CXX_CLANG_TIDY "${BULKHEAD_TIDY_COMMAND}")
@@ -77,6 +86,9 @@ function(bulkhead_test name)
   target_compile_definitions(${target} PRIVATE BULKHEAD_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   add_test(NAME ${name} COMMAND ${target} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   bulkhead_test_properties(${name} unit "${arg_LABELS}" "${arg_TIMEOUT}" "${arg_SERIAL}")
+  if(NOT "lab" IN_LIST arg_LABELS AND NOT "deep" IN_LIST arg_LABELS)
+    add_dependencies(pure_tests ${target})
+  endif()
 endfunction()
 
 function(bulkhead_script_test name)
@@ -103,10 +115,8 @@ function(bulkhead_fuzzer name)
     add_test(NAME corpus.${name} COMMAND fuzz_${name} ${corpus} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
     bulkhead_test_properties(corpus.${name} corpus "" "" "")
   endif()
-  if(NOT TARGET fuzzers)
-    add_custom_target(fuzzers)
-  endif()
   add_dependencies(fuzzers fuzz_${name})
+  add_dependencies(pure_tests fuzz_${name})
 endfunction()
 
 function(bulkhead_bench name)
@@ -119,9 +129,6 @@ function(bulkhead_bench name)
   target_link_libraries(${name}_bench PRIVATE ${libs} benchmark::benchmark bulkhead_flags)
   target_compile_definitions(${name}_bench PRIVATE BULKHEAD_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   set_target_properties(${name}_bench PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bench)
-  if(NOT TARGET benches)
-    add_custom_target(benches)
-  endif()
   add_dependencies(benches ${name}_bench)
 endfunction()
 
@@ -151,6 +158,22 @@ function(bulkhead_test_properties name default_label labels timeout serial)
   if(serial)
     set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)
   endif()
+endfunction()
+
+# The files that are there; those that are not are named. Not fatal, for the same reason as in
+# bulkhead_resolve.
+function(bulkhead_present out)
+  set(result)
+  foreach(file IN LISTS ARGN)
+    get_filename_component(path ${file} ABSOLUTE)
+    get_source_file_property(generated ${file} GENERATED)
+    if(EXISTS ${path} OR generated)
+      list(APPEND result ${file})
+    else()
+      message(WARNING "${path} is not there")
+    endif()
+  endforeach()
+  set(${out} ${result} PARENT_SCOPE)
 endfunction()
 
 # A fuzzer or benchmark that no CMakeLists.txt names would rot unseen.

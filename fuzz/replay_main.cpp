@@ -1,11 +1,11 @@
-// Runs a fuzzer without libFuzzer: every file of a corpus folder, then damaged copies of it (cut short
-// at many places, single bytes changed). So that the ordinary and the sanitizer builds try hostile
-// input on every run, with the same inputs each time.
+// Runs a fuzzer without libFuzzer: every file of a corpus folder, then damaged copies of it (cut
+// short at many places, single bytes changed). So that the ordinary and the sanitizer builds try
+// hostile input on every run, with the same inputs each time.
 //
 //   fuzz_NAME CORPUS_DIR|FILE...
 //
-// Ends 0 when all inputs came back, 2 when a path is unreadable or the corpus is empty: a corpus that
-// vanished must not look like one that passed. A crash is the fuzzer's finding.
+// Ends 0 when all inputs came back, 2 when a path is unreadable or the corpus is empty: a corpus
+// that vanished must not look like one that passed. A crash is the fuzzer's finding.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@ namespace bulkhead::collect {
 
 class Broker {
  public:
+  class Channel;  // collect/access.h: the dump requests, of no use elsewhere
   // Forks the reader. Works without root too: then what needs rights fails with kDenied.
   [[nodiscard]] static Result<Broker> start();
   Broker(Broker&&) noexcept;
@@ -30,10 +32,9 @@ class Broker {
   [[nodiscard]] Result<int> connect_unix(const std::string& path);
 
  private:
-  friend struct BrokerAccess;  // collect/ internals: the dump requests
-  Broker(int channel, int pid);
-  int channel_ = -1;
-  int pid_ = -1;
+  friend struct BrokerAccess;
+  explicit Broker(std::unique_ptr<Channel> channel);
+  std::unique_ptr<Channel> channel_;
 };
 
 // Gives up root's rights in this process for good: no capabilities, no new privileges. Must follow

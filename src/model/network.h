@@ -195,13 +195,16 @@ struct RoutingRule {
   std::optional<std::uint32_t> suppress_prefix_length, suppress_interface_group;
   bool l3mdev = false;
   std::uint64_t tunnel_id = 0;
+  bool other_conditions = false;  // it asks for more than these members say (DSCP, flow label, port
+                                  // masks...): whether it matches is unknown
   BULKHEAD_FIELDS(BULKHEAD_F(family) BULKHEAD_F(priority) BULKHEAD_F(action) BULKHEAD_F(table)
                       BULKHEAD_F(goto_priority) BULKHEAD_F(inverted) BULKHEAD_F(source)
                       BULKHEAD_F(destination) BULKHEAD_F(in_interface) BULKHEAD_F(out_interface)
                       BULKHEAD_F(mark) BULKHEAD_F(mark_mask) BULKHEAD_F(tos) BULKHEAD_F(protocol)
                       BULKHEAD_F(source_port) BULKHEAD_F(destination_port) BULKHEAD_F(uid)
                       BULKHEAD_F(suppress_prefix_length) BULKHEAD_F(suppress_interface_group)
-                      BULKHEAD_F(l3mdev) BULKHEAD_F(tunnel_id))
+                      BULKHEAD_F(l3mdev) BULKHEAD_F(tunnel_id)
+                      BULKHEAD_F(other_conditions))
   friend bool operator==(const RoutingRule&, const RoutingRule&) = default;
 };
 

@@ -215,7 +215,8 @@ struct Term {
 
 enum class CompareOp : std::uint8_t { kEqual, kNotEqual, kLess, kLessEqual, kGreater, kGreaterEqual };
 
-// memcmp order on the term's bytes (nft_cmp.c).
+// memcmp order on the term's bytes (nft_cmp.c). `right` may be shorter than the term: then only the
+// first bytes count ("eth*" is the three bytes of iifname that it names).
 struct Compare {
   static constexpr std::string_view kKind = "compare";
   Term left;
@@ -423,7 +424,8 @@ struct Chain {
 };
 
 // Intervals are always [first, last], both ends included, whatever back end the kernel used;
-// a single value has first == last. Concatenated keys: field by field (SetDef::field_lengths).
+// a single value has first == last. Concatenated keys: field by field (SetDef::field_lengths), each
+// padded with zeros to 4 bytes; where field_lengths is empty, first == last and all bytes count.
 struct SetElement {
   Bytes first;
   Bytes last;

@@ -173,6 +173,16 @@ void append_explanation(std::string& out, const Target& target, const Reply& rep
   if (reply.answer.socket != nullptr) append_socket(out, reply.answer);
 }
 
+void append_answer(std::string& out, const Target& target, const Reply& reply) {
+  const trace::Answer& answer = reply.answer;
+  append_text(out, "verdict", trace::to_string(answer.verdict));
+  append_text(out, "how", trace::to_string(answer.how));
+  append_text(out, "reason", answer.reason);
+  if (reply.some) out += ",\"some\":true";
+  if (target.explain) append_explanation(out, target, reply);
+  else if (reply.witness) out += ",\"witness\":{\"source\":\"" + reply.witness->to_string() + "\"}";
+}
+
 // The question as it came, without its closing brace.
 std::string_view open_object(std::string_view line) {
   line.remove_suffix(line.size() - line.rfind('}'));
@@ -181,6 +191,15 @@ std::string_view open_object(std::string_view line) {
 }
 
 }  // namespace
+
+std::string answer_line(const Vantage& from, const Target& target, const Reply& reply) {
+  std::string out = "{\"from\":\"";
+  append_json_escaped(out, from.to_string());
+  out += "\",\"to\":\"" + target.to.to_string() + "\",\"port\":" + std::to_string(target.port.number);
+  append_text(out, "proto", to_string(target.protocol));
+  append_answer(out, target, reply);
+  return out + "}\n";
+}
 
 struct LineAnswerer::State {
   explicit State(const Asker& a) : asker(&a) {}
@@ -247,14 +266,7 @@ Status LineAnswerer::answer(std::string_view text, std::string& out) {
   const trace::Answer& answer = reply.answer;
 
   out += open_object(text);
-  append_text(out, "verdict", trace::to_string(answer.verdict));
-  append_text(out, "how", trace::to_string(answer.how));
-  append_text(out, "reason", answer.reason);
-  if (reply.some) out += ",\"some\":true";
-  if (reply.witness && !line->target.explain && (*seat)->many) {
-    out += ",\"witness\":{\"source\":\"" + reply.witness->to_string() + "\"}";
-  }
-  if (line->target.explain) append_explanation(out, line->target, reply);
+  append_answer(out, line->target, reply);
   out += "}\n";
 
   ++state_->answered;

@@ -11,6 +11,9 @@
 
 namespace bulkhead::query {
 
+// One question that did not come as JSON, with its answer, as query-out describes it; ends in a newline.
+[[nodiscard]] std::string answer_line(const Vantage& from, const Target& target, const Reply& reply);
+
 class LineAnswerer {
  public:
   explicit LineAnswerer(const Asker& asker);

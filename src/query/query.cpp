@@ -211,7 +211,7 @@ Reply ask_one(const trace::World& world, const Seat& seat, const Target& target)
     return reply;
   }
   reply.answer = world.ask(question(seat.origins.front(), target));
-  reply.witness = reply.answer.source;
+  if (target.explain) reply.witness = reply.answer.source;
   return reply;
 }
 

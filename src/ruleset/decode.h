@@ -40,9 +40,11 @@ struct SetName {
 [[nodiscard]] Result<model::Table> decode_legacy_table(IpFamily family, std::string_view name,
                                                        ByteView info, ByteView entries);
 
-// Replies to IPSET_CMD_LIST (NFNL_SUBSYS_IPSET dump), all sets, and IPSET_CMD_GET_BYNAME index
-// replies are not needed: LIST carries IPSET_ATTR_INDEX since 5.x; where it is absent the caller
-// supplies it from IP_SET_OP_VERSION/GET_BYNAME getsockopt results by name.
+// Replies to IPSET_CMD_LIST (NFNL_SUBSYS_IPSET dump), all sets. Asked with protocol 7 the kernel adds
+// each set's index (IPSET_ATTR_INDEX, Linux 4.20); asked with 6 it does not, and then the caller
+// supplies it from IP_SET_OP_GET_BYNAME getsockopt results by name. IpSet::index is kNoIpSetIndex
+// where neither says it: no match can name such a set.
+inline constexpr std::uint32_t kNoIpSetIndex = 65535;  // IPSET_INVALID_ID
 struct IpSetIndex {
   std::string name;
   std::uint32_t index = 0;

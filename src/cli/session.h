@@ -1,0 +1,36 @@
+// What every answering verb needs: a snapshot (read from this host, or from a file) and the
+// configuration, with the zones that follow from both.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "collect/broker.h"
+#include "model/snapshot.h"
+#include "policy/config.h"
+#include "policy/zones.h"
+
+namespace bulkhead::cli {
+
+struct SourceOptions {
+  std::string snapshot_file;         // empty: this host
+  std::string config_file;           // empty: ./bulkhead.yaml, /etc/bulkhead/bulkhead.yaml, or none
+  std::vector<std::string> engines;  // --engine URL
+  bool read_engines = true;
+};
+
+// The privileged reader is forked first and this process gives up its rights before it decodes
+// anything that came from outside.
+struct Session {
+  std::optional<collect::Broker> broker;  // none when the snapshot came from a file
+  std::unique_ptr<model::Snapshot> snapshot;
+  policy::Config config;
+  std::vector<policy::Zone> zones;
+};
+
+[[nodiscard]] Result<Session> open_session(const SourceOptions& options);
+
+}  // namespace bulkhead::cli

@@ -1,0 +1,64 @@
+// One function per verb: options in, exit code out. They only fetch, call and print.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/exit_code.h"
+#include "cli/session.h"
+
+namespace bulkhead::cli {
+
+struct OutputOptions {
+  bool json = false;
+  std::string language;  // "en", "ja"; empty: by LANG
+  bool no_color = false;
+};
+
+struct AuditOptions {
+  SourceOptions source;
+  OutputOptions output;
+  bool probe = true;
+  std::string fail_on = "high";
+  std::string at;  // overrides the snapshot's instant (RFC 3339)
+};
+Exit run_audit(const AuditOptions& options);
+
+struct TraceOptions {
+  SourceOptions source;
+  OutputOptions output;
+  std::string from, to, port;  // a vantage; an address or a container's name; PORT or PORT/PROTO
+  std::string source_address;
+  std::uint16_t source_port = 0;  // 0: an ephemeral one
+};
+Exit run_trace(const TraceOptions& options);
+
+struct QueryOptions {
+  SourceOptions source;
+  std::string file = "-";
+};
+Exit run_query(const QueryOptions& options);
+
+struct SnapshotOptions {
+  SourceOptions source;
+  std::string output = "-";
+  bool redact = false;
+  bool probe = false;
+};
+Exit run_snapshot(const SnapshotOptions& options);
+
+struct MapOptions {
+  SourceOptions source;
+  OutputOptions output;
+};
+Exit run_map(const MapOptions& options);
+
+struct LabOptions {
+  bool keep_going = false;
+  std::vector<std::string> audit_arguments;
+};
+Exit run_lab_demo(const LabOptions& options);
+
+Exit run_version(bool json);
+
+}  // namespace bulkhead::cli

@@ -1,0 +1,95 @@
+#include "collect/broker.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/text.h"
+#include "collect/access.h"
+#include "collect/privileges.h"
+#include "collect/reader.h"
+
+namespace bulkhead::collect {
+namespace {
+
+constexpr int kChannelBuffer = 4 << 20;  // lets the reader run ahead of the decoder
+
+// Nothing of the caller's stays open but the channel.
+int keep_only(int channel) {
+  if (channel < 3) channel = fcntl(channel, F_DUPFD_CLOEXEC, 3);
+  const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  for (int fd = 0; fd < 3 && null >= 0; ++fd) dup2(null, fd);
+  if (channel > 3) close_range(3, static_cast<unsigned>(channel) - 1, 0);
+  close_range(static_cast<unsigned>(channel) + 1, ~0U, 0);
+  return channel;
+}
+
+[[noreturn]] void become_reader(int channel, pid_t parent) {
+  channel = keep_only(channel);
+  for (int number = 1; number < 32; ++number) signal(number, SIG_DFL);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  if (!keep_reader_capabilities()) _exit(70);
+  prctl(PR_SET_NAME, "bulkhead-reader", 0, 0, 0);
+  prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  if (getppid() != parent) _exit(0);
+  setsockopt(channel, SOL_SOCKET, SO_SNDBUFFORCE, &kChannelBuffer, sizeof kChannelBuffer);
+  run_reader(channel);
+}
+
+Result<int> receive_descriptor(Result<Answer> answer, const std::string& what) {
+  if (!answer) return std::unexpected(answer.error());
+  const SectionData* section = answer->find(Section::kDescriptor);
+  if (section != nullptr && section->error == 0 && answer->descriptor >= 0) return answer->descriptor;
+  if (answer->descriptor >= 0) close(answer->descriptor);
+  const int error = section == nullptr || section->error == 0 ? EPROTO : section->error;
+  return fail(errno_code(error), escape_text(what) + ": " + errno_text(error));
+}
+
+}  // namespace
+
+Broker::Broker(std::unique_ptr<Channel> channel) : channel_(std::move(channel)) {}
+Broker::Broker(Broker&&) noexcept = default;
+Broker& Broker::operator=(Broker&&) noexcept = default;
+Broker::~Broker() = default;
+
+Result<Broker> Broker::start() {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+    return fail(ErrorCode::kInternal, "no socket pair for the reader: " + errno_text(errno));
+  }
+  const pid_t parent = getpid();
+  const pid_t pid = fork();
+  if (pid < 0) {
+    const int error = errno;
+    close(ends[0]);
+    close(ends[1]);
+    return fail(ErrorCode::kInternal, "the reader could not be started: " + errno_text(error));
+  }
+  if (pid == 0) become_reader(ends[1], parent);
+  close(ends[1]);
+  return Broker(std::make_unique<Channel>(ends[0], pid));
+}
+
+Result<int> Broker::open_socket(std::uint64_t ns_inode, int family, int type) {
+  if ((family != AF_INET && family != AF_INET6) || (type != SOCK_STREAM && type != SOCK_DGRAM)) {
+    return fail(ErrorCode::kInvalidInput, "only TCP and UDP sockets are handed out");
+  }
+  Bytes payload;
+  append_value(payload, ns_inode);
+  append_value(payload, static_cast<std::uint32_t>(family));
+  append_value(payload, static_cast<std::uint32_t>(type));
+  return receive_descriptor(BrokerAccess::ask(*this, Op::kOpenSocket, payload),
+                            "socket in namespace " + std::to_string(ns_inode));
+}
+
+Result<int> Broker::connect_unix(const std::string& path) {
+  return receive_descriptor(BrokerAccess::ask(*this, Op::kConnectUnix, as_bytes(path)), path);
+}
+
+}  // namespace bulkhead::collect

@@ -1,0 +1,36 @@
+#include "collect/listing.h"
+
+namespace bulkhead::collect {
+namespace {
+
+constexpr std::size_t kMostPath = 4096;
+
+}  // namespace
+
+Result<std::vector<NamespaceRecord>> decode_namespaces(ByteView bytes) {
+  std::vector<NamespaceRecord> out;
+  Cursor cursor(bytes);
+  const auto broken = [] { return fail(ErrorCode::kInvalidInput, "list of namespaces cut short"); };
+  while (!cursor.done()) {
+    NamespaceRecord record;
+    const auto inode = cursor.native<std::uint64_t>();
+    const auto pids = cursor.native<std::uint32_t>();
+    if (!inode || !pids || cursor.left() / sizeof(std::uint32_t) < *pids) return broken();
+    record.inode = *inode;
+    record.pids.reserve(*pids);
+    for (std::uint32_t i = 0; i < *pids; ++i) record.pids.push_back(*cursor.native<std::uint32_t>());
+    const auto paths = cursor.native<std::uint32_t>();
+    if (!paths || cursor.left() / sizeof(std::uint32_t) < *paths) return broken();
+    for (std::uint32_t i = 0; i < *paths; ++i) {
+      const auto length = cursor.native<std::uint32_t>();
+      if (!length || *length > kMostPath) return broken();
+      const auto text = cursor.take(*length);
+      if (!text) return broken();
+      record.paths.emplace_back(reinterpret_cast<const char*>(text->data()), text->size());
+    }
+    out.push_back(std::move(record));
+  }
+  return out;
+}
+
+}  // namespace bulkhead::collect

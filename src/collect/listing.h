@@ -1,0 +1,40 @@
+// Small answers of the reader as values: namespaces, sysctls, owners of sockets. Pure; the reader's
+// bytes are checked like any other (they hold names that others chose).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "model/network.h"
+
+namespace bulkhead::collect {
+
+struct NamespaceRecord {
+  std::uint64_t inode = 0;
+  std::vector<std::uint32_t> pids;  // all, ascending
+  std::vector<std::string> paths;
+};
+[[nodiscard]] Result<std::vector<NamespaceRecord>> decode_namespaces(ByteView bytes);
+
+// "path NUL value NUL" pairs, paths below /proc/sys/net. What has a value that is no number is named
+// in `unread`.
+[[nodiscard]] Result<model::Sysctls> decode_sysctls(ByteView bytes, std::vector<std::string>& unread);
+
+// Owners by socket inode; at most 16 of one socket.
+using Owners = std::unordered_map<std::uint64_t, std::vector<model::SocketOwner>>;
+[[nodiscard]] Result<Owners> decode_owners(ByteView bytes);
+
+struct CgroupName {
+  std::string path;
+  std::string container_id;  // 64 hex digits found in it, or ""
+};
+// The text of /proc/PID/cgroup (man 7 cgroups). The line that names a container wins; else the unified
+// hierarchy; else the first.
+[[nodiscard]] CgroupName parse_cgroup(std::string_view text);
+
+}  // namespace bulkhead::collect

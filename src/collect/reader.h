@@ -1,0 +1,12 @@
+// The forked reader: it holds the capabilities, enters namespaces, and hands out bytes and sockets.
+//
+// It is small on purpose and decodes nothing but headers and directory listings. Everything that it
+// sends was read from the kernel; everything that it is asked passes the checks here.
+#pragma once
+
+namespace bulkhead::collect {
+
+// Serves requests on `channel` until the other end is closed. Never returns.
+[[noreturn]] void run_reader(int channel);
+
+}  // namespace bulkhead::collect

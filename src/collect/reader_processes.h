@@ -1,0 +1,17 @@
+// Which processes hold which sockets.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "collect/reader_output.h"
+
+namespace bulkhead::collect {
+
+// One section kOwners: for each process that holds one of `wanted` (ascending socket inodes) u32 pid,
+// u32 uid, then command, executable and the text of /proc/PID/cgroup (each u32 length and bytes), then
+// u32 count and the u64 inodes. One pass over /proc; what may not be looked into is counted in a
+// section kProblem.
+void read_socket_owners(ReaderOutput& out, std::span<const std::uint64_t> wanted);
+
+}  // namespace bulkhead::collect

@@ -1,0 +1,34 @@
+// x_tables matches and targets from the kernel's blobs, for nf_tables (nft_compat) and for legacy
+// tables alike.
+//
+// A name, revision or size that is not known gives xt::Opaque with the blob kept. Facts:
+// include/uapi/linux/netfilter/xt_*.h; the revisions are those that Linux 5.10 to 6.18 register.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "model/ruleset.h"
+
+namespace bulkhead::ruleset {
+
+// `family` decides between IPv4 and IPv6 addresses in unions; `info` may be padded at its end.
+[[nodiscard]] model::XtMatch make_xt_match(std::string name, std::uint32_t revision,
+                                           model::NfFamily family, ByteView info);
+[[nodiscard]] model::XtTarget make_xt_target(std::string name, std::uint32_t revision,
+                                             model::NfFamily family, ByteView info);
+
+// The text of the first comment match; "" when there is none.
+[[nodiscard]] std::string xt_comment(const model::Rule& rule);
+
+// What a *may* match asks, as iptables-save writes it; nullopt when `name` is not such a match.
+[[nodiscard]] std::optional<std::string> xt_may_detail(std::string_view name, std::uint32_t revision,
+                                                       model::NfFamily family, ByteView info);
+// The options of a target that changes nothing of the packet's way; nullopt when `name` is another.
+[[nodiscard]] std::optional<std::string> xt_pass_detail(std::string_view name, std::uint32_t revision,
+                                                        model::NfFamily family, ByteView info);
+
+}  // namespace bulkhead::ruleset

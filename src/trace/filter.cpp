@@ -1,0 +1,143 @@
+#include "trace/filter.h"
+
+#include <algorithm>
+
+#include "trace/filter_program.h"
+#include "trace/filter_run.h"
+
+namespace bulkhead::trace {
+
+struct Filter::Program final : filtering::Program {
+  using filtering::Program::Program;
+};
+
+namespace {
+
+using filtering::Flow;
+using filtering::HookCode;
+using filtering::Hooks;
+using filtering::Run;
+
+// Names may end in '*' (netdev hooks for all devices of a prefix, Linux 6.16).
+bool names_device(const std::vector<std::string>& devices, std::string_view device) {
+  return std::any_of(devices.begin(), devices.end(), [&](const std::string& name) {
+    if (name.ends_with('*'))
+      return device.starts_with(std::string_view(name).substr(0, name.size() - 1));
+    return device == name;
+  });
+}
+
+bool applies(const HookCode& hook, FilterPoint point, const Context& context) {
+  if (hook.devices == nullptr) return true;
+  const model::Link* link = point == FilterPoint::kNetdevEgress ? context.out : context.in;
+  return link != nullptr && names_device(*hook.devices, link->name);
+}
+
+std::size_t family_index(FilterPoint point, const Packet& packet) {
+  const bool by_family = point <= FilterPoint::kIpPostrouting;
+  return by_family && packet.family() == IpFamily::kV6 ? 1 : 0;
+}
+
+// What a route chain compares before and after (nft_chain_route.c, iptable_mangle.c).
+struct RouteKey {
+  std::uint32_t mark = 0;
+  IpAddress source, destination;
+  std::uint8_t tos = 0, hop_limit = 0;
+  explicit RouteKey(const Packet& p)
+      : mark(p.mark),
+        source(p.source),
+        destination(p.destination),
+        tos(p.source.is_v4() ? p.tos : std::uint8_t{0}),
+        hop_limit(p.source.is_v4() ? std::uint8_t{0} : p.hop_limit) {}
+  friend bool operator==(const RouteKey&, const RouteKey&) = default;
+};
+
+HookResult finish(Run& run, Flow step) {
+  HookResult result;
+  switch (step) {
+    case Flow::kDrop: result.outcome = Outcome::kDrop; break;
+    case Flow::kReject: result.outcome = Outcome::kReject; break;
+    case Flow::kUnknown: result.outcome = Outcome::kUnknown; break;
+    case Flow::kContinue:
+    case Flow::kBreak:
+    case Flow::kAccept:
+    case Flow::kReturn:
+    case Flow::kJump:
+    case Flow::kGoto: return result;
+  }
+  result.decided_by = run.decided_by;
+  if (step == Flow::kReject) result.reject = run.reject;
+  if (step == Flow::kUnknown) result.unknown = std::move(run.unknown);
+  return result;
+}
+
+}  // namespace
+
+Filter::Filter(const model::Ruleset& ruleset, bool little_endian)
+    : program_(std::make_unique<Program>(ruleset, little_endian, true)) {}
+Filter::Filter(std::unique_ptr<Program> program) : program_(std::move(program)) {}
+Filter Filter::without_fast_forms(const model::Ruleset& ruleset, bool little_endian) {
+  return Filter(std::make_unique<Program>(ruleset, little_endian, false));
+}
+Filter::~Filter() = default;
+Filter::Filter(Filter&&) noexcept = default;
+Filter& Filter::operator=(Filter&&) noexcept = default;
+
+HookResult Filter::run(FilterPoint point, std::int32_t from, std::int32_t to, Context& context,
+                       bool* reroute) const {
+  const auto& hooks =
+      program_->hooks[static_cast<std::size_t>(point)][family_index(point, *context.packet)].filter;
+  if (hooks.empty()) return {};
+  // nft_do_chain_inet_ingress() lets everything pass that is not IP.
+  if (point == FilterPoint::kInetIngress && !context.packet->is_ip()) return {};
+  std::optional<Run> run;
+  for (const HookCode& hook : hooks) {
+    if (hook.priority < from || hook.priority >= to || !applies(hook, point, context)) continue;
+    if (!run) run.emplace(*program_, point, context);
+    const RouteKey before(*context.packet);
+    const Flow step = run->base_chain(hook.chain);
+    if (step != Flow::kAccept) return finish(*run, step);
+    if (hook.reroutes && reroute != nullptr && before != RouteKey(*context.packet)) *reroute = true;
+  }
+  return {};
+}
+
+HookResult Filter::run_nat(FilterPoint point, Context& context,
+                           std::optional<NatRequest>& request) const {
+  request.reset();
+  const auto& hooks =
+      program_->hooks[static_cast<std::size_t>(point)][family_index(point, *context.packet)].nat;
+  if (hooks.empty()) return {};
+  Run run(*program_, point, context);
+  run.nat = &request;
+  for (const HookCode& hook : hooks) {
+    const Flow step = run.base_chain(hook.chain);
+    if (step != Flow::kAccept) return finish(run, step);
+    if (request) return {};
+  }
+  return {};
+}
+
+bool Filter::has_chains(FilterPoint point) const {
+  const auto& by_family = program_->hooks[static_cast<std::size_t>(point)];
+  return std::any_of(by_family.begin(), by_family.end(), [](const Hooks& hooks) {
+    return !hooks.filter.empty() || !hooks.nat.empty();
+  });
+}
+
+bool Filter::has_device_chains(FilterPoint point, std::string_view device) const {
+  const auto& hooks = program_->hooks[static_cast<std::size_t>(point)][0].filter;
+  return std::any_of(hooks.begin(), hooks.end(), [&](const HookCode& hook) {
+    return hook.devices == nullptr || names_device(*hook.devices, device);
+  });
+}
+
+bool Filter::tracks_connections(IpFamily family) const {
+  return program_->tracks[family == IpFamily::kV4 ? 0 : 1];
+}
+
+bool Filter::has_nat(IpFamily family) const {
+  return program_->nat[family == IpFamily::kV4 ? 0 : 1];
+}
+
+}  // namespace bulkhead::trace

@@ -1,0 +1,26 @@
+// Parts of building a Program.
+#pragma once
+
+#include "trace/filter_program.h"
+
+namespace bulkhead::trace::filtering {
+
+// A term that stands for the first `bytes` bytes of a field `width` bytes wide; kCount: none.
+struct FieldPlace {
+  Field field = Field::kCount;
+  std::uint8_t width = 0, bytes = 0;
+};
+[[nodiscard]] FieldPlace field_of(const model::Term& term);
+[[nodiscard]] const model::Terms* children_of(const model::Term& term);
+
+// Give the op a fast form when there is one that means the same for every packet that has the
+// field.
+void make_fast(Op& op, const model::Compare& compare);
+void make_fast(Op& op, const model::InRange& range);
+
+// Base chains in the kernel's order (filter_hooks.cpp).
+void add_hooks(Program& program);
+// Which families have connections tracked because of a rule (filter_conntrack.cpp).
+void find_conntrack_users(Program& program);
+
+}  // namespace bulkhead::trace::filtering

@@ -1,0 +1,185 @@
+// Fast forms of the comparisons that nearly all rules are made of.
+#include <algorithm>
+
+#include "trace/filter_build.h"
+
+namespace bulkhead::trace::filtering {
+namespace {
+
+using model::CompareOp;
+using model::PayloadBase;
+
+FieldPlace payload_field(const model::PayloadTerm& p) {
+  const auto place = [&](Field field, std::uint32_t offset, std::uint32_t width) -> FieldPlace {
+    if (p.offset != offset || p.length == 0 || p.length > width) return {};
+    return {field, static_cast<std::uint8_t>(width), static_cast<std::uint8_t>(p.length)};
+  };
+  if (p.base == PayloadBase::kLink) return place(Field::kEtherType, 12, 2);
+  if (p.base == PayloadBase::kNetwork) {
+    switch (p.offset) {
+      case 6: return place(Field::kIpv6NextHeader, 6, 1);
+      case 9: return place(Field::kIpv4Protocol, 9, 1);
+      case 12: return place(Field::kIpv4Source, 12, 4);
+      case 16: return place(Field::kIpv4Destination, 16, 4);
+      default: return {};
+    }
+  }
+  if (p.base == PayloadBase::kTransport) {
+    switch (p.offset) {
+      case 0: return place(Field::kSourcePort, 0, 2);
+      case 2: return place(Field::kDestinationPort, 2, 2);
+      case 13: return place(Field::kTcpFlags, 13, 1);
+      default: return {};
+    }
+  }
+  return {};
+}
+
+FieldPlace meta_field(const model::MetaTerm& m) {
+  if (m.key == model::MetaKey::kL4proto) return {Field::kL4Proto, 1, 1};
+  if (m.key == model::MetaKey::kNfproto) return {Field::kNfProto, 1, 1};
+  if (m.key == model::MetaKey::kProtocol) return {Field::kProtocol, 2, 2};
+  if (m.key == model::MetaKey::kPkttype) return {Field::kPacketType, 1, 1};
+  if (m.key == model::MetaKey::kMark) return {Field::kMark, 4, 4};
+  if (m.key == model::MetaKey::kIif) return {Field::kIif, 4, 4};
+  if (m.key == model::MetaKey::kOif) return {Field::kOif, 4, 4};
+  return {};
+}
+
+// A bitwise term without exclusive-or around a field; `mask` gets its mask.
+const model::Term* masked(const model::Term& term, const Bytes*& mask) {
+  const auto* bitwise = std::get_if<model::BitwiseTerm>(&term.node);
+  if (bitwise == nullptr) return &term;
+  if (bitwise->operand.size() != 1) return nullptr;
+  if (std::any_of(bitwise->exclusive_or.begin(), bitwise->exclusive_or.end(),
+                  [](std::uint8_t byte) { return byte != 0; })) {
+    return nullptr;
+  }
+  mask = &bitwise->mask;
+  return &bitwise->operand[0];
+}
+
+// Where the compared bytes lie within the field's number.
+struct Shape {
+  FieldPlace place;
+  std::uint64_t mask = 0;  // of the bytes that are compared
+  unsigned shift = 0;      // of the constant
+};
+
+std::optional<Shape> shape_of(const model::Term& left, std::size_t compared) {
+  const Bytes* mask = nullptr;
+  const model::Term* leaf = masked(left, mask);
+  if (leaf == nullptr) return std::nullopt;
+  Shape shape;
+  shape.place = field_of(*leaf);
+  if (shape.place.field == Field::kCount || compared == 0 || compared > shape.place.bytes) {
+    return std::nullopt;
+  }
+  if (mask != nullptr && mask->size() != shape.place.bytes) return std::nullopt;
+  shape.shift = 8U * static_cast<unsigned>(shape.place.width - compared);
+  std::uint64_t bits = (std::uint64_t{1} << (8 * compared)) - 1;
+  if (mask != nullptr) bits &= big_endian_number(ByteView(*mask).first(compared));
+  shape.mask = bits << shape.shift;
+  return shape;
+}
+
+void make_interval(Op& op, const Shape& shape, std::uint64_t first, std::uint64_t last,
+                   bool inverted) {
+  op.kind = OpKind::kField;
+  op.field = shape.place.field;
+  op.mask = shape.mask;
+  op.first = first << shape.shift;
+  op.span = (last << shape.shift) - op.first;
+  op.inverted = inverted;
+}
+
+bool make_field(Op& op, const model::Compare& c) {
+  const auto shape = shape_of(c.left, c.right.size());
+  if (!shape) return false;
+  const std::uint64_t most = (std::uint64_t{1} << (8 * c.right.size())) - 1;
+  const std::uint64_t value = big_endian_number(c.right);
+  switch (c.op) {
+    case CompareOp::kEqual: make_interval(op, *shape, value, value, false); return true;
+    case CompareOp::kNotEqual: make_interval(op, *shape, value, value, true); return true;
+    case CompareOp::kLess: make_interval(op, *shape, value, most, true); return true;
+    case CompareOp::kGreaterEqual: make_interval(op, *shape, value, most, false); return true;
+    case CompareOp::kLessEqual: make_interval(op, *shape, 0, value, false); return true;
+    case CompareOp::kGreater: make_interval(op, *shape, 0, value, true); return true;
+  }
+  return false;
+}
+
+bool make_name(Op& op, const model::Compare& c) {
+  const auto* meta = std::get_if<model::MetaTerm>(&c.left.node);
+  if (meta == nullptr || c.right.size() > 16) return false;
+  if (meta->key != model::MetaKey::kIifname && meta->key != model::MetaKey::kOifname) return false;
+  op.kind = OpKind::kName;
+  op.second = meta->key == model::MetaKey::kOifname;
+  op.inverted = c.op == CompareOp::kNotEqual;
+  return true;
+}
+
+bool make_address6(Op& op, const model::Compare& c) {
+  constexpr std::size_t kWidth = 16;
+  const Bytes* mask = nullptr;
+  const model::Term* leaf = masked(c.left, mask);
+  const auto* payload = leaf == nullptr ? nullptr : std::get_if<model::PayloadTerm>(&leaf->node);
+  if (payload == nullptr || payload->base != PayloadBase::kNetwork) return false;
+  if (payload->offset != 8 && payload->offset != 24) return false;
+  if (payload->length > kWidth || c.right.empty() || c.right.size() > payload->length) return false;
+  if (mask != nullptr && mask->size() != payload->length) return false;
+  std::array<std::uint8_t, kWidth> bits{}, value{};
+  for (std::size_t i = 0; i < c.right.size(); ++i) {
+    bits[i] = mask == nullptr ? std::uint8_t{0xff} : (*mask)[i];
+    value[i] = c.right[i];
+  }
+  const std::span<const std::uint8_t> b(bits), v(value);
+  op.kind = OpKind::kAddress6;
+  op.second = payload->offset == 24;
+  op.inverted = c.op == CompareOp::kNotEqual;
+  op.mask = big_endian_number(b.first(8));
+  op.mask_low = big_endian_number(b.subspan(8));
+  op.first = big_endian_number(v.first(8));
+  op.first_low = big_endian_number(v.subspan(8));
+  return true;
+}
+
+}  // namespace
+
+FieldPlace field_of(const model::Term& term) {
+  if (const auto* payload = std::get_if<model::PayloadTerm>(&term.node))
+    return payload_field(*payload);
+  if (const auto* meta = std::get_if<model::MetaTerm>(&term.node)) return meta_field(*meta);
+  if (const auto* ct = std::get_if<model::CtTerm>(&term.node)) {
+    if (ct->key == model::CtKey::kState) return {Field::kCtState, 4, 4};
+    if (ct->key == model::CtKey::kStatus) return {Field::kCtStatus, 4, 4};
+  }
+  return {};
+}
+
+const model::Terms* children_of(const model::Term& term) {
+  if (const auto* t = std::get_if<model::BitwiseTerm>(&term.node)) return &t->operand;
+  if (const auto* t = std::get_if<model::BooleanTerm>(&term.node)) return &t->operands;
+  if (const auto* t = std::get_if<model::ShiftTerm>(&term.node)) return &t->operand;
+  if (const auto* t = std::get_if<model::ByteOrderTerm>(&term.node)) return &t->operand;
+  if (const auto* t = std::get_if<model::ConcatTerm>(&term.node)) return &t->parts;
+  if (const auto* t = std::get_if<model::MapTerm>(&term.node)) return &t->key;
+  return nullptr;
+}
+
+void make_fast(Op& op, const model::Compare& compare) {
+  if (make_field(op, compare)) return;
+  const bool equality = compare.op == CompareOp::kEqual || compare.op == CompareOp::kNotEqual;
+  if (!equality || make_name(op, compare)) return;
+  static_cast<void>(make_address6(op, compare));
+}
+
+void make_fast(Op& op, const model::InRange& range) {
+  if (range.first.size() != range.last.size()) return;
+  const auto shape = shape_of(range.left, range.first.size());
+  if (!shape) return;
+  const std::uint64_t first = big_endian_number(range.first), last = big_endian_number(range.last);
+  if (first <= last) make_interval(op, *shape, first, last, range.inverted);
+}
+
+}  // namespace bulkhead::trace::filtering

@@ -1,0 +1,243 @@
+// The walk over rules and chains: nft_do_chain (net/netfilter/nf_tables_core.c) and ipt_do_table
+// (net/ipv4/netfilter/ip_tables.c), which agree on jump, goto, return and policy.
+#include "trace/filter_run.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace bulkhead::trace::filtering {
+namespace {
+
+std::uint64_t low_word(std::span<const std::uint8_t> octets, std::size_t at) {
+  return big_endian_number(octets.subspan(at, 8));
+}
+
+void copy_name(const model::Link* link, std::array<char, 16>& out) {
+  if (link == nullptr) return;
+  std::memcpy(out.data(), link->name.data(), std::min<std::size_t>(link->name.size(), 15));
+}
+
+bool has_ports(IpProtocol protocol) {
+  return protocol == IpProtocol::kTcp || protocol == IpProtocol::kUdp ||
+         protocol == IpProtocol::kUdpLite || protocol == IpProtocol::kSctp ||
+         protocol == IpProtocol::kDccp;
+}
+
+}  // namespace
+
+Run::Run(const Program& program_in, FilterPoint point_in, Context& context_in)
+    : program(program_in), point(point_in), context(context_in), packet(*context_in.packet) {
+  copy_name(context.in, names_[0]);
+  copy_name(context.out, names_[1]);
+  refresh();
+}
+
+std::uint8_t Run::protocol_family() const {
+  constexpr std::uint8_t kIpv4 = 2, kArp = 3, kNetdev = 5, kBridge = 7, kIpv6 = 10;
+  if (is_ip_point() || point == FilterPoint::kInetIngress) {
+    return packet.family() == IpFamily::kV4 ? kIpv4 : kIpv6;
+  }
+  if (is_arp_point()) return kArp;
+  if (point == FilterPoint::kNetdevIngress || point == FilterPoint::kNetdevEgress) return kNetdev;
+  return kBridge;
+}
+
+// nft_payload.c: skb_mac_header_was_set() and a length that is not 0. Packets that a socket of this
+// namespace sends have none until they leave the IP layer.
+bool Run::has_mac_header() const {
+  constexpr std::uint16_t kEther = 1, kLoopback = 772;
+  if (!is_ip_point()) return true;
+  return context.in != nullptr &&
+         (context.in->hw_type == kEther || context.in->hw_type == kLoopback);
+}
+
+std::uint32_t Run::ct_state_bit() const {  // NF_CT_STATE_BIT, nf_conntrack_common.h
+  constexpr std::uint32_t kInvalid = 1, kUntracked = 64;
+  if (entry() == nullptr) return untracked() ? kUntracked : kInvalid;
+  return 1U << (static_cast<unsigned>(context.ct->info) % 3 + 1);
+}
+
+std::uint16_t Run::ct_status(const ConnTrack& entry) {  // IPS_*
+  return static_cast<std::uint16_t>((entry.seen_reply ? 2 : 0) | (entry.assured ? 4 : 0) |
+                                    (entry.confirmed ? 8 : 0) | (entry.snat ? 16 : 0) |
+                                    (entry.dnat ? 32 : 0) | (entry.snat_done ? 128 : 0) |
+                                    (entry.dnat_done ? 256 : 0));
+}
+
+void Run::refresh() {
+  fields.known = 0;
+  Value host;
+  const auto in_host_order = [&](Field field, std::uint32_t number) {
+    host.set_host(number, 4, program.little_endian);
+    fields.set(field, big_endian_number(host.view()));
+  };
+  fields.set(Field::kNfProto, protocol_family());
+  fields.set(Field::kProtocol, static_cast<std::uint16_t>(packet.ether_type));
+  fields.set(Field::kPacketType, static_cast<std::uint8_t>(packet.type));
+  if (has_mac_header())
+    fields.set(Field::kEtherType, static_cast<std::uint16_t>(packet.ether_type));
+  in_host_order(Field::kMark, packet.mark);
+  in_host_order(Field::kIif, context.in == nullptr ? 0 : context.in->index.value);
+  in_host_order(Field::kOif, context.out == nullptr ? 0 : context.out->index.value);
+  in_host_order(Field::kCtState, ct_state_bit());
+  if (entry() != nullptr) in_host_order(Field::kCtStatus, ct_status(*entry()));
+  if (!packet.is_ip()) return;
+  const auto protocol = static_cast<std::uint8_t>(packet.protocol);
+  if (packet.source.is_v4()) {
+    fields.set(Field::kIpv4Protocol, protocol);
+    fields.set(Field::kIpv4Source, packet.source.v4_number());
+    fields.set(Field::kIpv4Destination, packet.destination.v4_number());
+  } else {
+    fields.set(Field::kIpv6NextHeader, protocol);
+  }
+  if (!knows_transport()) return;
+  fields.set(Field::kL4Proto, protocol);
+  if (!has_ports(packet.protocol)) return;
+  fields.set(Field::kSourcePort, packet.source_port.number);
+  fields.set(Field::kDestinationPort, packet.destination_port.number);
+  if (packet.protocol == IpProtocol::kTcp) fields.set(Field::kTcpFlags, packet.tcp_flags);
+}
+
+Image& Run::image() {
+  if (!image_) image_.emplace(packet);
+  return *image_;
+}
+
+RuleRef Run::here() const {
+  const ChainCode& chain = program.chains[chain_];
+  return {chain.table, chain.chain, program.rules[rule_].rule};
+}
+
+void Run::note() {
+  if (context.explain != nullptr) context.explain->push_back(here());
+}
+
+bool Run::pick(std::string_view why) {
+  if (context.choices != nullptr) return context.choices->pick(why);
+  in_doubt_ = true;
+  unknown = why;
+  return false;
+}
+
+Flow Run::give_up(std::string_view why) {
+  unknown = why;
+  return Flow::kUnknown;
+}
+
+Flow decide(Run& run, const VerdictCode& verdict, std::string_view why) {
+  switch (verdict.kind) {
+    case model::VerdictKind::kAccept: return Flow::kAccept;
+    case model::VerdictKind::kDrop: return Flow::kDrop;
+    case model::VerdictKind::kContinue: return Flow::kContinue;
+    case model::VerdictKind::kReturn: return Flow::kReturn;
+    case model::VerdictKind::kQueue:
+      // With bypass and nobody listening nf_queue() goes on to the next hook.
+      if (verdict.queue_bypass) return Flow::kAccept;
+      return run.give_up(why);
+    case model::VerdictKind::kStolen: return run.give_up(why);
+    case model::VerdictKind::kJump:
+    case model::VerdictKind::kGoto: break;
+  }
+  if (verdict.chain < 0) return run.give_up(why);
+  run.target_ = verdict.chain;
+  return verdict.kind == model::VerdictKind::kJump ? Flow::kJump : Flow::kGoto;
+}
+
+Flow Run::field_op(const Op& op) {
+  if (!fields.has(op.field)) return execute_general(op);
+  const bool inside = (fields[op.field] & op.mask) - op.first <= op.span;
+  return matched(inside != op.inverted);
+}
+
+Flow Run::address_op(const Op& op) {
+  if (!packet.is_ip() || packet.source.is_v4()) return execute_general(op);
+  const auto octets = (op.second ? packet.destination : packet.source).octets();
+  const bool equal = (low_word(octets, 0) & op.mask) == op.first &&
+                     (low_word(octets, 8) & op.mask_low) == op.first_low;
+  return matched(equal != op.inverted);
+}
+
+Flow Run::name_op(const Op& op) {
+  const Bytes& wanted = std::get<model::Compare>(*op.statement).right;
+  const bool equal =
+      std::memcmp(names_[op.second ? 1 : 0].data(), wanted.data(), wanted.size()) == 0;
+  return matched(equal != op.inverted);
+}
+
+Flow Run::execute(const Op& op) {
+  switch (op.kind) {
+    case OpKind::kField: return field_op(op);
+    case OpKind::kAddress6: return address_op(op);
+    case OpKind::kName: return name_op(op);
+    case OpKind::kStatement: break;
+  }
+  return execute_general(op);
+}
+
+Flow Run::rule(const RuleCode& code) {
+  for (std::uint32_t at = code.first; at < code.end; ++at) {
+    const Flow step = execute(program.ops[at]);
+    if (in_doubt_) return Flow::kUnknown;
+    if (step != Flow::kContinue) return step;
+  }
+  return Flow::kContinue;
+}
+
+bool Run::jump(std::uint32_t target, std::uint32_t return_to) {
+  if (depth_ == kDeepest) return false;
+  stack_[depth_++] = {chain_, return_to};
+  chain_ = target;
+  return true;
+}
+
+Flow Run::rules(std::uint32_t start) {
+  chain_ = start;
+  std::uint32_t at = program.chains[start].first;
+  for (;;) {
+    const ChainCode& chain = program.chains[chain_];
+    if (at == chain.end) {  // the end of a chain, or a return
+      if (depth_ == 0) return Flow::kReturn;
+      chain_ = stack_[--depth_].chain;
+      at = stack_[depth_].next_rule;
+      continue;
+    }
+    if (budget_-- == 0) return give_up("the rules jump in circles");
+    rule_ = at;
+    const Flow step = rule(program.rules[at]);
+    switch (step) {
+      case Flow::kContinue:
+      case Flow::kBreak: ++at; break;
+      case Flow::kReturn: at = chain.end; break;
+      case Flow::kGoto:
+      case Flow::kJump:
+        note();
+        if (step == Flow::kGoto) {
+          chain_ = static_cast<std::uint32_t>(target_);
+        } else if (!jump(static_cast<std::uint32_t>(target_), at + 1)) {
+          return give_up("the rules jump deeper than the kernel allows");
+        }
+        at = program.chains[chain_].first;
+        break;
+      case Flow::kAccept:
+      case Flow::kDrop:
+      case Flow::kReject:
+      case Flow::kUnknown: note(); return step;
+    }
+  }
+}
+
+Flow Run::base_chain(std::uint32_t index) {
+  depth_ = 0;
+  const Flow step = rules(index);
+  if (step != Flow::kReturn) {
+    decided_by = here();
+    return step;
+  }
+  const ChainCode& chain = program.chains[index];
+  if (chain.chain->base->policy != model::VerdictKind::kDrop) return Flow::kAccept;
+  decided_by = {chain.table, chain.chain, nullptr};
+  if (context.explain != nullptr) context.explain->push_back(decided_by);
+  return Flow::kDrop;
+}
+
+}  // namespace bulkhead::trace::filtering

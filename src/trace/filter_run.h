@@ -1,0 +1,130 @@
+// One packet at one filter point: the state of an evaluation. Lives on the stack of Filter::run.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "trace/filter.h"
+#include "trace/filter_image.h"
+#include "trace/filter_program.h"
+#include "trace/filter_value.h"
+
+namespace bulkhead::trace::filtering {
+
+// How a statement, or a whole chain, went on.
+enum class Flow : std::uint8_t {
+  kContinue,  // next statement
+  kBreak,     // next rule (NFT_BREAK, a match that fails)
+  kAccept,
+  kDrop,
+  kReject,
+  kReturn,
+  kJump,
+  kGoto,
+  kUnknown,
+};
+
+// The numbers that fast comparisons read. A field that the packet lacks is not `known`: the general
+// evaluation then decides what that means.
+struct FieldTable {
+  std::array<std::uint64_t, static_cast<std::size_t>(Field::kCount)> value{};
+  std::uint32_t known = 0;
+
+  [[nodiscard]] bool has(Field field) const {
+    return (known >> static_cast<unsigned>(field) & 1U) != 0;
+  }
+  [[nodiscard]] std::uint64_t operator[](Field field) const {
+    return value[static_cast<std::size_t>(field)];
+  }
+  void set(Field field, std::uint64_t number) {
+    value[static_cast<std::size_t>(field)] = number;
+    known |= 1U << static_cast<unsigned>(field);
+  }
+};
+
+class Run {
+ public:
+  Run(const Program& program, FilterPoint point, Context& context);
+
+  // Runs a base chain to its end. kReject and kUnknown leave details in the members below.
+  [[nodiscard]] Flow base_chain(std::uint32_t chain);
+
+  // ---- results
+  RuleRef decided_by;
+  std::optional<RejectAnswer> reject;
+  std::string unknown;
+  std::optional<NatRequest>* nat =
+      nullptr;  // where a NAT statement puts its wish; null outside run_nat
+
+  // ---- what statements need (filter_statement.cpp, filter_xt_*.cpp)
+  [[nodiscard]] Flow execute(const Op& op);
+  [[nodiscard]] Flow execute_general(const Op& op);
+  // False: no value for this packet. Never fails otherwise: what is not known is in Value::doubt.
+  [[nodiscard]] bool evaluate(std::uint32_t term, Value& out);
+  [[nodiscard]] Flow xt_match(const Op& op, const model::XtMatch& match);
+  [[nodiscard]] Flow xt_target(const Op& op, const model::XtTarget& target);
+  [[nodiscard]] Flow xt_header(const model::XtHeader& header) const;
+
+  // One of both outcomes, for what a snapshot cannot tell. Without Choices: unknown.
+  [[nodiscard]] bool pick(std::string_view why);
+  [[nodiscard]] Flow give_up(std::string_view why);
+  [[nodiscard]] static Flow matched(bool yes) { return yes ? Flow::kContinue : Flow::kBreak; }
+
+  [[nodiscard]] bool is_ip_point() const { return point <= FilterPoint::kIpPostrouting; }
+  [[nodiscard]] bool is_arp_point() const {
+    return point >= FilterPoint::kArpInput && point <= FilterPoint::kArpForward;
+  }
+  [[nodiscard]] bool has_mac_header() const;
+  [[nodiscard]] bool knows_transport() const { return packet.is_ip() && !is_arp_point(); }
+  [[nodiscard]] std::uint8_t protocol_family() const;  // NFPROTO_* as nft_pf() gives it
+  [[nodiscard]] ConnTrack* entry() const {
+    return context.ct == nullptr ? nullptr : context.ct->entry;
+  }
+  [[nodiscard]] bool untracked() const { return context.ct != nullptr && context.ct->untracked; }
+  [[nodiscard]] std::uint32_t ct_state_bit() const;  // NF_CT_STATE_*
+  [[nodiscard]] static std::uint16_t ct_status(const ConnTrack& entry);
+  void refresh();  // after the packet or its conntrack view changed
+  [[nodiscard]] Image& image();
+  void forget_image() { image_.reset(); }
+  [[nodiscard]] RuleRef here() const;
+  void note();  // adds the rule at hand to the explanation
+
+  const Program& program;
+  const FilterPoint point;
+  Context& context;
+  Packet& packet;
+  FieldTable fields;
+
+ private:
+  [[nodiscard]] Flow rules(std::uint32_t chain);
+  [[nodiscard]] Flow rule(const RuleCode& code);
+  [[nodiscard]] bool jump(std::uint32_t target, std::uint32_t return_to);
+  [[nodiscard]] Flow field_op(const Op& op);
+  [[nodiscard]] Flow address_op(const Op& op);
+  [[nodiscard]] Flow name_op(const Op& op);
+
+  struct Frame {
+    std::uint32_t chain = 0, next_rule = 0;
+  };
+  static constexpr std::size_t kDeepest = 128;
+  static constexpr std::uint32_t kMostRules = 4'000'000;
+
+  std::array<Frame, kDeepest> stack_{};
+  std::size_t depth_ = 0;
+  std::uint32_t chain_ = 0, rule_ = 0;
+  std::uint32_t budget_ = kMostRules;
+  std::int32_t target_ = -1;  // of a jump or goto
+  bool in_doubt_ = false;     // pick() had nobody to ask
+  std::array<std::array<char, 16>, 2> names_{};
+  std::optional<Image> image_;
+
+  friend Flow decide(Run& run, const VerdictCode& verdict, std::string_view why);
+};
+
+// Turns a verdict into a step: jumps are carried out by Run.
+[[nodiscard]] Flow decide(Run& run, const VerdictCode& verdict, std::string_view why);
+
+}  // namespace bulkhead::trace::filtering

@@ -1,0 +1,46 @@
+#!/bin/bash
+# Compares `bulkhead query` with the kernel's own answers on random container hosts, by a tool that shares
+# no code with the product (it is not part of this repository: BULKHEAD_RANDNET is its folder).
+#
+#   randnet.sh BULKHEAD SEEDS [FIRST|fresh]      FIRST is 1 by default; fresh takes another range each time
+#
+# Networks with a mismatch are kept in build/randnet. Ends 0 only when all seeds ran without a mismatch, and at most 20 % of the answers were unknown.
+set -euo pipefail
+
+readonly most_unknown_percent=20
+bulkhead=$(realpath "$1")
+seeds=$2
+first=${3:-1}
+here=$(cd "$(dirname "$0")/../.." && pwd)
+tool=${BULKHEAD_RANDNET:-$here/../shared/tools/randnet}/randnet.py
+
+[[ -f $tool ]] || {
+  echo "randnet.sh: no $tool: set BULKHEAD_RANDNET to the folder of randnet.py" >&2
+  exit 1
+}
+if [[ $first == fresh ]]; then
+  first=$(($(date +%s) % 1000000 * 1000))
+fi
+last=$((first + seeds - 1))
+echo "seeds $first-$last"
+out=$(mktemp)
+trap 'rm -f "$out"' EXIT
+mkdir -p "$here/build/randnet"
+python3 "$tool" run --seeds "$first-$last" --bulkhead "$bulkhead" \
+  --keep-fail "$here/build/randnet" | tee "$out"
+
+# seeds N connections M open O mismatches X how-mismatches Y unknown U
+awk -v wanted="$seeds" -v most="$most_unknown_percent" '
+  /^seeds [0-9]+ connections / {
+    for (i = 1; i < NF; i += 2) value[$i] = $(i + 1)
+    found = 1
+  }
+  END {
+    if (!found) { print "no closing line"; exit 1 }
+    if (value["seeds"] != wanted) { print "only " value["seeds"] " seeds ran"; exit 1 }
+    if (value["mismatches"] != 0) exit 1
+    if (value["open"] == 0) { print "nothing was open: the truth is not worth comparing with"; exit 1 }
+    unknown = 100 * value["unknown"] / value["connections"]
+    printf "unknown %.1f %%\n", unknown
+    exit unknown > most
+  }' "$out"
