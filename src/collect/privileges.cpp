@@ -80,6 +80,11 @@ Status keep_reader_capabilities() {
                    bit(CAP_DAC_READ_SEARCH));
 }
 
+bool can_look_into_processes() {
+  const auto sets = current_sets();
+  return sets && (sets->effective & bit(CAP_SYS_PTRACE)) != 0;
+}
+
 Status drop_privileges() { return reduce_to(0); }
 
 }  // namespace bulkhead::collect

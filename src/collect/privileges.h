@@ -10,4 +10,7 @@ namespace bulkhead::collect {
 // and private folders). Nothing that it lacks is an error.
 [[nodiscard]] Status keep_reader_capabilities();
 
+// CAP_SYS_PTRACE is there.
+[[nodiscard]] bool can_look_into_processes();
+
 }  // namespace bulkhead::collect

@@ -14,7 +14,6 @@
 #include <charconv>
 #include <cstdio>
 #include <cstring>
-#include <set>
 
 #include "collect/reader_files.h"
 
@@ -61,6 +60,16 @@ std::size_t raise_descriptor_limit() {
   return std::min<std::size_t>(limit.rlim_cur / 2, 32'768);
 }
 
+// Whether a process whose ns/net may not be looked at is in our namespace: each namespace has its own
+// files below /proc/PID/net, which everybody may see (fs/proc/proc_net.c).
+bool shares_own(std::uint32_t pid) {
+  char path[64];
+  std::snprintf(path, sizeof path, "/proc/%u/net/dev", pid);
+  struct stat theirs{}, ours{};
+  return stat(path, &theirs) == 0 && stat("/proc/self/net/dev", &ours) == 0 &&
+         theirs.st_ino == ours.st_ino && theirs.st_dev == ours.st_dev;
+}
+
 bool is_network_namespace(int fd) { return ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWNET; }
 
 }  // namespace
@@ -94,8 +103,12 @@ void ReaderNamespaces::find_in_processes(ReaderOutput& out) {
     std::snprintf(path, sizeof path, "/proc/%u/ns/net", pid);
     struct stat info{};
     if (stat(path, &info) != 0) {
-      if (errno == EACCES || errno == EPERM) ++denied;
-      continue;
+      if (errno != EACCES && errno != EPERM) continue;
+      if (!shares_own(pid)) {
+        ++denied;
+        continue;
+      }
+      info.st_ino = own_;
     }
     entries_[info.st_ino].pids.push_back(pid);
   }
@@ -132,6 +145,7 @@ void ReaderNamespaces::list(ReaderOutput& out, std::size_t most,
     entry.paths.clear();
     entry.pids.clear();
   }
+  if (enter_own() != 0) out.problem("the own network namespace could not be entered again");
   find_in_mounts();
   find_in_processes(out);
   for (const std::string& path : extra) {

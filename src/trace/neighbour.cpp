@@ -1,0 +1,355 @@
+// ARP and neighbour discovery, as frames that pass every hook which frames pass (net/ipv4/arp.c,
+// net/ipv6/ndisc.c, net/core/neighbour.c).
+//
+// A question runs to its end in a queue of its own. Its outcome depends on who asks for whom in whose
+// name, not on the connection, and is remembered in the World.
+#include <algorithm>
+#include <mutex>
+#include <shared_mutex>
+#include <utility>
+
+#include "trace/run.h"
+
+namespace bulkhead::trace {
+namespace {
+
+constexpr std::uint16_t kReachable = 2, kStale = 4, kDelay = 8, kProbe = 16, kNoArpState = 64,
+                        kPermanent = 128;
+constexpr std::uint8_t kProxyFlag = 8;
+constexpr std::uint16_t kRequest = 1, kReply = 2;
+constexpr std::uint8_t kSolicitation = 135, kAdvertisement = 136;
+constexpr unsigned kMostNested = 3;
+constexpr std::size_t kMostLearned = 256, kMostRemembered = 200'000;
+
+MacAddress multicast_mac(IpAddress group) {  // RFC 2464
+  const auto o = group.octets();
+  return MacAddress({0x33, 0x33, o[12], o[13], o[14], o[15]});
+}
+
+IpAddress solicited_node(IpAddress a) {  // RFC 4291
+  const auto o = a.octets();
+  return IpAddress::v6({0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, o[13], o[14], o[15]});
+}
+
+bool inside(const model::Address& a, IpAddress other) {  // inet_ifa_match
+  return Prefix::covering(a.peer.value_or(a.local), a.prefix_length).contains(other);
+}
+
+// confirm_addr_indev() for a given local address.
+bool confirms(const Device& dev, std::optional<IpAddress> peer, IpAddress local, std::uint8_t scope) {
+  bool found = false, same = false;
+  for (const model::Address* a : dev.addresses4) {
+    const std::uint8_t own = std::min<std::uint8_t>(a->scope, dev.route_localnet ? kScopeLink : kScopeHost);
+    if (!found && a->local == local && own <= scope) {
+      found = true;
+      if (same) break;
+    }
+    if (!same) {
+      same = inside(*a, local) && (!peer || inside(*a, *peer));
+      if (same && found) break;
+    }
+  }
+  return same && found;
+}
+
+const model::Neighbour* proxy_entry(const Device& dev, IpAddress target) {
+  for (const model::Neighbour* n : dev.neighbours) {
+    if ((n->flags & kProxyFlag) != 0 && n->address == target) return n;
+  }
+  return nullptr;
+}
+
+Skb nd_message(Device& dev, std::uint8_t type, IpAddress from, IpAddress to, IpAddress target) {
+  Skb skb;
+  skb.p.ether_type = EtherType::kIpv6;
+  skb.p.source = from;
+  skb.p.destination = to;
+  skb.p.protocol = IpProtocol::kIcmpV6;
+  skb.p.icmp_type = type;
+  skb.p.tcp_flags = 0;
+  skb.p.hop_limit = 255;
+  skb.p.length = 72;
+  skb.p.arp = Arp{type == kSolicitation ? kRequest : kReply, dev.mac, {}, from, target};
+  skb.dst.kind = Dst::Kind::kOutput;
+  skb.dst.device = &dev;
+  return skb;
+}
+
+}  // namespace
+
+void Run::learn(Device& dev, IpAddress address, MacAddress mac) {
+  if (learned(dev, address) != nullptr || scratch_.learned.size() >= kMostLearned) return;
+  scratch_.learned.push_back({&dev, address, mac});
+}
+
+const MacAddress* Run::learned(const Device& dev, IpAddress address) const {
+  for (const LearnedNeighbour& n : scratch_.learned) {
+    if (n.device == &dev && n.address == address) return &n.mac;
+  }
+  return nullptr;
+}
+
+void Run::neighbour_output(Device& dev, Skb& skb, IpAddress next_hop) {
+  skb.p.source_mac = dev.mac;
+  if (dev.loopback) {
+    skb.p.source_mac = skb.p.destination_mac = MacAddress();
+    transmit(dev, std::move(skb));
+    return;
+  }
+  if (next_hop.is_multicast()) {
+    skb.p.destination_mac = multicast_mac(next_hop);
+    transmit(dev, std::move(skb));
+    return;
+  }
+  if (dev.no_arp || dev.point_to_point) {
+    skb.p.destination_mac = dev.peer != nullptr ? dev.peer->mac : MacAddress::broadcast();
+    transmit(dev, std::move(skb));
+    return;
+  }
+  bool cached = false;
+  Resolved r = resolve(dev, next_hop, skb, cached);
+  if (stopped_) return;
+  switch (r.how) {
+    case Resolution::kFound:
+      skb.p.destination_mac = r.mac;
+      transmit(dev, std::move(skb));
+      return;
+    case Resolution::kOutside: leave_model(skb, *const_cast<Device*>(r.exit), next_hop); return;
+    case Resolution::kUnknown: stop_unknown(r.why); return;
+    case Resolution::kFailed: break;
+  }
+  for (const RuleRef& rule : r.rules) decided(skb, rule);
+  lost(skb, "no neighbour answers for ", next_hop.to_string() + " on " + dev.name() +
+                                             (r.why.empty() ? "" : " (" + r.why + ")"));
+  if (skb.dst.kind == Dst::Kind::kOutput) skb.dst.local = false;
+  const bool v4 = skb.p.source.is_v4();
+  icmp_error(skb, v4 ? 3 : 1, v4 ? 1 : 3);
+}
+
+// arp_solicit(), ndisc_solicit(): in whose name is asked. Unspecified: nobody's (no question is sent).
+IpAddress Run::asking_address(Device& dev, IpAddress target, const Skb& cause) const {
+  const Machine& m = *dev.machine;
+  const IpAddress own = cause.p.source;
+  if (target.is_v6()) {
+    if (own.is_v6() && device_has_address6(dev, own)) return own;
+    for (const model::Address* a : dev.addresses6) {
+      if (a->local.is_link_local() && (a->flags & kAddressTentative) == 0) return a->local;
+    }
+    return IpAddress::any(IpFamily::kV6);
+  }
+  if (own.is_v4() && dev.arp_announce < 2 && address_type4(m, own, &dev) == rtn::kLocal) {
+    const bool onlink = std::ranges::any_of(dev.addresses4, [&](const model::Address* a) {
+      return inside(*a, target) && inside(*a, own);
+    });
+    if (dev.arp_announce == 0 || onlink) return own;
+  }
+  return select_address4(m, &dev, target, kScopeLink).value_or(IpAddress());
+}
+
+Resolved Run::resolve(Device& dev, IpAddress target, const Skb& cause, bool& may_be_cached) {
+  Resolved known;
+  known.how = Resolution::kFound;
+  if (const MacAddress* mac = learned(dev, target)) {
+    known.mac = *mac;
+    return known;
+  }
+  std::optional<MacAddress> cached;
+  for (const model::Neighbour* n : dev.neighbours) {
+    if (n->address != target || !n->mac || (n->flags & kProxyFlag) != 0) continue;
+    if ((n->state & (kPermanent | kNoArpState)) != 0) {
+      known.mac = *n->mac;
+      return known;
+    }
+    if ((n->state & (kReachable | kStale | kDelay | kProbe)) != 0) cached = n->mac;
+  }
+  const IpAddress source = asking_address(dev, target, cause);
+  Resolved r = ask_for(dev, target, source);
+  if (stopped_ || !cached) return r;
+  // The kernel uses what it remembers and asks again only later. Where the two agree all is well.
+  if (r.how == Resolution::kFound && r.mac == *cached) return r;
+  may_be_cached = true;
+  if (r.how == Resolution::kOutside) return r;
+  if (choices_.pick("neighbour " + target.to_string() + " is remembered, but would not be found again")) {
+    known.mac = *cached;
+    return known;
+  }
+  return r;
+}
+
+Resolved Run::ask_for(Device& dev, IpAddress target, IpAddress source) {
+  const NeighbourKey key{&dev, target, source};
+  if (!explain_) {
+    std::shared_ptr<const Resolved> found;
+    {
+      const std::shared_lock guard(world_.lock);
+      const auto at = world_.memory.find(key);
+      if (at != world_.memory.end()) found = at->second;
+    }
+    if (found != nullptr && (outsider_ == nullptr || found->exit == nullptr)) {
+      for (const LearnedNeighbour& n : found->learned) learn(*const_cast<Device*>(n.device), n.address, n.mac);
+      return *found;
+    }
+  }
+  Resolved r;
+  if (depth_ >= kMostNested) {
+    r.why = "questions for neighbours nest too deeply";
+    return r;
+  }
+  const std::size_t choices_before = choices_.reasons().size();
+  const std::size_t learned_before = scratch_.learned.size();
+  Asking asking;
+  asking.device = &dev;
+  asking.target = target;
+  Asking* const outer = std::exchange(asking_, &asking);
+  ++depth_;
+  const std::size_t from = scratch_.queue.size();
+  if (target.is_v4()) {
+    arp_send(dev, Arp{kRequest, dev.mac, {}, source, target}, MacAddress::broadcast());
+  } else if (!source.is_unspecified()) {
+    Skb skb = nd_message(dev, kSolicitation, source, solicited_node(target), target);
+    ip_local_out(skb);
+  } else {
+    asking.why = "no link-local address to ask with";
+  }
+  run_queue(from);
+  --depth_;
+  asking_ = outer;
+  r.exit = asking.exit;
+  r.why = asking.why;
+  r.rules = asking.rules;
+  if (asking.answered) {
+    r.how = Resolution::kFound;
+    r.mac = asking.mac;
+    learn(dev, target, asking.mac);
+  } else if (asking.exit != nullptr) {
+    r.how = Resolution::kOutside;
+  }
+  for (std::size_t i = learned_before; i < scratch_.learned.size(); ++i) {
+    r.learned.push_back(scratch_.learned[i]);
+  }
+  const bool plain = choices_.reasons().size() == choices_before && !stopped_ &&
+                     (outsider_ == nullptr || r.exit == nullptr);
+  if (plain) {
+    const std::unique_lock guard(world_.lock);
+    if (world_.memory.size() < kMostRemembered) {
+      world_.memory.try_emplace(key, std::make_shared<const Resolved>(r));
+    }
+  }
+  return r;
+}
+
+void Run::arp_send(Device& dev, const Arp& arp, MacAddress to) {
+  Skb skb;
+  skb.p.ether_type = EtherType::kArp;
+  skb.p.arp = arp;
+  skb.p.source_mac = dev.mac;
+  skb.p.destination_mac = to;
+  skb.p.length = 28;
+  if (!hook(FilterPoint::kArpOutput, kFirst, kLast, skb, nullptr, &dev)) return;
+  transmit(dev, std::move(skb));
+}
+
+// arp_ignore()
+bool Run::arp_refuses(const Device& dev, IpAddress asker, IpAddress target) const {
+  const auto anywhere = [&](std::uint8_t scope) {
+    return std::ranges::any_of(dev.machine->devices,
+                               [&](const auto& d) { return confirms(*d, std::nullopt, target, scope); });
+  };
+  switch (dev.arp_ignore) {
+    case 1: return !confirms(dev, std::nullopt, target, kScopeHost);
+    case 2: return !confirms(dev, asker, target, kScopeHost);
+    case 3: return !anywhere(kScopeLink);
+    case 8: return true;
+    default: return false;  // 0, and the reserved values
+  }
+}
+
+// arp_rcv(), arp_process()
+void Run::arp_receive(Device& dev, Skb& skb) {
+  if (skb.p.type == PacketType::kOtherHost || dev.no_arp || dev.loopback || !skb.p.arp) return;
+  if (!hook(FilterPoint::kArpInput, kFirst, kLast, skb, &dev, nullptr)) return;
+  const Arp arp = *skb.p.arp;
+  Machine& m = *dev.machine;
+  if (arp.operation == kReply) {
+    if (asking_ != nullptr && asking_->device == &dev && asking_->target == arp.sender_ip && !asking_->answered) {
+      asking_->answered = true;
+      asking_->mac = arp.sender_mac;
+    }
+    return;
+  }
+  const IpAddress sip = arp.sender_ip, tip = arp.target_ip;
+  if (tip.is_multicast() || (!dev.route_localnet && tip.is_loopback())) return;
+  const auto answer = [&](bool remember) {
+    if (remember) learn(dev, sip, arp.sender_mac);
+    arp_send(dev, Arp{kReply, dev.mac, arp.sender_mac, tip, sip}, arp.sender_mac);
+  };
+  if (sip.is_unspecified()) {
+    if (address_type4(m, tip, &dev) == rtn::kLocal && !arp_refuses(dev, sip, tip)) answer(false);
+    return;
+  }
+  Dst dst;
+  std::string_view why;
+  if (!route_input4(m, dev, skb.p, true, tip, sip, &choices_, dst, why)) {
+    if (asking_ != nullptr && asking_->target == tip && asking_->why.empty()) {
+      asking_->why = "the question is refused: " + std::string(why);
+    }
+    return;
+  }
+  if (dst.kind == Dst::Kind::kLocal) {
+    if (arp_refuses(dev, sip, tip)) {
+      if (asking_ != nullptr && asking_->why.empty()) asking_->why = "arp_ignore";
+      return;
+    }
+    if (dev.arp_filter) {
+      Flow flow;
+      flow.destination = sip;
+      flow.source = tip;
+      const Output o = route_output4(m, flow, false, &choices_);
+      if (o.error != NetError::kNone || o.dst.device != &dev) return;
+    }
+    answer(true);
+    return;
+  }
+  if (dst.kind != Dst::Kind::kForward || !dev.forward4) return;
+  const bool elsewhere = dst.device != &dev;
+  const bool medium = [&] {  // arp_fwd_proxy
+    if (!elsewhere || !dev.proxy_arp) return false;
+    const int in = dev.link->ipv4.medium_id, out = dst.device->link->ipv4.medium_id;
+    if (in == 0) return true;
+    return in != -1 && out != in && out != -1;
+  }();
+  const bool pvlan = !elsewhere && dev.link->ipv4.proxy_arp_pvlan != 0 && sip != tip;
+  if (medium || pvlan || (elsewhere && proxy_entry(dev, tip) != nullptr)) answer(true);
+}
+
+// ndisc_recv_ns(), ndisc_recv_na()
+void Run::nd_receive(Skb& skb) {
+  if (!skb.p.arp || skb.p.hop_limit != 255) return;
+  Device& dev = *skb.dev;
+  const Machine& m = *dev.machine;
+  const Arp nd = *skb.p.arp;
+  const IpAddress target = nd.target_ip;
+  if (skb.p.icmp_type == kAdvertisement) {
+    if (asking_ != nullptr && asking_->device == &dev && asking_->target == target && !asking_->answered) {
+      asking_->answered = true;
+      asking_->mac = nd.sender_mac;
+    }
+    return;
+  }
+  if (skb.p.icmp_type != kSolicitation) return;
+  const bool ours = device_has_address6(dev, target);
+  const bool proxied = !ours && dev.forward6 && (m.proxy_ndp_all || dev.proxy_ndp) &&
+                       proxy_entry(dev, target) != nullptr;
+  if (!ours && !proxied) return;
+  learn(dev, skb.p.source, nd.sender_mac);
+  Skb reply = nd_message(dev, kAdvertisement, ours ? target : asking_address(dev, skb.p.source, Skb()),
+                         skb.p.source, target);
+  ip_local_out(reply);
+}
+
+bool Run::outsider_answers(const Device& dev, IpAddress target) const {
+  if (outsider_ == nullptr || &dev != outsider_link_) return false;
+  return target == outsider_->source || std::ranges::find(outsider_gateways_, target) != outsider_gateways_.end();
+}
+
+}  // namespace bulkhead::trace

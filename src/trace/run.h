@@ -1,0 +1,210 @@
+// One walk: the packets of one connection, followed from wire to wire until nothing moves any more.
+//
+// Frames between machines wait in a queue, as the kernel's backlog does; within a machine the layers
+// call each other as the kernel's do. Neighbour resolution runs in a queue of its own, to its end,
+// before the packet that asked goes on. Internal to trace/.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "trace/choices.h"
+#include "trace/packet.h"
+#include "trace/route.h"
+#include "trace/trace.h"
+#include "trace/world_state.h"
+
+namespace bulkhead::trace {
+
+inline constexpr std::int32_t kFirst = std::numeric_limits<std::int32_t>::min();
+inline constexpr std::int32_t kLast = std::numeric_limits<std::int32_t>::max();
+
+// A packet with what travels beside it (struct sk_buff).
+struct Skb {
+  Packet p;
+  CtView ct;
+  Dst dst;
+  Device* dev = nullptr;
+  // br_netfilter's nf_bridge_info
+  bool bridge_info = false, in_prerouting = false, prerouting_done = false, was_other_host = false;
+  Device* physical_in = nullptr;
+  Device* physical_out = nullptr;
+  bool from_isolated_port = false;
+  bool ours = false;  // belongs to the connection in question (not ARP, ND or an error about those)
+  Leg leg = Leg::kRequest;
+};
+
+// A tracked connection in one machine.
+struct Tracked {
+  const Machine* machine = nullptr;
+  ConnTrack entry;
+};
+
+// Reused from walk to walk, so that a walk allocates nothing.
+struct Scratch {
+  struct Event {
+    Device* dev;
+    Skb skb;
+  };
+  std::vector<Event> queue;
+  std::vector<Tracked> tracked;  // never grows past its capacity: pointers into it are kept
+  std::vector<LearnedNeighbour> learned;
+  static constexpr std::size_t kMostTracked = 64;
+};
+
+class Run {
+ public:
+  Run(const WorldState& world, const Question& question, Choices& choices, Scratch& scratch,
+      Answer& answer);
+  // Walks; fills `answer` but for what several runs make together.
+  void go();
+
+ private:
+  // ---- walk.cpp: the client, and what the run comes to
+  void start_local(const LocalOrigin& origin);
+  void start_outside(const OutsideOrigin& origin);
+  bool connect4(Machine& m, Flow flow, Skb& skb);
+  bool connect6(Machine& m, Flow flow, Skb& skb);
+  void local_error(NetError error, std::string_view why);
+  void run_queue(std::size_t from);
+  void finish();
+  [[nodiscard]] bool answers_client(const Packet& p) const;
+  void client_hears(const Skb& skb, std::string_view where);
+  void accepted_by(const Machine& m, const model::Socket& socket);
+  void stop_unknown(std::string why);
+  void leave_model(const Skb& skb, const Device& device, std::optional<IpAddress> next_hop);
+  void outsider_hears(const Device& device, const Skb& skb);
+
+  // ---- link.cpp: devices
+  void transmit(Device& dev, Skb skb);          // dev_queue_xmit
+  void receive(Device& dev, Skb skb);           // netif_receive_skb
+  void deliver(Device& dev, Skb& skb);          // to the protocols above
+  void enqueue(Device& dev, const Skb& skb);
+  bool receive_on_parent(Device& dev, Skb& skb);
+  void transmit_macvlan(Device& dev, Skb& skb);
+
+  // ---- bridge.cpp
+  void bridge_receive(Device& port, Skb skb);
+  void bridge_finish(Device& port, Skb skb);    // br_handle_frame_finish
+  void bridge_transmit(Device& bridge, Skb skb);
+  void bridge_forward(Device& to, Skb skb, Device* from);
+  void bridge_flood(Device& bridge, const Skb& skb, Device* from);
+  void bridge_up(Device& bridge, Skb skb, Device& port);
+  bool bridge_calls_ip(const Device& bridge, const Packet& p) const;
+  bool bridge_ip_prerouting(Device& port, Skb& skb, bool& done);
+  void bridged_dnat(Device& port, Skb skb);
+
+  // ---- ip_in.cpp
+  void ip_receive(Device& dev, Skb& skb);
+  void ip_route_in(Skb& skb);
+  void ip_local_deliver(Skb& skb);
+  void ip_forward(Skb& skb);
+  void ip_error(Skb& skb);
+  bool ip_prerouting(Skb& skb, Device* in);
+
+  // ---- ip_out.cpp
+  bool ip_local_out(Skb& skb);                  // OUTPUT and on; false: dropped in OUTPUT
+  void ip_output(Skb& skb, Device* in);         // POSTROUTING and on
+  bool ip_postrouting(Skb& skb, Device* in, Device* out);
+  void ip_finish_output(Skb& skb);
+  bool route_again(Skb& skb);                   // ip_route_me_harder
+  Flow flow_of(const Skb& skb) const;
+
+  // ---- hooks.cpp
+  bool hook(FilterPoint point, std::int32_t from, std::int32_t to, Skb& skb, Device* in, Device* out,
+            bool* reroute = nullptr);
+  Context context_of(Skb& skb, Device* in, Device* out);
+  void reject(FilterPoint point, Skb& skb, Device* in, Device* out, const RejectAnswer& how);
+  void reset(FilterPoint point, Skb& skb, Device* in);
+  void reject_on_link(Skb& skb, Device& in, const RejectAnswer& how);
+
+  // ---- conntrack.cpp
+  void track(Skb& skb, const Machine& m);
+  bool confirm(Skb& skb, const Machine& m);
+  bool translate(FilterPoint point, Skb& skb, Device* in, Device* out);
+  void translate_error(Skb& skb, bool source_side);
+  bool set_up_nat(Skb& skb, FilterPoint point, const NatRequest* request, bool source_side,
+                  Device* in, Device* out);
+  void apply_nat(Skb& skb, bool source_side);
+  std::optional<IpAddress> nat_address(const NatRequest& request, const Skb& skb, FilterPoint point,
+                                       bool source_side, Device* in, Device* out);
+  bool tuple_used(const Machine& m, const Tuple& reply, const ConnTrack* but) const;
+  void attach(Skb& answer, const Skb& cause);
+
+  // ---- icmp.cpp
+  void icmp_error(Skb& cause, std::uint8_t type, std::uint8_t code);
+  void icmp_error4(Skb& cause, std::uint8_t type, std::uint8_t code);
+  void icmp_error6(Skb& cause, std::uint8_t type, std::uint8_t code);
+  void icmp_deliver(Skb& skb);
+
+  // ---- neighbour.cpp
+  void neighbour_output(Device& dev, Skb& skb, IpAddress next_hop);
+  Resolved resolve(Device& dev, IpAddress target, const Skb& cause, bool& may_be_cached);
+  Resolved ask_for(Device& dev, IpAddress target, IpAddress source);
+  IpAddress asking_address(Device& dev, IpAddress target, const Skb& cause) const;
+  void arp_receive(Device& dev, Skb& skb);
+  void arp_send(Device& dev, const Arp& arp, MacAddress to);
+  bool arp_refuses(const Device& dev, IpAddress asker, IpAddress target) const;
+  void nd_receive(Skb& skb);
+  void learn(Device& dev, IpAddress address, MacAddress mac);
+  const MacAddress* learned(const Device& dev, IpAddress address) const;
+  bool outsider_answers(const Device& dev, IpAddress target) const;
+
+  // ---- sockets.cpp
+  void socket_receive(Skb& skb);
+  const model::Socket* find_socket(const Machine& m, const Packet& p, IfIndex in) const;
+  void answer_syn(Skb& skb, const Machine& m, const model::Socket& socket);
+  void refuse(Skb& skb, const Machine& m);
+
+  // ---- what is told
+  void lost(const Skb& skb, std::string_view why);
+  void lost(const Skb& skb, std::string_view why, std::string_view detail);
+  void decided(const Skb& skb, const RuleRef& rule);
+  void step(const Skb& skb, const Machine& m, std::string_view stage, const Device* at,
+            std::string detail);
+
+  struct Asking {  // the question that the neighbour queue is about
+    const Device* device = nullptr;
+    IpAddress target;
+    bool answered = false;
+    MacAddress mac;
+    const Device* exit = nullptr;
+    std::string why;
+    std::vector<RuleRef> rules;
+  };
+
+  const WorldState& world_;
+  const Question& question_;
+  Choices& choices_;
+  Scratch& scratch_;
+  Answer& answer_;
+  bool explain_ = false;
+  bool stopped_ = false;   // the answer is known, or the walk went on for too long
+  bool settled_ = false;   // the client has its answer
+  std::size_t steps_ = 0;
+  std::size_t head_ = 0;
+  unsigned depth_ = 0;     // of questions for neighbours within each other
+  Asking* asking_ = nullptr;
+  std::vector<RuleRef> seen_;  // filled by the filter when explaining
+
+  // The client's end of the connection.
+  Machine* client_ = nullptr;           // LocalOrigin
+  const OutsideOrigin* outsider_ = nullptr;
+  Device* outsider_link_ = nullptr;
+  std::vector<IpAddress> outsider_gateways_;
+  IpAddress client_address_, server_address_;
+  Port client_port_, server_port_;
+  std::uint32_t client_uid_ = 0;
+  std::string first_loss_, last_loss_;
+  bool reached_socket_ = false;
+};
+
+// "rule 7 of chain FORWARD in table ip filter", escaped.
+[[nodiscard]] std::string describe(const RuleRef& rule);
+
+}  // namespace bulkhead::trace

@@ -1,0 +1,467 @@
+// The client's side of a walk, and the answer that all possible runs make together.
+#include <algorithm>
+
+#include "base/text.h"
+#include "trace/run.h"
+
+namespace bulkhead::trace {
+namespace {
+
+constexpr std::size_t kMostSteps = 4000;  // frames in one walk
+constexpr int kMostRuns = 128;            // combinations of choices
+
+std::string join_reasons(const Choices& choices) {
+  std::string out;
+  for (const std::string& r : choices.reasons()) {
+    if (out.find(r) != std::string::npos) continue;
+    if (!out.empty()) out += "; ";
+    out += r;
+  }
+  return out;
+}
+
+}  // namespace
+
+WorldState::WorldState() = default;
+WorldState::~WorldState() = default;
+
+Run::Run(const WorldState& world, const Question& question, Choices& choices, Scratch& scratch,
+         Answer& answer)
+    : world_(world), question_(question), choices_(choices), scratch_(scratch), answer_(answer),
+      explain_(question.explain) {
+  scratch_.queue.clear();
+  scratch_.tracked.clear();
+  scratch_.tracked.reserve(Scratch::kMostTracked);
+  scratch_.learned.clear();
+}
+
+void Run::go() {
+  server_address_ = question_.to.unmapped();
+  server_port_ = question_.port;
+  if (const auto* local = std::get_if<LocalOrigin>(&question_.from)) start_local(*local);
+  else if (const auto* outside = std::get_if<OutsideOrigin>(&question_.from)) start_outside(*outside);
+  if (!stopped_) run_queue(0);
+  finish();
+}
+
+void Run::run_queue(std::size_t from) {
+  for (std::size_t at = from; at < scratch_.queue.size() && !stopped_; ++at) {
+    if (++steps_ > kMostSteps) {
+      stop_unknown("the walk did not end (a loop of bridges or routes)");
+      break;
+    }
+    Scratch::Event event = scratch_.queue[at];
+    receive(*event.dev, std::move(event.skb));
+  }
+  scratch_.queue.resize(from);
+}
+
+void Run::finish() {
+  if (settled_) return;
+  if (answer_.how != How::kUnknown || answer_.verdict != Verdict::kUnknown || !answer_.reason.empty()) return;
+  answer_.verdict = Verdict::kClosed;
+  answer_.how = How::kDropped;
+  if (first_loss_.empty()) answer_.reason = "nothing came back";
+  else if (first_loss_ == last_loss_) answer_.reason = first_loss_;
+  else answer_.reason = first_loss_ + "; then: " + last_loss_;
+  if (reached_socket_ && first_loss_ == last_loss_) answer_.reason = "the answer is lost: " + first_loss_;
+}
+
+void Run::stop_unknown(std::string why) {
+  if (stopped_) return;
+  stopped_ = settled_ = true;
+  answer_.verdict = Verdict::kUnknown;
+  answer_.how = How::kUnknown;
+  answer_.reason = std::move(why);
+}
+
+void Run::local_error(NetError error, std::string_view why) {
+  stopped_ = settled_ = true;
+  answer_.verdict = Verdict::kClosed;
+  answer_.how = How::kUnreachable;
+  answer_.reason = std::string(why) + " (" + std::string(to_string(error)) + ")";
+}
+
+void Run::lost(const Skb& skb, std::string_view why) {
+  if (!skb.ours) return;
+  if (first_loss_.empty()) first_loss_ = why;
+  last_loss_ = why;
+  if (explain_ && skb.dev != nullptr) step(skb, *skb.dev->machine, "lost", skb.dev, std::string(why));
+}
+
+void Run::lost(const Skb& skb, std::string_view why, std::string_view detail) {
+  if (!skb.ours) return;
+  std::string text(why);
+  text += escape_text(detail);
+  lost(skb, text);
+}
+
+void Run::decided(const Skb& skb, const RuleRef& rule) {
+  if (rule.chain == nullptr) return;
+  if (!skb.ours) {
+    if (asking_ != nullptr && asking_->rules.size() < 8) {
+      asking_->rules.push_back(rule);
+      if (asking_->why.empty()) asking_->why = "the question or its answer is stopped by " + describe(rule);
+    }
+    return;
+  }
+  if (answer_.rules.size() >= 32) return;
+  answer_.rules.push_back(rule);
+  if (!answer_.rules_ns && skb.dev != nullptr) answer_.rules_ns = skb.dev->machine->id;
+  else if (!answer_.rules_ns && skb.dst.device != nullptr) answer_.rules_ns = skb.dst.device->machine->id;
+}
+
+void Run::step(const Skb& skb, const Machine& m, std::string_view stage, const Device* at,
+               std::string detail) {
+  if (!explain_ || answer_.steps.size() >= 512) return;
+  Step s;
+  s.leg = skb.leg;
+  s.ns = m.id;
+  s.stage = stage;
+  if (at != nullptr) s.interface = escape_text(at->name());
+  s.detail = std::move(detail);
+  answer_.steps.push_back(std::move(s));
+}
+
+void Run::accepted_by(const Machine& m, const model::Socket& socket) {
+  reached_socket_ = true;
+  answer_.socket = &socket;
+  answer_.socket_ns = m.id;
+}
+
+// ------------------------------------------------------------------------ a client in the model
+
+void Run::start_local(const LocalOrigin& origin) {
+  client_ = world_.machine(origin.ns);
+  if (client_ == nullptr || client_->loopback == nullptr || client_->routes_unknown) {
+    stop_unknown(client_ != nullptr && !client_->unknown_why.empty()
+                     ? client_->unknown_why
+                     : "the namespace could not be read");
+    return;
+  }
+  client_uid_ = origin.uid;
+  const bool v4 = server_address_.is_v4();
+  client_port_ = question_.source_port.value_or(client_->ephemeral);
+  Skb skb;
+  skb.ours = true;
+  Packet& p = skb.p;
+  p.ether_type = v4 ? EtherType::kIpv4 : EtherType::kIpv6;
+  p.protocol = question_.protocol;
+  p.source_port = client_port_;
+  p.destination_port = server_port_;
+  p.tcp_flags = question_.protocol == IpProtocol::kTcp ? tcp::kSyn : 0;
+  p.length = question_.protocol == IpProtocol::kTcp ? (v4 ? 60 : 80) : (v4 ? 29 : 49);
+  p.mark = question_.mark;
+  p.has_socket = true;
+  p.socket_uid = origin.uid;
+  p.socket_gid = origin.gid;
+  Flow flow;
+  flow.destination = server_address_;
+  flow.source = question_.source.value_or(IpAddress::any(server_address_.family()));
+  if (flow.source.family() != server_address_.family()) {
+    local_error(NetError::kInvalid, "the source is of another address family");
+    return;
+  }
+  flow.source_known = !flow.source.is_unspecified();
+  flow.mark = question_.mark;
+  flow.uid = origin.uid;
+  flow.protocol = question_.protocol;
+  flow.source_port = question_.source_port.value_or(Port{});
+  flow.destination_port = server_port_;
+  if (!(v4 ? connect4(*client_, flow, skb) : connect6(*client_, flow, skb))) return;
+  p.source = client_address_;
+  p.destination = server_address_;
+  answer_.source = client_address_;
+  answer_.source_port = client_port_;
+  if (explain_) {
+    step(skb, *client_, "route", skb.dst.device,
+         (skb.dst.route != nullptr ? "route " + skb.dst.route->destination.to_string() : std::string("on link")) +
+             " dev " + skb.dst.device->name() +
+             (skb.dst.gateway ? " via " + skb.dst.gateway->to_string() : "") + " source " +
+             client_address_.to_string());
+  }
+  ip_local_out(skb);
+}
+
+// tcp_v4_connect(): a lookup without a source chooses it; a second one, with source and ports, is used.
+bool Run::connect4(Machine& m, Flow flow, Skb& skb) {
+  if (flow.source_known && !m.nonlocal_bind4 && address_type4(m, flow.source, nullptr) != rtn::kLocal) {
+    local_error(NetError::kAddressNotAvailable, "the source address is not one of this machine");
+    return false;
+  }
+  Output o;
+  if (!flow.source_known) {
+    o = route_output4(m, flow, false, &choices_);
+    if (o.error != NetError::kNone) {
+      local_error(o.error, "no way out of the client: connect() fails");
+      return false;
+    }
+    flow.source = o.source;
+    flow.source_known = true;
+  }
+  if (server_address_.is_unspecified()) server_address_ = flow.destination = flow.source;
+  flow.source_port = client_port_;
+  o = route_output4(m, flow, m.nonlocal_bind4, &choices_);
+  if (o.error != NetError::kNone) {
+    local_error(o.error, "no way out of the client: connect() fails");
+    return false;
+  }
+  if (o.dst.group) {
+    local_error(NetError::kNetUnreachable, "a broadcast or multicast address");
+    return false;
+  }
+  client_address_ = flow.source.is_unspecified() ? o.source : flow.source;
+  skb.dst = o.dst;
+  return true;
+}
+
+// tcp_v6_connect(): ip6_dst_lookup_flow(); the route found without a source is kept.
+bool Run::connect6(Machine& m, Flow flow, Skb& skb) {
+  if (server_address_.is_multicast()) {
+    local_error(NetError::kNetUnreachable, "a multicast address");
+    return false;
+  }
+  if (server_address_.is_unspecified()) {
+    server_address_ = flow.destination = IpAddress::v6({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1});
+  }
+  if (server_address_.is_link_local()) {
+    local_error(NetError::kInvalid, "a link-local address needs an interface");
+    return false;
+  }
+  if (flow.source_known && !m.nonlocal_bind6 && !m.has_address(flow.source)) {
+    local_error(NetError::kAddressNotAvailable, "the source address is not one of this machine");
+    return false;
+  }
+  const Output o = route_lookup6(m, flow, false, &choices_);
+  if (o.error != NetError::kNone) {
+    local_error(o.error, "no way out of the client: connect() fails");
+    return false;
+  }
+  client_address_ = o.source;
+  skb.dst = o.dst;
+  return true;
+}
+
+// ------------------------------------------------------------------------- a client outside it
+
+void Run::start_outside(const OutsideOrigin& origin) {
+  Machine* m = world_.machine(origin.ns);
+  Device* link = m != nullptr ? m->device(origin.link) : nullptr;
+  if (link == nullptr || m->loopback == nullptr) {
+    stop_unknown("the link of the vantage is not in the snapshot");
+    return;
+  }
+  outsider_ = &origin;
+  outsider_link_ = link;
+  for (const model::Route& r : m->ns->routes) {
+    if (!r.destination.contains(origin.source)) continue;
+    for (const model::NextHop& hop : r.next_hops) {
+      const bool here = hop.link == link->index() || (link->bridge != nullptr && hop.link == link->bridge->index());
+      if (hop.gateway && here) outsider_gateways_.push_back(*hop.gateway);
+    }
+  }
+  const bool v4 = server_address_.is_v4();
+  if (origin.source.is_v4() != v4) {
+    local_error(NetError::kInvalid, "the source is of another address family");
+    return;
+  }
+  client_address_ = question_.source.value_or(origin.source);
+  client_port_ = question_.source_port.value_or(Port{49152});
+  answer_.source = client_address_;
+  answer_.source_port = client_port_;
+  Skb skb;
+  skb.ours = true;
+  Packet& p = skb.p;
+  p.ether_type = v4 ? EtherType::kIpv4 : EtherType::kIpv6;
+  p.protocol = question_.protocol;
+  p.source = client_address_;
+  p.destination = server_address_;
+  p.source_port = client_port_;
+  p.destination_port = server_port_;
+  p.tcp_flags = question_.protocol == IpProtocol::kTcp ? tcp::kSyn : 0;
+  p.length = v4 ? 60 : 80;
+  p.source_mac = origin.mac;
+  p.destination_mac = link->bridge != nullptr ? link->bridge->mac : link->mac;
+  // Who else on that wire has the address? A machine switched to it, or a macvlan on top.
+  for (const auto& other : world_.machines) {
+    const auto at = other->addresses.find(server_address_);
+    if (at == other->addresses.end()) continue;
+    const Device* d = at->second;
+    const bool on_top = d->kind == DeviceKind::kMacvlan && (d->parent == link || d->parent == link->bridge);
+    const auto behind = link->bridge != nullptr ? world_.fdb.find({link->bridge, d->mac}) : world_.fdb.end();
+    if (on_top || (behind != world_.fdb.end() && behind->second != link)) p.destination_mac = d->mac;
+  }
+  enqueue(*link, skb);
+}
+
+// ------------------------------------------------------------------------ what comes back
+
+bool Run::answers_client(const Packet& p) const {
+  return p.protocol == question_.protocol && p.source == server_address_ && p.source_port == server_port_ &&
+         p.destination == client_address_ && p.destination_port == client_port_ &&
+         (p.tcp_flags & (tcp::kAck | tcp::kRst)) != 0;
+}
+
+void Run::client_hears(const Skb& skb, std::string_view where) {
+  if (settled_) return;
+  static_cast<void>(where);
+  const Packet& p = skb.p;
+  if (p.protocol == IpProtocol::kTcp) {
+    settled_ = stopped_ = true;
+    if ((p.tcp_flags & tcp::kRst) != 0) {
+      answer_.verdict = Verdict::kClosed;
+      answer_.how = How::kRefused;
+      answer_.reason = first_loss_.empty() ? "refused" : first_loss_;
+    } else {
+      answer_.verdict = Verdict::kOpen;
+      answer_.how = How::kAccepted;
+    }
+    return;
+  }
+  const Quoted& q = *p.quoted;
+  const bool mine = q.source == client_address_ && q.destination == server_address_ &&
+                    q.source_port == client_port_ && q.destination_port == server_port_ &&
+                    q.protocol == question_.protocol;
+  const bool v4 = p.protocol == IpProtocol::kIcmp;
+  if (!mine) {
+    lost(skb, "the ICMP error does not name the client's connection");
+    return;
+  }
+  if (v4 && p.icmp_type == 3 && p.icmp_code == 4) return;  // fragmentation needed
+  if (!v4 && p.icmp_type == 2) return;
+  settled_ = stopped_ = true;
+  const bool port = v4 ? p.icmp_type == 3 && p.icmp_code == 3 : p.icmp_type == 1 && p.icmp_code == 4;
+  answer_.verdict = Verdict::kClosed;
+  answer_.how = port ? How::kRefused : How::kUnreachable;
+  answer_.reason = first_loss_.empty() ? "ICMP error" : first_loss_;
+}
+
+// What leaves the model.
+void Run::outsider_hears(const Device& device, const Skb& skb) {
+  const Packet& p = skb.p;
+  const bool is_nd = p.arp && p.ether_type == EtherType::kIpv6;
+  if (p.arp) {
+    const bool request = p.arp->operation == 1;
+    if (request && outsider_answers(device, p.arp->target_ip)) {
+      Skb reply;
+      reply.p.source_mac = outsider_->mac;
+      reply.p.destination_mac = p.source_mac;
+      reply.p.ether_type = p.ether_type;
+      if (is_nd) {
+        reply.p = p;
+        reply.p.source_mac = outsider_->mac;
+        reply.p.destination_mac = p.source_mac;
+        reply.p.source = p.arp->target_ip;
+        reply.p.destination = p.source;
+        reply.p.icmp_type = 136;
+        reply.p.mark = 0;
+        reply.p.arp = Arp{2, outsider_->mac, p.source_mac, p.arp->target_ip, p.arp->target_ip};
+      } else {
+        reply.p.arp = Arp{2, outsider_->mac, p.arp->sender_mac, p.arp->target_ip, p.arp->sender_ip};
+      }
+      reply.p.has_socket = false;
+      enqueue(*const_cast<Device*>(&device), reply);
+      return;
+    }
+    if (request && asking_ != nullptr && p.arp->target_ip == asking_->target) asking_->exit = &device;
+    return;
+  }
+  if (!skb.ours) return;
+  const bool to_client = outsider_ != nullptr && &device == outsider_link_ && p.destination == client_address_;
+  if (!to_client) {
+    leave_model(skb, device, std::nullopt);
+    return;
+  }
+  if (answers_client(p) || p.quoted) client_hears(skb, device.name());
+  else lost(skb, "the answer does not belong to the client's connection (other addresses)");
+}
+
+void Run::leave_model(const Skb& skb, const Device& device, std::optional<IpAddress> next_hop) {
+  if (!skb.ours) return;
+  if (stopped_) return;
+  Exit exit;
+  exit.ns = device.machine->id;
+  exit.link = device.index();
+  exit.next_hop = next_hop;
+  exit.source = skb.p.source;
+  exit.destination = skb.p.destination;
+  exit.source_port = skb.p.source_port;
+  exit.destination_port = skb.p.destination_port;
+  if (!next_hop && skb.dst.gateway) exit.next_hop = skb.dst.gateway;
+  if (explain_) step(skb, *device.machine, "exit", &device, "leaves what is known");
+  stop_unknown(skb.leg == Leg::kRequest ? "leaves what is known by " + escape_text(device.name())
+                                        : "the answer leaves what is known by " + escape_text(device.name()));
+  answer_.exit = exit;
+}
+
+// ---------------------------------------------------------------------------------- World::ask
+
+namespace {
+
+class Borrowed {  // a Scratch from the World's store
+ public:
+  explicit Borrowed(const WorldState& world) : world_(world) {
+    const std::lock_guard guard(world.scratch_lock);
+    if (!world.scratches.empty()) {
+      mine_ = std::move(world.scratches.back());
+      world.scratches.pop_back();
+    } else {
+      mine_ = std::make_unique<Scratch>();
+    }
+  }
+  Borrowed(const Borrowed&) = delete;
+  Borrowed& operator=(const Borrowed&) = delete;
+  ~Borrowed() {
+    const std::lock_guard guard(world_.scratch_lock);
+    world_.scratches.push_back(std::move(mine_));
+  }
+  Scratch& operator*() { return *mine_; }
+
+ private:
+  const WorldState& world_;
+  std::unique_ptr<Scratch> mine_;
+};
+
+void combine(Answer& all, Answer&& one) {
+  if (all.verdict != one.verdict) {
+    if (!all.exit) all.exit = one.exit;
+    if (all.verdict != Verdict::kUnknown && one.verdict == Verdict::kUnknown) all.reason = one.reason;
+    all.verdict = Verdict::kUnknown;
+    all.how = How::kUnknown;
+    return;
+  }
+  if (all.how != one.how) all.how = How::kUnknown;
+  if (all.reason.empty()) all.reason = one.reason;
+}
+
+}  // namespace
+
+Answer World::ask(const Question& question) const {
+  Borrowed scratch(*state_);
+  Choices choices;
+  Answer all;
+  Run(*state_, question, choices, *scratch, all).go();
+  if (!choices.any()) return all;
+  std::string why = join_reasons(choices);
+  bool bounded = choices.exhausted();
+  int runs = 1;
+  for (; runs < kMostRuns && choices.next(); ++runs) {
+    Answer one;
+    Run(*state_, question, choices, *scratch, one).go();
+    bounded = bounded || choices.exhausted();
+    if (why.size() < 200) {
+      const std::string more = join_reasons(choices);
+      if (!more.empty() && why.find(more) == std::string::npos) why += "; " + more;
+    }
+    combine(all, std::move(one));
+  }
+  if (runs == kMostRuns || bounded) {
+    all.verdict = Verdict::kUnknown;
+    all.how = How::kUnknown;
+    why = "too many choices: " + why;
+  }
+  if (all.verdict == Verdict::kUnknown && !all.exit) all.reason = "depends on: " + why;
+  return all;
+}
+
+}  // namespace bulkhead::trace
