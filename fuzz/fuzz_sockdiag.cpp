@@ -28,7 +28,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
   }
   if (const auto owners = decode_owners(bytes)) {
-    for (const auto& [inode, list] : *owners) require(!list.empty() && list.size() <= 16);
+    for (const auto& [inode, facts] : *owners) {
+      require(!facts.owners.empty() && facts.owners.size() <= 16);
+    }
   }
   if (const auto namespaces = decode_namespaces(bytes)) require(namespaces->size() <= size / 16);
   std::vector<std::string> unread;

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "collect/lab.h"
+#include "collect/reader_files.h"
 
 namespace bulkhead::collect {
 namespace {
@@ -262,9 +263,15 @@ TEST_F(LabNetwork, NeighboursProxiesAndBridgeEntriesAreRead) {
 
 // ---------------------------------------------------------------------------------------- sockets
 
-class LabSockets : public LabTest {
+// With the kernel's dump, and with the text of /proc/net where asking would load a module.
+class LabSockets : public LabTest, public testing::WithParamInterface<bool> {
  protected:
+  void SetUp() override {
+    LabTest::SetUp();
+    if (GetParam()) pretend_kernel_has("inet_diag", false);
+  }
   void TearDown() override {
+    pretend_kernel_has("inet_diag", true);
     for (int fd : open_) close(fd);
     LabTest::TearDown();
   }
@@ -294,7 +301,11 @@ class LabSockets : public LabTest {
   std::vector<int> open_;
 };
 
-TEST_F(LabSockets, ListenersAreReadWithTheirBindingsAndTheirProcess) {
+INSTANTIATE_TEST_SUITE_P(Sources, LabSockets, testing::Bool(), [](const auto& row) {
+  return row.param ? "FromProcText" : "FromSocketDump";
+});
+
+TEST_P(LabSockets, ListenersAreReadWithTheirBindingsAndTheirProcess) {
   const std::string ns = add("s");
   run("ip -n " + ns + " link set lo up");
   auto broker = Broker::start();
@@ -325,6 +336,7 @@ TEST_F(LabSockets, ListenersAreReadWithTheirBindingsAndTheirProcess) {
     EXPECT_EQ(socket.owners.front().command, run("cat /proc/" + std::to_string(getpid()) + "/comm | tr -d '\\n'"));
     EXPECT_FALSE(socket.owners.front().executable.empty());
   }
+  EXPECT_TRUE(read->gaps.empty()) << read->gaps.front().reason;
   EXPECT_THAT(sockets, testing::ElementsAre("tcp 0.0.0.0 80", "tcp 127.0.0.1 81 if1", "tcp :: 82",
                                             "tcp ::1 83 only6", "udp 127.0.0.1 54", "udp :: 53 only6"));
 }

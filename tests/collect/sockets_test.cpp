@@ -137,7 +137,11 @@ Bytes owner_record(std::uint32_t pid, std::uint32_t claimed, std::vector<std::ui
   put(std::uint32_t{0});
   for (int i = 0; i < 3; ++i) put(std::uint32_t{0});
   put(claimed);
-  for (const std::uint64_t inode : inodes) put(inode);
+  for (const std::uint64_t inode : inodes) {
+    put(inode);
+    put(std::int32_t{-1});
+    put(std::int32_t{4});
+  }
   return out;
 }
 
@@ -149,8 +153,10 @@ TEST(Owners, ASharedSocketHasSeveralButNoMoreThanSixteen) {
   }
   const auto owners = decode_owners(bytes);
   ASSERT_TRUE(owners);
-  ASSERT_EQ(owners->at(99).size(), 16U);
-  EXPECT_EQ(owners->at(99).front().pid, 1U);
+  ASSERT_EQ(owners->at(99).owners.size(), 16U);
+  EXPECT_EQ(owners->at(99).owners.front().pid, 1U);
+  EXPECT_FALSE(owners->at(99).v6_only) << "-1 is not known";
+  EXPECT_EQ(owners->at(99).bound_to, IfIndex{4});
 }
 
 TEST(Owners, CountsThatLieAreErrorsBeforeMemoryIsTaken) {
