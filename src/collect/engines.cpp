@@ -44,7 +44,7 @@ std::vector<engine::Endpoint> usual_engines(Broker& broker, model::Snapshot& sna
       const auto fd = broker.connect_unix(path);
       if (fd) {
         close(*fd);
-        out.push_back({.url = std::string("unix://") + path});
+        out.push_back({.url = std::string("unix://") + path, .tls_directory = {}});
         break;
       }
       if (fd.error().code == ErrorCode::kDenied) {
