@@ -2,10 +2,13 @@
 
 // Before the kernel's own headers, which then leave out what libc has defined
 // (linux/libc-compat.h).
+// clang-format off
+#include <netinet/in.h>
+// clang-format on
+
 #include <fcntl.h>
 #include <linux/netfilter_ipv4/ip_tables.h>
 #include <linux/netfilter_ipv6/ip6_tables.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>

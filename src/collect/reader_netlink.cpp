@@ -2,6 +2,10 @@
 
 // Before the kernel's own headers, which then leave out what libc has defined
 // (linux/libc-compat.h).
+// clang-format off
+#include <netinet/in.h>
+// clang-format on
+
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
@@ -15,7 +19,6 @@
 #include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>

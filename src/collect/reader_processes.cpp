@@ -1,9 +1,13 @@
 #include "collect/reader_processes.h"
 
-// Before the kernel's own headers.
+// Before the kernel's own headers, which then leave out what libc has defined
+// (linux/libc-compat.h).
+// clang-format off
+#include <netinet/in.h>
+// clang-format on
+
 #include <dirent.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>

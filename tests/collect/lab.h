@@ -38,7 +38,9 @@ class LabTest : public testing::Test {
   }
   void TearDown() override {
     for (const std::string& name : names_) {
-      run("ip netns del " + name + " 2>/dev/null || test ! -e /run/netns/" + name);
+      const std::string path = "/run/netns/" + name;
+      run("ip netns del " + name + " 2>/dev/null || { umount " + path + " 2>/dev/null; rm -f " + path +
+          "; }");
     }
   }
   // PREFIX-NAME, removed at the end.

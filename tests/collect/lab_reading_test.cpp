@@ -40,12 +40,14 @@ class Beside {
  public:
   explicit Beside(const std::string& script) : pid_(fork()) {
     if (pid_ != 0) return;
+    setpgid(0, 0);  // so that what it runs ends with it
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     execl("/bin/bash", "bash", "-c", script.c_str(), nullptr);
     _exit(127);
   }
   ~Beside() {
-    kill(pid_, SIGTERM);
+    setpgid(pid_, pid_);  // in case it has not come so far
+    kill(-pid_, SIGKILL);
     waitpid(pid_, nullptr, 0);
   }
 
