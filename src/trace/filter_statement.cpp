@@ -43,7 +43,7 @@ std::string_view reason(const Value& value) {
 
 struct Execute {
   Run& run;
-  const Op& op;
+  const OpDetail& op;
 
   Flow operator()(const model::Compare& compare) const {
     Value left;
@@ -268,7 +268,7 @@ struct Execute {
 
 }  // namespace
 
-Flow Run::execute_general(const Op& op) {
+Flow Run::execute_general(const OpDetail& op) {
   return std::visit(Execute{*this, op}, *op.statement);
 }
 
