@@ -12,6 +12,7 @@ using model::CompareOp;
 
 // The first bytes of a value against a constant, as memcmp sees them.
 int order(const Value& left, const Bytes& right) {
+  if (right.empty()) return 0;
   return std::memcmp(left.bytes.data(), right.data(), std::min(right.size(), Value::kMost));
 }
 
