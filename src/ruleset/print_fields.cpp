@@ -86,6 +86,10 @@ constexpr auto kFields = std::to_array<Field>({
     {H::kComp, 0, 8, "comp nexthdr", D::kProtocol},
     {H::kIgmp, 0, 8, "igmp type", D::kIgmpType},
     {H::kIgmp, 32, 32, "igmp group", D::kIpv4},
+    {H::kFrag, 0, 8, "frag nexthdr", D::kProtocol},
+    {H::kFrag, 16, 13, "frag frag-off", D::kInteger},
+    {H::kFrag, 31, 1, "frag more-fragments", D::kInteger},
+    {H::kFrag, 32, 32, "frag id", D::kInteger},
 });
 
 }  // namespace

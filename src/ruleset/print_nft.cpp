@@ -82,6 +82,16 @@ std::string nat_flags(std::uint32_t flags) {
   return out;
 }
 
+// A value of which only the first bytes are compared: a prefix for addresses.
+std::string print_start(Datatype type, ByteView bytes, Order order) {
+  const bool address = type == Datatype::kIpv4 || type == Datatype::kIpv6;
+  const std::size_t whole = datatype_length(type);
+  if (!address || bytes.size() >= whole) return print_value(type, bytes, order);
+  Bytes padded(bytes.begin(), bytes.end());
+  padded.resize(whole, 0);
+  return print_value(type, padded, order) + "/" + std::to_string(bytes.size() * 8);
+}
+
 const MapTerm* as_map(const std::optional<Term>& term) {
   return term ? std::get_if<MapTerm>(&term->node) : nullptr;
 }
@@ -148,6 +158,8 @@ void NftPrinter::learn(const Compare& s) {
     } else if (meta->key == MetaKey::kProtocol && s.right.size() == 2) {
       ether_type_ = static_cast<std::uint16_t>(number);
       tag(Implies::kNetwork);
+    } else if (meta->key == MetaKey::kIiftype) {
+      tag(Implies::kLink);
     }
     return;
   }
@@ -215,6 +227,12 @@ void NftPrinter::masked_compare(const Compare& s, const BitwiseTerm& left) {
       return;
     }
   }
+  const auto* exthdr = std::get_if<ExthdrTerm>(&left.operand.front().node);
+  if (const Field* field = exthdr && run ? exthdr_field(*exthdr, run->bit, run->bits) : nullptr) {
+    forget(Implies::kNetwork);
+    add(std::string(field->name) + " " + op + print_bits(field->type, bits_of(s.right, *run)));
+    return;
+  }
   const Words operand = words(left.operand.front());
   const Datatype type = operand.type();
   if (is_flag_type(type)) {
@@ -248,7 +266,7 @@ void NftPrinter::statement(const Compare& s) {
   Words left = words(s.left);
   // A flag is there when any of its bits is: "tcp flags == syn" is the exact comparison.
   if (is_flag_type(left.type()) && s.op == CompareOp::kEqual) left.text += " ==";
-  add(left.text + " " + std::string(op_text(s.op)) + print_value(left.type(), s.right, left.order));
+  add(left.text + " " + std::string(op_text(s.op)) + print_start(left.type(), s.right, left.order));
   learn(s);
 }
 
@@ -425,9 +443,9 @@ void NftPrinter::statement(const Observe& s) {
     return;
   }
   const std::string detail = safe(s.detail);
-  if (s.what == "objref") {
+  if (s.what == "objref" || s.what == "exthdr") {
     add(detail);
-  } else if (s.what == "exthdr" || s.what == "flow" || s.what == "last") {
+  } else if (s.what == "flow" || s.what == "last") {
     add(safe(s.what) + (detail.empty() ? "" : " " + detail));
   } else {
     add(detail.empty() ? "log" : "log " + detail);

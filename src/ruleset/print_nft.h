@@ -13,12 +13,17 @@
 
 namespace bulkhead::ruleset {
 
-// The elements of a set: "{ 1, 2-3 }". At most `limit` of them are written.
+// The elements of a set: "{ 1, 2-3 }". At most `limit` of them are written. Plain integers have the
+// order of the term that is looked up.
 [[nodiscard]] std::string print_elements(const model::SetDef& set, std::span<const Datatype> types,
-                                         std::size_t limit);
+                                         std::size_t limit, Order integers = Order::kBig);
 // The types of the fields of a key by the number that nft gave the set.
 [[nodiscard]] std::vector<Datatype> split_types(std::uint32_t type);
 [[nodiscard]] std::string type_name(Datatype type);
+
+// The field of an IPv6 extension header at these bits of the term; nullptr when it has no name.
+[[nodiscard]] const Field* exthdr_field(const model::ExthdrTerm& term, std::uint32_t bit,
+                                        std::uint32_t bits);
 
 class NftPrinter {
  public:
@@ -35,7 +40,7 @@ class NftPrinter {
   };
   // What a comparison in front says of the headers behind it; nft leaves it out when the header is
   // named later.
-  enum class Implies { kNothing, kNetwork, kTransport };
+  enum class Implies { kNothing, kLink, kNetwork, kTransport };
   struct Piece {
     std::string text;
     Implies implies = Implies::kNothing;
@@ -48,9 +53,10 @@ class NftPrinter {
   Words fib_words(const model::FibTerm& term) const;
   Words bitwise_words(const model::BitwiseTerm& term, int depth);
   Words map_words(const model::MapTerm& term, int depth);
-  Words exthdr_words(const model::ExthdrTerm& term) const;
+  Words exthdr_words(const model::ExthdrTerm& term);
   Header header_of(model::PayloadBase base) const;
   void header_used(Header header);
+  void forget(Implies level);
 
   std::string set_reference(const std::string& name, const Words& key, bool inverted);
   const model::SetDef* find_set(const std::string& name) const;

@@ -45,10 +45,13 @@ Order natural_order(Datatype type) {
   }
 }
 
-std::string print_fields(const SetDef& set, std::span<const Datatype> types, ByteView first,
-                         ByteView last) {
+std::string print_fields(const SetDef& set, std::span<const Datatype> types, Order integers,
+                         ByteView first, ByteView last) {
   const bool interval = (set.flags & NFT_SET_INTERVAL) != 0;
-  const auto order = [&](Datatype t) { return interval ? Order::kBig : natural_order(t); };
+  const auto order = [&](Datatype t) {
+    if (interval) return Order::kBig;
+    return t == Datatype::kInteger ? integers : natural_order(t);
+  };
   if (types.size() < 2) {
     const Datatype type = types.empty() ? Datatype::kInteger : types.front();
     return print_range(type, first, last, order(type));
@@ -76,7 +79,7 @@ std::string print_data(const SetDef& set, const Bytes& data) {
     return print_range(type, view.first(data.size() / 2), view.last(data.size() / 2), Order::kBig);
   }
   SetDef plain;
-  return print_fields(plain, types, data, data);
+  return print_fields(plain, types, Order::kBig, data, data);
 }
 
 }  // namespace
@@ -94,7 +97,8 @@ std::vector<Datatype> split_types(std::uint32_t type) {
   return out;
 }
 
-std::string print_elements(const SetDef& set, std::span<const Datatype> types, std::size_t limit) {
+std::string print_elements(const SetDef& set, std::span<const Datatype> types, std::size_t limit,
+                           Order integers) {
   std::string out;
   std::size_t written = 0;
   for (const SetElement& element : set.elements) {
@@ -103,7 +107,7 @@ std::string print_elements(const SetDef& set, std::span<const Datatype> types, s
       break;
     }
     out += written++ == 0 ? "" : ", ";
-    out += element.catch_all ? "*" : print_fields(set, types, element.first, element.last);
+    out += element.catch_all ? "*" : print_fields(set, types, integers, element.first, element.last);
     if (!element.comment.empty()) out += " comment " + quoted(element.comment);
     if (element.verdict) out += " : " + print_verdict(*element.verdict);
     if (element.data) out += " : " + print_data(set, *element.data);

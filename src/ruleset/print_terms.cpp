@@ -103,6 +103,12 @@ constexpr auto kExtensions = std::to_array<TcpOption>({
 
 }  // namespace
 
+const Field* exthdr_field(const ExthdrTerm& term, std::uint32_t bit, std::uint32_t bits) {
+  constexpr std::uint8_t kFragment = 44;
+  if (term.op != NFT_EXTHDR_OP_IPV6 || term.type != kFragment) return nullptr;
+  return find_exact_field(Header::kFrag, term.offset * 8 + bit, bits);
+}
+
 Header NftPrinter::header_of(PayloadBase base) const {
   switch (base) {
     case PayloadBase::kLink: return Header::kEther;
@@ -124,14 +130,8 @@ Header NftPrinter::header_of(PayloadBase base) const {
   return Header::kNone;
 }
 
-// Takes away the comparison that only said which header this is.
-void NftPrinter::header_used(Header header) {
-  Implies level = Implies::kTransport;
-  if (header == Header::kIp || header == Header::kIp6 || header == Header::kArp ||
-      header == Header::kVlan) {
-    level = Implies::kNetwork;
-  }
-  if (header == Header::kEther || header == Header::kTransport || header == Header::kNone) return;
+// Takes away the last comparison that only said which header this is.
+void NftPrinter::forget(Implies level) {
   for (auto piece = pieces_.rbegin(); piece != pieces_.rend(); ++piece) {
     if (piece->implies != level) continue;
     pieces_.erase(std::next(piece).base());
@@ -139,10 +139,35 @@ void NftPrinter::header_used(Header header) {
   }
 }
 
+// The name of a field says which header it is in, and for some which header that one is in.
+void NftPrinter::header_used(Header header) {
+  switch (header) {
+    case Header::kNone:
+    case Header::kTransport: return;
+    case Header::kEther: return forget(Implies::kLink);
+    case Header::kVlan: forget(Implies::kLink); return forget(Implies::kNetwork);
+    case Header::kIp:
+    case Header::kIp6:
+    case Header::kFrag:
+    case Header::kArp: return forget(Implies::kNetwork);
+    case Header::kIcmp:
+    case Header::kIcmp6:
+    case Header::kIgmp: forget(Implies::kNetwork); return forget(Implies::kTransport);
+    case Header::kTcp:
+    case Header::kUdp:
+    case Header::kUdpLite:
+    case Header::kDccp:
+    case Header::kSctp:
+    case Header::kEsp:
+    case Header::kAh:
+    case Header::kComp: return forget(Implies::kTransport);
+  }
+}
+
 NftPrinter::Words NftPrinter::payload_words(const PayloadTerm& term) {
   const Header header = header_of(term.base);
   const Field* field = find_exact_field(header, term.offset * 8, term.length * 8);
-  if (field == nullptr) return {raw_payload(term), {Datatype::kInteger}, Order::kBig};
+  if (field == nullptr) return {raw_payload(term), {Datatype::kInvalid}, Order::kBig};
   header_used(header);
   return {std::string(field->name), {field->type}, Order::kBig};
 }
@@ -196,7 +221,8 @@ NftPrinter::Words NftPrinter::fib_words(const FibTerm& term) const {
   return {};
 }
 
-NftPrinter::Words NftPrinter::exthdr_words(const ExthdrTerm& term) const {
+NftPrinter::Words NftPrinter::exthdr_words(const ExthdrTerm& term) {
+  if (term.op == NFT_EXTHDR_OP_IPV6) forget(Implies::kNetwork);
   const auto named = [&](std::span<const TcpOption> names) {
     for (const TcpOption& option : names) {
       if (option.type == term.type) return std::string(option.name);
@@ -210,6 +236,9 @@ NftPrinter::Words NftPrinter::exthdr_words(const ExthdrTerm& term) const {
   if (term.present) return {tcp ? text : "exthdr " + text, {Datatype::kBoolean}, Order::kBig};
   if (tcp && term.type == 2 && term.offset == 2 && term.length == 2) {
     return {text + " size", {Datatype::kInteger}, Order::kBig};
+  }
+  if (const Field* field = exthdr_field(term, 0, term.length * 8)) {
+    return {std::string(field->name), {field->type}, Order::kBig};
   }
   text += " @" + std::to_string(term.offset * 8) + "," + std::to_string(term.length * 8);
   return {std::move(text), {Datatype::kInteger}, Order::kBig};
@@ -337,7 +366,7 @@ std::string NftPrinter::set_reference(const std::string& name, const Words& key,
   std::vector<Datatype> types = split_types(set->key_type);
   const bool vague = types.size() != key.types.size() ||
                      std::find(types.begin(), types.end(), Datatype::kInteger) != types.end();
-  return no + print_elements(*set, vague ? key.types : types, kInlineElements);
+  return no + print_elements(*set, vague ? key.types : types, kInlineElements, key.order);
 }
 
 std::string NftPrinter::constant_or_words(const Term& term, Datatype type, Order order) {

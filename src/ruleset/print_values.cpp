@@ -176,6 +176,7 @@ std::string print_word_or(Datatype type, std::uint64_t number, std::string other
 std::string print_number(Datatype type, std::uint64_t number) {
   switch (type) {
     case Datatype::kMark: return hex(number, 8);
+    case Datatype::kInvalid: return hex(number, 1);
     case Datatype::kEtherType: return print_word_or(type, number, hex(number, 4));
     case Datatype::kDscp: return print_word_or(type, number, hex(number, 2));
     case Datatype::kClassid: {
