@@ -151,6 +151,7 @@ class Run {
   void neighbour_output(Device& dev, Skb& skb, IpAddress next_hop);
   Resolved resolve(Device& dev, IpAddress target, const Skb& cause, bool& may_be_cached);
   Resolved ask_for(Device& dev, IpAddress target, IpAddress source);
+  std::vector<Device*> devices_that_would_ask(Machine& m, IpAddress neighbour, IpAddress own);
   std::optional<MacAddress> known_by_its_question(Device& dev, IpAddress target, IpAddress source);
   IpAddress asking_address(Device& dev, IpAddress target, const Skb& cause) const;
   void arp_receive(Device& dev, Skb& skb);
