@@ -58,9 +58,32 @@ class ExitFinder {
     return out;
   }
 
-  std::size_t container_seats() const {
-    return static_cast<std::size_t>(std::ranges::count_if(scene_.inventory.seats, [](const SeatEntry& s) { return s.container != nullptr; }));
+  // Containers in the host's network leave as the host does, if the host can.
+  void add_host_mode(Finding& finding, const std::vector<Dial>& dials, auto leaves) const {
+    for (std::size_t i = 0; i < scene_.inventory.seats.size(); ++i) {
+      const SeatEntry& seat = scene_.inventory.seats[i];
+      if (seat.zone != nullptr || seat.container != nullptr) continue;
+      const auto asked = ask(i, dials, leaves);
+      if (!asked) return;
+      for_host_mode([&](const model::Engine& engine, const model::Container& c) {
+        Reach reach = reach_of(scene_, nullptr, *asked);
+        reach.vantage = query::Vantage{query::VantageKind::kContainer, c.name, engine.name, {}}.to_string();
+        finding.reaches.push_back(std::move(reach));
+        finding.members.push_back(subject_of(scene_.config, engine, c));
+      });
+    }
   }
+
+  template <class Use>
+  void for_host_mode(Use use) const {
+    for (const model::Engine& engine : scene_.snapshot.engines) {
+      for (const model::Container& c : engine.containers) {
+        if (engine.local && c.state == "running" && c.network_mode == "host") use(engine, c);
+      }
+    }
+  }
+
+  std::size_t all_containers() const { return scene_.inventory.containers; }
 
   Draft start(Kind kind, Subject subject, Severity severity, const std::vector<Asked>& open) const {
     Draft draft;
@@ -74,7 +97,11 @@ class ExitFinder {
     for (const Asked& asked : open) {
       f.reaches.push_back(reach_of(scene_, nullptr, asked));
       const SeatEntry& seat = scene_.inventory.seats[asked.seat];
-      if (seat.container != nullptr) f.members.push_back(subject_of(scene_.config, *seat.engine, *seat.container));
+      if (seat.container == nullptr) continue;
+      for (const model::Container& c : seat.engine->containers) {
+        const bool shares = std::ranges::find(seat.also, c.name) != seat.also.end();
+        if (&c == seat.container || shares) f.members.push_back(subject_of(scene_.config, *seat.engine, c));
+      }
     }
     return draft;
   }
@@ -87,11 +114,13 @@ class ExitFinder {
   }
 
   void egress() {
-    const auto open = ask_containers(somewhere_on_the_internet(), [&](const trace::Answer& a) { return by_internet_link(a); });
-    if (open.empty()) return;
+    const auto leaves = [&](const trace::Answer& a) { return by_internet_link(a); };
+    const auto open = ask_containers(somewhere_on_the_internet(), leaves);
     Draft draft = start(Kind::kEgress, {}, Severity::kLow, open);
     Finding& f = draft.finding;
-    f.what = {Phrase::kEgressWhat, {{"count", std::to_string(open.size())}, {"of", std::to_string(container_seats())}}};
+    add_host_mode(f, somewhere_on_the_internet(), leaves);
+    if (f.members.empty()) return;
+    f.what = {Phrase::kEgressWhat, {{"count", std::to_string(f.members.size())}, {"of", std::to_string(all_containers())}}};
     f.why = {Phrase::kWhyEgress, {}};
     f.severity_reasons.push_back({Phrase::kAdviceOnly, {}});
     f.notes.push_back({Phrase::kNoteRepresentative, {{"address", f.reaches.front().to.to_string()}, {"port", "443/tcp"}}});
@@ -112,11 +141,12 @@ class ExitFinder {
       return a.verdict == trace::Verdict::kOpen || (a.exit && a.exit->ns == scene_.snapshot.host);
     };
     const auto open = ask_containers(metadata_services(), leaves);
-    if (open.empty()) return;
     const bool cloud = looks_like_a_cloud();
     Draft draft = start(Kind::kMetadata, {}, cloud ? Severity::kHigh : Severity::kLow, open);
     Finding& f = draft.finding;
-    f.what = {Phrase::kMetadataWhat, {{"count", std::to_string(open.size())}, {"of", std::to_string(container_seats())}}};
+    add_host_mode(f, metadata_services(), leaves);
+    if (f.members.empty()) return;
+    f.what = {Phrase::kMetadataWhat, {{"count", std::to_string(f.members.size())}, {"of", std::to_string(all_containers())}}};
     f.why = {Phrase::kWhyMetadata, {{"address", f.reaches.front().to.to_string()}}};
     f.severity_reasons.push_back({cloud ? Phrase::kCloudRoute : Phrase::kMaybeNoCloud, {}});
     out_.push_back(std::move(draft));

@@ -97,7 +97,7 @@ class PromiseFinder {
       const query::Reply reply = plain.ask(seat(asked).seat, target);
       if (reply.answer.verdict != trace::Verdict::kClosed || reply.answer.rules.empty()) continue;
       open.push_back(asked);
-      for (RuleQuote& q : quotes(reply.answer.rules)) {
+      for (RuleQuote& q : closing_rule(reply.answer)) {
         if (std::ranges::find(closing, q) == closing.end()) closing.push_back(std::move(q));
       }
     }
@@ -127,7 +127,7 @@ class PromiseFinder {
       for (const Asked& closed : answers.closed) {
         if (!same(closed) || closed.reply.answer.rules.empty()) continue;
         ruled = true;
-        for (RuleQuote& q : quotes(closed.reply.answer.rules)) {
+        for (RuleQuote& q : closing_rule(closed.reply.answer)) {
           if (std::ranges::find(closing, q) == closing.end()) closing.push_back(std::move(q));
         }
       }

@@ -85,8 +85,8 @@ class CureFinder {
 
   void add_rules_cure(Phrase say, std::vector<CureRule> rules) {
     if (rules.empty()) return;
-    std::string text = nft_text(rules);
-    add(say, short_of(rules), "shell", std::move(text), [rules = std::move(rules)](model::Snapshot& copy) {
+    std::string text = nft_text(rules), brief = short_of(rules);
+    add(say, std::move(brief), "shell", std::move(text), [rules = std::move(rules)](model::Snapshot& copy) {
       add_rules(copy.namespaces[copy.host.value], rules);
     });
   }
@@ -438,8 +438,12 @@ class CureFinder {
       if (reaches(ask(oracle, asked.seat, asked.dial, protocol, {}).answer)) return true;
     }
     if (draft_.service == nullptr) return false;
+    std::vector<Dial> dials = draft_.service->dials;
+    for (const model::PublishedPort* p : draft_.service->published) {
+      dials.push_back({IpAddress::v4(127, 0, 0, 1), p->host_port, Via::kPublished});  // what a cure may leave
+    }
     for (std::size_t from : seats) {
-      for (const Dial& dial : draft_.service->dials) {
+      for (const Dial& dial : dials) {
         if (!worth_asking(scene_.inventory.seats[from], *draft_.service, dial)) continue;
         if (reaches(ask(oracle, from, dial, protocol, {}).answer)) return true;
       }

@@ -43,14 +43,28 @@ bool by_engine(const trace::RuleRef& ref) {
   return author == "docker" || author == "podman";
 }
 
-void erase_rule(model::Snapshot& copy, const model::Snapshot& original, const trace::RuleRef& ref) {
+// As `-d 127.0.0.1` does. Such a rule still serves a neighbour who sends to 127.0.0.1: PREROUTING comes
+// before the check for martians (moby#45610).
+void narrow_to_loopback(model::Rule& rule) {
+  const model::Term destination{model::PayloadTerm{model::PayloadBase::kNetwork, 16, 4}};
+  rule.statements.insert(rule.statements.begin(), model::Compare{destination, model::CompareOp::kEqual, {127, 0, 0, 1}});
+}
+
+// Erases the rule, or narrows it.
+void change_rule(model::Snapshot& copy, const model::Snapshot& original, const trace::RuleRef& ref, bool narrow) {
   const auto& tables = original.namespaces[original.host.value].ruleset.tables;
   const auto table = std::ranges::find_if(tables, [&](const model::Table& t) { return &t == ref.table; });
   if (table == tables.end()) return;
   auto& chains = copy.namespaces[copy.host.value].ruleset.tables[static_cast<std::size_t>(table - tables.begin())].chains;
   for (model::Chain& chain : chains) {
     if (chain.name != ref.chain->name) continue;
-    std::erase_if(chain.rules, [&](const model::Rule& r) { return r.handle == ref.rule->handle; });
+    if (!narrow) {
+      std::erase_if(chain.rules, [&](const model::Rule& r) { return r.handle == ref.rule->handle; });
+      continue;
+    }
+    for (model::Rule& rule : chain.rules) {
+      if (rule.handle == ref.rule->handle) narrow_to_loopback(rule);
+    }
   }
 }
 
@@ -81,7 +95,8 @@ void unpublish(model::Snapshot& copy, const Scene& scene, const Draft& draft, bo
     for (const trace::RuleRef& ref : asked.reply.answer.rules) {
       if (ref.rule == nullptr || !by_engine(ref) || !done.insert({ref.chain, ref.rule->handle}).second) continue;
       if (!names_port(*ref.rule, asked.dial.port) && !names_port(*ref.rule, *service.subject.port)) continue;
-      if (rewrites(*ref.rule) || !keep_accept) erase_rule(copy, scene.snapshot, ref);
+      const bool narrow = keep_accept && ref.table->family == model::NfFamily::kIp;
+      if (rewrites(*ref.rule) || !keep_accept) change_rule(copy, scene.snapshot, ref, narrow);
     }
   }
   erase_sockets(copy.namespaces[copy.host.value], service.fronts, !keep_accept);

@@ -61,6 +61,11 @@ std::vector<RuleQuote> quotes(const std::vector<trace::RuleRef>& rules) {
   return out;
 }
 
+std::vector<RuleQuote> closing_rule(const trace::Answer& answer) {
+  if (answer.rules.empty()) return {};
+  return quotes({answer.rules.back()});
+}
+
 bool private_uplink(const policy::Zone& zone, const model::Snapshot& snapshot) {
   if (zone.role != policy::ZoneRole::kInternet || snapshot.host.value >= snapshot.namespaces.size()) return false;
   bool any = false;

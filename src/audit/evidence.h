@@ -27,6 +27,8 @@ struct Draft {
 
 [[nodiscard]] RuleQuote quote(const trace::RuleRef& rule);
 [[nodiscard]] std::vector<RuleQuote> quotes(const std::vector<trace::RuleRef>& rules);
+// The rule that closed, without those that led there (DNAT comes before).
+[[nodiscard]] std::vector<RuleQuote> closing_rule(const trace::Answer& answer);
 [[nodiscard]] Reach reach_of(const Scene& scene, const Service* service, const Asked& asked);
 // One reach per seat, the Internet first, then other zones, the host, containers.
 [[nodiscard]] std::vector<Reach> reaches_of(const Scene& scene, const Service& service, const std::vector<Asked>& open);

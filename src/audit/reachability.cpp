@@ -29,12 +29,19 @@ class Sweep {
     return found == whose_.end() ? dialled : found->second;
   }
 
+  // From outside the published address is how a service is known; inside, its own.
+  static std::vector<Dial> order(const SeatEntry& from, const Service& service) {
+    std::vector<Dial> dials = service.dials;
+    if (!from.is_zone()) std::ranges::stable_partition(dials, [](const Dial& d) { return d.via == Via::kDirect; });
+    return dials;
+  }
+
   void pair(std::size_t index, std::size_t seat) {
     const Service& service = inventory_.services[index];
     const SeatEntry& from = inventory_.seats[seat];
     std::optional<Asked> unknown;
     bool any = false, open = false;
-    for (const Dial& dial : service.dials) {
+    for (const Dial& dial : order(from, service)) {
       if (!worth_asking(from, service, dial)) continue;
       any = true;
       Asked asked = ask(seat, dial, service.subject.protocol);

@@ -249,7 +249,7 @@ class SharingFinder {
       const query::Reply reply = scene_.oracle.ask(seat->seat, target);
       const bool got_there = reply.answer.how == trace::How::kAccepted || reply.answer.how == trace::How::kRefused;
       if (got_there && reply.answer.rules.empty()) out.passes = true;
-      if (!got_there && out.stops.empty()) out.stops = quotes(reply.answer.rules);
+      if (!got_there && out.stops.empty()) out.stops = closing_rule(reply.answer);
     }
   }
 

@@ -80,7 +80,7 @@ std::string_view words(audit::Phrase phrase) {
     case kCureDropPublished: return "drop it before the engine sees it, in nft: {short}";
     case kCureDropRouted: return "drop packets for container addresses, in nft: {short}";
     case kCureDropInput: return "drop it at the host, in nft: {short}";
-    case kCureDaemonHosts: return "listen on the unix socket alone: {short} ({file})";
+    case kCureDaemonHosts: return "listen on the unix socket alone, in {file}";
     case kCureSplit: return "give each tenant a network of its own in place of {short}";
     case kCureShared: return "or say why it is shared: {short} ({file})";
     case kCureInternal: return "give those that need no way out a network with {short} ({file})";

@@ -80,7 +80,7 @@ std::string_view words(audit::Phrase phrase) {
     case kCureDropPublished: return "エンジンに渡る前にnftで破棄する: {short}";
     case kCureDropRouted: return "コンテナのアドレスあてのパケットをnftで破棄する: {short}";
     case kCureDropInput: return "ホストの入口でnftで破棄する: {short}";
-    case kCureDaemonHosts: return "unixソケットだけで待ち受ける: {short} ({file})";
+    case kCureDaemonHosts: return "{file}でunixソケットだけを指定する";
     case kCureSplit: return "{short}の代わりにテナントごとのネットワークを作る";
     case kCureShared: return "または共有の理由を書く: {short} ({file})";
     case kCureInternal: return "外に出る必要のないものを{short}のネットワークに置く ({file})";
