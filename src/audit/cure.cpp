@@ -87,7 +87,7 @@ class CureFinder {
     if (rules.empty()) return;
     std::string text = nft_text(rules), brief = short_of(rules);
     add(say, std::move(brief), "shell", std::move(text), [rules = std::move(rules)](model::Snapshot& copy) {
-      add_rules(copy.namespaces[copy.host.value], rules);
+      add_rules(copy, rules);
     });
   }
 
@@ -162,7 +162,7 @@ class CureFinder {
       flags += (flags.empty() ? "-p " : " -p ") + text;
     }
     list.pop_back();
-    const Change change = [this](model::Snapshot& copy) { unpublish(copy, scene_, draft_, true); };
+    const Change change = [this](model::Snapshot& copy) { unpublish(copy, draft_, true); };
     if (service.container->project.empty()) {
       add(Phrase::kCureLoopback, flags, "docker run", flags, change);
     } else {
@@ -173,7 +173,7 @@ class CureFinder {
   void do_not_publish(const Service& service) {
     const auto ports = wide_ports(service);
     if (ports.empty()) return;
-    const Change change = [this](model::Snapshot& copy) { unpublish(copy, scene_, draft_, false); };
+    const Change change = [this](model::Snapshot& copy) { unpublish(copy, draft_, false); };
     std::string old;
     for (const model::PublishedPort* p : ports) {
       old += (old.empty() ? "" : ", ") + std::to_string(p->host_port.number) + ":" + port_text(p->container_port, p->protocol);
@@ -248,7 +248,7 @@ class CureFinder {
     const bool docker = service.subject.known_as != nullptr && service.subject.known_as->id.starts_with("docker-api");
     if (docker && service.of_host()) {
       add(Phrase::kCureDaemonHosts, "{ \"hosts\": [\"unix:///var/run/docker.sock\"] }", "/etc/docker/daemon.json", "{ \"hosts\": [\"unix:///var/run/docker.sock\"] }",
-          [this, &service](model::Snapshot& copy) { stop_listening(copy, scene_, service); });
+          [&service](model::Snapshot& copy) { stop_listening(copy, service); });
     }
     CureRule rule;
     rule.hook = CureHook::kInput;
@@ -355,11 +355,13 @@ class CureFinder {
     rule.in = container_bridges();
     rule.out = internet_interfaces();
     if (rule.in.empty() || rule.out.empty()) return;
+    // What the engine's `internal` does: nothing leaves, answers of published ports included.
     const std::vector<CureRule> rules{rule};
+    rule.new_only = true;
+    add_rules_cure(Phrase::kCureDropEgress, {rule});
     add(Phrase::kCureInternal, "internal: true", "compose.yaml", "networks:\n  default:\n    internal: true", [rules](model::Snapshot& copy) {
-      add_rules(copy.namespaces[copy.host.value], rules);
+      add_rules(copy, rules);
     });
-    add_rules_cure(Phrase::kCureDropEgress, rules);
   }
 
   void for_metadata() {
@@ -381,6 +383,7 @@ class CureFinder {
     for (const policy::Zone& z : scene_.oracle.zones()) {
       if (z.name == draft_.finding.subject.network) rule.out = {z.interface};
     }
+    rule.new_only = true;
     if (!rule.in.empty()) add_rules_cure(Phrase::kCureDropManagement, {rule});
   }
 
@@ -399,7 +402,8 @@ class CureFinder {
     } else {
       effect.gone = !still_open(**oracle);
     }
-    compare(**oracle, effect);
+    // A new network's addresses are the engine's choice: what else moves is not known here.
+    if (draft_.finding.kind != Kind::kT6) compare(**oracle, effect);
   }
 
   bool still_advised(const model::Snapshot& copy) const {

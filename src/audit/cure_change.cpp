@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 
 #include "audit/segments.h"
 #include "ruleset/print.h"
@@ -38,9 +37,26 @@ bool rewrites(const model::Rule& rule) {
   });
 }
 
-bool by_engine(const trace::RuleRef& ref) {
-  const std::string author = ruleset::guess_author(*ref.table, *ref.chain, ref.rule);
+bool by_engine(const model::Table& table, const model::Chain& chain, const model::Rule& rule) {
+  const std::string author = ruleset::guess_author(table, chain, &rule);
   return author == "docker" || author == "podman";
+}
+
+bool holds(const Bytes& bytes, IpAddress address) {
+  const auto octets = address.octets();
+  return std::ranges::equal(bytes, octets);
+}
+
+// A rule that is about this container's own address.
+bool names_address(const model::Rule& rule, const model::NetNs& ns) {
+  return std::ranges::any_of(rule.statements, [&](const model::Statement& s) {
+    return std::ranges::any_of(ns.addresses, [&](const model::Address& a) {
+      if (a.local.is_loopback()) return false;
+      if (const auto* compare = std::get_if<model::Compare>(&s)) return holds(compare->right, a.local);
+      const auto* header = std::get_if<model::XtHeader>(&s);
+      return header != nullptr && header->destination == a.local;
+    });
+  });
 }
 
 // As `-d 127.0.0.1` does. Such a rule still serves a neighbour who sends to 127.0.0.1: PREROUTING comes
@@ -50,20 +66,23 @@ void narrow_to_loopback(model::Rule& rule) {
   rule.statements.insert(rule.statements.begin(), model::Compare{destination, model::CompareOp::kEqual, {127, 0, 0, 1}});
 }
 
-// Erases the rule, or narrows it.
-void change_rule(model::Snapshot& copy, const model::Snapshot& original, const trace::RuleRef& ref, bool narrow) {
-  const auto& tables = original.namespaces[original.host.value].ruleset.tables;
-  const auto table = std::ranges::find_if(tables, [&](const model::Table& t) { return &t == ref.table; });
-  if (table == tables.end()) return;
-  auto& chains = copy.namespaces[copy.host.value].ruleset.tables[static_cast<std::size_t>(table - tables.begin())].chains;
-  for (model::Chain& chain : chains) {
-    if (chain.name != ref.chain->name) continue;
-    if (!narrow) {
-      std::erase_if(chain.rules, [&](const model::Rule& r) { return r.handle == ref.rule->handle; });
-      continue;
-    }
-    for (model::Rule& rule : chain.rules) {
-      if (rule.handle == ref.rule->handle) narrow_to_loopback(rule);
+// What the engine wrote for these ports: the rewriting of the published one, the accept of the inner.
+void change_rules(model::Snapshot& copy, const Service& service, bool keep_accept) {
+  const model::NetNs& inside = copy.namespaces[service.ns.value];
+  const auto published = [&](const model::Rule& r) {
+    return std::ranges::any_of(service.published, [&](const auto* p) { return names_port(r, p->host_port); });
+  };
+  for (model::Table& table : copy.namespaces[copy.host.value].ruleset.tables) {
+    for (model::Chain& chain : table.chains) {
+      const bool narrow = keep_accept && table.family == model::NfFamily::kIp;
+      const auto rewrites_it = [&](const model::Rule& r) { return rewrites(r) && published(r) && by_engine(table, chain, r); };
+      for (model::Rule& rule : chain.rules) {
+        if (narrow && rewrites_it(rule)) narrow_to_loopback(rule);
+      }
+      std::erase_if(chain.rules, [&](const model::Rule& r) {
+        if (rewrites(r)) return !narrow && rewrites_it(r);
+        return !keep_accept && names_port(r, *service.subject.port) && names_address(r, inside) && by_engine(table, chain, r);
+      });
     }
   }
 }
@@ -88,17 +107,9 @@ model::Container* same_container(model::Snapshot& copy, const model::Engine& eng
 
 }  // namespace
 
-void unpublish(model::Snapshot& copy, const Scene& scene, const Draft& draft, bool keep_accept) {
+void unpublish(model::Snapshot& copy, const Draft& draft, bool keep_accept) {
   const Service& service = *draft.service;
-  std::set<std::pair<const model::Chain*, std::uint64_t>> done;
-  for (const Asked& asked : draft.open) {
-    for (const trace::RuleRef& ref : asked.reply.answer.rules) {
-      if (ref.rule == nullptr || !by_engine(ref) || !done.insert({ref.chain, ref.rule->handle}).second) continue;
-      if (!names_port(*ref.rule, asked.dial.port) && !names_port(*ref.rule, *service.subject.port)) continue;
-      const bool narrow = keep_accept && ref.table->family == model::NfFamily::kIp;
-      if (rewrites(*ref.rule) || !keep_accept) change_rule(copy, scene.snapshot, ref, narrow);
-    }
-  }
+  change_rules(copy, service, keep_accept);
   erase_sockets(copy.namespaces[copy.host.value], service.fronts, !keep_accept);
   model::Container* container = same_container(copy, *service.engine, *service.container);
   if (container == nullptr) return;
@@ -108,8 +119,7 @@ void unpublish(model::Snapshot& copy, const Scene& scene, const Draft& draft, bo
   });
 }
 
-void stop_listening(model::Snapshot& copy, const Scene& scene, const Service& service) {
-  static_cast<void>(scene);
+void stop_listening(model::Snapshot& copy, const Service& service) {
   erase_sockets(copy.namespaces[service.ns.value], service.sockets, false);
 }
 

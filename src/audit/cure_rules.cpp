@@ -46,6 +46,7 @@ std::string line(const CureRule& rule) {
     out += ' ';
   }
   if (rule.protocol && rule.port) out += to_string(*rule.protocol) + " dport " + std::to_string(rule.port->number) + " ";
+  if (rule.new_only) out += "ct state new ";
   return out + "drop";
 }
 
@@ -76,8 +77,17 @@ void match_destination(model::Rule& rule, const Prefix& to) {
   rule.statements.emplace_back(equals({std::move(masked)}, Bytes(octets.begin(), octets.end())));
 }
 
+// NF_CT_STATE_BIT(IP_CT_NEW), in the order of the host that made the snapshot.
+model::Compare is_new(bool little_endian) {
+  constexpr std::uint8_t kNewBit = 8;
+  const Bytes mask = little_endian ? Bytes{kNewBit, 0, 0, 0} : Bytes{0, 0, 0, kNewBit};
+  model::BitwiseTerm state{{model::Term{model::CtTerm{model::CtKey::kState, {}, 0}}}, mask, Bytes(4, 0)};
+  return {{std::move(state)}, model::CompareOp::kNotEqual, Bytes(4, 0)};
+}
+
 // nft would write a set of names; one rule for each combination says the same.
-void append(model::Chain& chain, const CureRule& rule, const std::string& in, const std::string& out) {
+void append(model::Chain& chain, const CureRule& rule, const std::string& in, const std::string& out,
+            bool little_endian) {
   model::Rule r;
   r.handle = chain.rules.size() + 1;
   if (!in.empty()) r.statements.emplace_back(name_is(model::MetaKey::kIifname, in));
@@ -88,6 +98,7 @@ void append(model::Chain& chain, const CureRule& rule, const std::string& in, co
     const Bytes port{static_cast<std::uint8_t>(rule.port->number >> 8), static_cast<std::uint8_t>(rule.port->number)};
     r.statements.emplace_back(equals({model::PayloadTerm{model::PayloadBase::kTransport, 2, 2}}, port));
   }
+  if (rule.new_only) r.statements.emplace_back(is_new(little_endian));
   model::Verdict drop;
   drop.kind = model::VerdictKind::kDrop;
   r.statements.emplace_back(model::Decide{drop});
@@ -114,7 +125,7 @@ std::string nft_text(std::span<const CureRule> rules) {
   return out + "}\nEND";
 }
 
-void add_rules(model::NetNs& ns, std::span<const CureRule> rules) {
+void add_rules(model::Snapshot& snapshot, std::span<const CureRule> rules) {
   model::Table table;
   table.family = model::NfFamily::kInet;
   table.name = std::string(kTable);
@@ -126,12 +137,12 @@ void add_rules(model::NetNs& ns, std::span<const CureRule> rules) {
       if (rule.hook != hook.hook) continue;
       const std::vector<std::string> any{""};
       for (const std::string& in : rule.in.empty() ? any : rule.in) {
-        for (const std::string& out : rule.out.empty() ? any : rule.out) append(chain, rule, in, out);
+        for (const std::string& out : rule.out.empty() ? any : rule.out) append(chain, rule, in, out, snapshot.little_endian);
       }
     }
     if (!chain.rules.empty()) table.chains.push_back(std::move(chain));
   }
-  ns.ruleset.tables.push_back(std::move(table));
+  snapshot.namespaces[snapshot.host.value].ruleset.tables.push_back(std::move(table));
 }
 
 std::string shell_word(std::string_view text) {

@@ -23,6 +23,7 @@ struct CureRule {
   std::optional<Prefix> destination;
   std::optional<IpProtocol> protocol;  // tcp or udp
   std::optional<Port> port;            // destination port; needs `protocol`
+  bool new_only = false;               // spares the answers to what others began
   friend bool operator==(const CureRule&, const CureRule&) = default;
 };
 
@@ -30,8 +31,8 @@ struct CureRule {
 // "" when an interface has a name that cannot be written safely.
 [[nodiscard]] std::string nft_text(std::span<const CureRule> rules);
 
-// Adds table inet local_guard to a namespace of the model.
-void add_rules(model::NetNs& ns, std::span<const CureRule> rules);
+// Adds table inet local_guard to the host's namespace of the model.
+void add_rules(model::Snapshot& snapshot, std::span<const CureRule> rules);
 
 // A word for a shell, quoted when needed; NAME in place of what cannot be shown safely.
 [[nodiscard]] std::string shell_word(std::string_view text);

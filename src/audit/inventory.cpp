@@ -247,6 +247,9 @@ class Taker {
     entry.vantage = vantage;
     entry.text = vantage.to_string();
     entry.zone = &zone;
+    for (const model::Address& a : snapshot_.namespaces[snapshot_.host.value].addresses) {
+      if (a.link == zone.link) entry.uplink.push_back(a.local);
+    }
     if (found) {
       entry.seat = std::move(*found);
     } else {

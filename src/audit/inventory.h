@@ -43,6 +43,7 @@ struct SeatEntry {
   std::optional<model::NsId> ns;                 // of a container or the host
   policy::TenantName tenant;
   std::vector<std::string> also;                 // containers in the same namespace
+  std::vector<IpAddress> uplink;                 // of an Internet zone: the host's addresses there
   [[nodiscard]] bool is_zone() const { return zone != nullptr; }
 };
 

@@ -90,6 +90,11 @@ bool Answers::open_from(std::size_t seat) const {
 }
 
 bool worth_asking(const SeatEntry& seat, const Service& service, const Dial& dial) {
+  if (seat.is_zone() && seat.zone->role == policy::ZoneRole::kInternet) {
+    // Nobody routes private addresses to us; what stands in front of a private uplink may forward.
+    const bool routed = !dial.to.is_private() && !dial.to.is_link_local() && !dial.to.is_loopback();
+    return routed || std::ranges::find(seat.uplink, dial.to) != seat.uplink.end();
+  }
   if (!seat.is_zone() && seat.ns == service.ns) return false;
   return seat.is_zone() || !dial.to.is_loopback() || seat.container == nullptr;
 }

@@ -65,11 +65,12 @@ TEST(Cures, SpeakOfTheSubjectItself) {
 
 TEST(Cures, BindingToLoopbackIsToldToLeaveNeighboursIn) {
   const Report report = audit_of(troubled(), kYaml);
-  for (const Cure& c : first(report, Kind::kT5).cures) {
-    if (c.say.phrase != Phrase::kCureLoopback) continue;
-    EXPECT_TRUE(c.effect.computed);
-    EXPECT_FALSE(c.effect.gone) << "Docker before 28 still routes to it";
-  }
+  const auto& cures = first(report, Kind::kT5).cures;
+  EXPECT_EQ(cures.front().say.phrase, Phrase::kCureUnpublish);
+  const auto loopback = std::ranges::find(cures, Phrase::kCureLoopback, [](const Cure& c) { return c.say.phrase; });
+  ASSERT_NE(loopback, cures.end());
+  EXPECT_TRUE(loopback->effect.computed);
+  EXPECT_FALSE(loopback->effect.gone) << "Docker before 28 still routes to it";
 }
 
 TEST(Cures, WithoutABudgetNothingIsClaimed) {
@@ -100,6 +101,50 @@ TEST(Cures, HostileNamesCannotLeaveTheirQuotes) {
   CureRule rule;
   rule.in = {"eth0\" } accept; { \"x"};
   EXPECT_EQ(nft_text(std::span(&rule, 1)), "");
+}
+
+TEST(Cures, RulesDropInTheModelWhatTheyNameAndNothingElse) {
+  HostBuilder h;
+  h.network("n", "br-n", "172.18.0.1");
+  const auto web = h.container("web", "n", "172.18.0.2");
+  const auto db = h.container("db", "n", "172.18.0.3");
+  h.listen(web.ns, 80, "nginx");
+  h.listen(db.ns, 5432, "postgres");
+  h.publish(web, 80, 80);
+  h.publish(db, 5432, 5432);
+  const policy::Config config;
+  const auto opens = [&](const char* from, const char* to, std::uint16_t port) {
+    const auto oracle = world_oracle(config)(h.snapshot).value();
+    query::Target target;
+    target.to = ip(to);
+    target.port = Port{port};
+    const auto seat = oracle->seat(query::Vantage::parse(from).value()).value();
+    return oracle->ask(seat, target).answer.verdict == trace::Verdict::kOpen;
+  };
+  CureRule port, address;
+  port.hook = address.hook = CureHook::kPrerouting;
+  port.in = address.in = {"eth0"};
+  port.protocol = IpProtocol::kTcp;
+  port.port = Port{5432};
+  address.destination = Prefix::parse("172.18.0.0/24").value();
+  EXPECT_TRUE(opens("internet", "192.0.2.10", 5432));
+  EXPECT_TRUE(opens("lan", "172.18.0.3", 5432));
+  const std::vector<CureRule> rules{port, address};
+  add_rules(h.snapshot, rules);
+  EXPECT_FALSE(opens("internet", "192.0.2.10", 5432));
+  EXPECT_FALSE(opens("lan", "172.18.0.3", 5432));
+  EXPECT_FALSE(opens("lan", "172.18.0.2", 80));
+  EXPECT_TRUE(opens("internet", "192.0.2.10", 80));
+  EXPECT_TRUE(opens("lan", "192.0.2.10", 80));
+  EXPECT_TRUE(opens("container:web", "172.18.0.3", 5432));
+}
+
+TEST(Cures, ClosingTheWayOutSparesAnswers) {
+  const Report report = audit_of(troubled(), kYaml);
+  const Cure& cure = first(report, Kind::kEgress).cures.front();
+  EXPECT_TRUE(cure.effect.gone);
+  EXPECT_EQ(cure.effect.closes, 0U);
+  EXPECT_THAT(cure.paste, HasSubstr("oifname \"eth0\" ct state new drop"));
 }
 
 TEST(Cures, RulesReadAsNftWritesThem) {
