@@ -64,6 +64,7 @@ class ExpressionDecoder {
   bool rt(const Attributes& a);
   bool socket(const Attributes& a);
   bool exthdr(const Attributes& a);
+  bool exthdr_write(const Attributes& a, std::uint8_t type);
   bool bitwise(const Attributes& a);
   bool bitwise_mask(const Attributes& a, std::uint32_t length);
   bool bitwise_shift(const Attributes& a, std::uint32_t length, bool left);

@@ -225,14 +225,28 @@ bool ExpressionDecoder::socket(const Attributes& a) {
   return load(a, NFTA_SOCKET_DREG, socket_length(key), {SocketTerm{key, level, *raw}});
 }
 
+bool ExpressionDecoder::exthdr_write(const Attributes& a, std::uint8_t type) {
+  constexpr std::uint8_t kMaxSegment = 2;
+  const auto length = a.be32(NFTA_EXTHDR_LEN).value_or(0);
+  const auto value = length != 0 ? source(a, NFTA_EXTHDR_SREG, length) : std::nullopt;
+  const auto* constant = value ? std::get_if<ConstantTerm>(&value->node) : nullptr;
+  std::string detail = a.has(NFTA_EXTHDR_SREG) ? "tcp option " : "reset tcp option ";
+  detail += type == kMaxSegment ? "maxseg" : std::to_string(type);
+  if (type == kMaxSegment && length == 2) detail += " size";
+  if (constant != nullptr && constant->bytes.size() == 2) {
+    detail += " set " + std::to_string(constant->bytes[0] << 8 | constant->bytes[1]);
+  } else if (a.has(NFTA_EXTHDR_SREG)) {
+    detail += " set";
+  }
+  add(Observe{"exthdr", std::move(detail), {}, {}});
+  return true;
+}
+
 bool ExpressionDecoder::exthdr(const Attributes& a) {
   const auto type = a.u8(NFTA_EXTHDR_TYPE);
   if (!type) return false;
   // Writing or clearing an option changes no address, port or mark: not the packet's way.
-  if (!a.has(NFTA_EXTHDR_DREG)) {
-    add(Observe{"exthdr", "option " + std::to_string(*type), {}, {}});
-    return true;
-  }
+  if (!a.has(NFTA_EXTHDR_DREG)) return exthdr_write(a, *type);
   const auto offset = a.be32(NFTA_EXTHDR_OFFSET);
   const auto length = a.be32(NFTA_EXTHDR_LEN);
   if (!offset || !length || *length > NFT_DATA_VALUE_MAXLEN) return false;

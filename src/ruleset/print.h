@@ -2,6 +2,7 @@
 // and compared with `nft list ruleset` and `iptables-save` in tests. Output is escaped.
 #pragma once
 
+#include <span>
 #include <string>
 
 #include "model/ruleset.h"
@@ -10,6 +11,9 @@ namespace bulkhead::ruleset {
 
 // One rule without its handle. `table` resolves sets by name.
 [[nodiscard]] std::string print_rule(const model::Table& table, const model::Rule& rule);
+// The same with the names of ipsets, which matches hold as numbers ("#3" without).
+[[nodiscard]] std::string print_rule(const model::Table& table, const model::Rule& rule,
+                                     std::span<const model::IpSet> ipsets);
 
 // A whole ruleset, table by table.
 [[nodiscard]] std::string print_ruleset(const model::Ruleset& ruleset);

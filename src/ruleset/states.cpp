@@ -105,7 +105,8 @@ bool ExpressionDecoder::limit(const Attributes& a) {
   detail += bytes ? bytes_text(*rate) : std::to_string(*rate);
   detail += "/" + (unit.empty() ? std::to_string(*seconds) + "s" : std::string(unit));
   if (bytes && burst != 0) detail += " burst " + bytes_text(burst);
-  if (!bytes && burst != 0) detail += " burst " + std::to_string(burst) + " packets";
+  constexpr std::uint32_t kDefaultBurst = 5;
+  if (!bytes && burst != 0 && burst != kDefaultBurst) detail += " burst " + std::to_string(burst) + " packets";
   add(May{"limit", std::move(detail), inverted});
   return true;
 }

@@ -72,13 +72,15 @@ std::optional<ChainType> known_type(std::string_view name) {
   return std::nullopt;
 }
 
-// A device by name, or (NFTA_DEVICE_PREFIX = 2, Linux 6.16) by the start of a name: "veth*".
+// The list holds the single device too. A device is given by name, or (NFTA_DEVICE_PREFIX = 2, Linux 6.16) by the start of a name: "veth*".
 std::vector<std::string> hook_devices(const Attributes& hook) {
   std::vector<std::string> out;
-  if (auto single = hook.string(NFTA_HOOK_DEV)) out.push_back(std::move(*single));
   const auto view = hook.view(NFTA_HOOK_DEVS);
   const auto list = view ? list_attributes(*view) : std::nullopt;
-  if (!list) return out;
+  if (!list) {
+    if (auto single = hook.string(NFTA_HOOK_DEV)) out.push_back(std::move(*single));
+    return out;
+  }
   for (const Attribute& device : *list) {
     out.push_back(c_string(device.value) + (device.type == 2 ? "*" : ""));
   }

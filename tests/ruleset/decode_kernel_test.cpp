@@ -2,9 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
-#include <sstream>
-
+#include "ruleset/corpus.h"
 #include "ruleset/decode.h"
 #include "ruleset/kernel_reader.h"
 
@@ -12,13 +10,6 @@ namespace bulkhead {
 namespace {
 
 using namespace model;
-
-std::string data(const std::string& name) {
-  std::ifstream in(std::string(BULKHEAD_SOURCE_DIR) + "/tests/ruleset/data/" + name);
-  std::stringstream out;
-  out << in.rdbuf();
-  return out.str();
-}
 
 // The places of a table that were not understood.
 std::vector<std::string> opaque_places(const Table& table) {
@@ -50,7 +41,7 @@ class Kernel : public testing::Test {
     ASSERT_EQ(test::run("ip link set lo up").status, 0);
   }
   static void load(const std::string& command, const std::string& file) {
-    const auto loaded = test::run(command, data(file));
+    const auto loaded = test::run(command, test::corpus(file));
     ASSERT_EQ(loaded.status, 0) << loaded.text;
   }
 };
