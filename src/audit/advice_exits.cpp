@@ -29,11 +29,13 @@ class ExitFinder {
   // Asked of the model only; no packet is sent to these addresses.
   static std::vector<Dial> somewhere_on_the_internet() {
     return {{IpAddress::v4(9, 9, 9, 9), Port{443}, Via::kDirect},
-            {IpAddress::v6({0x26, 0x20, 0, 0xfe, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xfe}), Port{443}, Via::kDirect}};
+            {IpAddress::v6({0x26, 0x20, 0, 0xfe, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xfe}), Port{443},
+             Via::kDirect}};
   }
   static std::vector<Dial> metadata_services() {
     return {{IpAddress::v4(169, 254, 169, 254), Port{80}, Via::kDirect},
-            {IpAddress::v6({0xfd, 0, 0x0e, 0xc2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02, 0x54}), Port{80}, Via::kDirect}};
+            {IpAddress::v6({0xfd, 0, 0x0e, 0xc2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02, 0x54}),
+             Port{80}, Via::kDirect}};
   }
 
   std::optional<Asked> ask(std::size_t seat, const std::vector<Dial>& dials, auto leaves) const {
@@ -67,7 +69,8 @@ class ExitFinder {
       if (!asked) return;
       for_host_mode([&](const model::Engine& engine, const model::Container& c) {
         Reach reach = reach_of(scene_, nullptr, *asked);
-        reach.vantage = query::Vantage{query::VantageKind::kContainer, c.name, engine.name, {}}.to_string();
+        reach.vantage =
+            query::Vantage{query::VantageKind::kContainer, c.name, engine.name, {}}.to_string();
         finding.reaches.push_back(std::move(reach));
         finding.members.push_back(subject_of(scene_.config, engine, c));
       });
@@ -100,7 +103,8 @@ class ExitFinder {
       if (seat.container == nullptr) continue;
       for (const model::Container& c : seat.engine->containers) {
         const bool shares = std::ranges::find(seat.also, c.name) != seat.also.end();
-        if (&c == seat.container || shares) f.members.push_back(subject_of(scene_.config, *seat.engine, c));
+        if (&c == seat.container || shares)
+          f.members.push_back(subject_of(scene_.config, *seat.engine, c));
       }
     }
     return draft;
@@ -120,10 +124,13 @@ class ExitFinder {
     Finding& f = draft.finding;
     add_host_mode(f, somewhere_on_the_internet(), leaves);
     if (f.members.empty()) return;
-    f.what = {Phrase::kEgressWhat, {{"count", std::to_string(f.members.size())}, {"of", std::to_string(all_containers())}}};
+    f.what = {
+        Phrase::kEgressWhat,
+        {{"count", std::to_string(f.members.size())}, {"of", std::to_string(all_containers())}}};
     f.why = {Phrase::kWhyEgress, {}};
     f.severity_reasons.push_back({Phrase::kAdviceOnly, {}});
-    f.notes.push_back({Phrase::kNoteRepresentative, {{"address", f.reaches.front().to.to_string()}, {"port", "443/tcp"}}});
+    f.notes.push_back({Phrase::kNoteRepresentative,
+                       {{"address", f.reaches.front().to.to_string()}, {"port", "443/tcp"}}});
     out_.push_back(std::move(draft));
   }
 
@@ -132,8 +139,12 @@ class ExitFinder {
     if (scene_.snapshot.host.value >= scene_.snapshot.namespaces.size()) return false;
     const model::NetNs& host = scene_.snapshot.namespaces[scene_.snapshot.host.value];
     const IpAddress service = IpAddress::v4(169, 254, 169, 254);
-    return std::ranges::any_of(host.routes, [&](const model::Route& r) { return r.destination == Prefix::single(service); }) ||
-           std::ranges::any_of(host.neighbours, [&](const model::Neighbour& n) { return n.address == service && n.mac; });
+    return std::ranges::any_of(
+               host.routes,
+               [&](const model::Route& r) { return r.destination == Prefix::single(service); }) ||
+           std::ranges::any_of(host.neighbours, [&](const model::Neighbour& n) {
+             return n.address == service && n.mac;
+           });
   }
 
   void metadata() {
@@ -146,7 +157,9 @@ class ExitFinder {
     Finding& f = draft.finding;
     add_host_mode(f, metadata_services(), leaves);
     if (f.members.empty()) return;
-    f.what = {Phrase::kMetadataWhat, {{"count", std::to_string(f.members.size())}, {"of", std::to_string(all_containers())}}};
+    f.what = {
+        Phrase::kMetadataWhat,
+        {{"count", std::to_string(f.members.size())}, {"of", std::to_string(all_containers())}}};
     f.why = {Phrase::kWhyMetadata, {{"address", f.reaches.front().to.to_string()}}};
     f.severity_reasons.push_back({cloud ? Phrase::kCloudRoute : Phrase::kMaybeNoCloud, {}});
     out_.push_back(std::move(draft));
@@ -156,8 +169,13 @@ class ExitFinder {
   std::vector<Dial> in_zone(const policy::Zone& zone) const {
     const model::NetNs& host = scene_.snapshot.namespaces[scene_.snapshot.host.value];
     std::optional<IpAddress> to;
-    const auto inside = [&](IpAddress a) { return std::ranges::any_of(zone.prefixes, [&](const Prefix& p) { return p.contains(a); }); };
-    const auto own = [&](IpAddress a) { return std::ranges::any_of(host.addresses, [&](const model::Address& x) { return x.local == a; }); };
+    const auto inside = [&](IpAddress a) {
+      return std::ranges::any_of(zone.prefixes, [&](const Prefix& p) { return p.contains(a); });
+    };
+    const auto own = [&](IpAddress a) {
+      return std::ranges::any_of(host.addresses,
+                                 [&](const model::Address& x) { return x.local == a; });
+    };
     for (const model::Neighbour& n : host.neighbours) {
       if (n.link == zone.link && n.mac && inside(n.address) && !to) to = n.address;
     }
@@ -168,7 +186,9 @@ class ExitFinder {
       if (prefix.contains(a)) to = a;
     }
     if (!to) return {};
-    return {{*to, Port{443}, Via::kDirect}, {*to, Port{22}, Via::kDirect}, {*to, Port{623}, Via::kDirect}};
+    return {{*to, Port{443}, Via::kDirect},
+            {*to, Port{22}, Via::kDirect},
+            {*to, Port{623}, Via::kDirect}};
   }
 
   void management(const policy::Zone& zone) {
@@ -191,8 +211,10 @@ class ExitFinder {
     f.what = {Phrase::kManagementNetworkWhat, {{"zone", zone.name}}};
     f.why = {Phrase::kWhyManagementNetwork, {{"interface", zone.interface}}};
     f.severity_reasons.push_back({Phrase::kImpactConsole, {}});
-    f.notes.push_back({Phrase::kNoteRepresentative, {{"address", f.reaches.front().to.to_string()},
-        {"port", std::to_string(f.reaches.front().port.number) + "/" + to_string(kTcp)}}});
+    f.notes.push_back(
+        {Phrase::kNoteRepresentative,
+         {{"address", f.reaches.front().to.to_string()},
+          {"port", std::to_string(f.reaches.front().port.number) + "/" + to_string(kTcp)}}});
     out_.push_back(std::move(draft));
   }
 
@@ -202,6 +224,8 @@ class ExitFinder {
 
 }  // namespace
 
-std::vector<Draft> find_exits(const Scene& scene) { return ExitFinder(scene).find(); }
+std::vector<Draft> find_exits(const Scene& scene) {
+  return ExitFinder(scene).find();
+}
 
 }  // namespace bulkhead::audit

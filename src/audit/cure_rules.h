@@ -1,5 +1,5 @@
-// Rules that a person may paste, and the same rules in the model: one value makes both, so that what
-// is computed is what is pasted.
+// Rules that a person may paste, and the same rules in the model: one value makes both, so that
+// what is computed is what is pasted.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ enum class CureHook : std::uint8_t { kPrerouting, kInput, kForward };
 // Drops what matches all that is set. Prerouting stands before DNAT: ports there are as dialled.
 struct CureRule {
   CureHook hook = CureHook::kInput;
-  std::vector<std::string> in, out;    // interfaces; empty: any
+  std::vector<std::string> in, out;  // interfaces; empty: any
   std::optional<Prefix> destination;
   std::optional<IpProtocol> protocol;  // tcp or udp
   std::optional<Port> port;            // destination port; needs `protocol`

@@ -24,7 +24,9 @@ std::string_view to_string(Kind kind) {
   return "";
 }
 
-bool is_threat(Kind kind) { return kind <= Kind::kT6; }
+bool is_threat(Kind kind) {
+  return kind <= Kind::kT6;
+}
 
 std::string_view to_string(Severity severity) {
   switch (severity) {

@@ -32,7 +32,8 @@ class Sweep {
   // From outside the published address is how a service is known; inside, its own.
   static std::vector<Dial> order(const SeatEntry& from, const Service& service) {
     std::vector<Dial> dials = service.dials;
-    if (!from.is_zone()) std::ranges::stable_partition(dials, [](const Dial& d) { return d.via == Via::kDirect; });
+    if (!from.is_zone())
+      std::ranges::stable_partition(dials, [](const Dial& d) { return d.via == Via::kDirect; });
     return dials;
   }
 
@@ -48,7 +49,8 @@ class Sweep {
       if (asked.verdict() == trace::Verdict::kOpen) {
         const std::size_t who = answered_by(index, asked);
         open = open || who == index;
-        if (who == index || !out_.of[who].open_from(seat)) out_.of[who].open.push_back(std::move(asked));
+        if (who == index || !out_.of[who].open_from(seat))
+          out_.of[who].open.push_back(std::move(asked));
         if (open && !from.is_zone()) break;
       } else if (asked.verdict() == trace::Verdict::kUnknown) {
         if (!unknown) unknown = std::move(asked);

@@ -19,7 +19,9 @@ const Finding* only(const Report& report, Kind kind) {
   return found.size() == 1 ? found[0] : nullptr;
 }
 
-bool has(const Report& report, Kind kind) { return !of_kind(report, kind).empty(); }
+bool has(const Report& report, Kind kind) {
+  return !of_kind(report, kind).empty();
+}
 
 HostBuilder published(std::vector<std::uint16_t> input_allows) {
   HostBuilder h;
@@ -61,9 +63,11 @@ TEST(Advice, EngineSocketsAreFoundUnderAllTheirPaths) {
     const char* source;
     bool found;
   };
-  for (const Row row : {Row{"/var/run/docker.sock", true}, Row{"/run/docker.sock", true}, Row{"/run/podman/podman.sock", true},
-                        Row{"/run", true}, Row{"/var/run/", true}, Row{"/", true}, Row{"/srv/docker.sock.d", false},
-                        Row{"/srv/mydocker.sock", false}, Row{"/srv/data", false}, Row{"", false}}) {
+  for (const Row row :
+       {Row{"/var/run/docker.sock", true}, Row{"/run/docker.sock", true},
+        Row{"/run/podman/podman.sock", true}, Row{"/run", true}, Row{"/var/run/", true},
+        Row{"/", true}, Row{"/srv/docker.sock.d", false}, Row{"/srv/mydocker.sock", false},
+        Row{"/srv/data", false}, Row{"", false}}) {
     HostBuilder h;
     h.network("n", "br-n", "172.18.0.1");
     h.container("agent", "n", "172.18.0.2");
@@ -198,17 +202,21 @@ TEST(Advice, LoopbackPublishedIsSaidOnceOnly) {
   const auto web = h.container("web", "n", "172.18.0.2", "", "", "nginx:1");
   h.listen(web.ns, 80, "nginx");
   h.publish(web, 8080, 80, "127.0.0.1");
-  EXPECT_TRUE(has(audit_of(h.snapshot), Kind::kLoopbackPublished)) << "a front end is no T4, but it is not meant to be seen";
+  EXPECT_TRUE(has(audit_of(h.snapshot), Kind::kLoopbackPublished))
+      << "a front end is no T4, but it is not meant to be seen";
   const auto db = h.container("db", "n", "172.18.0.3", "", "", "postgres:16");
   h.listen(db.ns, 5432, "postgres");
   h.publish(db, 5432, 5432, "127.0.0.1");
   const Report report = audit_of(h.snapshot);
   EXPECT_EQ(of_kind(report, Kind::kLoopbackPublished).size(), 1U);
   ASSERT_NE(only(report, Kind::kT5), nullptr);
-  EXPECT_THAT(only(report, Kind::kT5)->notes, Contains(testing::Field(&Text::phrase, Phrase::kNoteLoopbackPublished)));
+  EXPECT_THAT(only(report, Kind::kT5)->notes,
+              Contains(testing::Field(&Text::phrase, Phrase::kNoteLoopbackPublished)));
 }
 
-TEST(Advice, AnEmptyHostGetsNone) { EXPECT_THAT(audit_of(HostBuilder().snapshot).findings, IsEmpty()); }
+TEST(Advice, AnEmptyHostGetsNone) {
+  EXPECT_THAT(audit_of(HostBuilder().snapshot).findings, IsEmpty());
+}
 
 TEST(Advice, ASnapshotWithoutItsHostIsAnError) {
   const policy::Config config;

@@ -11,12 +11,15 @@
 
 namespace bulkhead::testing_hosts {
 
-inline audit::Report audit_of(const model::Snapshot& snapshot, std::string_view yaml = "bulkhead: 1\n", audit::Options options = {}) {
+inline audit::Report audit_of(const model::Snapshot& snapshot,
+                              std::string_view yaml = "bulkhead: 1\n",
+                              audit::Options options = {}) {
   static std::vector<std::unique_ptr<policy::Config>> configs;  // outlive the oracles
   auto config = policy::parse_config(yaml, "bulkhead.yaml");
   EXPECT_TRUE(config) << config.error().message;
   configs.push_back(std::make_unique<policy::Config>(config.value_or(policy::Config{})));
-  auto report = audit::audit(snapshot, *configs.back(), options, audit::world_oracle(*configs.back()));
+  auto report =
+      audit::audit(snapshot, *configs.back(), options, audit::world_oracle(*configs.back()));
   EXPECT_TRUE(report) << report.error().message;
   return report.value_or(audit::Report{});
 }
@@ -40,7 +43,9 @@ inline std::vector<std::string> summary(const audit::Report& report) {
   std::vector<std::string> out;
   for (const audit::Finding& f : report.findings) {
     const audit::Subject& s = f.subject;
-    const std::string what = !s.network.empty() ? s.network : !s.container.empty() ? s.container : s.process;
+    const std::string what = !s.network.empty()     ? s.network
+                             : !s.container.empty() ? s.container
+                                                    : s.process;
     out.push_back(std::string(to_string(f.kind)) + (what.empty() ? "" : " " + what));
   }
   return out;

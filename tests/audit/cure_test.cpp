@@ -19,7 +19,8 @@ model::Snapshot troubled() {
   h.network("shop_default", "br-shop", "172.19.0.1");
   const auto a = h.container("a-app-1", "shared", "172.18.0.2", "a", "app");
   h.container("b-app-1", "shared", "172.18.0.3", "b", "app");
-  const auto db = h.container("shop-db-1", "shop_default", "172.19.0.2", "shop", "db", "postgres:16");
+  const auto db =
+      h.container("shop-db-1", "shop_default", "172.19.0.2", "shop", "db", "postgres:16");
   const auto api = h.container("shop-api-1", "shop_default", "172.19.0.3", "shop", "api");
   h.listen(a.ns, 9999, "app");
   h.listen(db.ns, 5432, "postgres");
@@ -29,11 +30,13 @@ model::Snapshot troubled() {
   h.listen(0, 2375, "dockerd");
   h.listen(0, 873, "rsync");
   h.closed_but_for({22, 2375});
-  h.engine().containers[0].mounts.push_back({"/var/run/docker.sock", "/var/run/docker.sock", "bind", true});
+  h.engine().containers[0].mounts.push_back(
+      {"/var/run/docker.sock", "/var/run/docker.sock", "bind", true});
   return h.snapshot;
 }
 
-constexpr std::string_view kYaml = "bulkhead: 1\nzones: {ipmi: {role: management, interface: eth1}}\n";
+constexpr std::string_view kYaml =
+    "bulkhead: 1\nzones: {ipmi: {role: management, interface: eth1}}\n";
 
 TEST(Cures, MakeTheirFindingGoAway) {
   const Report report = audit_of(troubled(), kYaml);
@@ -46,7 +49,9 @@ TEST(Cures, MakeTheirFindingGoAway) {
   }
 }
 
-const Finding& first(const Report& report, Kind kind) { return *of_kind(report, kind).front(); }
+const Finding& first(const Report& report, Kind kind) {
+  return *of_kind(report, kind).front();
+}
 
 std::string all_lines(const Finding& f) {
   std::string out;
@@ -56,18 +61,24 @@ std::string all_lines(const Finding& f) {
 
 TEST(Cures, SpeakOfTheSubjectItself) {
   const Report report = audit_of(troubled(), kYaml);
-  EXPECT_THAT(first(report, Kind::kT1).cures.front().paste, HasSubstr("unix:///var/run/docker.sock"));
-  EXPECT_THAT(all_lines(first(report, Kind::kT5)), HasSubstr("services:\n  db:\n    ports:\n      - \"127.0.0.1:5432:5432\""));
-  EXPECT_THAT(all_lines(first(report, Kind::kT5)), HasSubstr("iifname \"eth0\" tcp dport 5432 drop"));
-  EXPECT_THAT(first(report, Kind::kT3).cures.front().paste, HasSubstr("iifname { \"br-s\", \"br-shop\" } tcp dport 873 drop"));
-  EXPECT_THAT(first(report, Kind::kT6).cures.front().paste, HasSubstr("docker network disconnect shared b-app-1"));
+  EXPECT_THAT(first(report, Kind::kT1).cures.front().paste,
+              HasSubstr("unix:///var/run/docker.sock"));
+  EXPECT_THAT(all_lines(first(report, Kind::kT5)),
+              HasSubstr("services:\n  db:\n    ports:\n      - \"127.0.0.1:5432:5432\""));
+  EXPECT_THAT(all_lines(first(report, Kind::kT5)),
+              HasSubstr("iifname \"eth0\" tcp dport 5432 drop"));
+  EXPECT_THAT(first(report, Kind::kT3).cures.front().paste,
+              HasSubstr("iifname { \"br-s\", \"br-shop\" } tcp dport 873 drop"));
+  EXPECT_THAT(first(report, Kind::kT6).cures.front().paste,
+              HasSubstr("docker network disconnect shared b-app-1"));
 }
 
 TEST(Cures, BindingToLoopbackIsToldToLeaveNeighboursIn) {
   const Report report = audit_of(troubled(), kYaml);
   const auto& cures = first(report, Kind::kT5).cures;
   EXPECT_EQ(cures.front().say.phrase, Phrase::kCureUnpublish);
-  const auto loopback = std::ranges::find(cures, Phrase::kCureLoopback, [](const Cure& c) { return c.say.phrase; });
+  const auto loopback =
+      std::ranges::find(cures, Phrase::kCureLoopback, [](const Cure& c) { return c.say.phrase; });
   ASSERT_NE(loopback, cures.end());
   EXPECT_TRUE(loopback->effect.computed);
   EXPECT_FALSE(loopback->effect.gone) << "Docker before 28 still routes to it";
@@ -158,7 +169,8 @@ TEST(Cures, RulesReadAsNftWritesThem) {
   EXPECT_EQ(nft_text(std::span(&rule, 1)),
             "nft -f - <<'END'\ntable inet local_guard {\n  chain forward {\n"
             "    type filter hook forward priority -10; policy accept;\n"
-            "    iifname { \"br-a\", \"br-b\" } oifname \"eth0\" ip6 daddr fd00::/8 udp dport 53 drop\n  }\n}\nEND");
+            "    iifname { \"br-a\", \"br-b\" } oifname \"eth0\" ip6 daddr fd00::/8 udp dport 53 "
+            "drop\n  }\n}\nEND");
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Hosts with engines, made by hand: what Docker 20.10 sets up for its networks and published ports, as
-// far as an audit can tell the difference.
+// Hosts with engines, made by hand: what Docker 20.10 sets up for its networks and published ports,
+// as far as an audit can tell the difference.
 #pragma once
 
 #include <algorithm>
@@ -11,14 +11,17 @@
 
 namespace bulkhead::testing_hosts {
 
-inline IpAddress ip(std::string_view text) { return IpAddress::parse(text).value(); }
+inline IpAddress ip(std::string_view text) {
+  return IpAddress::parse(text).value();
+}
 
 class HostBuilder {
  public:
   model::Snapshot snapshot;
 
   // A public uplink (or a private one), the Internet behind a gateway.
-  explicit HostBuilder(std::string_view uplink = "192.0.2.10", std::string_view gateway = "192.0.2.1") {
+  explicit HostBuilder(std::string_view uplink = "192.0.2.10",
+                       std::string_view gateway = "192.0.2.1") {
     snapshot.host_name = "testhost";
     snapshot.taken_at_ms = 1795478400000;  // 2026-11-24
     snapshot.complete = true;
@@ -48,7 +51,8 @@ class HostBuilder {
     l.flags = 1 | 0x40;
     l.operstate = 6;
     l.mtu = 1500;
-    l.mac = MacAddress({2, 0x42, static_cast<std::uint8_t>(ns), 0, static_cast<std::uint8_t>(index >> 8), static_cast<std::uint8_t>(index)});
+    l.mac = MacAddress({2, 0x42, static_cast<std::uint8_t>(ns), 0,
+                        static_cast<std::uint8_t>(index >> 8), static_cast<std::uint8_t>(index)});
     l.ipv4.forwarding = 1;
     l.ipv6 = model::Ipv6Conf{};
     l.ipv6->forwarding = 1;
@@ -96,7 +100,8 @@ class HostBuilder {
     return index;
   }
 
-  model::EngineNetwork& network(std::string name, std::string bridge, std::string_view gateway, bool is_default = false) {
+  model::EngineNetwork& network(std::string name, std::string bridge, std::string_view gateway,
+                                bool is_default = false) {
     const IfIndex index = link(0, bridge, "bridge", next_++).index;
     model::Link& l = host().links.back();
     l.bridge = model::BridgeInfo{};
@@ -114,14 +119,16 @@ class HostBuilder {
   }
 
   struct Box {
-    std::size_t index;   // of the container
+    std::size_t index;  // of the container
     std::size_t ns;
     IpAddress address;
   };
 
-  Box container(std::string name, std::string_view network_name, std::string_view local, std::string project = "",
-                std::string service = "", std::string image = "acme/app:1") {
-    const auto network = std::ranges::find(engine().networks, network_name, &model::EngineNetwork::name);
+  Box container(std::string name, std::string_view network_name, std::string_view local,
+                std::string project = "", std::string service = "",
+                std::string image = "acme/app:1") {
+    const auto network =
+        std::ranges::find(engine().networks, network_name, &model::EngineNetwork::name);
     const std::size_t ns = snapshot.namespaces.size();
     snapshot.namespaces.emplace_back();
     loopback(ns);
@@ -137,19 +144,29 @@ class HostBuilder {
     c.netns = model::NsId{static_cast<std::uint32_t>(ns)};
     const std::size_t index = engine().containers.size() - 1;
     join(ns, *network, local, true);
-    c.attachments.push_back({.network = network->name, .network_id = network->id, .address4 = ip(local), .address6 = {}, .mac = {}, .aliases = {}});
+    c.attachments.push_back({.network = network->name,
+                             .network_id = network->id,
+                             .address4 = ip(local),
+                             .address6 = {},
+                             .mac = {},
+                             .aliases = {}});
     return {index, ns, ip(local)};
   }
 
   void join_network(const Box& box, std::string_view network_name, std::string_view local) {
-    const auto network = std::ranges::find(engine().networks, network_name, &model::EngineNetwork::name);
+    const auto network =
+        std::ranges::find(engine().networks, network_name, &model::EngineNetwork::name);
     join(box.ns, *network, local, false);
-    engine().containers[box.index].attachments.push_back(
-        {.network = network->name, .network_id = network->id, .address4 = ip(local), .address6 = {}, .mac = {}, .aliases = {}});
+    engine().containers[box.index].attachments.push_back({.network = network->name,
+                                                          .network_id = network->id,
+                                                          .address4 = ip(local),
+                                                          .address6 = {},
+                                                          .mac = {},
+                                                          .aliases = {}});
   }
 
-  model::Socket& listen(std::size_t ns, std::uint16_t port, std::string process, std::string_view at = "0.0.0.0",
-                        IpProtocol protocol = IpProtocol::kTcp) {
+  model::Socket& listen(std::size_t ns, std::uint16_t port, std::string process,
+                        std::string_view at = "0.0.0.0", IpProtocol protocol = IpProtocol::kTcp) {
     model::Socket s;
     s.protocol = protocol;
     s.address = ip(at);
@@ -164,8 +181,10 @@ class HostBuilder {
   }
 
   // -p AT:HOST:INSIDE, as Docker 20.10 does it: proxy, DNAT, accept.
-  void publish(const Box& box, std::uint16_t host_port, std::uint16_t inside, std::string_view at = "0.0.0.0") {
-    engine().containers[box.index].published.push_back({IpProtocol::kTcp, Port{inside}, ip(at), Port{host_port}});
+  void publish(const Box& box, std::uint16_t host_port, std::uint16_t inside,
+               std::string_view at = "0.0.0.0") {
+    engine().containers[box.index].published.push_back(
+        {IpProtocol::kTcp, Port{inside}, ip(at), Port{host_port}});
     listen(0, host_port, "docker-proxy", at);
     if (ip(at).is_v6()) return;
     const Bytes address(box.address.octets().begin(), box.address.octets().end());
@@ -176,7 +195,8 @@ class HostBuilder {
     model::Nat nat;
     nat.family = IpFamily::kV4;
     nat.address = model::Term{model::ConstantTerm{address}};
-    nat.port = model::Term{model::ConstantTerm{{static_cast<std::uint8_t>(inside >> 8), static_cast<std::uint8_t>(inside)}}};
+    nat.port = model::Term{model::ConstantTerm{
+        {static_cast<std::uint8_t>(inside >> 8), static_cast<std::uint8_t>(inside)}}};
     add(dnat, nat);
     chain("nat", "DOCKER").rules.push_back(std::move(dnat));
     model::Rule accept = rule();
@@ -184,11 +204,13 @@ class HostBuilder {
     add(accept, is_proto(6));
     add(accept, is_port(inside));
     add(accept, decide(model::VerdictKind::kAccept));
-    chain("filter", "DOCKER").rules.insert(chain("filter", "DOCKER").rules.begin(), std::move(accept));
+    chain("filter", "DOCKER")
+        .rules.insert(chain("filter", "DOCKER").rules.begin(), std::move(accept));
   }
 
   // INPUT -i eth0: these ports and answers, nothing else.
-  void closed_but_for(std::vector<std::uint16_t> ports, model::NfFamily family = model::NfFamily::kIp) {
+  void closed_but_for(std::vector<std::uint16_t> ports,
+                      model::NfFamily family = model::NfFamily::kIp) {
     model::Table& t = table("filter", family);
     auto input = std::ranges::find(t.chains, "INPUT", &model::Chain::name);
     if (input == t.chains.end()) {
@@ -212,7 +234,9 @@ class HostBuilder {
   // Drops what comes in by eth0 for a container's own address or for 127.0.0.1, as Docker 29 does.
   void no_direct_access(const Box& box) {
     model::Table& t = table("raw", model::NfFamily::kIp);
-    if (t.chains.empty()) t.chains.push_back(base("PREROUTING", model::Hook::kPrerouting, model::ChainType::kFilter, -300));
+    if (t.chains.empty())
+      t.chains.push_back(
+          base("PREROUTING", model::Hook::kPrerouting, model::ChainType::kFilter, -300));
     for (const IpAddress to : {box.address, ip("127.0.0.1")}) {
       model::Rule r = rule();
       add(r, name_is(model::MetaKey::kIifname, "eth0"));
@@ -224,7 +248,8 @@ class HostBuilder {
 
   model::Table& table(std::string_view name, model::NfFamily family = model::NfFamily::kIp) {
     auto& tables = host().ruleset.tables;
-    const auto found = std::ranges::find_if(tables, [&](const model::Table& t) { return t.name == name && t.family == family; });
+    const auto found = std::ranges::find_if(
+        tables, [&](const model::Table& t) { return t.name == name && t.family == family; });
     if (found != tables.end()) return *found;
     model::Table t;
     t.family = family;
@@ -242,20 +267,27 @@ class HostBuilder {
     return r;
   }
   static void add(model::Rule& r, model::Statement s) { r.statements.push_back(std::move(s)); }
-  static model::Compare equals(model::Term left, Bytes right, model::CompareOp op = model::CompareOp::kEqual) {
+  static model::Compare equals(model::Term left, Bytes right,
+                               model::CompareOp op = model::CompareOp::kEqual) {
     return {std::move(left), op, std::move(right)};
   }
-  static model::Compare name_is(model::MetaKey key, std::string name, model::CompareOp op = model::CompareOp::kEqual) {
+  static model::Compare name_is(model::MetaKey key, std::string name,
+                                model::CompareOp op = model::CompareOp::kEqual) {
     Bytes padded(name.begin(), name.end());
     padded.resize(16);
     return equals({model::MetaTerm{key, 0}}, std::move(padded), op);
   }
-  static model::Compare is_proto(std::uint8_t number) { return equals({model::MetaTerm{model::MetaKey::kL4proto, 0}}, {number}); }
+  static model::Compare is_proto(std::uint8_t number) {
+    return equals({model::MetaTerm{model::MetaKey::kL4proto, 0}}, {number});
+  }
   static model::Compare is_port(std::uint16_t port) {
-    return equals({model::PayloadTerm{model::PayloadBase::kTransport, 2, 2}}, {static_cast<std::uint8_t>(port >> 8), static_cast<std::uint8_t>(port)});
+    return equals({model::PayloadTerm{model::PayloadBase::kTransport, 2, 2}},
+                  {static_cast<std::uint8_t>(port >> 8), static_cast<std::uint8_t>(port)});
   }
   static model::Compare is_address(IpAddress a) {
-    return equals({model::PayloadTerm{model::PayloadBase::kNetwork, a.is_v4() ? 16U : 24U, a.is_v4() ? 4U : 16U}}, Bytes(a.octets().begin(), a.octets().end()));
+    return equals({model::PayloadTerm{model::PayloadBase::kNetwork, a.is_v4() ? 16U : 24U,
+                                      a.is_v4() ? 4U : 16U}},
+                  Bytes(a.octets().begin(), a.octets().end()));
   }
   static model::Decide decide(model::VerdictKind kind, std::string target = "") {
     model::Verdict v;
@@ -263,7 +295,8 @@ class HostBuilder {
     v.chain = std::move(target);
     return {v};
   }
-  static model::Chain base(std::string name, model::Hook hook, model::ChainType type, std::int32_t priority,
+  static model::Chain base(std::string name, model::Hook hook, model::ChainType type,
+                           std::int32_t priority,
                            model::VerdictKind policy = model::VerdictKind::kAccept) {
     model::Chain c;
     c.name = std::move(name);
@@ -281,10 +314,12 @@ class HostBuilder {
     address(ns, IfIndex{1}, "127.0.0.1", 8);
   }
 
-  void join(std::size_t ns, const model::EngineNetwork& network, std::string_view local, bool way_out) {
+  void join(std::size_t ns, const model::EngineNetwork& network, std::string_view local,
+            bool way_out) {
     const auto bridge = std::ranges::find(host().links, network.bridge, &model::Link::name)->index;
     const IfIndex gateway_of = bridge;
-    const std::uint32_t inside_index = static_cast<std::uint32_t>(snapshot.namespaces[ns].links.size()) + 1;
+    const std::uint32_t inside_index =
+        static_cast<std::uint32_t>(snapshot.namespaces[ns].links.size()) + 1;
     const std::uint32_t outside_index = next_++;
     model::Link& inside = link(ns, "eth" + std::to_string(inside_index - 2), "veth", inside_index);
     inside.peer = IfIndex{outside_index};
@@ -297,12 +332,14 @@ class HostBuilder {
     outside.master = gateway_of;
     outside.port = model::BridgePort{};
     address(ns, IfIndex{inside_index}, local, 24);
-    if (way_out && !network.internal) route(ns, "0.0.0.0/0", IfIndex{inside_index}, network.gateways.front());
+    if (way_out && !network.internal)
+      route(ns, "0.0.0.0/0", IfIndex{inside_index}, network.gateways.front());
   }
 
   model::Rule established() {
     model::Rule r = rule();
-    model::BitwiseTerm state{{model::Term{model::CtTerm{model::CtKey::kState, {}, 0}}}, {0x06, 0, 0, 0}, {0, 0, 0, 0}};
+    model::BitwiseTerm state{
+        {model::Term{model::CtTerm{model::CtKey::kState, {}, 0}}}, {0x06, 0, 0, 0}, {0, 0, 0, 0}};
     add(r, equals({state}, {0, 0, 0, 0}, model::CompareOp::kNotEqual));
     add(r, decide(model::VerdictKind::kAccept));
     return r;
@@ -310,8 +347,10 @@ class HostBuilder {
 
   void tables() {
     model::Table& filter = table("filter");
-    filter.chains.push_back(base("FORWARD", model::Hook::kForward, model::ChainType::kFilter, 0, model::VerdictKind::kDrop));
-    for (const char* name : {"DOCKER-USER", "DOCKER-ISOLATION", "DOCKER"}) filter.chains.emplace_back().name = name;
+    filter.chains.push_back(base("FORWARD", model::Hook::kForward, model::ChainType::kFilter, 0,
+                                 model::VerdictKind::kDrop));
+    for (const char* name : {"DOCKER-USER", "DOCKER-ISOLATION", "DOCKER"})
+      filter.chains.emplace_back().name = name;
     for (const char* name : {"DOCKER-USER", "DOCKER-ISOLATION"}) {
       model::Rule jump = rule();
       add(jump, decide(model::VerdictKind::kJump, name));
@@ -319,7 +358,8 @@ class HostBuilder {
     }
     filter.chains[0].rules.push_back(established());
     model::Table& nat = table("nat");
-    nat.chains.push_back(base("PREROUTING", model::Hook::kPrerouting, model::ChainType::kNat, -100));
+    nat.chains.push_back(
+        base("PREROUTING", model::Hook::kPrerouting, model::ChainType::kNat, -100));
     nat.chains.emplace_back().name = "DOCKER";
     model::Rule jump = rule();
     model::FibTerm local;
@@ -342,7 +382,8 @@ class HostBuilder {
     forward.rules.push_back(std::move(out));
     for (const model::EngineNetwork& other : engine().networks) {
       if (other.bridge == bridge) continue;
-      for (const auto& [from, to] : {std::pair(bridge, other.bridge), std::pair(other.bridge, bridge)}) {
+      for (const auto& [from, to] :
+           {std::pair(bridge, other.bridge), std::pair(other.bridge, bridge)}) {
         model::Rule apart = rule();
         add(apart, name_is(model::MetaKey::kIifname, from));
         add(apart, name_is(model::MetaKey::kOifname, to));

@@ -20,7 +20,8 @@ HostBuilder some_host(int variant) {
   if (variant != 0) h.rule();  // shifts every handle
   h.network("shared", variant == 0 ? "br-s" : "br-t", net + "1");
   if (variant != 0) h.container("other", "shared", net + "99", "b", "zzz");
-  const auto db = h.container("a-db-1", "shared", net + (variant == 0 ? "2" : "32"), "a", "db", "postgres:16");
+  const auto db =
+      h.container("a-db-1", "shared", net + (variant == 0 ? "2" : "32"), "a", "db", "postgres:16");
   h.container("b-app-1", "shared", net + "3", "b", "app");
   h.listen(db.ns, 5432, "postgres");
   h.publish(db, 5432, 5432);
@@ -45,18 +46,21 @@ TEST(Identity, DiffersBetweenThreatsAndServices) {
   Subject a, b;
   a.project = "x", a.service = "yz", a.container = "c";
   b.project = "xy", b.service = "z", b.container = "c";
-  EXPECT_NE(finding_id(Kind::kT5, a), finding_id(Kind::kT5, b)) << "parts must not run into each other";
+  EXPECT_NE(finding_id(Kind::kT5, a), finding_id(Kind::kT5, b))
+      << "parts must not run into each other";
   EXPECT_NE(finding_id(Kind::kT5, a), finding_id(Kind::kT4, a));
 }
 
 TEST(Identity, IsPinned) {  // users write ids into bulkhead.yaml
   Subject s;
-  s.engine = "docker", s.project = "shop", s.service = "db", s.container = "shop-db-1", s.port = Port{5432};
+  s.engine = "docker", s.project = "shop", s.service = "db", s.container = "shop-db-1",
+  s.port = Port{5432};
   EXPECT_EQ(finding_id(Kind::kT5, s), "T5-29c5b44dd736424e");
 }
 
 TEST(Identity, Sha256IsThatOfFips180) {
-  EXPECT_EQ(to_hex(sha256("abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(to_hex(sha256("abc")),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   EXPECT_EQ(to_hex(sha256("")), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   EXPECT_EQ(to_hex(sha256("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq")),
             "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
@@ -66,7 +70,8 @@ TEST(Suppression, HoldsUntilItsDayIsOver) {
   const model::Snapshot host = some_host(0).snapshot;  // of 2026-11-24
   const std::string id = of_kind(audit_of(host), Kind::kT5)[0]->id;
   const auto with = [&](const char* day) {
-    return audit_of(host, "bulkhead: 1\nsuppress: [{id: " + id + ", reason: replica, expires: " + day + "}]\n");
+    return audit_of(
+        host, "bulkhead: 1\nsuppress: [{id: " + id + ", reason: replica, expires: " + day + "}]\n");
   };
   const Report active = with("2026-11-24");
   EXPECT_EQ(of_kind(active, Kind::kT5)[0]->suppressed_by, "replica");
@@ -75,7 +80,8 @@ TEST(Suppression, HoldsUntilItsDayIsOver) {
   const Report expired = with("2026-11-23");
   EXPECT_THAT(of_kind(expired, Kind::kT5)[0]->suppressed_by, IsEmpty());
   EXPECT_EQ(expired.suppressions[0].state, SuppressionState::kExpired);
-  const Report unused = audit_of(host, "bulkhead: 1\nsuppress: [{id: T1-00, reason: x, expires: 2030-01-01}]\n");
+  const Report unused =
+      audit_of(host, "bulkhead: 1\nsuppress: [{id: T1-00, reason: x, expires: 2030-01-01}]\n");
   EXPECT_EQ(unused.suppressions[0].state, SuppressionState::kUnused);
 }
 
@@ -137,16 +143,19 @@ TEST(Cost, TwelveContainersAreAuditedInWellUnderASecond) {
     const std::string p = "p" + std::to_string(n), net = "172.2" + std::to_string(n) + ".0.";
     h.network(p, "br-" + p, net + "1");
     for (int c = 0; c < 3; ++c) {
-      const auto box = h.container(p + "-" + std::to_string(c), p, net + std::to_string(2 + c), p, "s" + std::to_string(c));
+      const auto box = h.container(p + "-" + std::to_string(c), p, net + std::to_string(2 + c), p,
+                                   "s" + std::to_string(c));
       h.listen(box.ns, static_cast<std::uint16_t>(5432 + c), "app");
-      h.publish(box, static_cast<std::uint16_t>(7000 + n * 10 + c), static_cast<std::uint16_t>(5432 + c));
+      h.publish(box, static_cast<std::uint16_t>(7000 + n * 10 + c),
+                static_cast<std::uint16_t>(5432 + c));
     }
   }
   h.listen(0, 22, "sshd");
   h.closed_but_for({22});
   const auto start = std::chrono::steady_clock::now();
   const Report report = audit_of(h.snapshot);
-  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now() - start);
   RecordProperty("milliseconds", static_cast<int>(took.count()));
   EXPECT_GE(report.findings.size(), 24U);
   EXPECT_LT(took.count(), 5000) << "a bound for a loaded machine with sanitizers; see bench/";

@@ -16,7 +16,8 @@ using namespace testing_hosts;
 HostBuilder clean_host() {
   HostBuilder h;
   h.network("shop_default", "br-shop", "172.18.0.1");
-  const auto web = h.container("shop-web-1", "shop_default", "172.18.0.2", "shop", "web", "nginx:1");
+  const auto web =
+      h.container("shop-web-1", "shop_default", "172.18.0.2", "shop", "web", "nginx:1");
   h.container("shop-db-1", "shop_default", "172.18.0.3", "shop", "db", "postgres:16");
   h.listen(web.ns, 80, "nginx");
   h.listen(web.ns + 1, 5432, "postgres");
@@ -37,9 +38,12 @@ std::vector<std::string> threats(const Report& report) {
 TEST(Threats, ACleanHostHasNone) {
   HostBuilder h = clean_host();
   // sshd listens for all, and containers may knock: say that they may.
-  const Report report = audit_of(h.snapshot, "bulkhead: 1\nhost: {ssh: {port: 22, from: tenant.shop/*}}\ntenants: {shop: {}}\n");
+  const Report report =
+      audit_of(h.snapshot,
+               "bulkhead: 1\nhost: {ssh: {port: 22, from: tenant.shop/*}}\ntenants: {shop: {}}\n");
   EXPECT_THAT(threats(report), IsEmpty());
-  EXPECT_THAT(summary(report), UnorderedElementsAre("egress", "cloud-metadata", "firewall shop-web-1"))
+  EXPECT_THAT(summary(report),
+              UnorderedElementsAre("egress", "cloud-metadata", "firewall shop-web-1"))
       << "port 80 is published though INPUT allows 22 only";
   EXPECT_EQ(report.unknown, 0U);
 }
@@ -48,7 +52,8 @@ TEST(Threats, AContainerThatReachesAHostServiceIsT3) {
   const Report report = audit_of(clean_host().snapshot);
   EXPECT_THAT(threats(report), ElementsAre("T3 sshd"));
   const Finding& t3 = *of_kind(report, Kind::kT3).front();
-  EXPECT_THAT(from(t3), UnorderedElementsAre("container:docker/shop-web-1", "container:docker/shop-db-1"));
+  EXPECT_THAT(from(t3),
+              UnorderedElementsAre("container:docker/shop-web-1", "container:docker/shop-db-1"));
   EXPECT_EQ(t3.severity, Severity::kMedium);
   ASSERT_TRUE(t3.reaches[0].socket);
   EXPECT_EQ(t3.reaches[0].socket->process, "sshd");
@@ -83,7 +88,8 @@ TEST(Threats, BehindNatT1IsComputedUpToTheUplink) {
 TEST(Threats, APublishedDatabaseIsT5AndAMicroserviceT4) {
   HostBuilder h;
   h.network("shop_default", "br-shop", "172.18.0.1");
-  const auto db = h.container("shop-db-1", "shop_default", "172.18.0.2", "shop", "db", "postgres:16");
+  const auto db =
+      h.container("shop-db-1", "shop_default", "172.18.0.2", "shop", "db", "postgres:16");
   const auto api = h.container("shop-api-1", "shop_default", "172.18.0.3", "shop", "api");
   h.listen(db.ns, 5432, "postgres");
   h.listen(api.ns, 7070, "api");
@@ -119,9 +125,13 @@ TEST(Threats, DeclaredIngressIsNoThreat) {
   const auto api = h.container("shop-api-1", "shop_default", "172.18.0.3", "shop", "api");
   h.listen(api.ns, 7070, "api");
   h.publish(api, 7070, 7070);
-  const Report all = audit_of(h.snapshot, "bulkhead: 1\ntenants: {shop: {ingress: [{to: api, publish: 7070, from: internet}]}}\n");
+  const Report all = audit_of(
+      h.snapshot,
+      "bulkhead: 1\ntenants: {shop: {ingress: [{to: api, publish: 7070, from: internet}]}}\n");
   EXPECT_THAT(threats(all), IsEmpty());
-  const Report lan = audit_of(h.snapshot, "bulkhead: 1\ntenants: {shop: {ingress: [{to: api, publish: 7070, from: lan}]}}\n");
+  const Report lan =
+      audit_of(h.snapshot,
+               "bulkhead: 1\ntenants: {shop: {ingress: [{to: api, publish: 7070, from: lan}]}}\n");
   ASSERT_THAT(threats(lan), ElementsAre("T4 shop-api-1"));
   EXPECT_THAT(from(lan.findings[0]), ElementsAre("internet"));
 }
@@ -135,7 +145,8 @@ TEST(Threats, PublishedOnLoopbackIsStillReachedByNeighbours) {
   const Report report = audit_of(h.snapshot);
   ASSERT_THAT(threats(report), ElementsAre("T5 db"));
   EXPECT_THAT(from(report.findings[0]), ElementsAre("lan"));
-  EXPECT_EQ(report.findings[0].reaches[0].to, ip("127.0.0.1")) << "DNAT comes before the check for martians";
+  EXPECT_EQ(report.findings[0].reaches[0].to, ip("127.0.0.1"))
+      << "DNAT comes before the check for martians";
   h.chain("nat", "DOCKER").rules.clear();
   EXPECT_EQ(audit_of(h.snapshot).findings[0].reaches[0].to, ip("172.18.0.2"));
   h.no_direct_access(db);
@@ -149,12 +160,15 @@ TEST(Threats, TwoTenantsOnOneNetworkAreT6) {
   const auto b = h.container("b-app-1", "shared", "172.18.0.3", "b", "app");
   const Report empty = audit_of(h.snapshot);
   ASSERT_THAT(threats(empty), ElementsAre("T6 shared"));
-  EXPECT_EQ(empty.findings[0].severity, Severity::kHigh) << "a refusal means that the packet got there";
+  EXPECT_EQ(empty.findings[0].severity, Severity::kHigh)
+      << "a refusal means that the packet got there";
   h.listen(b.ns, 9999, "b");
   const Report open = audit_of(h.snapshot);
   ASSERT_THAT(threats(open), ElementsAre("T6 shared"));
   EXPECT_EQ(open.findings[0].reaches.size(), 1U);
-  const Report shared = audit_of(h.snapshot, "bulkhead: 1\ntenants: {a: {networks: {shared: {shared: true, reason: the proxy}}}}\n");
+  const Report shared = audit_of(
+      h.snapshot,
+      "bulkhead: 1\ntenants: {a: {networks: {shared: {shared: true, reason: the proxy}}}}\n");
   EXPECT_THAT(threats(shared), IsEmpty());
   const Report one = audit_of(h.snapshot, "bulkhead: 1\ntenants: {both: {projects: [a, b]}}\n");
   EXPECT_THAT(threats(one), IsEmpty());
@@ -188,7 +202,8 @@ TEST(Threats, ReplicasOfOneServiceAreOneFinding) {
   HostBuilder h;
   h.network("n", "br-n", "172.18.0.1");
   for (int i = 0; i < 3; ++i) {
-    const auto box = h.container("a-db-" + std::to_string(i), "n", "172.18.0." + std::to_string(10 + i), "a", "db", "redis:7");
+    const auto box = h.container("a-db-" + std::to_string(i), "n",
+                                 "172.18.0." + std::to_string(10 + i), "a", "db", "redis:7");
     h.listen(box.ns, 6379, "redis-server");
     h.publish(box, static_cast<std::uint16_t>(6000 + i), 6379);
   }

@@ -1,5 +1,5 @@
-// A validator for the part of JSON Schema that our schemas use. What it does not know is an error, so
-// that no keyword of a schema is skipped in silence.
+// A validator for the part of JSON Schema that our schemas use. What it does not know is an error,
+// so that no keyword of a schema is skipped in silence.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -34,15 +34,24 @@ class Validator {
     return false;
   }
 
-  std::string keyword(const Json& value, const Json& schema, const std::string& key, const Json& rule, const std::string& at) {
+  std::string keyword(const Json& value, const Json& schema, const std::string& key,
+                      const Json& rule, const std::string& at) {
     if (key == "$schema" || key == "title" || key == "description" || key == "$defs") return {};
-    if (key == "$ref") return check(value, root_.at("$defs").at(rule.get<std::string>().substr(8)), at);
-    if (key == "type") return is_type(value, rule) ? "" : at + " is not of type " + rule.get<std::string>();
+    if (key == "$ref")
+      return check(value, root_.at("$defs").at(rule.get<std::string>().substr(8)), at);
+    if (key == "type")
+      return is_type(value, rule) ? "" : at + " is not of type " + rule.get<std::string>();
     if (key == "const") return value == rule ? "" : at + " is not " + rule.dump();
-    if (key == "enum") return std::find(rule.begin(), rule.end(), value) != rule.end() ? "" : at + " may not be " + value.dump();
+    if (key == "enum")
+      return std::find(rule.begin(), rule.end(), value) != rule.end()
+                 ? ""
+                 : at + " may not be " + value.dump();
     if (key == "minimum") return value >= rule ? "" : at + " is too small";
     if (key == "maximum") return value <= rule ? "" : at + " is too large";
-    if (key == "pattern") return std::regex_search(value.get<std::string>(), std::regex(rule.get<std::string>())) ? "" : at + " has another form";
+    if (key == "pattern")
+      return std::regex_search(value.get<std::string>(), std::regex(rule.get<std::string>()))
+                 ? ""
+                 : at + " has another form";
     if (key == "required") {
       for (const Json& name : rule) {
         if (!value.contains(name)) return at + " lacks " + name.get<std::string>();
@@ -51,20 +60,24 @@ class Validator {
     }
     if (key == "items") {
       for (std::size_t i = 0; i < value.size(); ++i) {
-        if (std::string wrong = check(value[i], rule, at + "[" + std::to_string(i) + "]"); !wrong.empty()) return wrong;
+        if (std::string wrong = check(value[i], rule, at + "[" + std::to_string(i) + "]");
+            !wrong.empty())
+          return wrong;
       }
       return {};
     }
     if (key == "properties") {
       for (const auto& [name, inner] : value.items()) {
         if (!rule.contains(name)) continue;
-        if (std::string wrong = check(inner, rule.at(name), at + "." + name); !wrong.empty()) return wrong;
+        if (std::string wrong = check(inner, rule.at(name), at + "." + name); !wrong.empty())
+          return wrong;
       }
       return {};
     }
     if (key == "additionalProperties" && rule == false) {
       for (const auto& [name, inner] : value.items()) {
-        if (!schema.at("properties").contains(name)) return at + " has " + name + ", which the schema does not know";
+        if (!schema.at("properties").contains(name))
+          return at + " has " + name + ", which the schema does not know";
       }
       return {};
     }

@@ -1,7 +1,8 @@
+#include "report/layout.h"
+
 #include <gtest/gtest.h>
 
 #include "base/text.h"
-#include "report/layout.h"
 #include "report/parts.h"
 
 namespace bulkhead::report {
@@ -10,8 +11,10 @@ namespace {
 TEST(Layout, NoLineIsLongerThanItsWidthInEitherScript) {
   const std::string_view texts[] = {
       "published on 0.0.0.0:5432; let in by ip nat/DOCKER handle 7, and so on and so forth",
-      "公開されていませんが、ホストが172.18.0.2:5432あてのパケットを転送します。長い説明が続きます。",
-      "averyveryveryveryveryveryveryveryveryveryverylongwordwithoutaspace", "混ぜmixed書きwords。", ""};
+      "公開されていませんが、ホストが172.18.0.2:"
+      "5432あてのパケットを転送します。長い説明が続きます。",
+      "averyveryveryveryveryveryveryveryveryveryverylongwordwithoutaspace", "混ぜmixed書きwords。",
+      ""};
   for (std::string_view text : texts) {
     for (std::size_t width = 8; width < 60; ++width) {
       std::string all;

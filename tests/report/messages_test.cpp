@@ -1,17 +1,19 @@
+#include "report/messages.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <set>
 
 #include "base/text.h"
-#include "report/messages.h"
 
 namespace bulkhead::report {
 namespace {
 
 std::multiset<std::string> placeholders(std::string_view text) {
   std::multiset<std::string> out;
-  for (std::size_t open = text.find('{'); open != std::string_view::npos; open = text.find('{', open + 1)) {
+  for (std::size_t open = text.find('{'); open != std::string_view::npos;
+       open = text.find('{', open + 1)) {
     const std::size_t close = text.find('}', open);
     if (close == std::string_view::npos) break;
     out.insert(std::string(text.substr(open, close - open + 1)));
@@ -36,7 +38,8 @@ TEST(Messages, BothCataloguesHaveTheSameIdsAndPlaceholders) {
 
 TEST(Messages, SentencesAreTranslatedNotCopied) {
   for (audit::Phrase phrase : audit::kPhrases) {
-    EXPECT_NE(words(Language::kEnglish, phrase), words(Language::kJapanese, phrase)) << audit::phrase_id(phrase);
+    EXPECT_NE(words(Language::kEnglish, phrase), words(Language::kJapanese, phrase))
+        << audit::phrase_id(phrase);
   }
 }
 

@@ -1,3 +1,5 @@
+#include "base/text.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -7,7 +9,6 @@
 #include <sstream>
 
 #include "audit/ask.h"
-#include "base/text.h"
 #include "policy/zones.h"
 #include "report/audit_text.h"
 #include "report/map_text.h"
@@ -24,8 +25,10 @@ model::Snapshot usual() {
   HostBuilder h;
   h.network("shop_default", "br-shop", "172.18.0.1");
   h.network("shared", "br-shared", "172.19.0.1");
-  const auto db = h.container("shop-db-1", "shop_default", "172.18.0.2", "shop", "db", "postgres:16");
-  const auto web = h.container("shop-web-1", "shop_default", "172.18.0.3", "shop", "web", "nginx:1");
+  const auto db =
+      h.container("shop-db-1", "shop_default", "172.18.0.2", "shop", "db", "postgres:16");
+  const auto web =
+      h.container("shop-web-1", "shop_default", "172.18.0.3", "shop", "web", "nginx:1");
   h.container("a-app-1", "shared", "172.19.0.2", "a", "app");
   h.container("b-app-1", "shared", "172.19.0.3", "b", "app");
   h.listen(db.ns, 5432, "postgres");
@@ -35,7 +38,8 @@ model::Snapshot usual() {
   h.listen(0, 2375, "dockerd");
   h.listen(0, 22, "sshd");
   h.closed_but_for({22, 80, 2375});
-  h.engine().containers[2].mounts.push_back({"/var/run/docker.sock", "/var/run/docker.sock", "bind", true});
+  h.engine().containers[2].mounts.push_back(
+      {"/var/run/docker.sock", "/var/run/docker.sock", "bind", true});
   return h.snapshot;
 }
 
@@ -58,7 +62,9 @@ void expect_golden(const std::string& name, const std::string& text) {
 class BothLanguages : public testing::TestWithParam<Language> {
  protected:
   [[nodiscard]] Style style() const { return {.language = GetParam()}; }
-  [[nodiscard]] std::string suffix() const { return GetParam() == Language::kEnglish ? ".en.txt" : ".ja.txt"; }
+  [[nodiscard]] std::string suffix() const {
+    return GetParam() == Language::kEnglish ? ".en.txt" : ".ja.txt";
+  }
 };
 
 TEST_P(BothLanguages, AnAuditReadsAsItShouldInEightyColumns) {
@@ -82,7 +88,8 @@ TEST_P(BothLanguages, DetailsHoldTheEvidence) {
   const std::string text = audit_text(report, details);
   for (const audit::Finding& f : report.findings) {
     EXPECT_THAT(text, HasSubstr(f.id));
-    for (const audit::Cure& c : f.cures) EXPECT_THAT(text, HasSubstr(c.paste.substr(0, c.paste.find('\n'))));
+    for (const audit::Cure& c : f.cures)
+      EXPECT_THAT(text, HasSubstr(c.paste.substr(0, c.paste.find('\n'))));
   }
   EXPECT_THAT(text, HasSubstr("ip nat/DOCKER"));
   expect_golden("details" + suffix(), text);
@@ -116,23 +123,36 @@ TEST_P(BothLanguages, ATraceEndsWithItsVerdict) {
   const std::string text = trace_text(snapshot, vantage, target, reply, style());
   EXPECT_LE(widest(text), 80U);
   EXPECT_THAT(text, HasSubstr("filter/DOCKER"));
-  EXPECT_THAT(text, HasSubstr(std::string("\n= ") + (GetParam() == Language::kEnglish ? "open (accepted)" : "開 (受理)")));
+  EXPECT_THAT(text,
+              HasSubstr(std::string("\n= ") +
+                        (GetParam() == Language::kEnglish ? "open (accepted)" : "開 (受理)")));
 }
 
-INSTANTIATE_TEST_SUITE_P(All, BothLanguages, testing::Values(Language::kEnglish, Language::kJapanese),
-                         [](const auto& row) { return row.param == Language::kEnglish ? "English" : "Japanese"; });
+INSTANTIATE_TEST_SUITE_P(All, BothLanguages,
+                         testing::Values(Language::kEnglish, Language::kJapanese),
+                         [](const auto& row) {
+                           return row.param == Language::kEnglish ? "English" : "Japanese";
+                         });
 
 TEST(HostileText, CannotReachTheTerminal) {
   HostBuilder h;
   h.snapshot.host_name = "\x1b[2Jhost";
   h.network("net", "br-n", "172.18.0.1");
-  const std::string names[] = {"\x1b[31mred\x1b[0m", "\xe2\x80\xae" "txt.exe", std::string(4096, 'n'), "line\nbreak\r", "\xff\xfe", "日本語コンテナ名", "{who}"};
+  const std::string names[] = {"\x1b[31mred\x1b[0m",
+                               "\xe2\x80\xae"
+                               "txt.exe",
+                               std::string(4096, 'n'),
+                               "line\nbreak\r",
+                               "\xff\xfe",
+                               "日本語コンテナ名",
+                               "{who}"};
   int at = 2;
   for (const std::string& name : names) {
     const auto box = h.container(name, "net", "172.18.0." + std::to_string(at), name, name, name);
     h.listen(box.ns, 5432, name);
     h.publish(box, static_cast<std::uint16_t>(5000 + at), 5432);
-    h.engine().containers[box.index].mounts.push_back({"/\x1b]0;x/docker.sock", "/x", "bind", true});
+    h.engine().containers[box.index].mounts.push_back(
+        {"/\x1b]0;x/docker.sock", "/x", "bind", true});
     ++at;
   }
   h.snapshot.gaps.push_back({"\x1b[5m", "\x1b[6m"});
