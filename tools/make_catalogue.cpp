@@ -44,8 +44,9 @@ struct Field {
 using Entry = std::map<std::string, Field>;
 
 Entry read_entry(fy_node* node) {
-  static const std::set<std::string> kKnown{"id", "name", "class", "transport", "ports", "also", "process",
-      "images", "anywhere", "front", "impact", "tls", "confidence", "source"};
+  static const std::set<std::string> kKnown{"id",     "name",    "class",      "transport", "ports",
+                                            "also",   "process", "images",     "anywhere",  "front",
+                                            "impact", "tls",     "confidence", "source"};
   Entry out;
   void* at = nullptr;
   while (fy_node_pair* pair = fy_node_mapping_iterate(node, &at)) {
@@ -83,10 +84,12 @@ const std::vector<std::string>& list_of(const Entry& entry, const std::string& k
   return found->second.list;
 }
 
-std::string word(const Entry& entry, const std::string& key, const std::map<std::string, std::string>& words) {
+std::string word(const Entry& entry, const std::string& key,
+                 const std::map<std::string, std::string>& words) {
   const Field& field = need(entry, key);
   const auto found = words.find(field.text);
-  if (found == words.end()) refuse(field.line, key + ": " + field.text + " is not one of its words");
+  if (found == words.end())
+    refuse(field.line, key + ": " + field.text + " is not one of its words");
   return found->second;
 }
 
@@ -114,7 +117,8 @@ std::string port_list(const Entry& entry, const std::string& key) {
 std::string name_list(const Entry& entry, const std::string& key, std::size_t longest) {
   std::string out;
   for (const std::string& name : list_of(entry, key)) {
-    if (name.size() > longest) refuse(need(entry, key).line, name + " is longer than its kind can be");
+    if (name.size() > longest)
+      refuse(need(entry, key).line, name + " is longer than its kind can be");
     out += quote(name) + ", ";
   }
   return out;
@@ -139,7 +143,8 @@ class Writer {
       refuse(need(entry, "transport").line, "transport is tcp, udp or both");
     }
     for (const std::string& port : list_of(entry, "ports")) claim(port, tcp, udp, id);
-    const bool known = !list_of(entry, "ports").empty() || entry.contains("process") || entry.contains("images");
+    const bool known =
+        !list_of(entry, "ports").empty() || entry.contains("process") || entry.contains("images");
     if (!known) refuse(id.line, id.text + " has nothing by which it could be known");
     const std::string n = std::to_string(count_++);
     array("std::uint16_t", "kPorts" + n, port_list(entry, "ports"));
@@ -147,29 +152,41 @@ class Writer {
     array("std::string_view", "kProcesses" + n, name_list(entry, "process", 15));
     array("std::string_view", "kImages" + n, name_list(entry, "images", 128));
     static const std::map<std::string, std::string> kClasses{{"management", "kManagement"},
-        {"traditional", "kTraditional"}, {"application", "kApplication"}, {"client", "kClient"}};
-    static const std::map<std::string, std::string> kImpacts{{"host", "kHost"}, {"cluster", "kCluster"},
-        {"code", "kCode"}, {"secrets", "kSecrets"}, {"data", "kData"}, {"console", "kConsole"},
-        {"control", "kControl"}, {"info", "kInfo"}, {"application", "kApplication"}};
-    static const std::map<std::string, std::string> kTls{{"none", "kNone"}, {"optional", "kOptional"},
-        {"starttls", "kStarttls"}, {"required", "kRequired"}, {"mtls", "kMutual"}};
-    static const std::map<std::string, std::string> kConfidence{{"verified", "kVerified"},
-        {"documented", "kDocumented"}, {"recall", "kRecall"}};
-    table_ << "    {" << quote(id.text) << ", " << quote(need(entry, "name").text) << ", ServiceClass::"
-           << word(entry, "class", kClasses) << ", " << (tcp ? "true" : "false") << ", "
-           << (udp ? "true" : "false") << ", kPorts" << n << ", kAlso" << n << ", kProcesses" << n
-           << ", kImages" << n << ", " << (flag(entry, "anywhere") ? "true" : "false") << ", "
-           << (flag(entry, "front") ? "true" : "false") << ", Impact::" << word(entry, "impact", kImpacts)
-           << ", Tls::" << word(entry, "tls", kTls) << ", Confidence::"
-           << word(entry, "confidence", kConfidence) << ", " << quote(need(entry, "source").text) << "},\n";
+                                                             {"traditional", "kTraditional"},
+                                                             {"application", "kApplication"},
+                                                             {"client", "kClient"}};
+    static const std::map<std::string, std::string> kImpacts{
+        {"host", "kHost"},       {"cluster", "kCluster"}, {"code", "kCode"},
+        {"secrets", "kSecrets"}, {"data", "kData"},       {"console", "kConsole"},
+        {"control", "kControl"}, {"info", "kInfo"},       {"application", "kApplication"}};
+    static const std::map<std::string, std::string> kTls{{"none", "kNone"},
+                                                         {"optional", "kOptional"},
+                                                         {"starttls", "kStarttls"},
+                                                         {"required", "kRequired"},
+                                                         {"mtls", "kMutual"}};
+    static const std::map<std::string, std::string> kConfidence{
+        {"verified", "kVerified"}, {"documented", "kDocumented"}, {"recall", "kRecall"}};
+    table_ << "    {" << quote(id.text) << ", " << quote(need(entry, "name").text)
+           << ", ServiceClass::" << word(entry, "class", kClasses) << ", "
+           << (tcp ? "true" : "false") << ", " << (udp ? "true" : "false") << ", kPorts" << n
+           << ", kAlso" << n << ", kProcesses" << n << ", kImages" << n << ", "
+           << (flag(entry, "anywhere") ? "true" : "false") << ", "
+           << (flag(entry, "front") ? "true" : "false")
+           << ", Impact::" << word(entry, "impact", kImpacts)
+           << ", Tls::" << word(entry, "tls", kTls)
+           << ", Confidence::" << word(entry, "confidence", kConfidence) << ", "
+           << quote(need(entry, "source").text) << "},\n";
   }
 
   [[nodiscard]] std::string text() const {
     return "// Made from catalogue.yaml by make_catalogue. Do not edit.\n"
-           "#include \"services/catalogue.h\"\n\n#include <array>\n\nnamespace bulkhead::services {\nnamespace {\n\n" +
-           arrays_.str() + "\nconstexpr std::array<Service, " + std::to_string(count_) + "> kCatalogue{{\n" +
-           table_.str() + "}};\n\n}  // namespace\n\n"
-           "std::span<const Service> catalogue() { return kCatalogue; }\n\n}  // namespace bulkhead::services\n";
+           "#include \"services/catalogue.h\"\n\n#include <array>\n\nnamespace bulkhead::services "
+           "{\nnamespace {\n\n" +
+           arrays_.str() + "\nconstexpr std::array<Service, " + std::to_string(count_) +
+           "> kCatalogue{{\n" + table_.str() +
+           "}};\n\n}  // namespace\n\n"
+           "std::span<const Service> catalogue() { return kCatalogue; }\n\n}  // namespace "
+           "bulkhead::services\n";
   }
 
  private:
@@ -177,7 +194,8 @@ class Writer {
     for (const char* transport : {tcp ? "tcp" : nullptr, udp ? "udp" : nullptr}) {
       if (transport == nullptr) continue;
       const auto [found, fresh] = claims_.emplace(port + "/" + transport, id.text);
-      if (!fresh) refuse(id.line, id.text + ": port " + found->first + " already suggests " + found->second);
+      if (!fresh)
+        refuse(id.line, id.text + ": port " + found->first + " already suggests " + found->second);
     }
   }
 
@@ -185,7 +203,8 @@ class Writer {
     if (items.empty()) {
       arrays_ << "constexpr std::array<" << type << ", 0> " << name << "{};\n";
     } else {
-      arrays_ << "constexpr std::array " << name << " = std::to_array<" << type << ">({" << items << "});\n";
+      arrays_ << "constexpr std::array " << name << " = std::to_array<" << type << ">({" << items
+              << "});\n";
     }
   }
 

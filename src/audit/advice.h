@@ -13,8 +13,9 @@ namespace bulkhead::audit {
 // Of where packets leave to: the Internet, the metadata service, management networks.
 [[nodiscard]] std::vector<Draft> find_exits(const Scene& scene);
 
-// Of rules that promise what others break: INPUT against the engine, IPv4 against IPv6, published on
-// loopback and reached all the same. `threats` are those found already: what they say is not said twice.
+// Of rules that promise what others break: INPUT against the engine, IPv4 against IPv6, published
+// on loopback and reached all the same. `threats` are those found already: what they say is not
+// said twice.
 [[nodiscard]] std::vector<Draft> find_broken_promises(const Scene& scene, const MakeOracle& make,
                                                       const std::vector<Draft>& threats);
 

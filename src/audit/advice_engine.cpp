@@ -8,27 +8,35 @@
 namespace bulkhead::audit {
 namespace {
 
-constexpr std::array<std::string_view, 5> kEngineSockets{"docker.sock", "podman.sock", "containerd.sock",
-                                                         "crio.sock", "buildkitd.sock"};
+constexpr std::array<std::string_view, 5> kEngineSockets{
+    "docker.sock", "podman.sock", "containerd.sock", "crio.sock", "buildkitd.sock"};
 // Mounting one of these brings the engine's socket along.
-constexpr std::array<std::string_view, 6> kFoldersAbove{"/", "/run", "/var", "/var/run", "/run/podman", "/run/containerd"};
+constexpr std::array<std::string_view, 6> kFoldersAbove{
+    "/", "/run", "/var", "/var/run", "/run/podman", "/run/containerd"};
 
 // Programs that look at or steer the host's own network: host mode is what they are for.
 constexpr std::array<std::string_view, 16> kNeedHostMode{
-    "node-exporter", "netdata", "cadvisor", "keepalived", "wireguard", "tailscale", "netbird", "zerotier",
-    "homeassistant", "home-assistant", "calico-node", "cilium", "kube-proxy", "flannel", "falco", "zeek"};
+    "node-exporter", "netdata",        "cadvisor",    "keepalived",
+    "wireguard",     "tailscale",      "netbird",     "zerotier",
+    "homeassistant", "home-assistant", "calico-node", "cilium",
+    "kube-proxy",    "flannel",        "falco",       "zeek"};
 constexpr std::array<std::string_view, 8> kNetworkCapabilities{
-    "NET_ADMIN", "CAP_NET_ADMIN", "NET_RAW", "CAP_NET_RAW", "SYS_ADMIN", "CAP_SYS_ADMIN", "ALL", "CAP_ALL"};
+    "NET_ADMIN", "CAP_NET_ADMIN", "NET_RAW", "CAP_NET_RAW",
+    "SYS_ADMIN", "CAP_SYS_ADMIN", "ALL",     "CAP_ALL"};
 constexpr std::size_t kManyPorts = 16;  // more than anybody likes to publish one by one
 
 std::string_view engine_socket(const model::Mount& mount) {
   std::string_view source = mount.source;
   while (source.size() > 1 && source.ends_with('/')) source.remove_suffix(1);
   for (std::string_view name : kEngineSockets) {
-    if (source.ends_with(name) && source.size() > name.size() && source[source.size() - name.size() - 1] == '/') return source;
+    if (source.ends_with(name) && source.size() > name.size() &&
+        source[source.size() - name.size() - 1] == '/')
+      return source;
   }
   const bool bind = mount.type.empty() || mount.type == "bind";
-  return bind && std::ranges::find(kFoldersAbove, source) != kFoldersAbove.end() ? source : std::string_view();
+  return bind && std::ranges::find(kFoldersAbove, source) != kFoldersAbove.end()
+             ? source
+             : std::string_view();
 }
 
 class EngineAdvice {
@@ -62,7 +70,8 @@ class EngineAdvice {
     for (const model::Mount& mount : c.mounts) {
       const std::string_view source = engine_socket(mount);
       if (source.empty()) continue;
-      Draft draft = start(Kind::kEngineSocket, subject_of(scene_.config, engine, c), Severity::kHigh);
+      Draft draft =
+          start(Kind::kEngineSocket, subject_of(scene_.config, engine, c), Severity::kHigh);
       Finding& f = draft.finding;
       f.what = {Phrase::kSocketWhat, {{"source", std::string(source)}}};
       f.why = {Phrase::kWhySocket, {}};
@@ -77,9 +86,12 @@ class EngineAdvice {
     if (c.privileged) return true;
     const std::string_view image = services::image_name(c.image);
     if (std::ranges::find(kNeedHostMode, image) != kNeedHostMode.end()) return true;
-    const auto named = [&](const std::string& cap) { return std::ranges::find(kNetworkCapabilities, cap) != kNetworkCapabilities.end(); };
+    const auto named = [&](const std::string& cap) {
+      return std::ranges::find(kNetworkCapabilities, cap) != kNetworkCapabilities.end();
+    };
     if (std::ranges::any_of(c.capabilities_added, named)) return true;
-    const auto ports = std::ranges::count_if(scene_.inventory.services, [&](const Service& s) { return s.container == &c; });
+    const auto ports = std::ranges::count_if(scene_.inventory.services,
+                                             [&](const Service& s) { return s.container == &c; });
     return static_cast<std::size_t>(ports) > kManyPorts;
   }
 
@@ -91,16 +103,19 @@ class EngineAdvice {
     std::string sees;
     std::size_t count = 0;
     for (const Service& s : scene_.inventory.services) {
-      const bool loopback = std::ranges::any_of(s.sockets, [](const auto* k) { return k->address.is_loopback(); });
+      const bool loopback =
+          std::ranges::any_of(s.sockets, [](const auto* k) { return k->address.is_loopback(); });
       if (!s.of_host() || !loopback) continue;
       if (++count <= 3) {
-        sees += (sees.empty() ? "" : ", ") + (s.subject.process.empty() ? std::string("?") : s.subject.process) + " " +
+        sees += (sees.empty() ? "" : ", ") +
+                (s.subject.process.empty() ? std::string("?") : s.subject.process) + " " +
                 std::to_string(s.subject.port->number) + "/" + to_string(s.subject.protocol);
       }
     }
     if (count > 3) sees += ", ...";
     f.why = count == 0 ? Text{Phrase::kWhyHostModePlain, {}}
-                       : Text{Phrase::kWhyHostModeSees, {{"count", std::to_string(count)}, {"sees", sees}}};
+                       : Text{Phrase::kWhyHostModeSees,
+                              {{"count", std::to_string(count)}, {"sees", sees}}};
     f.severity_reasons.push_back({Phrase::kAdviceOnly, {}});
     out_.push_back(std::move(draft));
   }
@@ -111,7 +126,9 @@ class EngineAdvice {
     for (const model::Container& c : engine.containers) {
       if (c.state != "running") continue;
       for (const model::Attachment& a : c.attachments) {
-        const auto found = std::ranges::find_if(engine.networks, [&](const auto& n) { return n.name == a.network && n.is_default_bridge; });
+        const auto found = std::ranges::find_if(engine.networks, [&](const auto& n) {
+          return n.name == a.network && n.is_default_bridge;
+        });
         if (found == engine.networks.end()) continue;
         network = found->name;
         members.push_back(subject_of(scene_.config, engine, c));
@@ -136,6 +153,8 @@ class EngineAdvice {
 
 }  // namespace
 
-std::vector<Draft> find_engine_advice(const Scene& scene) { return EngineAdvice(scene).find(); }
+std::vector<Draft> find_engine_advice(const Scene& scene) {
+  return EngineAdvice(scene).find();
+}
 
 }  // namespace bulkhead::audit

@@ -29,11 +29,13 @@ class ExitFinder {
   // Asked of the model only; no packet is sent to these addresses.
   static std::vector<Dial> somewhere_on_the_internet() {
     return {{IpAddress::v4(9, 9, 9, 9), Port{443}, Via::kDirect},
-            {IpAddress::v6({0x26, 0x20, 0, 0xfe, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xfe}), Port{443}, Via::kDirect}};
+            {IpAddress::v6({0x26, 0x20, 0, 0xfe, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xfe}), Port{443},
+             Via::kDirect}};
   }
   static std::vector<Dial> metadata_services() {
     return {{IpAddress::v4(169, 254, 169, 254), Port{80}, Via::kDirect},
-            {IpAddress::v6({0xfd, 0, 0x0e, 0xc2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02, 0x54}), Port{80}, Via::kDirect}};
+            {IpAddress::v6({0xfd, 0, 0x0e, 0xc2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02, 0x54}),
+             Port{80}, Via::kDirect}};
   }
 
   std::optional<Asked> ask(std::size_t seat, const std::vector<Dial>& dials, auto leaves) const {
@@ -58,9 +60,33 @@ class ExitFinder {
     return out;
   }
 
-  std::size_t container_seats() const {
-    return static_cast<std::size_t>(std::ranges::count_if(scene_.inventory.seats, [](const SeatEntry& s) { return s.container != nullptr; }));
+  // Containers in the host's network leave as the host does, if the host can.
+  void add_host_mode(Finding& finding, const std::vector<Dial>& dials, auto leaves) const {
+    for (std::size_t i = 0; i < scene_.inventory.seats.size(); ++i) {
+      const SeatEntry& seat = scene_.inventory.seats[i];
+      if (seat.zone != nullptr || seat.container != nullptr) continue;
+      const auto asked = ask(i, dials, leaves);
+      if (!asked) return;
+      for_host_mode([&](const model::Engine& engine, const model::Container& c) {
+        Reach reach = reach_of(scene_, nullptr, *asked);
+        reach.vantage =
+            query::Vantage{query::VantageKind::kContainer, c.name, engine.name, {}}.to_string();
+        finding.reaches.push_back(std::move(reach));
+        finding.members.push_back(subject_of(scene_.config, engine, c));
+      });
+    }
   }
+
+  template <class Use>
+  void for_host_mode(Use use) const {
+    for (const model::Engine& engine : scene_.snapshot.engines) {
+      for (const model::Container& c : engine.containers) {
+        if (engine.local && c.state == "running" && c.network_mode == "host") use(engine, c);
+      }
+    }
+  }
+
+  std::size_t all_containers() const { return scene_.inventory.containers; }
 
   Draft start(Kind kind, Subject subject, Severity severity, const std::vector<Asked>& open) const {
     Draft draft;
@@ -74,7 +100,12 @@ class ExitFinder {
     for (const Asked& asked : open) {
       f.reaches.push_back(reach_of(scene_, nullptr, asked));
       const SeatEntry& seat = scene_.inventory.seats[asked.seat];
-      if (seat.container != nullptr) f.members.push_back(subject_of(scene_.config, *seat.engine, *seat.container));
+      if (seat.container == nullptr) continue;
+      for (const model::Container& c : seat.engine->containers) {
+        const bool shares = std::ranges::find(seat.also, c.name) != seat.also.end();
+        if (&c == seat.container || shares)
+          f.members.push_back(subject_of(scene_.config, *seat.engine, c));
+      }
     }
     return draft;
   }
@@ -87,14 +118,19 @@ class ExitFinder {
   }
 
   void egress() {
-    const auto open = ask_containers(somewhere_on_the_internet(), [&](const trace::Answer& a) { return by_internet_link(a); });
-    if (open.empty()) return;
+    const auto leaves = [&](const trace::Answer& a) { return by_internet_link(a); };
+    const auto open = ask_containers(somewhere_on_the_internet(), leaves);
     Draft draft = start(Kind::kEgress, {}, Severity::kLow, open);
     Finding& f = draft.finding;
-    f.what = {Phrase::kEgressWhat, {{"count", std::to_string(open.size())}, {"of", std::to_string(container_seats())}}};
+    add_host_mode(f, somewhere_on_the_internet(), leaves);
+    if (f.members.empty()) return;
+    f.what = {
+        Phrase::kEgressWhat,
+        {{"count", std::to_string(f.members.size())}, {"of", std::to_string(all_containers())}}};
     f.why = {Phrase::kWhyEgress, {}};
     f.severity_reasons.push_back({Phrase::kAdviceOnly, {}});
-    f.notes.push_back({Phrase::kNoteRepresentative, {{"address", f.reaches.front().to.to_string()}, {"port", "443/tcp"}}});
+    f.notes.push_back({Phrase::kNoteRepresentative,
+                       {{"address", f.reaches.front().to.to_string()}, {"port", "443/tcp"}}});
     out_.push_back(std::move(draft));
   }
 
@@ -103,8 +139,12 @@ class ExitFinder {
     if (scene_.snapshot.host.value >= scene_.snapshot.namespaces.size()) return false;
     const model::NetNs& host = scene_.snapshot.namespaces[scene_.snapshot.host.value];
     const IpAddress service = IpAddress::v4(169, 254, 169, 254);
-    return std::ranges::any_of(host.routes, [&](const model::Route& r) { return r.destination == Prefix::single(service); }) ||
-           std::ranges::any_of(host.neighbours, [&](const model::Neighbour& n) { return n.address == service && n.mac; });
+    return std::ranges::any_of(
+               host.routes,
+               [&](const model::Route& r) { return r.destination == Prefix::single(service); }) ||
+           std::ranges::any_of(host.neighbours, [&](const model::Neighbour& n) {
+             return n.address == service && n.mac;
+           });
   }
 
   void metadata() {
@@ -112,11 +152,14 @@ class ExitFinder {
       return a.verdict == trace::Verdict::kOpen || (a.exit && a.exit->ns == scene_.snapshot.host);
     };
     const auto open = ask_containers(metadata_services(), leaves);
-    if (open.empty()) return;
     const bool cloud = looks_like_a_cloud();
     Draft draft = start(Kind::kMetadata, {}, cloud ? Severity::kHigh : Severity::kLow, open);
     Finding& f = draft.finding;
-    f.what = {Phrase::kMetadataWhat, {{"count", std::to_string(open.size())}, {"of", std::to_string(container_seats())}}};
+    add_host_mode(f, metadata_services(), leaves);
+    if (f.members.empty()) return;
+    f.what = {
+        Phrase::kMetadataWhat,
+        {{"count", std::to_string(f.members.size())}, {"of", std::to_string(all_containers())}}};
     f.why = {Phrase::kWhyMetadata, {{"address", f.reaches.front().to.to_string()}}};
     f.severity_reasons.push_back({cloud ? Phrase::kCloudRoute : Phrase::kMaybeNoCloud, {}});
     out_.push_back(std::move(draft));
@@ -126,8 +169,13 @@ class ExitFinder {
   std::vector<Dial> in_zone(const policy::Zone& zone) const {
     const model::NetNs& host = scene_.snapshot.namespaces[scene_.snapshot.host.value];
     std::optional<IpAddress> to;
-    const auto inside = [&](IpAddress a) { return std::ranges::any_of(zone.prefixes, [&](const Prefix& p) { return p.contains(a); }); };
-    const auto own = [&](IpAddress a) { return std::ranges::any_of(host.addresses, [&](const model::Address& x) { return x.local == a; }); };
+    const auto inside = [&](IpAddress a) {
+      return std::ranges::any_of(zone.prefixes, [&](const Prefix& p) { return p.contains(a); });
+    };
+    const auto own = [&](IpAddress a) {
+      return std::ranges::any_of(host.addresses,
+                                 [&](const model::Address& x) { return x.local == a; });
+    };
     for (const model::Neighbour& n : host.neighbours) {
       if (n.link == zone.link && n.mac && inside(n.address) && !to) to = n.address;
     }
@@ -138,7 +186,9 @@ class ExitFinder {
       if (prefix.contains(a)) to = a;
     }
     if (!to) return {};
-    return {{*to, Port{443}, Via::kDirect}, {*to, Port{22}, Via::kDirect}, {*to, Port{623}, Via::kDirect}};
+    return {{*to, Port{443}, Via::kDirect},
+            {*to, Port{22}, Via::kDirect},
+            {*to, Port{623}, Via::kDirect}};
   }
 
   void management(const policy::Zone& zone) {
@@ -161,8 +211,10 @@ class ExitFinder {
     f.what = {Phrase::kManagementNetworkWhat, {{"zone", zone.name}}};
     f.why = {Phrase::kWhyManagementNetwork, {{"interface", zone.interface}}};
     f.severity_reasons.push_back({Phrase::kImpactConsole, {}});
-    f.notes.push_back({Phrase::kNoteRepresentative, {{"address", f.reaches.front().to.to_string()},
-        {"port", std::to_string(f.reaches.front().port.number) + "/" + to_string(kTcp)}}});
+    f.notes.push_back(
+        {Phrase::kNoteRepresentative,
+         {{"address", f.reaches.front().to.to_string()},
+          {"port", std::to_string(f.reaches.front().port.number) + "/" + to_string(kTcp)}}});
     out_.push_back(std::move(draft));
   }
 
@@ -172,6 +224,8 @@ class ExitFinder {
 
 }  // namespace
 
-std::vector<Draft> find_exits(const Scene& scene) { return ExitFinder(scene).find(); }
+std::vector<Draft> find_exits(const Scene& scene) {
+  return ExitFinder(scene).find();
+}
 
 }  // namespace bulkhead::audit

@@ -9,8 +9,8 @@ namespace {
 
 using policy::ZoneRole;
 
-// The same host, if engines had rewritten no destination and a program of the host listened on every
-// published port: what do its INPUT rules say of those who ask?
+// The same host, if engines had rewritten no destination and a program of the host listened on
+// every published port: what do its INPUT rules say of those who ask?
 model::Snapshot without_rewriting(const Scene& scene) {
   model::Snapshot copy = scene.snapshot;
   model::NetNs& host = copy.namespaces[copy.host.value];
@@ -66,7 +66,8 @@ class PromiseFinder {
     f.what = {what, {}};
     f.reaches = reaches_of(scene_, service, draft.open);
     f.references = references_of(kind);
-    const bool internet = std::ranges::any_of(f.reaches, [](const Reach& r) { return r.role == ZoneRole::kInternet; });
+    const bool internet = std::ranges::any_of(
+        f.reaches, [](const Reach& r) { return r.role == ZoneRole::kInternet; });
     f.severity = internet ? Severity::kHigh : Severity::kMedium;
     f.severity_reasons.push_back({internet ? Phrase::kFromInternet : Phrase::kFromLan, {}});
     f.severity_reasons.push_back({Phrase::kFalseBelief, {}});
@@ -74,7 +75,8 @@ class PromiseFinder {
   }
 
   void firewalls() {
-    const bool any = std::ranges::any_of(scene_.inventory.services, [](const Service& s) { return !s.published.empty(); });
+    const bool any = std::ranges::any_of(scene_.inventory.services,
+                                         [](const Service& s) { return !s.published.empty(); });
     if (!any) return;
     const model::Snapshot copy = without_rewriting(scene_);
     auto oracle = make_(copy);
@@ -88,7 +90,8 @@ class PromiseFinder {
     std::vector<Asked> open;
     std::vector<RuleQuote> closing;
     for (const Asked& asked : answers.open) {
-      if (!outside(asked) || asked.dial.via != Via::kPublished || asked.dial.to.is_loopback()) continue;
+      if (!outside(asked) || asked.dial.via != Via::kPublished || asked.dial.to.is_loopback())
+        continue;
       query::Target target;
       target.to = asked.dial.to;
       target.port = asked.dial.port;
@@ -97,7 +100,7 @@ class PromiseFinder {
       const query::Reply reply = plain.ask(seat(asked).seat, target);
       if (reply.answer.verdict != trace::Verdict::kClosed || reply.answer.rules.empty()) continue;
       open.push_back(asked);
-      for (RuleQuote& q : quotes(reply.answer.rules)) {
+      for (RuleQuote& q : closing_rule(reply.answer)) {
         if (std::ranges::find(closing, q) == closing.end()) closing.push_back(std::move(q));
       }
     }
@@ -110,8 +113,9 @@ class PromiseFinder {
         if (std::ranges::find(f.opening, q) == f.opening.end()) f.opening.push_back(std::move(q));
       }
     }
-    f.why = {Phrase::kWhyFirewall, {{"closing", f.closing.front().place},
-                                    {"opening", f.opening.empty() ? service.subject.engine : f.opening.front().place}}};
+    f.why = {Phrase::kWhyFirewall,
+             {{"closing", f.closing.front().place},
+              {"opening", f.opening.empty() ? service.subject.engine : f.opening.front().place}}};
     out_.push_back(std::move(draft));
   }
 
@@ -121,13 +125,15 @@ class PromiseFinder {
     std::vector<RuleQuote> closing;
     for (const Asked& asked : answers.open) {
       if (!outside(asked) || !asked.dial.to.is_v6()) continue;
-      const auto same = [&](const Asked& o) { return o.seat == asked.seat && o.dial.to.is_v4() && o.dial.via == asked.dial.via; };
+      const auto same = [&](const Asked& o) {
+        return o.seat == asked.seat && o.dial.to.is_v4() && o.dial.via == asked.dial.via;
+      };
       if (std::ranges::any_of(answers.open, same)) continue;
       bool ruled = false;
       for (const Asked& closed : answers.closed) {
         if (!same(closed) || closed.reply.answer.rules.empty()) continue;
         ruled = true;
-        for (RuleQuote& q : quotes(closed.reply.answer.rules)) {
+        for (RuleQuote& q : closing_rule(closed.reply.answer)) {
           if (std::ranges::find(closing, q) == closing.end()) closing.push_back(std::move(q));
         }
       }
@@ -137,8 +143,9 @@ class PromiseFinder {
     const bool published = open.front().dial.via == Via::kPublished;
     Draft draft = start(published ? Kind::kV4OnlyRule : Kind::kIpv6Unfirewalled,
                         published ? Phrase::kV4OnlyWhat : Phrase::kIpv6What, service, open);
-    draft.finding.why = {published ? Phrase::kWhyV4Only : Phrase::kWhyIpv6,
-                         {{"closing", closing.front().place}, {"address", open.front().dial.to.to_string()}}};
+    draft.finding.why = {
+        published ? Phrase::kWhyV4Only : Phrase::kWhyIpv6,
+        {{"closing", closing.front().place}, {"address", open.front().dial.to.to_string()}}};
     draft.finding.closing = std::move(closing);
     out_.push_back(std::move(draft));
   }
@@ -146,12 +153,16 @@ class PromiseFinder {
   bool said_already(const Service& service) const {
     return std::ranges::any_of(threats_, [&](const Draft& d) {
       return d.service == &service && is_threat(d.finding.kind) && d.finding.kind != Kind::kT6 &&
-             std::ranges::any_of(d.finding.reaches, [](const Reach& r) { return r.role.has_value(); });
+             std::ranges::any_of(d.finding.reaches,
+                                 [](const Reach& r) { return r.role.has_value(); });
     });
   }
 
   void loopback(const Service& service, const Answers& answers) {
-    const bool only_loopback = !service.published.empty() && std::ranges::all_of(service.published, [](const auto* p) { return p->host_address.is_loopback(); });
+    const bool only_loopback =
+        !service.published.empty() && std::ranges::all_of(service.published, [](const auto* p) {
+          return p->host_address.is_loopback();
+        });
     if (!only_loopback || said_already(service)) return;
     std::vector<Asked> open;
     for (const Asked& asked : answers.open) {
@@ -159,7 +170,8 @@ class PromiseFinder {
     }
     if (open.empty()) return;
     Draft draft = start(Kind::kLoopbackPublished, Phrase::kLoopbackWhat, service, open);
-    draft.finding.why = {Phrase::kWhyLoopback, {{"address", draft.finding.reaches.front().to.to_string()}}};
+    draft.finding.why = {Phrase::kWhyLoopback,
+                         {{"address", draft.finding.reaches.front().to.to_string()}}};
     out_.push_back(std::move(draft));
   }
 

@@ -35,7 +35,9 @@ void merge_same(std::vector<Draft>& drafts) {
     if (kept.finding.members.empty()) kept.finding.members.push_back(kept.finding.subject);
     kept.finding.members.push_back(draft.finding.subject);
     for (Reach& reach : draft.finding.reaches) {
-      const bool seen = std::ranges::any_of(kept.finding.reaches, [&](const Reach& r) { return r.vantage == reach.vantage && r.to == reach.to; });
+      const bool seen = std::ranges::any_of(kept.finding.reaches, [&](const Reach& r) {
+        return r.vantage == reach.vantage && r.to == reach.to;
+      });
       if (!seen) kept.finding.reaches.push_back(std::move(reach));
     }
   }
@@ -51,13 +53,15 @@ void count_unknowns(const Scene& scene, Report& report) {
   std::map<std::string, Unknown> by_reason;
   for (std::size_t i = 0; i < scene.inventory.services.size(); ++i) {
     for (const Asked& asked : scene.reach.of[i].unknown) {
-      std::string reason = asked.reply.answer.reason.empty() ? "no reason given" : asked.reply.answer.reason;
+      std::string reason =
+          asked.reply.answer.reason.empty() ? "no reason given" : asked.reply.answer.reason;
       if (by_reason.size() >= kMostReasons && !by_reason.contains(reason)) reason = "other reasons";
       Unknown& unknown = by_reason[reason];
       unknown.reason = reason;
       ++unknown.count;
       if (unknown.examples.size() < kMostExamples) {
-        unknown.examples.push_back(scene.inventory.seats[asked.seat].text + " -> " + subject_text(scene.inventory.services[i].subject));
+        unknown.examples.push_back(scene.inventory.seats[asked.seat].text + " -> " +
+                                   subject_text(scene.inventory.services[i].subject));
       }
     }
   }
@@ -71,7 +75,8 @@ void list_exposures(const Scene& scene, Report& report) {
     Exposure exposure;
     exposure.subject = service.subject;
     exposure.open = reaches_of(scene, service, scene.reach.of[i].open);
-    for (const Asked& asked : scene.reach.of[i].unknown) exposure.unknown.push_back(scene.inventory.seats[asked.seat].text);
+    for (const Asked& asked : scene.reach.of[i].unknown)
+      exposure.unknown.push_back(scene.inventory.seats[asked.seat].text);
     report.exposures.push_back(std::move(exposure));
   }
 }
@@ -105,15 +110,18 @@ void suppress(const policy::Config& config, std::uint64_t at_ms, Report& report)
 
 std::string engine_text(const model::Engine& engine) {
   const std::string kind = engine.kind == model::EngineKind::kDocker ? "docker" : "podman";
-  const std::string name = engine.name.empty() || engine.name == kind ? kind : engine.name + " (" + kind + ")";
+  const std::string name =
+      engine.name.empty() || engine.name == kind ? kind : engine.name + " (" + kind + ")";
   return engine.version.empty() ? name : name + " " + engine.version;
 }
 
-void describe(const model::Snapshot& snapshot, const Options& options, const Scene& scene, Report& report) {
+void describe(const model::Snapshot& snapshot, const Options& options, const Scene& scene,
+              Report& report) {
   report.host_name = snapshot.host_name;
   report.at_ms = options.at_ms != 0 ? options.at_ms : snapshot.taken_at_ms;
   report.zones.assign(scene.oracle.zones().begin(), scene.oracle.zones().end());
-  for (const model::Engine& engine : snapshot.engines) report.engines.push_back(engine_text(engine));
+  for (const model::Engine& engine : snapshot.engines)
+    report.engines.push_back(engine_text(engine));
   report.containers = scene.inventory.containers;
   report.services = scene.inventory.services.size();
   report.vantages = scene.inventory.seats.size();
@@ -127,7 +135,8 @@ void show_path(const Scene& scene, Draft& draft) {
   if (draft.finding.reaches.empty()) return;
   Reach& first = draft.finding.reaches.front();
   for (const Asked& asked : draft.open) {
-    if (scene.inventory.seats[asked.seat].text != first.vantage || asked.dial.to != first.to) continue;
+    if (scene.inventory.seats[asked.seat].text != first.vantage || asked.dial.to != first.to)
+      continue;
     first.path = path_of(scene, asked, first.protocol);
     return;
   }
@@ -140,17 +149,22 @@ auto reading_order(const Finding& f) {
 }
 
 bool is_zone(const query::Vantage& vantage) {
-  return vantage.kind != query::VantageKind::kHost && vantage.kind != query::VantageKind::kContainer &&
+  return vantage.kind != query::VantageKind::kHost &&
+         vantage.kind != query::VantageKind::kContainer &&
          vantage.kind != query::VantageKind::kNetns;
 }
 
 // A silent UDP socket answers nobody: only an answer tells something.
-bool tells(const model::Observation& o) { return o.protocol != IpProtocol::kUdp || o.how == "accepted" || o.how == "refused"; }
+bool tells(const model::Observation& o) {
+  return o.protocol != IpProtocol::kUdp || o.how == "accepted" || o.how == "refused";
+}
 
 void note(Report& report, const model::Observation& o, bool agrees) {
   for (Finding& finding : report.findings) {
     for (Reach& reach : finding.reaches) {
-      if (reach.vantage != o.vantage || reach.to != o.to || reach.port != o.port || reach.protocol != o.protocol) continue;
+      if (reach.vantage != o.vantage || reach.to != o.to || reach.port != o.port ||
+          reach.protocol != o.protocol)
+        continue;
       reach.observed = o.how;
       if (!agrees) finding.state = State::kContradicted;
       if (agrees && finding.state == State::kComputed) finding.state = State::kConfirmed;
@@ -161,13 +175,16 @@ void note(Report& report, const model::Observation& o, bool agrees) {
 }  // namespace
 
 void sort_findings(std::vector<Finding>& findings) {
-  std::ranges::stable_sort(findings, [](const Finding& a, const Finding& b) { return reading_order(a) < reading_order(b); });
+  std::ranges::stable_sort(findings, [](const Finding& a, const Finding& b) {
+    return reading_order(a) < reading_order(b);
+  });
 }
 
-Result<Report> audit(const model::Snapshot& snapshot, const policy::Config& config, const Options& options,
-                     const MakeOracle& make) {
+Result<Report> audit(const model::Snapshot& snapshot, const policy::Config& config,
+                     const Options& options, const MakeOracle& make) {
   if (snapshot.host.value >= snapshot.namespaces.size()) {
-    return fail(ErrorCode::kInvalidInput, "the snapshot does not hold the host's network namespace");
+    return fail(ErrorCode::kInvalidInput,
+                "the snapshot does not hold the host's network namespace");
   }
   auto oracle = make(snapshot);
   if (!oracle) return std::unexpected(oracle.error());
@@ -181,7 +198,9 @@ Result<Report> audit(const model::Snapshot& snapshot, const policy::Config& conf
   append(drafts, find_engine_advice(scene));
   append(drafts, find_exits(scene));
   merge_same(drafts);
-  std::ranges::stable_sort(drafts, [](const Draft& a, const Draft& b) { return reading_order(a.finding) < reading_order(b.finding); });
+  std::ranges::stable_sort(drafts, [](const Draft& a, const Draft& b) {
+    return reading_order(a.finding) < reading_order(b.finding);
+  });
 
   Report report;
   describe(snapshot, options, scene, report);
@@ -203,10 +222,13 @@ Result<Report> audit(const model::Snapshot& snapshot, const policy::Config& conf
 std::vector<ProbeWish> wanted_probes(const Report& report) {
   std::vector<ProbeWish> out;
   for (const Finding& finding : report.findings) {
-    if (finding.kind == Kind::kEgress || finding.kind == Kind::kMetadata || finding.kind == Kind::kManagementNetwork) continue;
+    if (finding.kind == Kind::kEgress || finding.kind == Kind::kMetadata ||
+        finding.kind == Kind::kManagementNetwork)
+      continue;
     for (const Reach& r : finding.reaches) {
       const bool known = std::ranges::any_of(out, [&](const ProbeWish& w) {
-        return w.vantage == r.vantage && w.to == r.to && w.port == r.port && w.protocol == r.protocol;
+        return w.vantage == r.vantage && w.to == r.to && w.port == r.port &&
+               w.protocol == r.protocol;
       });
       if (r.from && !known) out.push_back({r.vantage, *r.from, r.to, r.port, r.protocol});
     }
@@ -214,7 +236,8 @@ std::vector<ProbeWish> wanted_probes(const Report& report) {
   return out;
 }
 
-void merge_observations(Report& report, const std::vector<model::Observation>& observations, const Oracle& oracle) {
+void merge_observations(Report& report, const std::vector<model::Observation>& observations,
+                        const Oracle& oracle) {
   for (const model::Observation& o : observations) {
     const auto vantage = query::Vantage::parse(o.vantage);
     if (!vantage || is_zone(*vantage) || !tells(o)) continue;
@@ -233,7 +256,8 @@ void merge_observations(Report& report, const std::vector<model::Observation>& o
     const bool agrees = (answer.verdict == trace::Verdict::kOpen) == (o.how == "accepted");
     note(report, o, agrees);
     if (!agrees) {
-      report.contradictions.push_back({o.vantage, o.to, o.port, o.protocol, std::string(to_string(answer.how)), o.how, answer.reason});
+      report.contradictions.push_back({o.vantage, o.to, o.port, o.protocol,
+                                       std::string(to_string(answer.how)), o.how, answer.reason});
     }
   }
   sort_findings(report.findings);

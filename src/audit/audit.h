@@ -1,7 +1,7 @@
 // The audit: a snapshot, what people declared, and an answerer; out come findings.
 //
-// Pure: the instant is an input. Cost: services * vantages * addresses questions, and one model built
-// for each cure that is tried (bounded by Options::cures).
+// Pure: the instant is an input. Cost: services * vantages * addresses questions, and one model
+// built for each cure that is tried (bounded by Options::cures).
 #pragma once
 
 #include <cstdint>
@@ -16,16 +16,18 @@
 namespace bulkhead::audit {
 
 struct Options {
-  std::uint64_t at_ms = 0;    // Unix time by which suppressions expire; 0: when the snapshot was taken
-  std::size_t cures = 64;     // models built to try cures
+  std::uint64_t at_ms =
+      0;                   // Unix time by which suppressions expire; 0: when the snapshot was taken
+  std::size_t cures = 64;  // models built to try cures
 };
 
-// Enumerates every listener and published port against every vantage. Observations that the snapshot
-// holds are merged. kInvalidInput: the snapshot has no host namespace.
+// Enumerates every listener and published port against every vantage. Observations that the
+// snapshot holds are merged. kInvalidInput: the snapshot has no host namespace.
 [[nodiscard]] Result<Report> audit(const model::Snapshot& snapshot, const policy::Config& config,
                                    const Options& options, const MakeOracle& make);
 
-// What to try with real connections: the reaches that start in a namespace of this machine, each once.
+// What to try with real connections: the reaches that start in a namespace of this machine, each
+// once.
 struct ProbeWish {
   std::string vantage;
   model::NsId from;

@@ -46,8 +46,10 @@ class CureFinder {
         solved = candidate.cure.effect.gone;
       }
     }
-    std::ranges::stable_sort(candidates_, {}, [](const Candidate& c) { return !c.cure.effect.gone; });
-    for (Candidate& candidate : candidates_) draft_.finding.cures.push_back(std::move(candidate.cure));
+    std::ranges::stable_sort(candidates_, {},
+                             [](const Candidate& c) { return !c.cure.effect.gone; });
+    for (Candidate& candidate : candidates_)
+      draft_.finding.cures.push_back(std::move(candidate.cure));
   }
 
  private:
@@ -73,7 +75,8 @@ class CureFinder {
     }
   }
 
-  void add(Phrase say, std::string short_form, std::string where, std::string paste, Change change) {
+  void add(Phrase say, std::string short_form, std::string where, std::string paste,
+           Change change) {
     if (paste.empty()) return;
     Cure cure;
     cure.say = {say, {{"short", short_form}, {"file", where}}};
@@ -85,10 +88,9 @@ class CureFinder {
 
   void add_rules_cure(Phrase say, std::vector<CureRule> rules) {
     if (rules.empty()) return;
-    std::string text = nft_text(rules);
-    add(say, short_of(rules), "shell", std::move(text), [rules = std::move(rules)](model::Snapshot& copy) {
-      add_rules(copy.namespaces[copy.host.value], rules);
-    });
+    std::string text = nft_text(rules), brief = short_of(rules);
+    add(say, std::move(brief), "shell", std::move(text),
+        [rules = std::move(rules)](model::Snapshot& copy) { add_rules(copy, rules); });
   }
 
   // "eth0, docker0 -> 22/tcp": the rules without their syntax.
@@ -97,7 +99,8 @@ class CureFinder {
     for (const CureRule& rule : rules) {
       std::string from, to;
       for (const std::string& name : rule.in) from += (from.empty() ? "" : ", ") + name;
-      if (rule.port && rule.protocol) to = std::to_string(rule.port->number) + "/" + to_string(*rule.protocol);
+      if (rule.port && rule.protocol)
+        to = std::to_string(rule.port->number) + "/" + to_string(*rule.protocol);
       if (rule.destination) to = rule.destination->to_string();
       for (const std::string& name : rule.out) to += (to.empty() ? "" : ", ") + name;
       const std::string one = from + " -> " + to;
@@ -109,8 +112,11 @@ class CureFinder {
   const SeatEntry& seat(const Asked& asked) const { return scene_.inventory.seats[asked.seat]; }
 
   std::vector<std::string> interfaces_of(const SeatEntry& from) const {
-    if (from.zone != nullptr) return from.zone->interface.empty() ? std::vector<std::string>{} : std::vector{from.zone->interface};
-    return from.container == nullptr ? std::vector<std::string>{} : bridges_of(scene_, *from.container);
+    if (from.zone != nullptr)
+      return from.zone->interface.empty() ? std::vector<std::string>{}
+                                          : std::vector{from.zone->interface};
+    return from.container == nullptr ? std::vector<std::string>{}
+                                     : bridges_of(scene_, *from.container);
   }
 
   std::vector<std::string> interfaces_of_all() const {
@@ -126,7 +132,8 @@ class CureFinder {
   void for_service() {
     const Service& service = *draft_.service;
     if (service.subject.on_host) return for_host_service(service);
-    const bool published = std::ranges::any_of(draft_.open, [](const Asked& a) { return a.dial.via == Via::kPublished; });
+    const bool published = std::ranges::any_of(
+        draft_.open, [](const Asked& a) { return a.dial.via == Via::kPublished; });
     if (published) {
       publish_on_loopback(service);
       do_not_publish(service);
@@ -145,7 +152,8 @@ class CureFinder {
   std::vector<const model::PublishedPort*> wide_ports(const Service& service) const {
     std::vector<const model::PublishedPort*> out;
     for (const model::PublishedPort* p : service.published) {
-      const bool seen = std::ranges::any_of(out, [&](const auto* q) { return q->host_port == p->host_port; });
+      const bool seen =
+          std::ranges::any_of(out, [&](const auto* q) { return q->host_port == p->host_port; });
       if (!p->host_address.is_loopback() && !seen) out.push_back(p);
     }
     return out;
@@ -156,34 +164,41 @@ class CureFinder {
     if (ports.empty()) return;
     std::string list, entries, flags;
     for (const model::PublishedPort* p : ports) {
-      const std::string text = "127.0.0.1:" + std::to_string(p->host_port.number) + ":" + port_text(p->container_port, p->protocol);
+      const std::string text = "127.0.0.1:" + std::to_string(p->host_port.number) + ":" +
+                               port_text(p->container_port, p->protocol);
       list += "      - \"" + text + "\"\n";
       entries += (entries.empty() ? "\"" : ", \"") + text + "\"";
       flags += (flags.empty() ? "-p " : " -p ") + text;
     }
     list.pop_back();
-    const Change change = [this](model::Snapshot& copy) { unpublish(copy, scene_, draft_, true); };
+    const Change change = [this](model::Snapshot& copy) { unpublish(copy, draft_, true); };
     if (service.container->project.empty()) {
       add(Phrase::kCureLoopback, flags, "docker run", flags, change);
     } else {
-      add(Phrase::kCureLoopback, "ports: [" + entries + "]", "compose.yaml", "services:\n  " + yaml_word(service.container->service) + ":\n    ports:\n" + list, change);
+      add(Phrase::kCureLoopback, "ports: [" + entries + "]", "compose.yaml",
+          "services:\n  " + yaml_word(service.container->service) + ":\n    ports:\n" + list,
+          change);
     }
   }
 
   void do_not_publish(const Service& service) {
     const auto ports = wide_ports(service);
     if (ports.empty()) return;
-    const Change change = [this](model::Snapshot& copy) { unpublish(copy, scene_, draft_, false); };
+    const Change change = [this](model::Snapshot& copy) { unpublish(copy, draft_, false); };
     std::string old;
     for (const model::PublishedPort* p : ports) {
-      old += (old.empty() ? "" : ", ") + std::to_string(p->host_port.number) + ":" + port_text(p->container_port, p->protocol);
+      old += (old.empty() ? "" : ", ") + std::to_string(p->host_port.number) + ":" +
+             port_text(p->container_port, p->protocol);
     }
     const std::string port = port_text(*service.subject.port, service.subject.protocol);
     if (service.container->project.empty()) {
-      add(Phrase::kCureUnpublish, "-p " + old, "docker run", "--expose " + port + "   # in place of -p " + old, change);
+      add(Phrase::kCureUnpublish, "-p " + old, "docker run",
+          "--expose " + port + "   # in place of -p " + old, change);
     } else {
-      add(Phrase::kCureUnpublish, "ports: " + old, "compose.yaml", "services:\n  " + yaml_word(service.container->service) + ":\n    expose: [\"" + port +
-          "\"]   # in place of ports: " + old, change);
+      add(Phrase::kCureUnpublish, "ports: " + old, "compose.yaml",
+          "services:\n  " + yaml_word(service.container->service) + ":\n    expose: [\"" + port +
+              "\"]   # in place of ports: " + old,
+          change);
     }
   }
 
@@ -232,7 +247,8 @@ class CureFinder {
 
   Prefix subnet_of(const Service& service, IpAddress address) const {
     for (const model::Address& a : scene_.snapshot.namespaces[service.ns.value].addresses) {
-      if (a.local == address && a.prefix_length < address.bits()) return Prefix::covering(address, a.prefix_length);
+      if (a.local == address && a.prefix_length < address.bits())
+        return Prefix::covering(address, a.prefix_length);
     }
     return Prefix::single(address);
   }
@@ -241,14 +257,17 @@ class CureFinder {
     const std::string name = shell_word(service.subject.container);
     add(Phrase::kCureOwnNetwork, service.subject.container, "shell",
         "docker network create --internal management\ndocker network connect management " + name +
-            "   # then disconnect it from the networks of others", {});
+            "   # then disconnect it from the networks of others",
+        {});
   }
 
   void for_host_service(const Service& service) {
-    const bool docker = service.subject.known_as != nullptr && service.subject.known_as->id.starts_with("docker-api");
+    const bool docker = service.subject.known_as != nullptr &&
+                        service.subject.known_as->id.starts_with("docker-api");
     if (docker && service.of_host()) {
-      add(Phrase::kCureDaemonHosts, "{ \"hosts\": [\"unix:///var/run/docker.sock\"] }", "/etc/docker/daemon.json", "{ \"hosts\": [\"unix:///var/run/docker.sock\"] }",
-          [this, &service](model::Snapshot& copy) { stop_listening(copy, scene_, service); });
+      add(Phrase::kCureDaemonHosts, "{ \"hosts\": [\"unix:///var/run/docker.sock\"] }",
+          "/etc/docker/daemon.json", "{ \"hosts\": [\"unix:///var/run/docker.sock\"] }",
+          [&service](model::Snapshot& copy) { stop_listening(copy, service); });
     }
     CureRule rule;
     rule.hook = CureHook::kInput;
@@ -267,15 +286,18 @@ class CureFinder {
       paste += (paste.empty() ? "" : "\n") + std::string("docker network create ") + network;
       for (const model::Container* c : move.containers) {
         paste += "\ndocker network connect " + network + " " + shell_word(c->name);
-        paste += "\ndocker network disconnect " + shell_word(subject.network) + " " + shell_word(c->name);
+        paste += "\ndocker network disconnect " + shell_word(subject.network) + " " +
+                 shell_word(c->name);
       }
     }
-    add(Phrase::kCureSplit, subject.network, "shell", std::move(paste), [this, subject](model::Snapshot& copy) {
-      split(copy, scene_, subject.network, subject.engine);
-    });
+    add(Phrase::kCureSplit, subject.network, "shell", std::move(paste),
+        [this, subject](model::Snapshot& copy) {
+          split(copy, scene_, subject.network, subject.engine);
+        });
     add(Phrase::kCureShared, "shared: true", "bulkhead.yaml",
-        "tenants:\n  " + yaml_word(first_tenant()) + ":\n    networks:\n      " + yaml_word(subject.network) +
-            ": {shared: true, reason: \"...\"}", {});
+        "tenants:\n  " + yaml_word(first_tenant()) + ":\n    networks:\n      " +
+            yaml_word(subject.network) + ": {shared: true, reason: \"...\"}",
+        {});
   }
 
   std::string first_tenant() const {
@@ -291,12 +313,19 @@ class CureFinder {
         }
       }
     };
-    const std::string source = draft_.finding.what.values.empty() ? "" : draft_.finding.what.values.front().second;
+    const std::string source =
+        draft_.finding.what.values.empty() ? "" : draft_.finding.what.values.front().second;
     if (subject.project.empty()) {
-      add(Phrase::kCureUnmount, "-v " + source, "docker run", "-e DOCKER_HOST=tcp://socket-proxy:2375   # in place of -v " + shell_word(source) + ":...", change);
+      add(Phrase::kCureUnmount, "-v " + source, "docker run",
+          "-e DOCKER_HOST=tcp://socket-proxy:2375   # in place of -v " + shell_word(source) +
+              ":...",
+          change);
     } else {
-      add(Phrase::kCureUnmount, "volumes: " + source, "compose.yaml", "services:\n  " + yaml_word(subject.service) +
-          ":\n    environment: {DOCKER_HOST: \"tcp://socket-proxy:2375\"}   # and no volume " + yaml_word(source), change);
+      add(Phrase::kCureUnmount, "volumes: " + source, "compose.yaml",
+          "services:\n  " + yaml_word(subject.service) +
+              ":\n    environment: {DOCKER_HOST: \"tcp://socket-proxy:2375\"}   # and no volume " +
+              yaml_word(source),
+          change);
     }
   }
 
@@ -305,15 +334,19 @@ class CureFinder {
     std::string list, flags;
     for (const Service& s : scene_.inventory.services) {
       if (s.subject.container != subject.container || s.subject.engine != subject.engine) continue;
-      const std::string text = std::to_string(s.subject.port->number) + ":" + port_text(*s.subject.port, s.subject.protocol);
+      const std::string text = std::to_string(s.subject.port->number) + ":" +
+                               port_text(*s.subject.port, s.subject.protocol);
       list += (list.empty() ? "\"" : ", \"") + text + "\"";
       flags += (flags.empty() ? "-p " : " -p ") + text;
     }
     if (subject.project.empty()) {
-      add(Phrase::kCureNoHostMode, flags.empty() ? "--network bridge" : flags, "docker run", (flags.empty() ? "--network bridge" : flags) + "   # in place of --network host", {});
+      add(Phrase::kCureNoHostMode, flags.empty() ? "--network bridge" : flags, "docker run",
+          (flags.empty() ? "--network bridge" : flags) + "   # in place of --network host", {});
     } else {
-      add(Phrase::kCureNoHostMode, "ports: [" + list + "]", "compose.yaml", "services:\n  " + yaml_word(subject.service) + ":\n    ports: [" + list +
-          "]   # in place of network_mode: host", {});
+      add(Phrase::kCureNoHostMode, "ports: [" + list + "]", "compose.yaml",
+          "services:\n  " + yaml_word(subject.service) + ":\n    ports: [" + list +
+              "]   # in place of network_mode: host",
+          {});
     }
   }
 
@@ -324,8 +357,9 @@ class CureFinder {
       if (shown++ == 8) break;
       const std::string name = shell_word(m.container);
       const std::string network = shell_word(m.container + "-net");
-      paste += (paste.empty() ? "" : "\n") + std::string("docker network create ") + network + "\ndocker network connect " + network + " " + name +
-               "\ndocker network disconnect " + shell_word(draft_.finding.subject.network) + " " + name;
+      paste += (paste.empty() ? "" : "\n") + std::string("docker network create ") + network +
+               "\ndocker network connect " + network + " " + name + "\ndocker network disconnect " +
+               shell_word(draft_.finding.subject.network) + " " + name;
     }
     add(Phrase::kCureOwnNetwork, draft_.finding.subject.network, "shell", std::move(paste), {});
   }
@@ -335,7 +369,8 @@ class CureFinder {
     std::vector<std::string> out;
     for (const Asked& asked : draft_.open) {
       if (seat(asked).container == nullptr) continue;
-      for (std::string& name : bridges_of(scene_, *seat(asked).container)) add_once(out, std::move(name));
+      for (std::string& name : bridges_of(scene_, *seat(asked).container))
+        add_once(out, std::move(name));
     }
     std::ranges::sort(out);
     return out;
@@ -355,11 +390,13 @@ class CureFinder {
     rule.in = container_bridges();
     rule.out = internet_interfaces();
     if (rule.in.empty() || rule.out.empty()) return;
+    // What the engine's `internal` does: nothing leaves, answers of published ports included.
     const std::vector<CureRule> rules{rule};
-    add(Phrase::kCureInternal, "internal: true", "compose.yaml", "networks:\n  default:\n    internal: true", [rules](model::Snapshot& copy) {
-      add_rules(copy.namespaces[copy.host.value], rules);
-    });
-    add_rules_cure(Phrase::kCureDropEgress, rules);
+    rule.new_only = true;
+    add_rules_cure(Phrase::kCureDropEgress, {rule});
+    add(Phrase::kCureInternal, "internal: true", "compose.yaml",
+        "networks:\n  default:\n    internal: true",
+        [rules](model::Snapshot& copy) { add_rules(copy, rules); });
   }
 
   void for_metadata() {
@@ -381,6 +418,7 @@ class CureFinder {
     for (const policy::Zone& z : scene_.oracle.zones()) {
       if (z.name == draft_.finding.subject.network) rule.out = {z.interface};
     }
+    rule.new_only = true;
     if (!rule.in.empty()) add_rules_cure(Phrase::kCureDropManagement, {rule});
   }
 
@@ -399,12 +437,14 @@ class CureFinder {
     } else {
       effect.gone = !still_open(**oracle);
     }
-    compare(**oracle, effect);
+    // A new network's addresses are the engine's choice: what else moves is not known here.
+    if (draft_.finding.kind != Kind::kT6) compare(**oracle, effect);
   }
 
   bool still_advised(const model::Snapshot& copy) const {
     const Scene changed{copy, scene_.config, scene_.oracle, scene_.inventory, scene_.reach};
-    return std::ranges::any_of(find_engine_advice(changed), [&](const Draft& d) { return d.finding.id == draft_.finding.id; });
+    return std::ranges::any_of(find_engine_advice(changed),
+                               [&](const Draft& d) { return d.finding.id == draft_.finding.id; });
   }
 
   bool still_shared(const model::Snapshot& copy) const {
@@ -433,13 +473,19 @@ class CureFinder {
   bool still_open(const Oracle& oracle) const {
     std::set<std::size_t> seats;
     for (const Asked& asked : draft_.open) seats.insert(asked.seat);
-    const IpProtocol protocol = draft_.service == nullptr ? IpProtocol::kTcp : draft_.service->subject.protocol;
+    const IpProtocol protocol =
+        draft_.service == nullptr ? IpProtocol::kTcp : draft_.service->subject.protocol;
     for (const Asked& asked : draft_.open) {
       if (reaches(ask(oracle, asked.seat, asked.dial, protocol, {}).answer)) return true;
     }
     if (draft_.service == nullptr) return false;
+    std::vector<Dial> dials = draft_.service->dials;
+    for (const model::PublishedPort* p : draft_.service->published) {
+      dials.push_back(
+          {IpAddress::v4(127, 0, 0, 1), p->host_port, Via::kPublished});  // what a cure may leave
+    }
     for (std::size_t from : seats) {
-      for (const Dial& dial : draft_.service->dials) {
+      for (const Dial& dial : dials) {
         if (!worth_asking(scene_.inventory.seats[from], *draft_.service, dial)) continue;
         if (reaches(ask(oracle, from, dial, protocol, {}).answer)) return true;
       }
@@ -452,13 +498,16 @@ class CureFinder {
       const Service& service = scene_.inventory.services[i];
       if (&service == draft_.service) continue;
       for (const Asked& asked : scene_.reach.of[i].open) {
-        const auto now = ask(oracle, asked.seat, asked.dial, service.subject.protocol, source_of(asked));
+        const auto now =
+            ask(oracle, asked.seat, asked.dial, service.subject.protocol, source_of(asked));
         if (now.answer.verdict == trace::Verdict::kOpen) continue;
         ++effect.closes;
-        if (effect.closed_pairs.size() < kMostPairsNamed) effect.closed_pairs.push_back(pair_name(asked, service));
+        if (effect.closed_pairs.size() < kMostPairsNamed)
+          effect.closed_pairs.push_back(pair_name(asked, service));
       }
       for (const Asked& asked : scene_.reach.of[i].closed) {
-        const auto now = ask(oracle, asked.seat, asked.dial, service.subject.protocol, source_of(asked));
+        const auto now =
+            ask(oracle, asked.seat, asked.dial, service.subject.protocol, source_of(asked));
         if (now.answer.verdict == trace::Verdict::kOpen) ++effect.opens;
       }
     }
@@ -470,8 +519,8 @@ class CureFinder {
 
   std::string pair_name(const Asked& asked, const Service& service) const {
     const Subject& s = service.subject;
-    return seat(asked).text + " -> " + (s.container.empty() ? "host " + s.process : s.container) + " " +
-           std::to_string(s.port->number) + "/" + to_string(s.protocol);
+    return seat(asked).text + " -> " + (s.container.empty() ? "host " + s.process : s.container) +
+           " " + std::to_string(s.port->number) + "/" + to_string(s.protocol);
   }
 
   const Scene& scene_;

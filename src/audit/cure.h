@@ -8,8 +8,8 @@
 namespace bulkhead::audit {
 
 // Fills Finding::cures. A cure is tried on a copy of the model and asked again until one is found
-// that makes the finding go away; that one comes first. `budget` models may be built; what is beyond
-// stays uncomputed, and says so.
+// that makes the finding go away; that one comes first. `budget` models may be built; what is
+// beyond stays uncomputed, and says so.
 void find_cures(const Scene& scene, const MakeOracle& make, Draft& draft, std::size_t& budget);
 
 }  // namespace bulkhead::audit

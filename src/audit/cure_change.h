@@ -9,23 +9,26 @@
 
 namespace bulkhead::audit {
 
-// The engine no longer publishes the service's ports: its proxies and the rules that name these ports
-// are gone. `keep_accept`: as with a port bound to 127.0.0.1, where engines before Docker 28 still let
-// packets to the container's own address through.
-void unpublish(model::Snapshot& copy, const Scene& scene, const Draft& draft, bool keep_accept);
+// The engine no longer publishes the service's ports: its proxies and the rules that name these
+// ports are gone. `keep_accept`: as with a port bound to 127.0.0.1, where engines before Docker 28
+// still let packets to the container's own address through.
+void unpublish(model::Snapshot& copy, const Draft& draft, bool keep_accept);
 
 // The host's own sockets of the service are closed.
-void stop_listening(model::Snapshot& copy, const Scene& scene, const Service& service);
+void stop_listening(model::Snapshot& copy, const Service& service);
 
 // Each tenant but the largest moves from a bridge to one of its own.
 struct Move {
   std::string tenant;
   std::vector<const model::Container*> containers;
 };
-[[nodiscard]] std::vector<Move> moves_of(const Scene& scene, const std::string& network, const std::string& engine);
-void split(model::Snapshot& copy, const Scene& scene, const std::string& network, const std::string& engine);
+[[nodiscard]] std::vector<Move> moves_of(const Scene& scene, const std::string& network,
+                                         const std::string& engine);
+void split(model::Snapshot& copy, const Scene& scene, const std::string& network,
+           const std::string& engine);
 
 // Host interfaces through which a container's packets come.
-[[nodiscard]] std::vector<std::string> bridges_of(const Scene& scene, const model::Container& container);
+[[nodiscard]] std::vector<std::string> bridges_of(const Scene& scene,
+                                                  const model::Container& container);
 
 }  // namespace bulkhead::audit

@@ -31,7 +31,8 @@ std::optional<SocketEvidence> socket_of(const Scene& scene, const trace::Answer&
   if (!answer.socket_ns || *answer.socket_ns == scene.snapshot.host) return out;
   for (const model::Engine& engine : scene.snapshot.engines) {
     for (const model::Container& c : engine.containers) {
-      if (c.netns == answer.socket_ns && out.container.empty()) out.container = engine.name + "/" + c.name;
+      if (c.netns == answer.socket_ns && out.container.empty())
+        out.container = engine.name + "/" + c.name;
     }
   }
   return out;
@@ -47,7 +48,8 @@ RuleQuote quote(const trace::RuleRef& ref) {
   if (ref.rule != nullptr) {
     out.text = ruleset::print_rule(*ref.table, *ref.rule);
   } else if (ref.chain->base) {
-    out.text = ref.chain->base->policy == model::VerdictKind::kDrop ? "policy drop" : "policy accept";
+    out.text =
+        ref.chain->base->policy == model::VerdictKind::kDrop ? "policy drop" : "policy accept";
   }
   return out;
 }
@@ -61,8 +63,14 @@ std::vector<RuleQuote> quotes(const std::vector<trace::RuleRef>& rules) {
   return out;
 }
 
+std::vector<RuleQuote> closing_rule(const trace::Answer& answer) {
+  if (answer.rules.empty()) return {};
+  return quotes({answer.rules.back()});
+}
+
 bool private_uplink(const policy::Zone& zone, const model::Snapshot& snapshot) {
-  if (zone.role != policy::ZoneRole::kInternet || snapshot.host.value >= snapshot.namespaces.size()) return false;
+  if (zone.role != policy::ZoneRole::kInternet || snapshot.host.value >= snapshot.namespaces.size())
+    return false;
   bool any = false;
   for (const model::Address& a : snapshot.namespaces[snapshot.host.value].addresses) {
     if (a.link != zone.link || !a.local.is_v4()) continue;
@@ -95,13 +103,16 @@ Reach reach_of(const Scene& scene, const Service* service, const Asked& asked) {
   return out;
 }
 
-std::vector<Reach> reaches_of(const Scene& scene, const Service& service, const std::vector<Asked>& open) {
+std::vector<Reach> reaches_of(const Scene& scene, const Service& service,
+                              const std::vector<Asked>& open) {
   std::vector<const Asked*> order;
   for (const Asked& asked : open) {
-    const bool seen = std::ranges::any_of(order, [&](const Asked* a) { return a->seat == asked.seat; });
+    const bool seen =
+        std::ranges::any_of(order, [&](const Asked* a) { return a->seat == asked.seat; });
     if (!seen) order.push_back(&asked);
   }
-  std::ranges::stable_sort(order, {}, [&](const Asked* a) { return nearness(scene.inventory.seats[a->seat]); });
+  std::ranges::stable_sort(
+      order, {}, [&](const Asked* a) { return nearness(scene.inventory.seats[a->seat]); });
   std::vector<Reach> out;
   for (const Asked* asked : order) out.push_back(reach_of(scene, &service, *asked));
   return out;

@@ -22,16 +22,20 @@ struct Scene {
 struct Draft {
   Finding finding;
   const Service* service = nullptr;
-  std::vector<Asked> open;   // behind Finding::reaches
+  std::vector<Asked> open;  // behind Finding::reaches
 };
 
 [[nodiscard]] RuleQuote quote(const trace::RuleRef& rule);
 [[nodiscard]] std::vector<RuleQuote> quotes(const std::vector<trace::RuleRef>& rules);
+// The rule that closed, without those that led there (DNAT comes before).
+[[nodiscard]] std::vector<RuleQuote> closing_rule(const trace::Answer& answer);
 [[nodiscard]] Reach reach_of(const Scene& scene, const Service* service, const Asked& asked);
 // One reach per seat, the Internet first, then other zones, the host, containers.
-[[nodiscard]] std::vector<Reach> reaches_of(const Scene& scene, const Service& service, const std::vector<Asked>& open);
+[[nodiscard]] std::vector<Reach> reaches_of(const Scene& scene, const Service& service,
+                                            const std::vector<Asked>& open);
 // The way of a packet, step by step: asks once more.
-[[nodiscard]] std::vector<PathStep> path_of(const Scene& scene, const Asked& asked, IpProtocol protocol);
+[[nodiscard]] std::vector<PathStep> path_of(const Scene& scene, const Asked& asked,
+                                            IpProtocol protocol);
 
 [[nodiscard]] bool private_uplink(const policy::Zone& zone, const model::Snapshot& snapshot);
 

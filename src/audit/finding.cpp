@@ -11,11 +11,11 @@ std::string_view to_string(Kind kind) {
     case Kind::kT5: return "T5";
     case Kind::kT6: return "T6";
     case Kind::kManagementNetwork: return "management-network";
-    case Kind::kFirewallContradicted: return "firewall-contradicted";
+    case Kind::kFirewallContradicted: return "firewall";
     case Kind::kV4OnlyRule: return "v4-only-rule";
     case Kind::kIpv6Unfirewalled: return "ipv6-unfirewalled";
     case Kind::kLoopbackPublished: return "loopback-published";
-    case Kind::kEngineSocket: return "engine-socket";
+    case Kind::kEngineSocket: return "docker-sock";
     case Kind::kHostMode: return "host-mode";
     case Kind::kMetadata: return "cloud-metadata";
     case Kind::kDefaultBridge: return "default-bridge";
@@ -24,7 +24,9 @@ std::string_view to_string(Kind kind) {
   return "";
 }
 
-bool is_threat(Kind kind) { return kind <= Kind::kT6; }
+bool is_threat(Kind kind) {
+  return kind <= Kind::kT6;
+}
 
 std::string_view to_string(Severity severity) {
   switch (severity) {

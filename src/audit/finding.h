@@ -1,8 +1,8 @@
 // What an audit says, as plain values: findings, who reaches what, and what is not known.
 //
-// Names (containers, processes, networks, interfaces, reasons in bulkhead.yaml) are as they came from
-// outside: whoever shows them escapes them. Rules, reasons of answers and steps are text that their
-// makers have escaped already.
+// Names (containers, processes, networks, interfaces, reasons in bulkhead.yaml) are as they came
+// from outside: whoever shows them escapes them. Rules, reasons of answers and steps are text that
+// their makers have escaped already.
 #pragma once
 
 #include <cstdint>
@@ -53,13 +53,13 @@ enum class State : std::uint8_t { kComputed, kConfirmed, kContradicted };
 
 struct Subject {
   std::string engine, project, service, container, image;  // of a container
-  std::string process;                                      // that holds the socket
+  std::string process;                                     // that holds the socket
   std::string tenant;
-  std::string network;                                      // a segment, an interface, a zone
-  std::optional<Port> port;                                 // where the service listens
+  std::string network;       // a segment, an interface, a zone
+  std::optional<Port> port;  // where the service listens
   IpProtocol protocol = IpProtocol::kTcp;
-  bool on_host = false;                                     // in the host's network namespace
-  const services::Service* known_as = nullptr;              // into the catalogue
+  bool on_host = false;                         // in the host's network namespace
+  const services::Service* known_as = nullptr;  // into the catalogue
   services::KnownBy known_by = services::KnownBy::kNothing;
 };
 
@@ -72,7 +72,7 @@ struct RuleQuote {
 
 struct PathStep {
   bool reply = false;
-  std::string where;   // "host", "container docker/web", "netns /run/netns/x"
+  std::string where;  // "host", "container docker/web", "netns /run/netns/x"
   std::string stage, interface, detail;
   std::vector<RuleQuote> rules;
 };
@@ -89,23 +89,23 @@ enum class Via : std::uint8_t { kDirect, kPublished };
 
 // One vantage that gets there, and how.
 struct Reach {
-  std::string vantage;                     // as `bulkhead query` takes it
-  std::optional<model::NsId> from;         // the namespace of a container or the host
-  std::optional<policy::ZoneRole> role;    // of a zone
+  std::string vantage;                   // as `bulkhead query` takes it
+  std::optional<model::NsId> from;       // the namespace of a container or the host
+  std::optional<policy::ZoneRole> role;  // of a zone
   bool guessed_zone = false;
-  bool up_to_uplink = false;               // Internet, and the uplink's address is private
-  std::string tenant;                      // of a container
-  std::vector<std::string> also;           // containers that share its namespace
+  bool up_to_uplink = false;      // Internet, and the uplink's address is private
+  std::string tenant;             // of a container
+  std::vector<std::string> also;  // containers that share its namespace
   IpAddress to;
   Port port;
   IpProtocol protocol = IpProtocol::kTcp;
   Via via = Via::kDirect;
-  std::optional<IpAddress> source;         // of the witness
-  bool some = false;                       // other senders of the zone get another answer
-  std::vector<RuleQuote> rules;            // that let it through
+  std::optional<IpAddress> source;  // of the witness
+  bool some = false;                // other senders of the zone get another answer
+  std::vector<RuleQuote> rules;     // that let it through
   std::optional<SocketEvidence> socket;
-  std::vector<PathStep> path;              // of the first reach of a finding
-  std::string observed;                    // how a real connection ended; "" when none was tried
+  std::vector<PathStep> path;  // of the first reach of a finding
+  std::string observed;        // how a real connection ended; "" when none was tried
 };
 
 struct Text {  // a phrase with its values
@@ -116,22 +116,24 @@ struct Text {  // a phrase with its values
 // What the model says once the cure is applied.
 struct Effect {
   bool computed = false;
-  bool gone = false;               // this finding is gone
-  std::size_t closes = 0, opens = 0;  // other open connections that close; closed ones from zones that open
+  bool gone = false;  // this finding is gone
+  std::size_t closes = 0,
+              opens = 0;  // other open connections that close; closed ones from zones that open
   std::vector<std::string> closed_pairs;  // "container:docker/web -> shop/db 5432/tcp", at most 5
 };
 
 struct Cure {
-  Text say;            // one line; {short} is `short_form`
+  Text say;                // one line; {short} is `short_form`
   std::string short_form;  // what changes, in a few words of configuration
-  std::string where;   // "compose.yaml", "/etc/docker/daemon.json", "shell"
-  std::string paste;   // the lines, without a trailing newline
+  std::string where;       // "compose.yaml", "/etc/docker/daemon.json", "shell"
+  std::string paste;       // the lines, without a trailing newline
   Effect effect;
 };
 
 struct Reference {
-  std::string_view standard;  // "OWASP Docker Top 10", "CIS Docker Benchmark 1.5.0", "NIST SP 800-190"
-  std::string_view section;   // "D03", "5.29", "4.3.3"
+  std::string_view
+      standard;  // "OWASP Docker Top 10", "CIS Docker Benchmark 1.5.0", "NIST SP 800-190"
+  std::string_view section;  // "D03", "5.29", "4.3.3"
 };
 
 struct Finding {
@@ -140,16 +142,16 @@ struct Finding {
   Severity severity = Severity::kInfo;
   std::vector<Text> severity_reasons;
   Subject subject;
-  std::vector<Subject> members;     // of grouped advice and segments: the containers concerned
+  std::vector<Subject> members;  // of grouped advice and segments: the containers concerned
   Text what, why;
   std::vector<Text> notes;
-  std::vector<Reach> reaches;       // nearest to the Internet first
+  std::vector<Reach> reaches;               // nearest to the Internet first
   std::vector<RuleQuote> closing, opening;  // the two sides of a contradiction
   State state = State::kComputed;
-  bool assumed = false;             // no policy and no traffic says that it is needless
-  std::vector<Cure> cures;          // the first is the advised one
+  bool assumed = false;     // no policy and no traffic says that it is needless
+  std::vector<Cure> cures;  // the first is the advised one
   std::vector<Reference> references;
-  std::string suppressed_by;        // the reason given; "" when it stands
+  std::string suppressed_by;  // the reason given; "" when it stands
 };
 
 struct Unknown {  // answers that could not be computed, by reason
@@ -160,8 +162,8 @@ struct Unknown {  // answers that could not be computed, by reason
 
 struct Exposure {
   Subject subject;
-  std::vector<Reach> open;               // zones, host, containers
-  std::vector<std::string> unknown;      // vantages
+  std::vector<Reach> open;           // zones, host, containers
+  std::vector<std::string> unknown;  // vantages
 };
 
 struct Contradiction {
@@ -169,8 +171,8 @@ struct Contradiction {
   IpAddress to;
   Port port;
   IpProtocol protocol = IpProtocol::kTcp;
-  std::string computed, observed;        // how
-  std::string reason;                    // of the computed answer
+  std::string computed, observed;  // how
+  std::string reason;              // of the computed answer
 };
 
 enum class SuppressionState : std::uint8_t { kActive, kExpired, kUnused };
@@ -183,8 +185,8 @@ struct Report {
   std::string host_name;
   std::uint64_t at_ms = 0;
   std::vector<policy::Zone> zones;
-  std::vector<std::string> engines;      // "docker 20.10.24"
-  std::vector<Finding> findings;         // suppressed ones last; else as they should be read
+  std::vector<std::string> engines;  // "docker 20.10.24"
+  std::vector<Finding> findings;     // suppressed ones last; else as they should be read
   std::vector<Contradiction> contradictions;
   std::vector<Exposure> exposures;
   std::vector<Unknown> unknowns;
@@ -192,7 +194,7 @@ struct Report {
   std::vector<std::pair<std::string, std::string>> gaps;  // what could not be read, why
   std::size_t containers = 0, services = 0, vantages = 0;
   std::size_t asked = 0, open = 0, closed = 0, unknown = 0;  // pairs of vantage and service
-  std::size_t observed = 0;              // real connections that were compared
+  std::size_t observed = 0;                                  // real connections that were compared
 };
 
 }  // namespace bulkhead::audit

@@ -76,7 +76,9 @@ std::string finding_id(Kind kind, const Subject& subject) {
   append_part(identity, subject.project.empty() ? subject.container : subject.service);
   append_part(identity, subject.container.empty() ? subject.process : "");
   append_part(identity, subject.network);
-  append_part(identity, subject.port ? std::to_string(subject.port->number) + "/" + to_string(subject.protocol) : "");
+  append_part(
+      identity,
+      subject.port ? std::to_string(subject.port->number) + "/" + to_string(subject.protocol) : "");
   append_part(identity, subject.on_host ? "host" : "");
   const auto hash = sha256(identity);
   return std::string(to_string(kind)) + "-" + to_hex(ByteView(hash).first(8));

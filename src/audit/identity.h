@@ -14,9 +14,9 @@ namespace bulkhead::audit {
 // so the hash is a cryptographic one.
 [[nodiscard]] std::array<std::uint8_t, 32> sha256(std::string_view text);
 
-// "T5-9f86d081884c7d65": threat, and 64 bits of the hash of threat, engine, project, service (container
-// name without Compose), process (host services), network, port and where it lives. Never of a
-// container id, an address, a handle or a time.
+// "T5-9f86d081884c7d65": threat, and 64 bits of the hash of threat, engine, project, service
+// (container name without Compose), process (host services), network, port and where it lives.
+// Never of a container id, an address, a handle or a time.
 [[nodiscard]] std::string finding_id(Kind kind, const Subject& subject);
 
 }  // namespace bulkhead::audit

@@ -15,8 +15,8 @@ constexpr std::uint16_t kFirstEphemeral = 32768;  // net.ipv4.ip_local_port_rang
 
 // What holds a published port on the engine's behalf (moby cmd/docker-proxy; conmon and
 // rootlessport of Podman; dockerd itself with userland-proxy=false).
-constexpr std::array<std::string_view, 6> kFronts{"docker-proxy", "dockerd", "conmon", "rootlessport",
-                                                  "slirp4netns", "pasta"};
+constexpr std::array<std::string_view, 6> kFronts{"docker-proxy", "dockerd",     "conmon",
+                                                  "rootlessport", "slirp4netns", "pasta"};
 
 struct Published {
   const model::Engine* engine;
@@ -31,9 +31,10 @@ bool usable(const model::Address& a) {
 }
 
 bool is_front(const model::Socket& socket) {
-  return socket.owners.empty() || std::ranges::any_of(socket.owners, [](const model::SocketOwner& o) {
-    return std::ranges::find(kFronts, o.command) != kFronts.end();
-  });
+  return socket.owners.empty() ||
+         std::ranges::any_of(socket.owners, [](const model::SocketOwner& o) {
+           return std::ranges::find(kFronts, o.command) != kFronts.end();
+         });
 }
 
 bool same_bind(const model::PublishedPort& port, const model::Socket& socket) {
@@ -61,7 +62,8 @@ class Taker {
   }
 
  private:
-  using Key = std::tuple<std::uint32_t, const model::Container*, std::string, std::uint16_t, IpProtocol>;
+  using Key =
+      std::tuple<std::uint32_t, const model::Container*, std::string, std::uint16_t, IpProtocol>;
 
   void find_published() {
     for (const model::Engine& engine : snapshot_.engines) {
@@ -99,13 +101,15 @@ class Taker {
 
   bool front(const model::Socket& socket) {
     if (!is_front(socket)) return false;
-    const auto found = std::ranges::find_if(published_, [&](const Published& p) { return same_bind(*p.port, socket); });
+    const auto found = std::ranges::find_if(
+        published_, [&](const Published& p) { return same_bind(*p.port, socket); });
     if (found == published_.end()) return false;
     fronts_[found->port].push_back(&socket);
     return true;
   }
 
-  std::pair<const model::Engine*, const model::Container*> owner(model::NsId ns, const model::Socket& socket) const {
+  std::pair<const model::Engine*, const model::Container*> owner(
+      model::NsId ns, const model::Socket& socket) const {
     const auto named = [&](const model::Container& c) {
       return std::ranges::any_of(socket.owners, [&](const model::SocketOwner& o) {
         return !o.container_id.empty() && o.container_id == c.id;
@@ -119,13 +123,16 @@ class Taker {
     if (ns == snapshot_.host) return {nullptr, nullptr};
     const auto& inside = in_ns_.at(ns.value);
     // container:X mode: the namespace's maker stands for a socket whose process is not known.
-    const auto maker = std::ranges::find_if(inside, [](const auto& c) { return !c.second->network_mode.starts_with("container:"); });
+    const auto maker = std::ranges::find_if(
+        inside, [](const auto& c) { return !c.second->network_mode.starts_with("container:"); });
     return maker == inside.end() ? inside.front() : *maker;
   }
 
-  Service& get(model::NsId ns, const model::Engine* engine, const model::Container* container, const model::Socket& socket) {
+  Service& get(model::NsId ns, const model::Engine* engine, const model::Container* container,
+               const model::Socket& socket) {
     const std::string process = socket.owners.empty() ? "" : socket.owners.front().command;
-    const Key key{ns.value, container, container == nullptr ? process : "", socket.port.number, socket.protocol};
+    const Key key{ns.value, container, container == nullptr ? process : "", socket.port.number,
+                  socket.protocol};
     const auto [at, fresh] = index_.emplace(key, out_.services.size());
     if (!fresh) return out_.services[at->second];
     Service& service = out_.services.emplace_back();
@@ -149,9 +156,11 @@ class Taker {
       const model::NsId ns = p.container->netns.value_or(snapshot_.host);
       if (p.container->network_mode == "host") continue;
       const auto found = std::ranges::find_if(out_.services, [&](const Service& s) {
-        return s.ns == ns && s.container != nullptr && s.subject.port == behind.port && s.subject.protocol == behind.protocol;
+        return s.ns == ns && s.container != nullptr && s.subject.port == behind.port &&
+               s.subject.protocol == behind.protocol;
       });
-      Service& service = found != out_.services.end() ? *found : get(ns, p.engine, p.container, behind);
+      Service& service =
+          found != out_.services.end() ? *found : get(ns, p.engine, p.container, behind);
       service.published.push_back(p.port);
       if (const auto fronts = fronts_.find(p.port); fronts != fronts_.end()) {
         service.fronts.insert(service.fronts.end(), fronts->second.begin(), fronts->second.end());
@@ -198,15 +207,18 @@ class Taker {
       return;
     }
     if (socket.address.is_v4() || !socket.v6_only) {
-      for (IpAddress a : addresses(ns, IpFamily::kV4, socket.bound_to)) add(Dial{a, socket.port, Via::kDirect});
+      for (IpAddress a : addresses(ns, IpFamily::kV4, socket.bound_to))
+        add(Dial{a, socket.port, Via::kDirect});
     }
     if (socket.address.is_v6()) {
-      for (IpAddress a : addresses(ns, IpFamily::kV6, socket.bound_to)) add(Dial{a, socket.port, Via::kDirect});
+      for (IpAddress a : addresses(ns, IpFamily::kV6, socket.bound_to))
+        add(Dial{a, socket.port, Via::kDirect});
     }
   }
 
   // Of the uplink first: a report names the address by which a service is known outside.
-  [[nodiscard]] std::vector<IpAddress> addresses(model::NsId ns, IpFamily family, IfIndex on) const {
+  [[nodiscard]] std::vector<IpAddress> addresses(model::NsId ns, IpFamily family,
+                                                 IfIndex on) const {
     std::vector<IpAddress> out;
     if (ns.value >= snapshot_.namespaces.size()) return out;
     const IfIndex uplink = oracle_.zones().empty() ? IfIndex{} : oracle_.zones().front().link;
@@ -241,12 +253,16 @@ class Taker {
     query::Vantage vantage{query::VantageKind::kZone, zone.name, "", {}};
     if (zone.name == "internet") vantage = {query::VantageKind::kInternet, "", "", {}};
     if (zone.name == "lan") vantage = {query::VantageKind::kLan, "", "", {}};
-    if (zone.name.starts_with("lan:")) vantage = {query::VantageKind::kLan, zone.name.substr(4), "", {}};
+    if (zone.name.starts_with("lan:"))
+      vantage = {query::VantageKind::kLan, zone.name.substr(4), "", {}};
     auto found = oracle_.seat(vantage);
     SeatEntry entry;
     entry.vantage = vantage;
     entry.text = vantage.to_string();
     entry.zone = &zone;
+    for (const model::Address& a : snapshot_.namespaces[snapshot_.host.value].addresses) {
+      if (a.link == zone.link) entry.uplink.push_back(a.local);
+    }
     if (found) {
       entry.seat = std::move(*found);
     } else {
@@ -285,7 +301,8 @@ class Taker {
   Inventory out_;
   std::vector<Published> published_;
   std::map<const model::PublishedPort*, std::vector<const model::Socket*>> fronts_;
-  std::map<std::uint32_t, std::vector<std::pair<const model::Engine*, const model::Container*>>> in_ns_;
+  std::map<std::uint32_t, std::vector<std::pair<const model::Engine*, const model::Container*>>>
+      in_ns_;
   std::map<Key, std::size_t> index_;
 };
 

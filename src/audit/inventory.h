@@ -24,36 +24,37 @@ struct Dial {
 struct Service {
   Subject subject;
   model::NsId ns;
-  const model::Engine* engine = nullptr;        // of a container
+  const model::Engine* engine = nullptr;  // of a container
   const model::Container* container = nullptr;
-  std::vector<const model::Socket*> sockets;    // its own
-  std::vector<const model::Socket*> fronts;     // docker-proxy and its like, in the host's namespace
+  std::vector<const model::Socket*> sockets;  // its own
+  std::vector<const model::Socket*> fronts;   // docker-proxy and its like, in the host's namespace
   std::vector<const model::PublishedPort*> published;
-  std::vector<Dial> dials;                      // published first
+  std::vector<Dial> dials;  // published first
   [[nodiscard]] bool of_host() const { return container == nullptr; }
 };
 
 struct SeatEntry {
   query::Vantage vantage;
   query::Seat seat;
-  std::string text;                              // vantage as text
+  std::string text;  // vantage as text
   const policy::Zone* zone = nullptr;
   const model::Engine* engine = nullptr;
   const model::Container* container = nullptr;
-  std::optional<model::NsId> ns;                 // of a container or the host
+  std::optional<model::NsId> ns;  // of a container or the host
   policy::TenantName tenant;
-  std::vector<std::string> also;                 // containers in the same namespace
+  std::vector<std::string> also;  // containers in the same namespace
+  std::vector<IpAddress> uplink;  // of an Internet zone: the host's addresses there
   [[nodiscard]] bool is_zone() const { return zone != nullptr; }
 };
 
 struct Inventory {
   std::vector<Service> services;
-  std::vector<SeatEntry> seats;                  // zones, host, containers
-  std::size_t containers = 0;                    // running
+  std::vector<SeatEntry> seats;  // zones, host, containers
+  std::size_t containers = 0;    // running
 };
 
-[[nodiscard]] Inventory take_inventory(const model::Snapshot& snapshot, const policy::Config& config,
-                                       const Oracle& oracle);
+[[nodiscard]] Inventory take_inventory(const model::Snapshot& snapshot,
+                                       const policy::Config& config, const Oracle& oracle);
 
 // "host", "container docker/web", "netns /run/netns/x": for paths.
 [[nodiscard]] std::string name_of(const model::Snapshot& snapshot, model::NsId ns);

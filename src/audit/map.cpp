@@ -15,8 +15,12 @@ constexpr std::uint32_t kUp = 1, kLoopback = 8;  // IFF_*
 
 class Drawer {
  public:
-  Drawer(const model::Snapshot& snapshot, const policy::Config& config, const std::vector<policy::Zone>& zones)
-      : snapshot_(snapshot), config_(config), zones_(zones), host_(snapshot.namespaces[snapshot.host.value]) {}
+  Drawer(const model::Snapshot& snapshot, const policy::Config& config,
+         const std::vector<policy::Zone>& zones)
+      : snapshot_(snapshot),
+        config_(config),
+        zones_(zones),
+        host_(snapshot.namespaces[snapshot.host.value]) {}
 
   Map draw() {
     Map out;
@@ -46,7 +50,8 @@ class Drawer {
   }
 
   const model::Link* bridge_of(const model::Link& port) const {
-    const auto found = std::ranges::find_if(host_.links, [&](const model::Link& l) { return l.index == port.master; });
+    const auto found = std::ranges::find_if(
+        host_.links, [&](const model::Link& l) { return l.index == port.master; });
     return found == host_.links.end() || found->kind != "bridge" ? nullptr : &*found;
   }
 
@@ -56,7 +61,8 @@ class Drawer {
     out.kind = link.kind.empty() ? "device" : link.kind;
     out.up = (link.flags & kUp) != 0;
     for (const model::Address& a : host_.addresses) {
-      if (a.link == link.index) out.addresses.push_back(a.local.to_string() + "/" + std::to_string(a.prefix_length));
+      if (a.link == link.index)
+        out.addresses.push_back(a.local.to_string() + "/" + std::to_string(a.prefix_length));
     }
     for (const policy::Zone& zone : zones_) {
       if (zone.link == link.index && zone.link) out.zones.push_back(zone);
@@ -79,7 +85,8 @@ class Drawer {
     }
     if (out.made_by.empty() && (link.flags & kLoopback) != 0) out.made_by = "kernel";
     if (out.made_by.empty() && link.name.starts_with("virbr")) out.made_by = "libvirt";
-    if (out.made_by.empty() && policy::made_by_engine(snapshot_, snapshot_.host, link)) out.made_by = "docker";
+    if (out.made_by.empty() && policy::made_by_engine(snapshot_, snapshot_.host, link))
+      out.made_by = "docker";
   }
 
   template <class Use>
@@ -107,7 +114,8 @@ class Drawer {
       if (!other.peer_ns || !add(*other.peer_ns, other.peer)) out.ports.push_back(other.name);
     }
     children(link, out);
-    std::ranges::sort(out.containers, {}, [](const MapContainer& c) { return std::tie(c.engine, c.project, c.name); });
+    std::ranges::sort(out.containers, {},
+                      [](const MapContainer& c) { return std::tie(c.engine, c.project, c.name); });
   }
 
   // macvlan and ipvlan of containers, whose parent this is.
@@ -124,8 +132,17 @@ class Drawer {
   }
 
   MapContainer container(const model::Engine& engine, const model::Container& c, IfIndex on) const {
-    MapContainer out{engine.name, c.name, c.project, c.service, c.image, c.state,
-                     policy::tenant_of(config_, engine, c).name, c.network_mode, {}, c.published, {}};
+    MapContainer out{engine.name,
+                     c.name,
+                     c.project,
+                     c.service,
+                     c.image,
+                     c.state,
+                     policy::tenant_of(config_, engine, c).name,
+                     c.network_mode,
+                     {},
+                     c.published,
+                     {}};
     if (c.netns && c.netns->value < snapshot_.namespaces.size()) {
       if (on) {
         for (const model::Address& a : snapshot_.namespaces[c.netns->value].addresses) {
@@ -144,13 +161,19 @@ class Drawer {
     const bool host = ns == snapshot_.host;
     for (const model::Socket& s : snapshot_.namespaces[ns.value].sockets) {
       if (s.peer || (s.address.is_loopback() && !host)) continue;
-      const bool its = std::ranges::any_of(s.owners, [&](const auto& o) { return c != nullptr && o.container_id == c->id && !c->id.empty(); });
-      const bool of_some = std::ranges::any_of(s.owners, [](const auto& o) { return !o.container_id.empty(); });
+      const bool its = std::ranges::any_of(s.owners, [&](const auto& o) {
+        return c != nullptr && o.container_id == c->id && !c->id.empty();
+      });
+      const bool of_some =
+          std::ranges::any_of(s.owners, [](const auto& o) { return !o.container_id.empty(); });
       if (host && (c == nullptr ? of_some : !its)) continue;
       MapListener l{s.port, s.protocol, s.owners.empty() ? "" : s.owners.front().command, ""};
-      const auto match = services::match(s.port, s.protocol, l.process, c == nullptr ? "" : c->image);
+      const auto match =
+          services::match(s.port, s.protocol, l.process, c == nullptr ? "" : c->image);
       if (match.service != nullptr) l.service = std::string(match.service->name);
-      const bool seen = std::ranges::any_of(out, [&](const MapListener& o) { return o.port == l.port && o.protocol == l.protocol && o.process == l.process; });
+      const bool seen = std::ranges::any_of(out, [&](const MapListener& o) {
+        return o.port == l.port && o.protocol == l.protocol && o.process == l.process;
+      });
       if (!seen) out.push_back(std::move(l));
     }
     std::ranges::sort(out, {}, [](const MapListener& l) { return std::tie(l.protocol, l.port); });
@@ -190,9 +213,12 @@ class Drawer {
     }
   }
 
-  static bool hangs_somewhere(const Map& map, const model::Engine& engine, const model::Container& c) {
+  static bool hangs_somewhere(const Map& map, const model::Engine& engine,
+                              const model::Container& c) {
     return std::ranges::any_of(map.interfaces, [&](const MapInterface& i) {
-      return std::ranges::any_of(i.containers, [&](const MapContainer& m) { return m.engine == engine.name && m.name == c.name; });
+      return std::ranges::any_of(i.containers, [&](const MapContainer& m) {
+        return m.engine == engine.name && m.name == c.name;
+      });
     });
   }
 
@@ -201,7 +227,8 @@ class Drawer {
       bool of_container = false;
       containers_in(model::NsId{i}, [&](const auto&, const auto&) { of_container = true; });
       const bool named = !snapshot_.namespaces[i].paths.empty();
-      if (model::NsId{i} != snapshot_.host && !of_container && named) out.namespaces.push_back(snapshot_.namespaces[i].paths.front());
+      if (model::NsId{i} != snapshot_.host && !of_container && named)
+        out.namespaces.push_back(snapshot_.namespaces[i].paths.front());
     }
   }
 
@@ -226,7 +253,8 @@ std::string_view to_string(LeadsTo leads) {
   return "";
 }
 
-Map draw_map(const model::Snapshot& snapshot, const policy::Config& config, const std::vector<policy::Zone>& zones) {
+Map draw_map(const model::Snapshot& snapshot, const policy::Config& config,
+             const std::vector<policy::Zone>& zones) {
   if (snapshot.host.value >= snapshot.namespaces.size()) return {};
   return Drawer(snapshot, config, zones).draw();
 }

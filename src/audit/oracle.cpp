@@ -11,7 +11,9 @@ class WorldOracle final : public Oracle {
   WorldOracle(trace::World world, std::vector<policy::Zone> zones)
       : world_(std::move(world)), zones_(std::move(zones)), asker_(world_, zones_) {}
 
-  Result<query::Seat> seat(const query::Vantage& vantage) const override { return asker_.seat(vantage); }
+  Result<query::Seat> seat(const query::Vantage& vantage) const override {
+    return asker_.seat(vantage);
+  }
   query::Reply ask(const query::Seat& seat, const query::Target& target) const override {
     return asker_.ask(seat, target);
   }
@@ -30,7 +32,8 @@ MakeOracle world_oracle(const policy::Config& config) {
   return [&config](const model::Snapshot& snapshot) -> Result<std::unique_ptr<Oracle>> {
     auto world = trace::World::build(snapshot);
     if (!world) return std::unexpected(world.error());
-    return std::make_unique<WorldOracle>(std::move(*world), policy::resolve_zones(config, snapshot));
+    return std::make_unique<WorldOracle>(std::move(*world),
+                                         policy::resolve_zones(config, snapshot));
   };
 }
 

@@ -18,7 +18,8 @@ class Oracle {
  public:
   virtual ~Oracle() = default;
   [[nodiscard]] virtual Result<query::Seat> seat(const query::Vantage& vantage) const = 0;
-  [[nodiscard]] virtual query::Reply ask(const query::Seat& seat, const query::Target& target) const = 0;
+  [[nodiscard]] virtual query::Reply ask(const query::Seat& seat,
+                                         const query::Target& target) const = 0;
   [[nodiscard]] virtual std::span<const policy::Zone> zones() const = 0;
   [[nodiscard]] virtual const model::Snapshot& snapshot() const = 0;
 };

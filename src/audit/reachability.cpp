@@ -29,19 +29,28 @@ class Sweep {
     return found == whose_.end() ? dialled : found->second;
   }
 
+  // From outside the published address is how a service is known; inside, its own.
+  static std::vector<Dial> order(const SeatEntry& from, const Service& service) {
+    std::vector<Dial> dials = service.dials;
+    if (!from.is_zone())
+      std::ranges::stable_partition(dials, [](const Dial& d) { return d.via == Via::kDirect; });
+    return dials;
+  }
+
   void pair(std::size_t index, std::size_t seat) {
     const Service& service = inventory_.services[index];
     const SeatEntry& from = inventory_.seats[seat];
     std::optional<Asked> unknown;
     bool any = false, open = false;
-    for (const Dial& dial : service.dials) {
+    for (const Dial& dial : order(from, service)) {
       if (!worth_asking(from, service, dial)) continue;
       any = true;
       Asked asked = ask(seat, dial, service.subject.protocol);
       if (asked.verdict() == trace::Verdict::kOpen) {
         const std::size_t who = answered_by(index, asked);
         open = open || who == index;
-        if (who == index || !out_.of[who].open_from(seat)) out_.of[who].open.push_back(std::move(asked));
+        if (who == index || !out_.of[who].open_from(seat))
+          out_.of[who].open.push_back(std::move(asked));
         if (open && !from.is_zone()) break;
       } else if (asked.verdict() == trace::Verdict::kUnknown) {
         if (!unknown) unknown = std::move(asked);
@@ -83,6 +92,11 @@ bool Answers::open_from(std::size_t seat) const {
 }
 
 bool worth_asking(const SeatEntry& seat, const Service& service, const Dial& dial) {
+  if (seat.is_zone() && seat.zone->role == policy::ZoneRole::kInternet) {
+    // Nobody routes private addresses to us; what stands in front of a private uplink may forward.
+    const bool routed = !dial.to.is_private() && !dial.to.is_link_local() && !dial.to.is_loopback();
+    return routed || std::ranges::find(seat.uplink, dial.to) != seat.uplink.end();
+  }
   if (!seat.is_zone() && seat.ns == service.ns) return false;
   return seat.is_zone() || !dial.to.is_loopback() || seat.container == nullptr;
 }

@@ -16,15 +16,15 @@ struct Asked {
   [[nodiscard]] trace::Verdict verdict() const { return reply.answer.verdict; }
 };
 
-struct Answers {  // of one service
-  std::vector<Asked> open;      // containers and the host: the first dial that opens; zones: all
-  std::vector<Asked> closed;    // zones only: by which rule one family is closed
-  std::vector<Asked> unknown;   // one per seat of which no dial is open
+struct Answers {               // of one service
+  std::vector<Asked> open;     // containers and the host: the first dial that opens; zones: all
+  std::vector<Asked> closed;   // zones only: by which rule one family is closed
+  std::vector<Asked> unknown;  // one per seat of which no dial is open
   [[nodiscard]] bool open_from(std::size_t seat) const;
 };
 
 struct Reachability {
-  std::vector<Answers> of;      // in the order of Inventory::services
+  std::vector<Answers> of;                                   // in the order of Inventory::services
   std::size_t asked = 0, open = 0, closed = 0, unknown = 0;  // pairs of seat and service
 };
 

@@ -64,13 +64,15 @@ class SegmentFinder {
     }
   }
 
-  // The engine knows its bridge by interface; overlay bridges live in namespaces of the engine's own
-  // and are named by what their members have in common.
+  // The engine knows its bridge by interface; overlay bridges live in namespaces of the engine's
+  // own and are named by what their members have in common.
   void name(Segment& segment) const {
     segment.network = segment.interface;
     for (const model::Engine& engine : snapshot_.engines) {
       for (const model::EngineNetwork& network : engine.networks) {
-        if (segment.ns != snapshot_.host || network.bridge.empty() || network.bridge != segment.interface) continue;
+        if (segment.ns != snapshot_.host || network.bridge.empty() ||
+            network.bridge != segment.interface)
+          continue;
         segment.network = network.name;
         segment.engine = engine.name;
         return;
@@ -80,7 +82,9 @@ class SegmentFinder {
     segment.engine = segment.members.front().engine->name;
     for (const model::Attachment& candidate : segment.members.front().container->attachments) {
       const bool common = std::ranges::all_of(segment.members, [&](const Member& m) {
-        return std::ranges::any_of(m.container->attachments, [&](const model::Attachment& a) { return a.network == candidate.network; });
+        return std::ranges::any_of(m.container->attachments, [&](const model::Attachment& a) {
+          return a.network == candidate.network;
+        });
       });
       if (common && segment.ns != snapshot_.host) {
         segment.network = candidate.network;
@@ -96,14 +100,17 @@ class SegmentFinder {
       const bool is_child = link.kind == "macvlan" || link.kind == "ipvlan";
       if (!is_child || !link.peer || (link.detail.macvlan_mode == 1U)) continue;
       const model::NsId ns = link.peer_ns.value_or(snapshot_.host);
-      const auto at = std::ranges::find_if(out_, [&](const Segment& s) { return !s.is_bridge && s.ns == ns && s.link == link.peer; });
+      const auto at = std::ranges::find_if(out_, [&](const Segment& s) {
+        return !s.is_bridge && s.ns == ns && s.link == link.peer;
+      });
       Segment& segment = at != out_.end() ? *at : out_.emplace_back();
       if (segment.members.empty()) describe_parent(segment, ns, link.peer, engine);
       segment.members.push_back({&engine, &c, policy::tenant_of(config_, engine, c), {}, false});
     }
   }
 
-  void describe_parent(Segment& segment, model::NsId ns, IfIndex parent, const model::Engine& engine) const {
+  void describe_parent(Segment& segment, model::NsId ns, IfIndex parent,
+                       const model::Engine& engine) const {
     segment.ns = ns;
     segment.link = parent;
     segment.is_bridge = false;
@@ -115,7 +122,8 @@ class SegmentFinder {
     }
     segment.network = segment.interface;
     for (const model::EngineNetwork& network : engine.networks) {
-      if (!network.parent.empty() && network.parent == segment.interface) segment.network = network.name;
+      if (!network.parent.empty() && network.parent == segment.interface)
+        segment.network = network.name;
     }
   }
 
@@ -140,7 +148,9 @@ class SharingFinder {
   std::vector<Draft> find() {
     std::vector<Draft> out;
     for (const Segment& segment : find_segments(scene_.snapshot, scene_.config)) {
-      if (segment.tenants() < 2 || policy::shared_network(scene_.config, segment.network) != nullptr) continue;
+      if (segment.tenants() < 2 ||
+          policy::shared_network(scene_.config, segment.network) != nullptr)
+        continue;
       out.push_back(judge(segment));
     }
     return out;
@@ -149,7 +159,7 @@ class SharingFinder {
  private:
   struct Between {  // what an ordinary connection between two tenants meets today
     bool passes = false;
-    std::optional<Asked> open;       // a service that opens
+    std::optional<Asked> open;  // a service that opens
     const Service* service = nullptr;
     std::vector<RuleQuote> stops;
   };
@@ -167,12 +177,16 @@ class SharingFinder {
       tenants.insert(m.tenant.name);
       finding.members.push_back(subject_of(scene_.config, *m.engine, *m.container));
     }
-    const bool guessed = std::ranges::all_of(segment.members, [](const Member& m) { return m.tenant.by == policy::TenantBy::kContainer; });
-    finding.what = {Phrase::kT6What, {{"count", std::to_string(tenants.size())}, {"tenants", join(tenants)}}};
+    const bool guessed = std::ranges::all_of(segment.members, [](const Member& m) {
+      return m.tenant.by == policy::TenantBy::kContainer;
+    });
+    finding.what = {Phrase::kT6What,
+                    {{"count", std::to_string(tenants.size())}, {"tenants", join(tenants)}}};
     const Between between = ask_between(segment);
     rate(finding, guessed, between);
     finding.notes.push_back({Phrase::kNoteLinkLayer, {}});
-    if (std::ranges::all_of(segment.members, &Member::isolated)) finding.notes.push_back({Phrase::kNotePortsIsolated, {}});
+    if (std::ranges::all_of(segment.members, &Member::isolated))
+      finding.notes.push_back({Phrase::kNotePortsIsolated, {}});
     if (between.open) {
       draft.service = between.service;
       draft.open = {*between.open};
@@ -180,7 +194,9 @@ class SharingFinder {
     }
     if (!between.stops.empty()) {
       finding.closing = between.stops;
-      finding.notes.push_back({Phrase::kNoteStoppedBy, {{"place", between.stops.front().place}, {"rule", between.stops.front().text}}});
+      finding.notes.push_back(
+          {Phrase::kNoteStoppedBy,
+           {{"place", between.stops.front().place}, {"rule", between.stops.front().text}}});
     }
     return draft;
   }
@@ -198,8 +214,10 @@ class SharingFinder {
   static void rate(Finding& finding, bool guessed, const Between& between) {
     finding.severity = between.passes ? Severity::kHigh : Severity::kMedium;
     finding.why = {between.passes ? Phrase::kWhySegmentOpen : Phrase::kWhySegment, {}};
-    finding.severity_reasons.push_back({between.passes ? Phrase::kOpenBetweenTenants : Phrase::kClosedToday, {}});
-    finding.severity_reasons.push_back({guessed ? Phrase::kTenantsGuessed : Phrase::kTenantsDeclared, {}});
+    finding.severity_reasons.push_back(
+        {between.passes ? Phrase::kOpenBetweenTenants : Phrase::kClosedToday, {}});
+    finding.severity_reasons.push_back(
+        {guessed ? Phrase::kTenantsGuessed : Phrase::kTenantsDeclared, {}});
     if (guessed) finding.severity = lower(finding.severity);
   }
 
@@ -211,7 +229,8 @@ class SharingFinder {
       for (const Member& to : segment.members) {
         if (from.tenant.name == to.tenant.name || !to.container->netns) continue;
         open_service(from, to, out);
-        if (seen.insert({from.tenant.name, to.tenant.name}).second && seen.size() <= 64) probe(segment, from, to, out);
+        if (seen.insert({from.tenant.name, to.tenant.name}).second && seen.size() <= 64)
+          probe(segment, from, to, out);
         if (out.open) return out;
       }
     }
@@ -220,7 +239,9 @@ class SharingFinder {
 
   const SeatEntry* seat_of(const Member& member) const {
     const auto& seats = scene_.inventory.seats;
-    const auto found = std::ranges::find_if(seats, [&](const SeatEntry& s) { return s.container != nullptr && s.ns == member.container->netns; });
+    const auto found = std::ranges::find_if(seats, [&](const SeatEntry& s) {
+      return s.container != nullptr && s.ns == member.container->netns;
+    });
     return found == seats.end() ? nullptr : &*found;
   }
 
@@ -230,7 +251,9 @@ class SharingFinder {
       if (service.ns != *to.container->netns || i >= scene_.reach.of.size()) continue;
       for (const Asked& asked : scene_.reach.of[i].open) {
         const SeatEntry& seat = scene_.inventory.seats[asked.seat];
-        if (seat.ns != from.container->netns || seat.container == nullptr || asked.dial.via != Via::kDirect) continue;
+        if (seat.ns != from.container->netns || seat.container == nullptr ||
+            asked.dial.via != Via::kDirect)
+          continue;
         out.open = asked;
         out.service = &service;
         out.passes = true;
@@ -247,9 +270,10 @@ class SharingFinder {
       target.to = *a.address4;
       target.port = kProbePort;
       const query::Reply reply = scene_.oracle.ask(seat->seat, target);
-      const bool got_there = reply.answer.how == trace::How::kAccepted || reply.answer.how == trace::How::kRefused;
+      const bool got_there =
+          reply.answer.how == trace::How::kAccepted || reply.answer.how == trace::How::kRefused;
       if (got_there && reply.answer.rules.empty()) out.passes = true;
-      if (!got_there && out.stops.empty()) out.stops = quotes(reply.answer.rules);
+      if (!got_there && out.stops.empty()) out.stops = closing_rule(reply.answer);
     }
   }
 
@@ -268,6 +292,8 @@ std::vector<Segment> find_segments(const model::Snapshot& snapshot, const policy
   return SegmentFinder(snapshot, config).find();
 }
 
-std::vector<Draft> find_shared_segments(const Scene& scene) { return SharingFinder(scene).find(); }
+std::vector<Draft> find_shared_segments(const Scene& scene) {
+  return SharingFinder(scene).find();
+}
 
 }  // namespace bulkhead::audit

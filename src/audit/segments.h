@@ -12,12 +12,12 @@ struct Member {
   const model::Engine* engine = nullptr;
   const model::Container* container = nullptr;
   policy::TenantName tenant;
-  IfIndex port;             // on the bridge; 0 when only the engine says that it is attached
-  bool isolated = false;    // bridge port isolation
+  IfIndex port;           // on the bridge; 0 when only the engine says that it is attached
+  bool isolated = false;  // bridge port isolation
 };
 
 struct Segment {
-  model::NsId ns;           // of the bridge or the parent interface
+  model::NsId ns;  // of the bridge or the parent interface
   IfIndex link;
   std::string interface, network, engine;
   bool is_bridge = true;
@@ -27,7 +27,8 @@ struct Segment {
 
 // By links (bridge ports and their peers, macvlan parents); by attachments for containers whose
 // namespace could not be read.
-[[nodiscard]] std::vector<Segment> find_segments(const model::Snapshot& snapshot, const policy::Config& config);
+[[nodiscard]] std::vector<Segment> find_segments(const model::Snapshot& snapshot,
+                                                 const policy::Config& config);
 
 [[nodiscard]] std::vector<Draft> find_shared_segments(const Scene& scene);
 

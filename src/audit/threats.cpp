@@ -18,12 +18,19 @@ bool is_class(const Service& service, ServiceClass wanted) {
   return known != nullptr && known->service_class == wanted;
 }
 
-bool is_management(const Service& service) { return is_class(service, ServiceClass::kManagement); }
-bool is_traditional(const Service& service) { return is_class(service, ServiceClass::kTraditional); }
-bool is_client(const Service& service) { return is_class(service, ServiceClass::kClient); }
+bool is_management(const Service& service) {
+  return is_class(service, ServiceClass::kManagement);
+}
+bool is_traditional(const Service& service) {
+  return is_class(service, ServiceClass::kTraditional);
+}
+bool is_client(const Service& service) {
+  return is_class(service, ServiceClass::kClient);
+}
 
 Impact impact_of(const Service& service) {
-  return service.subject.known_as == nullptr ? Impact::kApplication : service.subject.known_as->impact;
+  return service.subject.known_as == nullptr ? Impact::kApplication
+                                             : service.subject.known_as->impact;
 }
 
 bool takes_over(Impact impact) {
@@ -37,9 +44,9 @@ bool is_front(const Service& service) {
   if (known->front || known->id == "wireguard" || known->id == "openvpn") return true;
   const auto web = [](Port p) { return p.number == 80 || p.number == 443; };
   const bool is_http = known->id == "http" || known->id == "https";
-  return is_http && (web(*service.subject.port) || std::ranges::any_of(service.published, [&](const auto* p) {
-                       return web(p->host_port);
-                     }));
+  return is_http &&
+         (web(*service.subject.port) ||
+          std::ranges::any_of(service.published, [&](const auto* p) { return web(p->host_port); }));
 }
 
 // By these the host is administered, or they are there for the neighbours on the link.
@@ -50,7 +57,9 @@ bool is_expected(const Service& service, const policy::Zone& zone) {
   return zone.role != ZoneRole::kInternet && (known->id == "mdns" || known->id == "ssdp");
 }
 
-policy::PortSpec spec(Port port, IpProtocol protocol) { return {port, protocol}; }
+policy::PortSpec spec(Port port, IpProtocol protocol) {
+  return {port, protocol};
+}
 
 class ThreatFinder {
  public:
@@ -72,7 +81,8 @@ class ThreatFinder {
     const SeatEntry& from = seat(asked);
     const policy::PortSpec port = spec(*service.subject.port, service.subject.protocol);
     if (from.zone != nullptr) {
-      if (service.container == nullptr) return policy::declares_host_service(scene_.config, port, *from.zone);
+      if (service.container == nullptr)
+        return policy::declares_host_service(scene_.config, port, *from.zone);
       return policy::declares_ingress(scene_.config, *service.engine, *service.container, port,
                                       spec(asked.dial.port, service.subject.protocol), *from.zone);
     }
@@ -95,7 +105,9 @@ class ThreatFinder {
   }
 
   void judge(const Service& service, const Answers& answers) {
-    const auto outside = [](const SeatEntry& s) { return s.zone != nullptr && s.zone->role != ZoneRole::kManagement; };
+    const auto outside = [](const SeatEntry& s) {
+      return s.zone != nullptr && s.zone->role != ZoneRole::kManagement;
+    };
     if (is_management(service)) {
       judge_management(service, answers);
       return;
@@ -123,7 +135,8 @@ class ThreatFinder {
     });
     if (!internet.empty()) t1(service, internet);
     const auto inside = pick(service, answers, [&](const SeatEntry& s, const Asked& a) {
-      if (s.zone != nullptr) return s.zone->role == ZoneRole::kLan || s.zone->role == ZoneRole::kDmz;
+      if (s.zone != nullptr)
+        return s.zone->role == ZoneRole::kLan || s.zone->role == ZoneRole::kDmz;
       if (s.container == nullptr) return false;
       return !same_tenant(service, a) || takes_over(impact_of(service));
     });
@@ -142,7 +155,8 @@ class ThreatFinder {
     Draft draft = start(Kind::kT2, Phrase::kT2What, service, open);
     const Impact impact = impact_of(service);
     Severity severity = Severity::kMedium;
-    if (takes_over(impact) || impact == Impact::kCode || impact == Impact::kSecrets) severity = Severity::kHigh;
+    if (takes_over(impact) || impact == Impact::kCode || impact == Impact::kSecrets)
+      severity = Severity::kHigh;
     if (impact == Impact::kInfo) severity = Severity::kLow;
     const bool zone = std::ranges::any_of(open, [&](const Asked& a) { return seat(a).is_zone(); });
     rate(draft, severity, zone ? Phrase::kFromLan : Phrase::kFromContainers);
@@ -153,7 +167,8 @@ class ThreatFinder {
     Draft draft = start(Kind::kT3, Phrase::kT3What, service, open);
     Severity severity = Severity::kMedium;
     const Impact impact = impact_of(service);
-    if (impact == Impact::kData || impact == Impact::kCode || impact == Impact::kSecrets) severity = Severity::kHigh;
+    if (impact == Impact::kData || impact == Impact::kCode || impact == Impact::kSecrets)
+      severity = Severity::kHigh;
     if (impact == Impact::kInfo) severity = Severity::kLow;
     rate(draft, severity, Phrase::kFromContainers);
     out_.push_back(std::move(draft));
@@ -195,14 +210,16 @@ class ThreatFinder {
       finding.severity_reasons.push_back({Phrase::kByPortOnly, {}});
       severity = lower(severity);
     }
-    if (service.subject.known_as != nullptr && service.subject.known_as->tls == services::Tls::kMutual) {
+    if (service.subject.known_as != nullptr &&
+        service.subject.known_as->tls == services::Tls::kMutual) {
       finding.severity_reasons.push_back({Phrase::kMutualTls, {}});
       severity = lower(severity);
     }
     finding.severity = severity;
   }
 
-  Draft start(Kind kind, Phrase what, const Service& service, const std::vector<Asked>& open) const {
+  Draft start(Kind kind, Phrase what, const Service& service,
+              const std::vector<Asked>& open) const {
     Draft draft;
     draft.service = &service;
     draft.open = open;
@@ -221,33 +238,42 @@ class ThreatFinder {
     if (std::ranges::any_of(reaches, [](const Reach& r) { return r.guessed_zone; })) {
       finding.notes.push_back({Phrase::kNoteGuessedZones, {}});
     }
-    const bool loopback = std::ranges::any_of(service.published, [](const auto* p) { return p->host_address.is_loopback(); });
-    const bool zone = std::ranges::any_of(reaches, [](const Reach& r) { return r.role.has_value(); });
+    const bool loopback = std::ranges::any_of(
+        service.published, [](const auto* p) { return p->host_address.is_loopback(); });
+    const bool zone =
+        std::ranges::any_of(reaches, [](const Reach& r) { return r.role.has_value(); });
     if (loopback && zone) finding.notes.push_back({Phrase::kNoteLoopbackPublished, {}});
     return draft;
   }
 
   // One line on the cause: how the nearest of them gets there.
   static Text why(const Service& service, const Reach& reach) {
-    const std::string dial = reach.to.is_v6() ? "[" + reach.to.to_string() + "]:" + std::to_string(reach.port.number)
-                                              : reach.to.to_string() + ":" + std::to_string(reach.port.number);
+    const std::string dial =
+        reach.to.is_v6() ? "[" + reach.to.to_string() + "]:" + std::to_string(reach.port.number)
+                         : reach.to.to_string() + ":" + std::to_string(reach.port.number);
     if (reach.via == Via::kPublished) {
       std::string bind;
       for (const model::PublishedPort* p : service.published) {
-        if (p->host_port != reach.port || (!p->host_address.is_unspecified() && p->host_address != reach.to)) continue;
+        if (p->host_port != reach.port ||
+            (!p->host_address.is_unspecified() && p->host_address != reach.to))
+          continue;
         if (!bind.empty() && p->host_address.family() != reach.to.family()) continue;
-        bind = (p->host_address.is_v6() ? "[" + p->host_address.to_string() + "]" : p->host_address.to_string()) +
+        bind = (p->host_address.is_v6() ? "[" + p->host_address.to_string() + "]"
+                                        : p->host_address.to_string()) +
                ":" + std::to_string(p->host_port.number);
       }
-      const auto accept = std::ranges::find_if(reach.rules, [](const RuleQuote& r) { return !r.text.empty(); });
+      const auto accept =
+          std::ranges::find_if(reach.rules, [](const RuleQuote& r) { return !r.text.empty(); });
       if (accept == reach.rules.end()) return {Phrase::kWhyPublishedProxy, {{"bind", bind}}};
       return {Phrase::kWhyPublished, {{"bind", bind}, {"place", accept->place}}};
     }
     if (service.subject.on_host) {
       if (service.container != nullptr) return {Phrase::kWhyHostMode, {{"dial", dial}}};
       const IpAddress bound = service.sockets.empty() ? reach.to : service.sockets.front()->address;
-      return {Phrase::kWhyHostListens, {{"process", service.subject.process.empty() ? "?" : service.subject.process},
-                                        {"bind", bound.to_string()}, {"dial", dial}}};
+      return {Phrase::kWhyHostListens,
+              {{"process", service.subject.process.empty() ? "?" : service.subject.process},
+               {"bind", bound.to_string()},
+               {"dial", dial}}};
     }
     if (reach.role) return {Phrase::kWhyRouted, {{"dial", dial}}};
     return {Phrase::kWhySameSegment, {{"dial", dial}}};
@@ -260,7 +286,8 @@ class ThreatFinder {
 }  // namespace
 
 Severity lower(Severity severity) {
-  return severity <= Severity::kLow ? severity : static_cast<Severity>(static_cast<int>(severity) - 1);
+  return severity <= Severity::kLow ? severity
+                                    : static_cast<Severity>(static_cast<int>(severity) - 1);
 }
 
 Phrase impact_phrase(Impact impact) {
@@ -284,10 +311,16 @@ std::vector<Reference> references_of(Kind kind) {
                              kNist = "NIST SP 800-190";
   std::vector<Reference> out{{kOwasp, "D03"}};
   switch (kind) {
-    case Kind::kT1: out.insert(out.end(), {{kCis, "2.7"}, {kNist, "3.3.1"}, {kNist, "3.3.2"}}); break;
-    case Kind::kT2: out.insert(out.end(), {{kCis, "2.7"}, {kNist, "3.3.1"}, {kNist, "3.3.2"}}); break;
+    case Kind::kT1:
+      out.insert(out.end(), {{kCis, "2.7"}, {kNist, "3.3.1"}, {kNist, "3.3.2"}});
+      break;
+    case Kind::kT2:
+      out.insert(out.end(), {{kCis, "2.7"}, {kNist, "3.3.1"}, {kNist, "3.3.2"}});
+      break;
     case Kind::kT3: out.push_back({kNist, "3.4.2"}); break;
-    case Kind::kT4: out.insert(out.end(), {{kCis, "5.13"}, {kNist, "3.3.3"}, {kNist, "3.4.2"}}); break;
+    case Kind::kT4:
+      out.insert(out.end(), {{kCis, "5.13"}, {kNist, "3.3.3"}, {kNist, "3.4.2"}});
+      break;
     case Kind::kT5: out.insert(out.end(), {{kCis, "5.13"}, {kNist, "3.3.3"}}); break;
     case Kind::kT6: out.insert(out.end(), {{kCis, "2.2"}, {kNist, "3.3.4"}}); break;
     case Kind::kManagementNetwork: out.push_back({kNist, "3.3.2"}); break;
@@ -304,6 +337,8 @@ std::vector<Reference> references_of(Kind kind) {
   return out;
 }
 
-std::vector<Draft> find_service_threats(const Scene& scene) { return ThreatFinder(scene).find(); }
+std::vector<Draft> find_service_threats(const Scene& scene) {
+  return ThreatFinder(scene).find();
+}
 
 }  // namespace bulkhead::audit

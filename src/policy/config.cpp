@@ -16,8 +16,8 @@ using Words = std::span<const std::string_view>;
 constexpr std::size_t kMostComplaints = 20;
 
 constexpr std::array<std::string_view, 13> kTopKeys{
-    "bulkhead", "zones", "trust", "host",  "tenants", "never", "tests",
-    "mode",     "suppress", "scan", "watch", "notify", "serve"};
+    "bulkhead", "zones",    "trust", "host",  "tenants", "never", "tests",
+    "mode",     "suppress", "scan",  "watch", "notify",  "serve"};
 constexpr std::array<std::string_view, 3> kZoneKeys{"role", "interface", "prefixes"};
 constexpr std::array<std::string_view, 4> kRoles{"internet", "lan", "dmz", "management"};
 constexpr std::array<std::string_view, 3> kHostKeys{"port", "from", "why"};
@@ -28,7 +28,9 @@ constexpr std::array<std::string_view, 2> kNetworkKeys{"shared", "reason"};
 constexpr std::array<std::string_view, 4> kIngressKeys{"to", "publish", "from", "why"};
 constexpr std::array<std::string_view, 3> kSuppressKeys{"id", "reason", "expires"};
 
-std::string quoted(std::string_view text) { return "'" + escape_text(text, 80) + "'"; }
+std::string quoted(std::string_view text) {
+  return "'" + escape_text(text, 80) + "'";
+}
 
 // Reads one document; each complaint is kept, reading goes on, so that one run names all mistakes.
 class ConfigReader {
@@ -45,7 +47,8 @@ class ConfigReader {
       versioned = versioned || entry.key == "bulkhead";
       top_key(entry);
     }
-    if (!versioned) complain({1, 1}, "the key 'bulkhead' is missing; begin the file with 'bulkhead: 1'");
+    if (!versioned)
+      complain({1, 1}, "the key 'bulkhead' is missing; begin the file with 'bulkhead: 1'");
     check_references();
   }
 
@@ -85,8 +88,8 @@ class ConfigReader {
   bool is(const YamlNode& node, NodeKind kind, std::string_view what) {
     if (node.kind == kind) return true;
     static constexpr std::array<std::string_view, 3> kNames{"a single value", "a list", "a map"};
-    complain(node.place, std::string(what) + " must be " +
-                             std::string(kNames[static_cast<std::size_t>(kind)]));
+    complain(node.place,
+             std::string(what) + " must be " + std::string(kNames[static_cast<std::size_t>(kind)]));
     return false;
   }
 
@@ -96,7 +99,8 @@ class ConfigReader {
     if (key == "zones") return each(entry.value, "zones", [this](const YamlEntry& e) { zone(e); });
     if (key == "trust") return each(entry.value, "trust", [this](const YamlEntry& e) { trust(e); });
     if (key == "host") return each(entry.value, "host", [this](const YamlEntry& e) { host(e); });
-    if (key == "tenants") return each(entry.value, "tenants", [this](const YamlEntry& e) { tenant(e); });
+    if (key == "tenants")
+      return each(entry.value, "tenants", [this](const YamlEntry& e) { tenant(e); });
     if (key == "suppress") return suppressions(entry.value);
     if (key == "mode") return mode(entry);
     if (std::ranges::find(kTopKeys, key) != kTopKeys.end()) return not_yet(entry);
@@ -174,7 +178,8 @@ class ConfigReader {
   std::optional<PortSpec> port(const std::string& word, Place place) {
     const std::size_t slash = word.find('/');
     const std::string_view number = std::string_view(word).substr(0, slash);
-    const std::string_view protocol = slash == std::string::npos ? "tcp" : std::string_view(word).substr(slash + 1);
+    const std::string_view protocol =
+        slash == std::string::npos ? "tcp" : std::string_view(word).substr(slash + 1);
     std::uint16_t value = 0;
     const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
     const bool whole = error == std::errc() && end == number.data() + number.size() && value != 0;
@@ -208,7 +213,8 @@ class ConfigReader {
                                     " has no role; write role: internet, lan, dmz or management");
     }
     if (rule.interface.empty() && rule.prefixes.empty()) {
-      complain(entry.key_place, "zone " + quoted(entry.key) + " needs an interface, prefixes or both");
+      complain(entry.key_place,
+               "zone " + quoted(entry.key) + " needs an interface, prefixes or both");
     }
     config_.zones.push_back(std::move(rule));
   }
@@ -243,7 +249,8 @@ class ConfigReader {
       }
     }
     if (rule.port.port.number == 0) {
-      complain(entry.key_place, "host service " + quoted(entry.key) + " has no port; write port: 22/tcp");
+      complain(entry.key_place,
+               "host service " + quoted(entry.key) + " has no port; write port: 22/tcp");
     }
     config_.host.push_back(std::move(rule));
   }
@@ -286,9 +293,8 @@ class ConfigReader {
       if (field.key == "compose") {
         compose(field.value, selector);
       } else if (field.key == "label") {
-        each(field.value, "label", [&](const YamlEntry& e) {
-          selector.labels[e.key] = text(e.value, "a label");
-        });
+        each(field.value, "label",
+             [&](const YamlEntry& e) { selector.labels[e.key] = text(e.value, "a label"); });
       } else if (field.key == "container") {
         selector.container = text(field.value, "container");
       } else if (field.key == "expect") {
@@ -298,8 +304,9 @@ class ConfigReader {
       }
     }
     if (selector.project.empty() && selector.labels.empty() && selector.container.empty()) {
-      complain(entry.key_place, "service " + quoted(entry.key) +
-                                    " selects nothing; write compose: PROJECT/SERVICE, label: or container:");
+      complain(entry.key_place,
+               "service " + quoted(entry.key) +
+                   " selects nothing; write compose: PROJECT/SERVICE, label: or container:");
     }
     tenant.services.push_back(std::move(selector));
   }
@@ -308,7 +315,8 @@ class ConfigReader {
     const std::string word = text(node, "compose");
     const std::size_t slash = word.find('/');
     if (slash == std::string::npos || slash == 0 || slash + 1 == word.size()) {
-      complain(node.place, quoted(word) + " does not name a Compose service; write PROJECT/SERVICE");
+      complain(node.place,
+               quoted(word) + " does not name a Compose service; write PROJECT/SERVICE");
       return;
     }
     selector.project = word.substr(0, slash);
@@ -321,7 +329,8 @@ class ConfigReader {
     bool shared = false;
     for (const YamlEntry& field : entry.value.entries) {
       if (field.key == "shared") {
-        const bool known = field.value.plain && (field.value.scalar == "true" || field.value.scalar == "false");
+        const bool known =
+            field.value.plain && (field.value.scalar == "true" || field.value.scalar == "false");
         if (field.value.kind != NodeKind::kScalar || !known) {
           complain(field.value.place, "shared must be true or false");
         }
@@ -333,7 +342,8 @@ class ConfigReader {
       }
     }
     if (shared && network.reason.empty()) {
-      complain(entry.key_place, "network " + quoted(entry.key) + " is shared without a reason; add reason: …");
+      complain(entry.key_place,
+               "network " + quoted(entry.key) + " is shared without a reason; add reason: …");
     }
     if (shared) tenant.networks.push_back(std::move(network));
   }
@@ -402,14 +412,18 @@ class ConfigReader {
   [[nodiscard]] bool refers(const std::string& word) const {
     if (std::ranges::find(kRoles, word) != kRoles.end() || word.starts_with("lan:")) return true;
     const auto named = [&](const auto& thing) { return thing.name == word; };
-    if (std::ranges::any_of(config_.zones, named) || std::ranges::any_of(config_.trust, named)) return true;
+    if (std::ranges::any_of(config_.zones, named) || std::ranges::any_of(config_.trust, named))
+      return true;
     if (!word.starts_with("tenant.")) return false;
     const std::size_t slash = word.find('/');
     const std::string tenant = word.substr(7, slash == std::string::npos ? slash : slash - 7);
-    const auto owner = std::ranges::find_if(config_.tenants, [&](const Tenant& t) { return t.name == tenant; });
+    const auto owner =
+        std::ranges::find_if(config_.tenants, [&](const Tenant& t) { return t.name == tenant; });
     if (owner == config_.tenants.end() || slash == std::string::npos) return false;
     const std::string service = word.substr(slash + 1);
-    return service == "*" || std::ranges::any_of(owner->services, [&](const ServiceSelector& s) { return s.name == service; });
+    return service == "*" || std::ranges::any_of(owner->services, [&](const ServiceSelector& s) {
+             return s.name == service;
+           });
   }
 
   void check_references() {
@@ -454,7 +468,8 @@ Result<std::uint64_t> parse_day(std::string_view text) {
     return std::from_chars(text.data() + at, end, value).ptr == end ? value : 0U;
   };
   const unsigned year = number(0, 4), month = number(5, 2), day = number(8, 2);
-  static constexpr std::array<unsigned, 13> kDays{0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+  static constexpr std::array<unsigned, 13> kDays{0,  31, 28, 31, 30, 31, 30,
+                                                  31, 31, 30, 31, 30, 31};
   if (year < 1970 || month < 1 || month > 12) return wrong();
   const bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
   if (day < 1 || day > kDays[month] + (leap && month == 2 ? 1 : 0)) return wrong();

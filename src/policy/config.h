@@ -44,7 +44,8 @@ struct HostRule {  // host: {NAME: {port: 22/tcp, from: admins, why: …}}
   std::string why;
 };
 
-// How a tenant's service is recognised: by Compose PROJECT/SERVICE, by labels, or by container name.
+// How a tenant's service is recognised: by Compose PROJECT/SERVICE, by labels, or by container
+// name.
 struct ServiceSelector {
   std::string name;
   std::string project, service;
@@ -65,7 +66,7 @@ struct SharedNetwork {  // networks: {NAME: {shared: true, reason: …}}
 
 struct Tenant {
   std::string name;
-  std::vector<std::string> projects;    // Compose projects; absent in the file: the tenant's own name
+  std::vector<std::string> projects;  // Compose projects; absent in the file: the tenant's own name
   std::vector<std::string> containers;  // by name
   std::vector<ServiceSelector> services;
   std::vector<SharedNetwork> networks;

@@ -47,7 +47,8 @@ std::string suggestion(std::string_view word, std::span<const std::string_view> 
     return "; did you mean '" + std::string(near) + "'?";
   }
   std::string out = "; it may be one of:";
-  for (std::string_view candidate : known) out += (out.back() == ':' ? " " : ", ") + std::string(candidate);
+  for (std::string_view candidate : known)
+    out += (out.back() == ':' ? " " : ", ") + std::string(candidate);
   return out;
 }
 

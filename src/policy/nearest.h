@@ -8,9 +8,11 @@
 namespace bulkhead::policy {
 
 // "" when none is near (edit distance with swaps, at most a third of the word and at most 3).
-[[nodiscard]] std::string_view nearest(std::string_view word, std::span<const std::string_view> known);
+[[nodiscard]] std::string_view nearest(std::string_view word,
+                                       std::span<const std::string_view> known);
 
 // "; did you mean 'zones'?" or "; it may be one of: a, b, c".
-[[nodiscard]] std::string suggestion(std::string_view word, std::span<const std::string_view> known);
+[[nodiscard]] std::string suggestion(std::string_view word,
+                                     std::span<const std::string_view> known);
 
 }  // namespace bulkhead::policy

@@ -49,7 +49,8 @@ bool covers(const Config& config, const std::string& from, const model::Engine& 
   const std::string name = from.substr(7, slash - 7);
   const TenantName owner = tenant_of(config, engine, container);
   if (owner.by != TenantBy::kPolicy || owner.name != name) return false;
-  const auto tenant = std::ranges::find_if(config.tenants, [&](const Tenant& t) { return t.name == name; });
+  const auto tenant =
+      std::ranges::find_if(config.tenants, [&](const Tenant& t) { return t.name == name; });
   return tenant != config.tenants.end() && is_service(*tenant, from.substr(slash + 1), container);
 }
 
@@ -82,16 +83,19 @@ const SharedNetwork* shared_network(const Config& config, std::string_view netwo
 }
 
 bool declares_ingress(const Config& config, const model::Engine& engine,
-                      const model::Container& container, PortSpec container_port, PortSpec host_port,
-                      const Zone& zone) {
+                      const model::Container& container, PortSpec container_port,
+                      PortSpec host_port, const Zone& zone) {
   const TenantName owner = tenant_of(config, engine, container);
   for (const Tenant& tenant : config.tenants) {
     if (owner.by != TenantBy::kPolicy || tenant.name != owner.name) continue;
     for (const IngressRule& rule : tenant.ingress) {
-      const auto ports = [&](PortSpec p) { return std::ranges::find(rule.publish, p) != rule.publish.end(); };
+      const auto ports = [&](PortSpec p) {
+        return std::ranges::find(rule.publish, p) != rule.publish.end();
+      };
       if (!is_service(tenant, rule.to, container)) continue;
       if (!ports(container_port) && !ports(host_port)) continue;
-      if (std::ranges::any_of(rule.from, [&](const auto& f) { return covers(f, zone); })) return true;
+      if (std::ranges::any_of(rule.from, [&](const auto& f) { return covers(f, zone); }))
+        return true;
     }
   }
   return false;

@@ -1,5 +1,5 @@
-// Whose container is it? The tenant of a policy, else the Compose project, Podman pod, Swarm stack or
-// Kubernetes namespace, else the container itself (DESIGN §3).
+// Whose container is it? The tenant of a policy, else the Compose project, Podman pod, Swarm stack
+// or Kubernetes namespace, else the container itself (DESIGN §3).
 #pragma once
 
 #include <cstdint>
@@ -27,8 +27,9 @@ struct TenantName {
 // The reason given for `shared: true`, or null: the network is not declared shared.
 [[nodiscard]] const SharedNetwork* shared_network(const Config& config, std::string_view network);
 
-// Whether the file says that this container's port may be reached from a zone. A rule for the Internet
-// covers every zone; a rule for a trust group covers none, as the group is less than a zone.
+// Whether the file says that this container's port may be reached from a zone. A rule for the
+// Internet covers every zone; a rule for a trust group covers none, as the group is less than a
+// zone.
 [[nodiscard]] bool declares_ingress(const Config& config, const model::Engine& engine,
                                     const model::Container& container, PortSpec container_port,
                                     PortSpec host_port, const Zone& zone);

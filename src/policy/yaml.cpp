@@ -28,7 +28,8 @@ Place place_of(fy_token* token) {
   return {static_cast<std::uint32_t>(mark->line) + 1, static_cast<std::uint32_t>(mark->column) + 1};
 }
 
-// Collections have no token of their own that libfyaml shows: the first thing in them stands for them.
+// Collections have no token of their own that libfyaml shows: the first thing in them stands for
+// them.
 Place place_of(fy_node* node) {
   for (int depth = 0; node != nullptr && depth < kDeepest; ++depth) {
     void* at = nullptr;
@@ -130,7 +131,8 @@ Error first_error(fy_diag* diag, std::string_view file) {
 }  // namespace
 
 bool YamlNode::is_null() const {
-  return kind == NodeKind::kScalar && plain && (scalar.empty() || scalar == "null" || scalar == "~");
+  return kind == NodeKind::kScalar && plain &&
+         (scalar.empty() || scalar == "null" || scalar == "~");
 }
 
 std::string locate(std::string_view file, Place place) {

@@ -13,17 +13,20 @@ constexpr std::uint32_t kUp = 1, kLoopback = 8;  // IFF_*
 constexpr std::uint8_t kUnicast = 1;             // RTN_UNICAST
 
 const model::NetNs* host_of(const model::Snapshot& snapshot) {
-  return snapshot.host.value < snapshot.namespaces.size() ? &snapshot.namespaces[snapshot.host.value]
-                                                          : nullptr;
+  return snapshot.host.value < snapshot.namespaces.size()
+             ? &snapshot.namespaces[snapshot.host.value]
+             : nullptr;
 }
 
 const model::Link* link_named(const model::NetNs& ns, std::string_view name) {
-  const auto found = std::ranges::find_if(ns.links, [&](const model::Link& l) { return l.name == name; });
+  const auto found =
+      std::ranges::find_if(ns.links, [&](const model::Link& l) { return l.name == name; });
   return found == ns.links.end() ? nullptr : &*found;
 }
 
 const model::Link* link_at(const model::NetNs& ns, IfIndex index) {
-  const auto found = std::ranges::find_if(ns.links, [&](const model::Link& l) { return l.index == index; });
+  const auto found =
+      std::ranges::find_if(ns.links, [&](const model::Link& l) { return l.index == index; });
   return found == ns.links.end() ? nullptr : &*found;
 }
 
@@ -37,16 +40,17 @@ std::vector<Prefix> connected(const model::NetNs& ns, IfIndex link) {
     auto& where = a.local.is_v6() && a.local.is_link_local() ? link_local : out;
     if (std::ranges::find(where, prefix) == where.end()) where.push_back(prefix);
   }
-  const bool has_v6 = std::ranges::any_of(out, [](const Prefix& p) { return p.family() == IpFamily::kV6; });
+  const bool has_v6 =
+      std::ranges::any_of(out, [](const Prefix& p) { return p.family() == IpFamily::kV6; });
   if (!has_v6) out.insert(out.end(), link_local.begin(), link_local.end());
   return out;
 }
 
 std::vector<Prefix> not_on_the_internet() {
   std::vector<Prefix> out;
-  for (const char* text : {"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16",
-                           "172.16.0.0/12", "192.168.0.0/16", "224.0.0.0/3", "::/8", "fc00::/7",
-                           "fe80::/10", "ff00::/8"}) {
+  for (const char* text : {"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8",
+                           "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "224.0.0.0/3",
+                           "::/8", "fc00::/7", "fe80::/10", "ff00::/8"}) {
     if (auto prefix = Prefix::parse(text)) out.push_back(*prefix);
   }
   return out;
@@ -61,8 +65,10 @@ struct Best {
 std::optional<Best> best_default(const model::NetNs& ns) {
   std::optional<Best> best;
   for (const model::Route& route : ns.routes) {
-    if (route.destination.length() != 0 || route.type != kUnicast || route.next_hops.empty()) continue;
-    const Best here{route.destination.family() == IpFamily::kV6, route.metric, route.next_hops[0].link};
+    if (route.destination.length() != 0 || route.type != kUnicast || route.next_hops.empty())
+      continue;
+    const Best here{route.destination.family() == IpFamily::kV6, route.metric,
+                    route.next_hops[0].link};
     const model::Link* link = link_at(ns, here.link);
     if (link == nullptr || (link->flags & kLoopback) != 0) continue;
     if (!best || std::pair(here.v6, here.metric) < std::pair(best->v6, best->metric)) best = here;
@@ -121,7 +127,8 @@ Zone lan_zone(const model::NetNs& ns, const model::Link& link, std::string name)
 }
 
 bool has_address(const model::NetNs& ns, IfIndex link) {
-  return std::ranges::any_of(ns.addresses, [link](const model::Address& a) { return a.link == link; });
+  return std::ranges::any_of(ns.addresses,
+                             [link](const model::Address& a) { return a.link == link; });
 }
 
 bool may_be_lan(const model::Snapshot& snapshot, const model::NetNs& ns, const model::Link& link) {
@@ -157,7 +164,8 @@ Zone given_zone(const ZoneRule& rule, const model::NetNs& ns) {
                         : on_link;
     if (rule.role == ZoneRole::kInternet) zone.excluded = internet_zone(ns, *link).excluded;
   } else if (!zone.beyond_gateway) {
-    zone.beyond_gateway = std::ranges::none_of(on_link, [&](const Prefix& p) { return p.overlaps(zone.prefixes.front()); });
+    zone.beyond_gateway = std::ranges::none_of(
+        on_link, [&](const Prefix& p) { return p.overlaps(zone.prefixes.front()); });
   }
   if (rule.role == ZoneRole::kInternet) zone.remark = private_remark(ns, link->index);
   return zone;
@@ -240,7 +248,8 @@ std::vector<Zone> guess_zones(const model::Snapshot& snapshot) {
   const IfIndex uplink = uplink_of(snapshot);
   if (const model::Link* link = link_at(*ns, uplink)) {
     out.push_back(internet_zone(*ns, *link));
-    if (Zone lan = lan_zone(*ns, *link, "lan"); !lan.prefixes.empty()) out.push_back(std::move(lan));
+    if (Zone lan = lan_zone(*ns, *link, "lan"); !lan.prefixes.empty())
+      out.push_back(std::move(lan));
   }
   for (const model::Link& link : ns->links) {
     if (link.index == uplink || !may_be_lan(snapshot, *ns, link)) continue;

@@ -10,11 +10,12 @@
 
 namespace bulkhead::policy {
 
-// The Internet first, then the uplink's LAN, then the rest in the order of the file and of interface
-// numbers: vantage `lan` is the first zone with that role. A zone of the file replaces the guess for
-// its interface and role; what the file is silent about is guessed. Never fails: a zone whose
-// interface is not there has link 0 and a remark. O(links * engine networks).
-[[nodiscard]] std::vector<Zone> resolve_zones(const Config& config, const model::Snapshot& snapshot);
+// The Internet first, then the uplink's LAN, then the rest in the order of the file and of
+// interface numbers: vantage `lan` is the first zone with that role. A zone of the file replaces
+// the guess for its interface and role; what the file is silent about is guessed. Never fails: a
+// zone whose interface is not there has link 0 and a remark. O(links * engine networks).
+[[nodiscard]] std::vector<Zone> resolve_zones(const Config& config,
+                                              const model::Snapshot& snapshot);
 
 // Zones without a file.
 [[nodiscard]] std::vector<Zone> guess_zones(const model::Snapshot& snapshot);
@@ -24,6 +25,7 @@ namespace bulkhead::policy {
 
 // True for a link that an engine made in this namespace, or that leads to a container: bridges of
 // engine networks, veths into containers' namespaces, ports of such bridges.
-[[nodiscard]] bool made_by_engine(const model::Snapshot& snapshot, model::NsId ns, const model::Link& link);
+[[nodiscard]] bool made_by_engine(const model::Snapshot& snapshot, model::NsId ns,
+                                  const model::Link& link);
 
 }  // namespace bulkhead::policy

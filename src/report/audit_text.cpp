@@ -44,14 +44,19 @@ class Writer {
   }
 
  private:
-  std::string tell(Label label, const std::vector<std::pair<std::string_view, std::string>>& values = {}) const {
+  std::string tell(Label label,
+                   const std::vector<std::pair<std::string_view, std::string>>& values = {}) const {
     return say(label, style_, values);
   }
   void line(std::string_view text) { add_wrapped(out_, "", text, style_); }
   void blank() { out_ += '\n'; }
 
   void head() {
-    out_ += inked(shortened(tell(Label::kAuditTitle, {{"host", safe(report_.host_name)}, {"time", utc_text(report_.at_ms)}}), style_.width), Ink::kBold, style_) + "\n";
+    out_ += inked(shortened(tell(Label::kAuditTitle, {{"host", safe(report_.host_name)},
+                                                      {"time", utc_text(report_.at_ms)}}),
+                            style_.width),
+                  Ink::kBold, style_) +
+            "\n";
     std::vector<std::string> engines;
     for (const std::string& engine : report_.engines) engines.push_back(safe(engine));
     line(tell(Label::kAuditScope, {{"engines", engines.empty() ? "-" : joined(engines, style_)},
@@ -66,8 +71,13 @@ class Writer {
     if (report_.contradictions.empty()) return;
     add_wrapped(out_, "", tell(Label::kContradictionTitle), style_);
     for (const audit::Contradiction& c : report_.contradictions) {
-      add_wrapped(out_, "  ", tell(Label::kContradictionLine, {{"vantage", safe(c.vantage)}, {"to", c.to.to_string()},
-          {"port", port_text(c.port, c.protocol)}, {"computed", c.computed}, {"observed", safe(c.observed)}}), style_);
+      add_wrapped(out_, "  ",
+                  tell(Label::kContradictionLine, {{"vantage", safe(c.vantage)},
+                                                   {"to", c.to.to_string()},
+                                                   {"port", port_text(c.port, c.protocol)},
+                                                   {"computed", c.computed},
+                                                   {"observed", safe(c.observed)}}),
+                  style_);
     }
     blank();
   }
@@ -79,13 +89,15 @@ class Writer {
       show(++number, finding);
     }
     if (number != 0) return;
-    line(tell(report_.unknown == 0 && report_.gaps.empty() ? Label::kNoFindings : Label::kNoFindingsButUnknown));
+    line(tell(report_.unknown == 0 && report_.gaps.empty() ? Label::kNoFindings
+                                                           : Label::kNoFindingsButUnknown));
     blank();
   }
 
   std::size_t severity_width() const {
     std::size_t width = 0;
-    for (const Severity s : {Severity::kInfo, Severity::kLow, Severity::kMedium, Severity::kHigh, Severity::kCritical}) {
+    for (const Severity s : {Severity::kInfo, Severity::kLow, Severity::kMedium, Severity::kHigh,
+                             Severity::kCritical}) {
       width = std::max(width, display_width(tell(severity_label(s))));
     }
     return width;
@@ -94,14 +106,17 @@ class Writer {
   void show(std::size_t number, const Finding& finding) {
     const std::string n = std::to_string(number);
     const std::string severity = padded(tell(severity_label(finding.severity)), severity_width());
-    const std::string code = audit::is_threat(finding.kind) ? std::string(to_string(finding.kind)) : "--";
-    const std::string head = std::string(n.size() < 2 ? 2 - n.size() : 0, ' ') + n + " " + severity + " " + code + " ";
+    const std::string code =
+        audit::is_threat(finding.kind) ? std::string(to_string(finding.kind)) : "--";
+    const std::string head =
+        std::string(n.size() < 2 ? 2 - n.size() : 0, ' ') + n + " " + severity + " " + code + " ";
     std::string what = say(finding.what, finding, style_);
     if (finding.state != State::kComputed) what += " [" + state_word(finding.state) + "]";
     std::string block;
     add_wrapped(block, head, what, style_);
     const std::size_t at = block.find(severity);
-    if (at != std::string::npos) block.replace(at, severity.size(), inked(severity, ink_of(finding.severity), style_));
+    if (at != std::string::npos)
+      block.replace(at, severity.size(), inked(severity, ink_of(finding.severity), style_));
     out_ += block;
     field(Label::kWhy, say(finding.why, finding, style_));
     if (!finding.cures.empty()) field(Label::kFix, say(finding.cures.front().say, finding, style_));
@@ -110,7 +125,8 @@ class Writer {
   }
 
   std::string state_word(State state) const {
-    const std::string text = tell(state == State::kConfirmed ? Label::kStateConfirmed : Label::kStateContradicted);
+    const std::string text =
+        tell(state == State::kConfirmed ? Label::kStateConfirmed : Label::kStateContradicted);
     return style_.details ? text : text.substr(0, text.find(' '));
   }
 
@@ -123,18 +139,22 @@ class Writer {
 
   // ------------------------------------------------------------------ all that stands behind it
   void details(const Finding& finding) {
-    out_ += "     " + inked(finding.id, Ink::kDim, style_) + ", " + tell(state_label(finding.state)) + "\n";
+    out_ += "     " + inked(finding.id, Ink::kDim, style_) + ", " +
+            tell(state_label(finding.state)) + "\n";
     std::vector<std::string> reasons;
-    for (const audit::Text& reason : finding.severity_reasons) reasons.push_back(say(reason, finding, style_));
+    for (const audit::Text& reason : finding.severity_reasons)
+      reasons.push_back(say(reason, finding, style_));
     if (!reasons.empty()) sub(tell(Label::kBecause), list(reasons));
-    for (const audit::Text& note : finding.notes) sub(tell(Label::kNote), say(note, finding, style_));
+    for (const audit::Text& note : finding.notes)
+      sub(tell(Label::kNote), say(note, finding, style_));
     members(finding);
     rules(Label::kClosing, finding.closing);
     rules(Label::kOpening, finding.opening);
     for (const Reach& reach : finding.reaches) reached(reach);
     for (const audit::Cure& cure : finding.cures) show(cure, finding);
     std::vector<std::string> references;
-    for (const audit::Reference& r : finding.references) references.push_back(std::string(r.standard) + " " + std::string(r.section));
+    for (const audit::Reference& r : finding.references)
+      references.push_back(std::string(r.standard) + " " + std::string(r.section));
     if (!references.empty()) sub(tell(Label::kReferences), list(references));
   }
 
@@ -170,22 +190,28 @@ class Writer {
   }
 
   void reached(const Reach& reach) {
-    std::string text = vantage_text(reach, style_) + " -> " + dial_text(reach.to, reach.port) + "/" + to_string(reach.protocol);
+    std::string text = vantage_text(reach, style_) + " -> " + dial_text(reach.to, reach.port) +
+                       "/" + to_string(reach.protocol);
     if (reach.source) text += ", " + tell(Label::kWitness, {{"source", reach.source->to_string()}});
     if (reach.some) text += " (" + tell(Label::kSome) + ")";
-    if (!reach.observed.empty()) text += "; " + tell(Label::kObserved, {{"how", safe(reach.observed)}});
+    if (!reach.observed.empty())
+      text += "; " + tell(Label::kObserved, {{"how", safe(reach.observed)}});
     sub(tell(Label::kReachedFrom), text);
     if (reach.socket) {
       const audit::SocketEvidence& s = *reach.socket;
       std::string who = safe(s.process) + (s.pid == 0 ? "" : " pid " + std::to_string(s.pid));
       if (!s.container.empty()) who += " (" + safe(s.container) + ")";
-      add_wrapped(out_, "       " + tell(Label::kSocket) + ": ", dial_text(s.address, s.port) + " " + who, style_);
+      add_wrapped(out_, "       " + tell(Label::kSocket) + ": ",
+                  dial_text(s.address, s.port) + " " + who, style_);
     }
-    for (const audit::RuleQuote& q : reach.rules) add_wrapped(out_, "       " + tell(Label::kRules) + ": ", rule(q), style_);
+    for (const audit::RuleQuote& q : reach.rules)
+      add_wrapped(out_, "       " + tell(Label::kRules) + ": ", rule(q), style_);
     for (const audit::PathStep& step : reach.path) {
-      std::string text_of = (step.reply ? tell(Label::kReplyLeg) + " " : "") + safe(step.where) + " " + step.stage;
+      std::string text_of =
+          (step.reply ? tell(Label::kReplyLeg) + " " : "") + safe(step.where) + " " + step.stage;
       if (!step.interface.empty()) text_of += " " + safe(step.interface);
-      add_wrapped(out_, "       " + tell(Label::kPath) + ": ", text_of + (step.detail.empty() ? "" : ": " + step.detail), style_);
+      add_wrapped(out_, "       " + tell(Label::kPath) + ": ",
+                  text_of + (step.detail.empty() ? "" : ": " + step.detail), style_);
     }
   }
 
@@ -209,13 +235,20 @@ class Writer {
       add_wrapped(out_, "       ", tell(Label::kEffectUnknown), style_);
       return;
     }
-    add_wrapped(out_, "       ", tell(effect.gone ? Label::kEffectGone : Label::kEffectStays), style_);
+    add_wrapped(out_, "       ", tell(effect.gone ? Label::kEffectGone : Label::kEffectStays),
+                style_);
     if (effect.closes != 0) {
       std::string pairs;
-      for (const std::string& pair : effect.closed_pairs) pairs += (pairs.empty() ? "" : "; ") + escape_text(pair, 120);
-      add_wrapped(out_, "       ", tell(Label::kEffectCloses, {{"count", std::to_string(effect.closes)}, {"pairs", pairs}}), style_);
+      for (const std::string& pair : effect.closed_pairs)
+        pairs += (pairs.empty() ? "" : "; ") + escape_text(pair, 120);
+      add_wrapped(
+          out_, "       ",
+          tell(Label::kEffectCloses, {{"count", std::to_string(effect.closes)}, {"pairs", pairs}}),
+          style_);
     }
-    if (effect.opens != 0) add_wrapped(out_, "       ", tell(Label::kEffectOpens, {{"count", std::to_string(effect.opens)}}), style_);
+    if (effect.opens != 0)
+      add_wrapped(out_, "       ",
+                  tell(Label::kEffectOpens, {{"count", std::to_string(effect.opens)}}), style_);
   }
 
   // ------------------------------------------------------------------ what else there is to know
@@ -227,7 +260,9 @@ class Writer {
         const std::string zone = vantage_text(reach, style_);
         auto at = std::ranges::find(by_zone, zone, [](const auto& z) { return z.first; });
         if (at == by_zone.end()) at = by_zone.insert(by_zone.end(), {zone, {}});
-        at->second.push_back(port_text(reach.port, reach.protocol) + " " + service_text(e.subject, style_) + " - " + owner_text(e.subject, style_));
+        at->second.push_back(port_text(reach.port, reach.protocol) + " " +
+                             service_text(e.subject, style_) + " - " +
+                             owner_text(e.subject, style_));
       }
     }
     if (!style_.details && !report_.findings.empty()) blank();
@@ -245,18 +280,25 @@ class Writer {
 
   void unknowns() {
     if (report_.unknown != 0) {
-      line(tell(Label::kUnknownLine, {{"count", std::to_string(report_.unknown)}, {"asked", std::to_string(report_.asked)}}));
+      line(tell(Label::kUnknownLine, {{"count", std::to_string(report_.unknown)},
+                                      {"asked", std::to_string(report_.asked)}}));
       std::size_t shown = 0;
       for (const audit::Unknown& u : report_.unknowns) {
         if (!style_.details && shown++ == kMostUnknowns) break;
-        add_wrapped(out_, "  ", tell(Label::kUnknownReason, {{"count", std::to_string(u.count)}, {"reason", escape_text(u.reason, 200)},
-            {"example", u.examples.empty() ? "-" : escape_text(u.examples.front(), 100)}}), style_);
+        add_wrapped(
+            out_, "  ",
+            tell(Label::kUnknownReason,
+                 {{"count", std::to_string(u.count)},
+                  {"reason", escape_text(u.reason, 200)},
+                  {"example", u.examples.empty() ? "-" : escape_text(u.examples.front(), 100)}}),
+            style_);
       }
     }
     std::size_t shown = 0;
     for (const auto& [what, reason] : report_.gaps) {
       if (!style_.details && shown++ == kMostGaps) break;
-      line(tell(Label::kGaps, {{"what", escape_text(what, 100)}, {"reason", escape_text(reason, 200)}}));
+      line(tell(Label::kGaps,
+                {{"what", escape_text(what, 100)}, {"reason", escape_text(reason, 200)}}));
     }
   }
 
@@ -265,9 +307,11 @@ class Writer {
     for (const audit::SuppressionUse& use : report_.suppressions) {
       if (use.state == audit::SuppressionState::kActive) ++active;
       if (use.state == audit::SuppressionState::kExpired) {
-        line(tell(Label::kSuppressionExpired, {{"id", safe(use.id)}, {"expires", safe(use.expires)}}));
+        line(tell(Label::kSuppressionExpired,
+                  {{"id", safe(use.id)}, {"expires", safe(use.expires)}}));
       }
-      if (use.state == audit::SuppressionState::kUnused) line(tell(Label::kSuppressionUnused, {{"id", safe(use.id)}}));
+      if (use.state == audit::SuppressionState::kUnused)
+        line(tell(Label::kSuppressionUnused, {{"id", safe(use.id)}}));
     }
     if (active != 0) line(tell(Label::kSuppressedCount, {{"count", std::to_string(active)}}));
   }
@@ -293,10 +337,13 @@ class Writer {
     if (guessed) line(tell(Label::kZonesGuessed, {{"zones", joined(zones, style_)}}));
     if (uplink) line(tell(Label::kUplinkPrivate));
     if (!style_.details && standing != 0) line(inked(tell(Label::kMoreHint), Ink::kDim, style_));
-    line(tell(Label::kCounts, {{"findings", std::to_string(standing)}, {"critical", std::to_string(by[Severity::kCritical])},
-        {"high", std::to_string(by[Severity::kHigh])}, {"medium", std::to_string(by[Severity::kMedium])},
-        {"low", std::to_string(by[Severity::kLow] + by[Severity::kInfo])}, {"confirmed", std::to_string(confirmed)},
-        {"unknown", std::to_string(report_.unknown)}}));
+    line(tell(Label::kCounts, {{"findings", std::to_string(standing)},
+                               {"critical", std::to_string(by[Severity::kCritical])},
+                               {"high", std::to_string(by[Severity::kHigh])},
+                               {"medium", std::to_string(by[Severity::kMedium])},
+                               {"low", std::to_string(by[Severity::kLow] + by[Severity::kInfo])},
+                               {"confirmed", std::to_string(confirmed)},
+                               {"unknown", std::to_string(report_.unknown)}}));
   }
 
   const audit::Report& report_;
@@ -306,6 +353,8 @@ class Writer {
 
 }  // namespace
 
-std::string audit_text(const audit::Report& report, const Style& style) { return Writer(report, style).write(); }
+std::string audit_text(const audit::Report& report, const Style& style) {
+  return Writer(report, style).write();
+}
 
 }  // namespace bulkhead::report

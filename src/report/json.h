@@ -1,6 +1,6 @@
-// The same reports for programs: schemas/audit.schema.json and schemas/map.schema.json. Names are as
-// they came from outside (JSON escapes them); texts come with their id, so that programs need not read
-// them.
+// The same reports for programs: schemas/audit.schema.json and schemas/map.schema.json. Names are
+// as they came from outside (JSON escapes them); texts come with their id, so that programs need
+// not read them.
 #pragma once
 
 #include <string>

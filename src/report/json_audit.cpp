@@ -30,8 +30,11 @@ Json subject_json(const audit::Subject& s) {
   }
   out["on_host"] = s.on_host;
   if (s.known_as != nullptr) {
-    out["known_as"] = {{"id", s.known_as->id}, {"name", s.known_as->name}, {"class", to_string(s.known_as->service_class)},
-                       {"impact", to_string(s.known_as->impact)}, {"by", to_string(s.known_by)}};
+    out["known_as"] = {{"id", s.known_as->id},
+                       {"name", s.known_as->name},
+                       {"class", to_string(s.known_as->service_class)},
+                       {"impact", to_string(s.known_as->impact)},
+                       {"by", to_string(s.known_by)}};
   }
   return out;
 }
@@ -59,7 +62,10 @@ Json path_json(const std::vector<audit::PathStep>& path) {
 }
 
 Json reach_json(const audit::Reach& r) {
-  Json out = {{"from", r.vantage}, {"to", r.to.to_string()}, {"port", r.port.number}, {"proto", to_string(r.protocol)},
+  Json out = {{"from", r.vantage},
+              {"to", r.to.to_string()},
+              {"port", r.port.number},
+              {"proto", to_string(r.protocol)},
               {"via", r.via == audit::Via::kPublished ? "published" : "direct"}};
   if (r.role) out["role"] = to_string(*r.role);
   if (r.guessed_zone) out["guessed_zone"] = true;
@@ -70,7 +76,9 @@ Json reach_json(const audit::Reach& r) {
   if (r.some) out["some"] = true;
   out["rules"] = rules_json(r.rules);
   if (r.socket) {
-    Json socket = {{"address", r.socket->address.to_string()}, {"port", r.socket->port.number}, {"uid", r.socket->uid}};
+    Json socket = {{"address", r.socket->address.to_string()},
+                   {"port", r.socket->port.number},
+                   {"uid", r.socket->uid}};
     put(socket, "process", r.socket->process);
     if (r.socket->pid != 0) socket["pid"] = r.socket->pid;
     put(socket, "container", r.socket->container);
@@ -99,20 +107,31 @@ Json cure_json(const audit::Cure& cure, const Finding& finding, const Style& sty
     effect["opens"] = cure.effect.opens;
     if (!cure.effect.closed_pairs.empty()) effect["closed_pairs"] = cure.effect.closed_pairs;
   }
-  return {{"say", text_json(cure.say, finding, style)}, {"where", cure.where}, {"paste", cure.paste}, {"effect", std::move(effect)}};
+  return {{"say", text_json(cure.say, finding, style)},
+          {"where", cure.where},
+          {"paste", cure.paste},
+          {"effect", std::move(effect)}};
 }
 
 Json finding_json(const Finding& f, const Style& style) {
-  Json out = {{"id", f.id}, {"kind", to_string(f.kind)}, {"threat", audit::is_threat(f.kind)},
-              {"severity", to_string(f.severity)}, {"severity_reasons", texts_json(f.severity_reasons, f, style)},
-              {"state", to_string(f.state)}, {"assumed", f.assumed}, {"subject", subject_json(f.subject)},
-              {"what", text_json(f.what, f, style)}, {"why", text_json(f.why, f, style)},
+  Json out = {{"id", f.id},
+              {"kind", to_string(f.kind)},
+              {"threat", audit::is_threat(f.kind)},
+              {"severity", to_string(f.severity)},
+              {"severity_reasons", texts_json(f.severity_reasons, f, style)},
+              {"state", to_string(f.state)},
+              {"assumed", f.assumed},
+              {"subject", subject_json(f.subject)},
+              {"what", text_json(f.what, f, style)},
+              {"why", text_json(f.why, f, style)},
               {"notes", texts_json(f.notes, f, style)}};
-  Json members = Json::array(), reaches = Json::array(), cures = Json::array(), references = Json::array();
+  Json members = Json::array(), reaches = Json::array(), cures = Json::array(),
+       references = Json::array();
   for (const auto& m : f.members) members.push_back(subject_json(m));
   for (const auto& r : f.reaches) reaches.push_back(reach_json(r));
   for (const auto& c : f.cures) cures.push_back(cure_json(c, f, style));
-  for (const auto& r : f.references) references.push_back({{"standard", r.standard}, {"section", r.section}});
+  for (const auto& r : f.references)
+    references.push_back({{"standard", r.standard}, {"section", r.section}});
   if (!members.empty()) out["members"] = std::move(members);
   out["reaches"] = std::move(reaches);
   if (!f.closing.empty()) out["closing_rules"] = rules_json(f.closing);
@@ -151,32 +170,55 @@ Json exposures_json(const audit::Report& report) {
 Json counts_json(const audit::Report& report) {
   std::size_t confirmed = 0, suppressed = 0, contradicted = 0;
   Json by = Json::object();
-  for (const auto s : {audit::Severity::kCritical, audit::Severity::kHigh, audit::Severity::kMedium, audit::Severity::kLow, audit::Severity::kInfo}) {
-    by[std::string(to_string(s))] = std::ranges::count_if(report.findings, [s](const Finding& f) { return f.suppressed_by.empty() && f.severity == s; });
+  for (const auto s : {audit::Severity::kCritical, audit::Severity::kHigh, audit::Severity::kMedium,
+                       audit::Severity::kLow, audit::Severity::kInfo}) {
+    by[std::string(to_string(s))] = std::ranges::count_if(report.findings, [s](const Finding& f) {
+      return f.suppressed_by.empty() && f.severity == s;
+    });
   }
   for (const Finding& f : report.findings) {
     suppressed += f.suppressed_by.empty() ? 0 : 1;
     confirmed += f.suppressed_by.empty() && f.state == audit::State::kConfirmed ? 1 : 0;
     contradicted += f.state == audit::State::kContradicted ? 1 : 0;
   }
-  return {{"findings", report.findings.size() - suppressed}, {"by_severity", std::move(by)}, {"confirmed", confirmed},
-          {"contradicted", contradicted}, {"suppressed", suppressed}, {"containers", report.containers},
-          {"services", report.services}, {"vantages", report.vantages}, {"pairs", report.asked},
-          {"open", report.open}, {"closed", report.closed}, {"unknown", report.unknown}, {"observed", report.observed}};
+  return {{"findings", report.findings.size() - suppressed},
+          {"by_severity", std::move(by)},
+          {"confirmed", confirmed},
+          {"contradicted", contradicted},
+          {"suppressed", suppressed},
+          {"containers", report.containers},
+          {"services", report.services},
+          {"vantages", report.vantages},
+          {"pairs", report.asked},
+          {"open", report.open},
+          {"closed", report.closed},
+          {"unknown", report.unknown},
+          {"observed", report.observed}};
 }
 
 Json others_json(const audit::Report& report, Json out) {
-  Json contradictions = Json::array(), unknowns = Json::array(), suppressions = Json::array(), gaps = Json::array();
+  Json contradictions = Json::array(), unknowns = Json::array(), suppressions = Json::array(),
+       gaps = Json::array();
   for (const auto& c : report.contradictions) {
-    contradictions.push_back({{"from", c.vantage}, {"to", c.to.to_string()}, {"port", c.port.number}, {"proto", to_string(c.protocol)},
-                              {"computed", c.computed}, {"observed", c.observed}, {"reason", c.reason}});
+    contradictions.push_back({{"from", c.vantage},
+                              {"to", c.to.to_string()},
+                              {"port", c.port.number},
+                              {"proto", to_string(c.protocol)},
+                              {"computed", c.computed},
+                              {"observed", c.observed},
+                              {"reason", c.reason}});
   }
-  for (const auto& u : report.unknowns) unknowns.push_back({{"reason", u.reason}, {"count", u.count}, {"examples", u.examples}});
+  for (const auto& u : report.unknowns)
+    unknowns.push_back({{"reason", u.reason}, {"count", u.count}, {"examples", u.examples}});
   static constexpr std::array<std::string_view, 3> kStates{"active", "expired", "unused"};
   for (const auto& s : report.suppressions) {
-    suppressions.push_back({{"id", s.id}, {"reason", s.reason}, {"expires", s.expires}, {"state", kStates[static_cast<std::size_t>(s.state)]}});
+    suppressions.push_back({{"id", s.id},
+                            {"reason", s.reason},
+                            {"expires", s.expires},
+                            {"state", kStates[static_cast<std::size_t>(s.state)]}});
   }
-  for (const auto& [what, reason] : report.gaps) gaps.push_back({{"what", what}, {"reason", reason}});
+  for (const auto& [what, reason] : report.gaps)
+    gaps.push_back({{"what", what}, {"reason", reason}});
   out["contradictions"] = std::move(contradictions);
   out["unknown"] = std::move(unknowns);
   out["suppressions"] = std::move(suppressions);
@@ -187,8 +229,12 @@ Json others_json(const audit::Report& report, Json out) {
 }  // namespace
 
 std::string audit_json(const audit::Report& report, const Style& style) {
-  Json out = {{"schema", "https://bulkhead.example/schemas/audit/1"}, {"host", report.host_name}, {"at_ms", report.at_ms},
-              {"engines", report.engines}, {"zones", zones_json(report)}, {"counts", counts_json(report)}};
+  Json out = {{"schema", "https://bulkhead.example/schemas/audit/1"},
+              {"host", report.host_name},
+              {"at_ms", report.at_ms},
+              {"engines", report.engines},
+              {"zones", zones_json(report)},
+              {"counts", counts_json(report)}};
   Json findings = Json::array();
   for (const Finding& f : report.findings) findings.push_back(finding_json(f, style));
   out["findings"] = std::move(findings);

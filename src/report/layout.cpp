@@ -9,7 +9,8 @@ namespace bulkhead::report {
 namespace {
 
 // Characters that must not begin a line (JIS X 4051, the ones that our words use).
-constexpr std::array<std::string_view, 12> kNotFirst{"。", "、", "）", "」", "』", "ー", "・", "：", "！", "？", "っ", "ゃ"};
+constexpr std::array<std::string_view, 12> kNotFirst{"。", "、", "）", "」", "』", "ー",
+                                                     "・", "：", "！", "？", "っ", "ゃ"};
 
 struct Piece {
   std::string_view text;
@@ -17,7 +18,9 @@ struct Piece {
   bool space = false;  // it may be left out at a line's end
 };
 
-bool is_wide(std::string_view character) { return character.size() > 1 && display_width(character) == 2; }
+bool is_wide(std::string_view character) {
+  return character.size() > 1 && display_width(character) == 2;
+}
 
 std::string_view character_at(std::string_view text) {
   char32_t code = 0;
@@ -39,7 +42,8 @@ Piece take_piece(std::string_view& text) {
       size += c.size();
     }
   }
-  while (size < text.size() && std::ranges::find(kNotFirst, character_at(text.substr(size))) != kNotFirst.end()) {
+  while (size < text.size() &&
+         std::ranges::find(kNotFirst, character_at(text.substr(size))) != kNotFirst.end()) {
     size += character_at(text.substr(size)).size();
   }
   const Piece piece{text.substr(0, size), display_width(text.substr(0, size)), space};
@@ -61,7 +65,9 @@ std::vector<std::string> wrap(std::string_view text, std::size_t width, std::siz
   while (!text.empty()) {
     Piece piece = take_piece(text);
     if (piece.space && out.back().empty() && out.size() > 1) continue;
-    if (used + piece.width > width && !piece.space && used > 0 && (piece.width <= width || !out.back().empty())) next_line();
+    if (used + piece.width > width && !piece.space && used > 0 &&
+        (piece.width <= width || !out.back().empty()))
+      next_line();
     while (used + piece.width > width && !piece.space) {  // a word longer than a line
       std::string_view c = character_at(piece.text);
       std::size_t taken = 0;
@@ -82,7 +88,8 @@ std::vector<std::string> wrap(std::string_view text, std::size_t width, std::siz
   return out;
 }
 
-void add_wrapped(std::string& out, std::string_view head, std::string_view text, const Style& style) {
+void add_wrapped(std::string& out, std::string_view head, std::string_view text,
+                 const Style& style) {
   const std::size_t indent = std::min(display_width(head), style.width / 2);
   bool begun = false;
   for (const std::string& line : wrap(text, style.width - indent)) {

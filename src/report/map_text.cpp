@@ -14,7 +14,8 @@ class TreeWriter {
   TreeWriter(const audit::Map& map, const Style& style) : map_(map), style_(style) {}
 
   std::string write() {
-    out_ += inked(tell(Label::kMapTitle, {{"host", safe(map_.host_name)}}), Ink::kBold, style_) + "\n";
+    out_ +=
+        inked(tell(Label::kMapTitle, {{"host", safe(map_.host_name)}}), Ink::kBold, style_) + "\n";
     for (const audit::MapInterface& i : map_.interfaces) interface(i);
     if (!map_.host_listeners.empty()) {
       branch("|-- ", "|   ", tell(Label::kMapHostListeners) + " " + ports(map_.host_listeners));
@@ -31,7 +32,8 @@ class TreeWriter {
   }
 
  private:
-  std::string tell(Label label, const std::vector<std::pair<std::string_view, std::string>>& values = {}) const {
+  std::string tell(Label label,
+                   const std::vector<std::pair<std::string_view, std::string>>& values = {}) const {
     return say(label, style_, values);
   }
 
@@ -48,7 +50,9 @@ class TreeWriter {
   std::string leads(const audit::MapInterface& i) const {
     switch (i.leads) {
       case LeadsTo::kZones: return zones(i);
-      case LeadsTo::kNetwork: return tell(Label::kMapNetwork, {{"network", safe(i.network.empty() ? i.name : i.network)}});
+      case LeadsTo::kNetwork:
+        return tell(Label::kMapNetwork,
+                    {{"network", safe(i.network.empty() ? i.name : i.network)}});
       case LeadsTo::kContainer: return tell(Label::kMapContainer);
       case LeadsTo::kNamespace: return tell(Label::kMapNamespace, {{"peer", safe(i.peer)}});
       case LeadsTo::kItself: return tell(Label::kMapLoopback);
@@ -83,17 +87,20 @@ class TreeWriter {
     text += ": " + leads(i);
     if (i.internal) text += ", " + tell(Label::kMapInternal);
     if (!i.up) text += ", " + tell(Label::kMapDown);
-    if (!i.made_by.empty() && i.leads != LeadsTo::kItself) text += ", " + tell(Label::kMapMadeBy, {{"author", safe(i.made_by)}});
+    if (!i.made_by.empty() && i.leads != LeadsTo::kItself)
+      text += ", " + tell(Label::kMapMadeBy, {{"author", safe(i.made_by)}});
     branch("|-- ", "|   ", text);
     const bool empty = i.containers.empty() && i.ports.empty();
-    if (empty && i.leads == LeadsTo::kNetwork) branch("|   `-- ", "|       ", tell(Label::kMapEmpty));
+    if (empty && i.leads == LeadsTo::kNetwork)
+      branch("|   `-- ", "|       ", tell(Label::kMapEmpty));
     for (std::size_t n = 0; n < i.containers.size(); ++n) {
       const bool last = n + 1 == i.containers.size() && i.ports.empty();
       container(i.containers[n], last ? "|   `-- " : "|   |-- ", last ? "|       " : "|   |   ");
     }
     for (std::size_t n = 0; n < i.ports.size(); ++n) {
       const bool last = n + 1 == i.ports.size();
-      branch(last ? "|   `-- " : "|   |-- ", last ? "|       " : "|   |   ", tell(Label::kMapPort, {{"name", safe(i.ports[n])}}));
+      branch(last ? "|   `-- " : "|   |-- ", last ? "|       " : "|   |   ",
+             tell(Label::kMapPort, {{"name", safe(i.ports[n])}}));
     }
   }
 
@@ -102,11 +109,13 @@ class TreeWriter {
     if (!c.project.empty()) text += " [" + safe(c.tenant) + "]";
     text += " " + safe(c.image);
     for (const std::string& a : c.addresses) text += " " + a;
-    if (!c.listeners.empty()) text += ", " + tell(Label::kMapListens, {{"ports", ports(c.listeners)}});
+    if (!c.listeners.empty())
+      text += ", " + tell(Label::kMapListens, {{"ports", ports(c.listeners)}});
     std::string published;
     for (const model::PublishedPort& p : c.published) {
       if (p.host_port.number == 0) continue;
-      published += (published.empty() ? "" : " ") + dial_text(p.host_address, p.host_port) + "->" + port_text(p.container_port, p.protocol);
+      published += (published.empty() ? "" : " ") + dial_text(p.host_address, p.host_port) + "->" +
+                   port_text(p.container_port, p.protocol);
     }
     if (!published.empty()) text += ", " + tell(Label::kMapPublished, {{"ports", published}});
     if (c.state != "running") text += ", " + safe(c.state);
@@ -140,6 +149,8 @@ class TreeWriter {
 
 }  // namespace
 
-std::string map_text(const audit::Map& map, const Style& style) { return TreeWriter(map, style).write(); }
+std::string map_text(const audit::Map& map, const Style& style) {
+  return TreeWriter(map, style).write();
+}
 
 }  // namespace bulkhead::report

@@ -28,7 +28,8 @@ std::string fill(std::string_view pattern, Values values) {
     if (open == std::string_view::npos) break;
     pattern.remove_prefix(open);
     const std::size_t close = pattern.find('}');
-    const std::string_view name = close == std::string_view::npos ? std::string_view() : pattern.substr(1, close - 1);
+    const std::string_view name =
+        close == std::string_view::npos ? std::string_view() : pattern.substr(1, close - 1);
     const auto found = std::ranges::find(values, name, [](const auto& v) { return v.first; });
     if (name.empty() || found == values.end()) {
       out += '{';

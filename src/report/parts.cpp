@@ -18,14 +18,17 @@ std::string container_name(std::string_view vantage) {
 
 }  // namespace
 
-std::string safe(std::string_view name) { return escape_text(name, kLongestName); }
+std::string safe(std::string_view name) {
+  return escape_text(name, kLongestName);
+}
 
 std::string port_text(Port port, IpProtocol protocol) {
   return std::to_string(port.number) + "/" + to_string(protocol);
 }
 
 std::string dial_text(IpAddress to, Port port) {
-  return (to.is_v6() ? "[" + to.to_string() + "]" : to.to_string()) + ":" + std::to_string(port.number);
+  return (to.is_v6() ? "[" + to.to_string() + "]" : to.to_string()) + ":" +
+         std::to_string(port.number);
 }
 
 std::string utc_text(std::uint64_t unix_ms) {
@@ -38,10 +41,12 @@ std::string utc_text(std::uint64_t unix_ms) {
   const std::uint64_t day = doy - (153 * mp + 2) / 5 + 1, month = mp < 10 ? mp + 3 : mp - 9;
   const std::uint64_t year = yoe + era * 400 + (month <= 2 ? 1 : 0);
   const auto two = [](std::uint64_t n) { return (n < 10 ? "0" : "") + std::to_string(n); };
-  return std::to_string(year) + "-" + two(month) + "-" + two(day) + " " + two(minutes / 60 % 24) + ":" + two(minutes % 60) + " UTC";
+  return std::to_string(year) + "-" + two(month) + "-" + two(day) + " " + two(minutes / 60 % 24) +
+         ":" + two(minutes % 60) + " UTC";
 }
 
-std::string say(Label label, const Style& style, const std::vector<std::pair<std::string_view, std::string>>& values) {
+std::string say(Label label, const Style& style,
+                const std::vector<std::pair<std::string_view, std::string>>& values) {
   return fill(words(style.language, label), values);
 }
 
@@ -59,7 +64,9 @@ std::string service_text(const audit::Subject& subject, const Style& style) {
     return subject.process.empty() ? say(Label::kSomeService, style) : safe(subject.process);
   }
   const std::string name(subject.known_as->name);
-  return subject.known_by == services::KnownBy::kPort ? say(Label::kByPort, style, {{"service", name}}) : name;
+  return subject.known_by == services::KnownBy::kPort
+             ? say(Label::kByPort, style, {{"service", name}})
+             : name;
 }
 
 std::string vantage_text(const audit::Reach& reach, const Style& style) {
@@ -87,23 +94,28 @@ std::string who_text(const std::vector<audit::Reach>& reaches, const Style& styl
     if (reach.vantage.starts_with("container:")) {
       containers.push_back(container_name(reach.vantage));
       for (const std::string& other : reach.also) containers.push_back(safe(other));
-    } else if (std::string text = vantage_text(reach, style); std::ranges::find(parts, text) == parts.end()) {
+    } else if (std::string text = vantage_text(reach, style);
+               std::ranges::find(parts, text) == parts.end()) {
       parts.push_back(std::move(text));
     }
   }
-  if (containers.size() == 1) parts.push_back(say(Label::kOneContainer, style, {{"a", containers[0]}}));
+  if (containers.size() == 1)
+    parts.push_back(say(Label::kOneContainer, style, {{"a", containers[0]}}));
   if (containers.size() == 2) {
-    parts.push_back(say(Label::kTwoContainers, style, {{"a", containers[0]}, {"b", containers[1]}}));
+    parts.push_back(
+        say(Label::kTwoContainers, style, {{"a", containers[0]}, {"b", containers[1]}}));
   }
   if (containers.size() > 2) {
-    parts.push_back(say(Label::kManyContainers, style, {{"count", std::to_string(containers.size())}}));
+    parts.push_back(
+        say(Label::kManyContainers, style, {{"count", std::to_string(containers.size())}}));
   }
   return joined(parts, style);
 }
 
 std::string say(const audit::Text& text, const audit::Finding& finding, const Style& style) {
   std::vector<std::pair<std::string_view, std::string>> values;
-  for (const auto& [name, value] : text.values) values.emplace_back(name, escape_text(value, kLongestValue));
+  for (const auto& [name, value] : text.values)
+    values.emplace_back(name, escape_text(value, kLongestValue));
   const audit::Subject& subject = finding.subject;
   values.emplace_back("service", service_text(subject, style));
   values.emplace_back("owner", owner_text(subject, style));
@@ -113,7 +125,8 @@ std::string say(const audit::Text& text, const audit::Finding& finding, const St
   values.emplace_back("image", safe(subject.image));
   if (subject.port) values.emplace_back("port", port_text(*subject.port, subject.protocol));
   if (!finding.reaches.empty()) {
-    values.emplace_back("dial", dial_text(finding.reaches.front().to, finding.reaches.front().port));
+    values.emplace_back("dial",
+                        dial_text(finding.reaches.front().to, finding.reaches.front().port));
   }
   return fill(words(style.language, text.phrase), values);
 }

@@ -23,7 +23,8 @@ class TraceWriter {
   TraceWriter(const model::Snapshot& snapshot, const trace::Answer& answer, const Style& style)
       : snapshot_(snapshot), answer_(answer), style_(style) {}
 
-  std::string write(const query::Vantage& from, const query::Target& target, const query::Reply& reply) {
+  std::string write(const query::Vantage& from, const query::Target& target,
+                    const query::Reply& reply) {
     head(from, target, reply);
     for (const trace::Step& step : answer_.steps) show(step);
     if (answer_.steps.empty()) rules("  ", answer_.rules);
@@ -34,13 +35,16 @@ class TraceWriter {
   }
 
  private:
-  std::string tell(Label label, const std::vector<std::pair<std::string_view, std::string>>& values = {}) const {
+  std::string tell(Label label,
+                   const std::vector<std::pair<std::string_view, std::string>>& values = {}) const {
     return say(label, style_, values);
   }
 
   void head(const query::Vantage& from, const query::Target& target, const query::Reply& reply) {
-    std::string title = tell(Label::kTraceTitle, {{"from", escape_text(from.to_string(), 60)}, {"to", target.to.to_string()},
-        {"port", port_text(target.port, target.protocol)}});
+    std::string title =
+        tell(Label::kTraceTitle, {{"from", escape_text(from.to_string(), 60)},
+                                  {"to", target.to.to_string()},
+                                  {"port", port_text(target.port, target.protocol)}});
     const auto source = reply.witness ? reply.witness : answer_.source;
     if (source) title += ", " + tell(Label::kWitness, {{"source", source->to_string()}});
     if (reply.some) title += " (" + tell(Label::kSome) + ")";
@@ -83,7 +87,8 @@ class TraceWriter {
       }
     }
     std::string text = safe(audit::name_of(snapshot_, exit.ns)) + " " + link + ": " +
-                       dial_text(exit.source, exit.source_port) + " -> " + dial_text(exit.destination, exit.destination_port);
+                       dial_text(exit.source, exit.source_port) + " -> " +
+                       dial_text(exit.destination, exit.destination_port);
     add_wrapped(out_, tell(Label::kLeavesBy) + ": ", text, style_);
   }
 
@@ -108,8 +113,8 @@ class TraceWriter {
 
 }  // namespace
 
-std::string trace_text(const model::Snapshot& snapshot, const query::Vantage& from, const query::Target& target,
-                       const query::Reply& reply, const Style& style) {
+std::string trace_text(const model::Snapshot& snapshot, const query::Vantage& from,
+                       const query::Target& target, const query::Reply& reply, const Style& style) {
   return TraceWriter(snapshot, reply.answer, style).write(from, target, reply);
 }
 

@@ -14,7 +14,8 @@ std::string_view words(audit::Phrase phrase) {
     case kT6What: return "{count} tenants share the network {network}: {tenants}";
     case kManagementNetworkWhat: return "{who} can get to the management network {zone}";
     case kFirewallWhat: return "{dial} is open to {who}, though the firewall says closed";
-    case kV4OnlyWhat: return "Port {port} of {owner} is closed over IPv4, but open to {who} over IPv6";
+    case kV4OnlyWhat:
+      return "Port {port} of {owner} is closed over IPv4, but open to {who} over IPv6";
     case kIpv6What: return "{service} of {owner} is open to {who} over IPv6 only ({dial})";
     case kLoopbackWhat: return "{owner} publishes {port} on 127.0.0.1, yet {who} gets there";
     case kSocketWhat: return "{owner} holds the engine's socket {source}";
@@ -36,7 +37,8 @@ std::string_view words(audit::Phrase phrase) {
     case kWhyIpv6: return "{closing} closes IPv4; for {address} there is no such rule";
     case kWhyLoopback: return "the container's own address {address} is routed and not filtered";
     case kWhySocket: return "whoever controls the container controls the engine, and so the host";
-    case kWhyHostModeSees: return "it reaches {count} services that listen for the host alone: {sees}";
+    case kWhyHostModeSees:
+      return "it reaches {count} services that listen for the host alone: {sees}";
     case kWhyHostModePlain: return "no rule of the engine stands between it and the host";
     case kWhyMetadata: return "packets for {address} leave the host; it may hand out credentials";
     case kWhyDefaultBridge: return "everything on it can talk to everything else, by address only";
@@ -65,12 +67,19 @@ std::string_view words(audit::Phrase phrase) {
     case kNeedsLogin: return "asks for a login";
     case kAdviceOnly: return "advice, not a threat by itself";
     case kFalseBelief: return "somebody believes that it is closed";
-    case kNoteLinkLayer: return "ARP, forged sender addresses and frames that are not IP pass between them whatever the IP rules say";
+    case kNoteLinkLayer:
+      return "ARP, forged sender addresses and frames that are not IP pass between them whatever "
+             "the IP rules say";
     case kNoteStoppedBy: return "ordinary connections are stopped today by {place}: {rule}";
-    case kNotePortsIsolated: return "the bridge ports are isolated from each other: frames do not pass either";
-    case kNoteReadOnlySocket: return "mounted read-only: that protects the file, not what is said through it";
-    case kNoteLoopbackPublished: return "it is published on 127.0.0.1, which does not keep neighbours from its own address";
-    case kNoteUpToUplink: return "the uplink's address is private: computed up to the uplink; only a scan from outside can confirm it";
+    case kNotePortsIsolated:
+      return "the bridge ports are isolated from each other: frames do not pass either";
+    case kNoteReadOnlySocket:
+      return "mounted read-only: that protects the file, not what is said through it";
+    case kNoteLoopbackPublished:
+      return "it is published on 127.0.0.1, which does not keep neighbours from its own address";
+    case kNoteUpToUplink:
+      return "the uplink's address is private: computed up to the uplink; only a scan from outside "
+             "can confirm it";
     case kNoteGuessedZones: return "the zones are guesses from routes; name them in bulkhead.yaml";
     case kNoteContradicted: return "a real connection from {vantage} ended as {observed}";
     case kNoteNotComputed: return "what the model says once this is applied was not computed";
@@ -80,7 +89,7 @@ std::string_view words(audit::Phrase phrase) {
     case kCureDropPublished: return "drop it before the engine sees it, in nft: {short}";
     case kCureDropRouted: return "drop packets for container addresses, in nft: {short}";
     case kCureDropInput: return "drop it at the host, in nft: {short}";
-    case kCureDaemonHosts: return "listen on the unix socket alone: {short} ({file})";
+    case kCureDaemonHosts: return "listen on the unix socket alone, in {file}";
     case kCureSplit: return "give each tenant a network of its own in place of {short}";
     case kCureShared: return "or say why it is shared: {short} ({file})";
     case kCureInternal: return "give those that need no way out a network with {short} ({file})";
@@ -98,10 +107,14 @@ std::string_view words(Label label) {
   using enum Label;
   switch (label) {
     case kAuditTitle: return "Bulkhead audit of {host}, {time}";
-    case kAuditScope: return "{engines}: {containers} containers, {services} services, {vantages} vantages";
+    case kAuditScope:
+      return "{engines}: {containers} containers, {services} services, {vantages} vantages";
     case kNoFindings: return "No finding: nothing is reachable that should not be.";
-    case kNoFindingsButUnknown: return "No finding, but not everything could be answered: see below.";
-    case kCounts: return "{findings} findings: {critical} critical, {high} high, {medium} medium, {low} low; {confirmed} confirmed; {unknown} unknown";
+    case kNoFindingsButUnknown:
+      return "No finding, but not everything could be answered: see below.";
+    case kCounts:
+      return "{findings} findings: {critical} critical, {high} high, {medium} medium, {low} low; "
+             "{confirmed} confirmed; {unknown} unknown";
     case kUnknownLine: return "Not known: {count} of {asked} pairs of vantage and service";
     case kUnknownReason: return "{count}: {reason} (such as {example})";
     case kGaps: return "Could not be read: {what}: {reason}";
@@ -109,12 +122,17 @@ std::string_view words(Label label) {
     case kReachableNone: return "Open from outside: nothing";
     case kMoreHint: return "Evidence, paths and lines to paste: --details; for programs: --json";
     case kSuppressedCount: return "{count} suppressed by bulkhead.yaml";
-    case kSuppressionExpired: return "The suppression of {id} ended on {expires}: the finding stands again";
+    case kSuppressionExpired:
+      return "The suppression of {id} ended on {expires}: the finding stands again";
     case kSuppressionUnused: return "The suppression of {id} matches no finding";
-    case kContradictionTitle: return "CONTRADICTED: real connections ended otherwise than computed. Trust the connection, and please report this.";
-    case kContradictionLine: return "{vantage} -> {to} {port}: computed {computed}, observed {observed}";
+    case kContradictionTitle:
+      return "CONTRADICTED: real connections ended otherwise than computed. Trust the connection, "
+             "and please report this.";
+    case kContradictionLine:
+      return "{vantage} -> {to} {port}: computed {computed}, observed {observed}";
     case kZonesGuessed: return "Zones are guessed: {zones}";
-    case kUplinkPrivate: return "The uplink has a private address: the Internet is computed up to it.";
+    case kUplinkPrivate:
+      return "The uplink has a private address: the Internet is computed up to it.";
     case kIncomplete: return "Not everything could be read: this is not the whole picture.";
     case kWhy: return "why";
     case kFix: return "fix";

@@ -14,13 +14,16 @@ std::string_view words(audit::Phrase phrase) {
     case kT6What: return "{count}つのテナントがネットワーク{network}を共有しています: {tenants}";
     case kManagementNetworkWhat: return "{who}から管理用ネットワーク{zone}に届きます";
     case kFirewallWhat: return "{dial}はファイアウォール上は閉じているのに、{who}に開いています";
-    case kV4OnlyWhat: return "{owner}のポート{port}はIPv4では閉じていますが、IPv6では{who}に開いています";
+    case kV4OnlyWhat:
+      return "{owner}のポート{port}はIPv4では閉じていますが、IPv6では{who}に開いています";
     case kIpv6What: return "{owner}の{service}はIPv6でのみ{who}に開いています ({dial})";
     case kLoopbackWhat: return "{owner}は{port}を127.0.0.1に公開していますが、{who}から届きます";
     case kSocketWhat: return "{owner}にエンジンのソケット{source}が渡されています";
     case kHostModeWhat: return "{owner}は必要が見当たらないのにホストのネットワークで動いています";
-    case kMetadataWhat: return "{of}個中{count}個のコンテナからクラウドのメタデータサービスに届きます";
-    case kDefaultBridgeWhat: return "{count}個のコンテナが既定のブリッジ{network}につながっています";
+    case kMetadataWhat:
+      return "{of}個中{count}個のコンテナからクラウドのメタデータサービスに届きます";
+    case kDefaultBridgeWhat:
+      return "{count}個のコンテナが既定のブリッジ{network}につながっています";
     case kEgressWhat: return "{of}個中{count}個のコンテナからインターネット全体に届きます";
     case kWhyPublished: return "{bind}に公開され、{place}が通しています";
     case kWhyPublishedProxy: return "{bind}に公開され、エンジンのプロキシが接続を受けています";
@@ -28,7 +31,8 @@ std::string_view words(audit::Phrase phrase) {
     case kWhyHostListens: return "{process}が{bind}で待ち受けており、ホストのどの規則も止めません";
     case kWhyHostMode: return "ホストのネットワークで動いており、{dial}を止める規則がありません";
     case kWhySameSegment: return "{dial}までの間に遮るものがありません";
-    case kWhySegment: return "同一のリンク層セグメントです。今は規則が閉じていますが、ARPには効きません";
+    case kWhySegment:
+      return "同一のリンク層セグメントです。今は規則が閉じていますが、ARPには効きません";
     case kWhySegmentOpen: return "同一のリンク層セグメントで、相互の接続が現に通ります";
     case kWhyManagementNetwork: return "ホストが{interface}へ転送し、それを止める規則がありません";
     case kWhyFirewall: return "{closing}なら拒否しますが、{opening}が先に通しています";
@@ -38,7 +42,8 @@ std::string_view words(audit::Phrase phrase) {
     case kWhySocket: return "このコンテナを握る者はエンジンを、つまりホストを握ります";
     case kWhyHostModeSees: return "ホスト専用の{count}個のサービスに届きます: {sees}";
     case kWhyHostModePlain: return "エンジンの規則がホストとの間に入りません";
-    case kWhyMetadata: return "{address}あてのパケットがホストから出て行きます。資格情報が渡ることがあります";
+    case kWhyMetadata:
+      return "{address}あてのパケットがホストから出て行きます。資格情報が渡ることがあります";
     case kWhyDefaultBridge: return "そこにつながるものは互いに、アドレスだけで通信できます";
     case kWhyEgress: return "盗まれたデータと侵入者の出口になります";
     case kImpactHost: return "握られるとホストを乗っ取られます";
@@ -65,12 +70,17 @@ std::string_view words(audit::Phrase phrase) {
     case kNeedsLogin: return "ログインを求めます";
     case kAdviceOnly: return "助言であり、それだけでは脅威ではありません";
     case kFalseBelief: return "閉じていると思われています";
-    case kNoteLinkLayer: return "IPの規則にかかわらず、ARP、送信元の詐称、IP以外のフレームは互いに通ります";
+    case kNoteLinkLayer:
+      return "IPの規則にかかわらず、ARP、送信元の詐称、IP以外のフレームは互いに通ります";
     case kNoteStoppedBy: return "通常の接続は今のところ{place}が止めています: {rule}";
     case kNotePortsIsolated: return "ブリッジのポートは互いに隔離され、フレームも通りません";
-    case kNoteReadOnlySocket: return "読み取り専用のマウントはファイルを守るだけで、通信の内容は制限しません";
-    case kNoteLoopbackPublished: return "127.0.0.1への公開では、隣接ホストがコンテナ自身のアドレスに届くことを防げません";
-    case kNoteUpToUplink: return "上流側のアドレスはプライベートです。計算は上流インターフェースまでで、確認には外部からの走査が必要です";
+    case kNoteReadOnlySocket:
+      return "読み取り専用のマウントはファイルを守るだけで、通信の内容は制限しません";
+    case kNoteLoopbackPublished:
+      return "127.0.0.1への公開では、隣接ホストがコンテナ自身のアドレスに届くことを防げません";
+    case kNoteUpToUplink:
+      return "上流側のアドレスはプライベートです。計算は上流インターフェースまでで、確認には外部か"
+             "らの走査が必要です";
     case kNoteGuessedZones: return "ゾーンは経路からの推測です。bulkhead.yamlで指定できます";
     case kNoteContradicted: return "{vantage}からの実際の接続の結果は{observed}でした";
     case kNoteNotComputed: return "適用後の結果は計算していません";
@@ -80,7 +90,7 @@ std::string_view words(audit::Phrase phrase) {
     case kCureDropPublished: return "エンジンに渡る前にnftで破棄する: {short}";
     case kCureDropRouted: return "コンテナのアドレスあてのパケットをnftで破棄する: {short}";
     case kCureDropInput: return "ホストの入口でnftで破棄する: {short}";
-    case kCureDaemonHosts: return "unixソケットだけで待ち受ける: {short} ({file})";
+    case kCureDaemonHosts: return "{file}でunixソケットだけを指定する";
     case kCureSplit: return "{short}の代わりにテナントごとのネットワークを作る";
     case kCureShared: return "または共有の理由を書く: {short} ({file})";
     case kCureInternal: return "外に出る必要のないものを{short}のネットワークに置く ({file})";
@@ -100,8 +110,11 @@ std::string_view words(Label label) {
     case kAuditTitle: return "{host}のBulkhead監査、{time}";
     case kAuditScope: return "{engines}: コンテナ{containers}、サービス{services}、視点{vantages}";
     case kNoFindings: return "指摘はありません。届くべきでないものには届きません。";
-    case kNoFindingsButUnknown: return "指摘はありませんが、答えられなかったものがあります。下を見てください。";
-    case kCounts: return "指摘{findings}件: 緊急{critical}、高{high}、中{medium}、低{low}。確認済み{confirmed}、不明{unknown}";
+    case kNoFindingsButUnknown:
+      return "指摘はありませんが、答えられなかったものがあります。下を見てください。";
+    case kCounts:
+      return "指摘{findings}件: "
+             "緊急{critical}、高{high}、中{medium}、低{low}。確認済み{confirmed}、不明{unknown}";
     case kUnknownLine: return "不明: 視点とサービスの組{asked}のうち{count}";
     case kUnknownReason: return "{count}: {reason} (例: {example})";
     case kGaps: return "読めなかったもの: {what}: {reason}";
@@ -111,10 +124,13 @@ std::string_view words(Label label) {
     case kSuppressedCount: return "bulkhead.yamlにより{count}件を抑止";
     case kSuppressionExpired: return "{id}の抑止は{expires}に期限が切れ、指摘が再び有効です";
     case kSuppressionUnused: return "{id}の抑止に当たる指摘はありません";
-    case kContradictionTitle: return "矛盾: 実際の接続が計算と異なりました。接続の結果を信じ、報告してください。";
-    case kContradictionLine: return "{vantage} -> {to} {port}: 計算では{computed}、実際は{observed}";
+    case kContradictionTitle:
+      return "矛盾: 実際の接続が計算と異なりました。接続の結果を信じ、報告してください。";
+    case kContradictionLine:
+      return "{vantage} -> {to} {port}: 計算では{computed}、実際は{observed}";
     case kZonesGuessed: return "ゾーンは推測です: {zones}";
-    case kUplinkPrivate: return "上流側はプライベートアドレスです。インターネットはそこまでの計算です。";
+    case kUplinkPrivate:
+      return "上流側はプライベートアドレスです。インターネットはそこまでの計算です。";
     case kIncomplete: return "読めなかったものがあり、全体像ではありません。";
     case kWhy: return "理由";
     case kFix: return "対処";

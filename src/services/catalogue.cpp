@@ -51,8 +51,10 @@ std::string_view image_name(std::string_view image) {
 Match match(Port port, IpProtocol protocol, std::string_view process, std::string_view image) {
   const auto processes = [](const Service& s) { return s.processes; };
   const auto images = [](const Service& s) { return s.images; };
-  if (const Service* s = by_name(port, protocol, program(process), processes)) return {s, KnownBy::kProcess};
-  if (const Service* s = by_name(port, protocol, image_name(image), images)) return {s, KnownBy::kImage};
+  if (const Service* s = by_name(port, protocol, program(process), processes))
+    return {s, KnownBy::kProcess};
+  if (const Service* s = by_name(port, protocol, image_name(image), images))
+    return {s, KnownBy::kImage};
   for (const Service& service : catalogue()) {
     if (speaks(service, protocol) && lists(service.ports, port)) return {&service, KnownBy::kPort};
   }

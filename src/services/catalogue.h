@@ -15,7 +15,15 @@ namespace bulkhead::services {
 
 enum class ServiceClass : std::uint8_t { kManagement, kTraditional, kApplication, kClient };
 enum class Impact : std::uint8_t {
-  kHost, kCluster, kCode, kSecrets, kData, kConsole, kControl, kInfo, kApplication,
+  kHost,
+  kCluster,
+  kCode,
+  kSecrets,
+  kData,
+  kConsole,
+  kControl,
+  kInfo,
+  kApplication,
 };
 enum class Tls : std::uint8_t { kNone, kOptional, kStarttls, kRequired, kMutual };
 enum class Confidence : std::uint8_t { kVerified, kDocumented, kRecall };
@@ -47,7 +55,8 @@ struct Match {
 
 // `process` is /proc/PID/comm, `image` the engine's image reference ("" when not known).
 // O(size of the catalogue), a few microseconds.
-[[nodiscard]] Match match(Port port, IpProtocol protocol, std::string_view process, std::string_view image);
+[[nodiscard]] Match match(Port port, IpProtocol protocol, std::string_view process,
+                          std::string_view image);
 
 // "docker.io/portainer/portainer-ce:2.19@sha256:…" -> "portainer-ce".
 [[nodiscard]] std::string_view image_name(std::string_view image);

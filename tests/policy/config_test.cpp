@@ -1,7 +1,8 @@
+#include "policy/config.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "policy/config.h"
 #include "policy/nearest.h"
 
 namespace bulkhead::policy {
@@ -85,21 +86,37 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"duplicate", "bulkhead: 1\ntrust: {}\ntrust: {}\n", "b.yaml:3:1:"},
         Mistake{"bad_version", "bulkhead: 2\n", "b.yaml:1:11: this version"},
         Mistake{"no_version", "trust: {}\n", "begin the file with 'bulkhead: 1'"},
-        Mistake{"zone_key", "bulkhead: 1\nzones:\n  a: {rol: lan, interface: e}\n", "b.yaml:3:7: unknown key 'rol' in a zone; did you mean 'role'?"},
-        Mistake{"zone_role", "bulkhead: 1\nzones: {a: {role: lam, interface: e}}\n", "unknown role 'lam'; did you mean 'lan'?"},
+        Mistake{"zone_key", "bulkhead: 1\nzones:\n  a: {rol: lan, interface: e}\n",
+                "b.yaml:3:7: unknown key 'rol' in a zone; did you mean 'role'?"},
+        Mistake{"zone_role", "bulkhead: 1\nzones: {a: {role: lam, interface: e}}\n",
+                "unknown role 'lam'; did you mean 'lan'?"},
         Mistake{"zone_without_role", "bulkhead: 1\nzones: {a: {interface: e}}\n", "has no role"},
-        Mistake{"zone_without_place", "bulkhead: 1\nzones: {a: {role: lan}}\n", "needs an interface"},
+        Mistake{"zone_without_place", "bulkhead: 1\nzones: {a: {role: lan}}\n",
+                "needs an interface"},
         Mistake{"host_bits", "bulkhead: 1\ntrust: {a: [10.0.0.1/8]}\n", "10.0.0.0/8"},
-        Mistake{"later_key", "bulkhead: 1\nnotify: {}\n", "b.yaml:2:1: 'notify' is not understood by this version"},
+        Mistake{"later_key", "bulkhead: 1\nnotify: {}\n",
+                "b.yaml:2:1: 'notify' is not understood by this version"},
         Mistake{"later_mode", "bulkhead: 1\nmode: enforce\n", "'mode: audit' only"},
-        Mistake{"later_tenant_key", "bulkhead: 1\ntenants: {a: {egress: []}}\n", "'egress' is not understood"},
-        Mistake{"shared_without_reason", "bulkhead: 1\ntenants: {a: {networks: {n: {shared: true}}}}\n", "shared without a reason"},
-        Mistake{"shared_text", "bulkhead: 1\ntenants: {a: {networks: {n: {shared: yes, reason: x}}}}\n", "true or false"},
-        Mistake{"suppression_no_reason", "bulkhead: 1\nsuppress: [{id: T1-1, expires: 2026-01-01}]\n", "needs id:, reason: and expires:"},
-        Mistake{"suppression_day", "bulkhead: 1\nsuppress: [{id: a, reason: b, expires: 2026-02-29}]\n", "'2026-02-29' is not a day"},
+        Mistake{"later_tenant_key", "bulkhead: 1\ntenants: {a: {egress: []}}\n",
+                "'egress' is not understood"},
+        Mistake{"shared_without_reason",
+                "bulkhead: 1\ntenants: {a: {networks: {n: {shared: true}}}}\n",
+                "shared without a reason"},
+        Mistake{"shared_text",
+                "bulkhead: 1\ntenants: {a: {networks: {n: {shared: yes, reason: x}}}}\n",
+                "true or false"},
+        Mistake{"suppression_no_reason",
+                "bulkhead: 1\nsuppress: [{id: T1-1, expires: 2026-01-01}]\n",
+                "needs id:, reason: and expires:"},
+        Mistake{"suppression_day",
+                "bulkhead: 1\nsuppress: [{id: a, reason: b, expires: 2026-02-29}]\n",
+                "'2026-02-29' is not a day"},
         Mistake{"port", "bulkhead: 1\nhost: {s: {port: 22/sctp}}\n", "'22/sctp' is not a port"},
         Mistake{"port_range", "bulkhead: 1\nhost: {s: {port: 65536}}\n", "is not a port"},
-        Mistake{"reference", "bulkhead: 1\nhost: {s: {port: 22, from: admin}}\ntrust: {admins: []}\n", "'admin' is no zone, no trust group and no tenant.NAME/SERVICE; did you mean 'admins'?"},
+        Mistake{"reference",
+                "bulkhead: 1\nhost: {s: {port: 22, from: admin}}\ntrust: {admins: []}\n",
+                "'admin' is no zone, no trust group and no tenant.NAME/SERVICE; did you mean "
+                "'admins'?"},
         Mistake{"list_for_map", "bulkhead: 1\nzones: [a]\n", "zones must be a map"},
         Mistake{"alias", "bulkhead: 1\ntrust: {a: &x [10.0.0.0/8], b: *x}\n", "aliases"},
         Mistake{"tag", "bulkhead: 1\ntrust: {a: !!seq [10.0.0.0/8]}\n", "tags"},
@@ -116,9 +133,10 @@ TEST(Config, AllMistakesAreToldInOneRun) {
 TEST(Config, HostileTextIsRefusedNotFollowed) {
   const std::string deep(5000, '[');
   std::string bomb = "bulkhead: 1\ntrust:\n  a: &a [10.0.0.0/8]\n";
-  for (const std::string& text : {deep, std::string("a: \0b", 5), std::string(2 << 20, 'x'),
-                                  std::string("bulkhead: 1\n\x1b[31m: 2\n"), bomb + "  b: [*a, *a]\n",
-                                  std::string("\xff\xfe\x00"), std::string("bulkhead: {1: [}")}) {
+  for (const std::string& text :
+       {deep, std::string("a: \0b", 5), std::string(2 << 20, 'x'),
+        std::string("bulkhead: 1\n\x1b[31m: 2\n"), bomb + "  b: [*a, *a]\n",
+        std::string("\xff\xfe\x00"), std::string("bulkhead: {1: [}")}) {
     auto config = parse_config(text, "evil\x1b[2J");
     ASSERT_FALSE(config);
     EXPECT_EQ(config.error().message.find('\x1b'), std::string::npos);
@@ -130,7 +148,8 @@ TEST(Config, DaysAreThoseOfTheCalendar) {
   EXPECT_EQ(parse_day("1970-01-01").value(), 0U);
   EXPECT_EQ(parse_day("2000-02-29").value(), 951782400000U);
   EXPECT_EQ(parse_day("2026-11-24").value(), 1795478400000U);
-  for (const char* bad : {"2100-02-29", "2026-13-01", "2026-00-10", "26-01-01", "2026-1-1", "2026-01-32", ""}) {
+  for (const char* bad :
+       {"2100-02-29", "2026-13-01", "2026-00-10", "26-01-01", "2026-1-1", "2026-01-32", ""}) {
     EXPECT_FALSE(parse_day(bad)) << bad;
   }
 }

@@ -1,14 +1,16 @@
+#include "policy/zones.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include "policy/zones.h"
 
 namespace bulkhead::policy {
 namespace {
 
 using testing::ElementsAre;
 
-IpAddress ip(std::string_view text) { return IpAddress::parse(text).value(); }
+IpAddress ip(std::string_view text) {
+  return IpAddress::parse(text).value();
+}
 
 struct Host {
   model::Snapshot snapshot;
@@ -17,7 +19,8 @@ struct Host {
     link(1, "lo", "", 1 | 8);
   }
   model::NetNs& ns() { return snapshot.namespaces[0]; }
-  model::Link& link(std::uint32_t index, std::string name, std::string kind, std::uint32_t flags = 1) {
+  model::Link& link(std::uint32_t index, std::string name, std::string kind,
+                    std::uint32_t flags = 1) {
     model::Link l;
     l.index = IfIndex{index};
     l.name = std::move(name);
@@ -33,7 +36,8 @@ struct Host {
     a.prefix_length = length;
     ns().addresses.push_back(a);
   }
-  void route(std::string_view to, std::uint32_t index, std::optional<IpAddress> via, std::uint32_t metric = 0) {
+  void route(std::string_view to, std::uint32_t index, std::optional<IpAddress> via,
+             std::uint32_t metric = 0) {
     model::Route r;
     r.destination = Prefix::parse(to).value();
     r.metric = metric;
@@ -64,17 +68,20 @@ Host usual() {
 
 std::vector<std::string> names(const std::vector<Zone>& zones) {
   std::vector<std::string> out;
-  for (const Zone& z : zones) out.push_back(z.name + "=" + std::string(to_string(z.role)) + "@" + z.interface);
+  for (const Zone& z : zones)
+    out.push_back(z.name + "=" + std::string(to_string(z.role)) + "@" + z.interface);
   return out;
 }
 
 TEST(Zones, AreGuessedFromTheDefaultRouteAndSaidToBeGuesses) {
   const auto zones = guess_zones(usual().snapshot);
-  EXPECT_THAT(names(zones), ElementsAre("internet=internet@eth0", "lan=lan@eth0", "lan:eth1=lan@eth1"));
+  EXPECT_THAT(names(zones),
+              ElementsAre("internet=internet@eth0", "lan=lan@eth0", "lan:eth1=lan@eth1"));
   for (const Zone& z : zones) EXPECT_TRUE(z.guessed);
   EXPECT_TRUE(zones[0].beyond_gateway);
   EXPECT_TRUE(zones[0].remark.empty());
-  EXPECT_THAT(zones[1].prefixes, ElementsAre(Prefix::parse("192.0.2.0/24").value(), Prefix::parse("fe80::/64").value()));
+  EXPECT_THAT(zones[1].prefixes, ElementsAre(Prefix::parse("192.0.2.0/24").value(),
+                                             Prefix::parse("fe80::/64").value()));
 }
 
 TEST(Zones, APrivateUplinkIsSaidToBeBehindNat) {
@@ -90,7 +97,8 @@ TEST(Zones, APrivateUplinkIsSaidToBeBehindNat) {
 TEST(Zones, WithoutADefaultRouteThereIsNoInternet) {
   Host h = usual();
   h.ns().routes.clear();
-  EXPECT_THAT(names(guess_zones(h.snapshot)), ElementsAre("lan:eth0=lan@eth0", "lan:eth1=lan@eth1"));
+  EXPECT_THAT(names(guess_zones(h.snapshot)),
+              ElementsAre("lan:eth0=lan@eth0", "lan:eth1=lan@eth1"));
 }
 
 TEST(Zones, AnIpv6OnlyUplinkIsFound) {
@@ -98,14 +106,18 @@ TEST(Zones, AnIpv6OnlyUplinkIsFound) {
   h.link(2, "eth0", "");
   h.address(2, "2001:db8::5", 64);
   h.route("::/0", 2, ip("fe80::1"));
-  EXPECT_THAT(names(guess_zones(h.snapshot)), ElementsAre("internet=internet@eth0", "lan=lan@eth0"));
+  EXPECT_THAT(names(guess_zones(h.snapshot)),
+              ElementsAre("internet=internet@eth0", "lan=lan@eth0"));
 }
 
 TEST(Zones, TheFileReplacesTheGuessForItsInterface) {
   const auto config = parse_config(
-      "bulkhead: 1\nzones: {mgmt: {role: management, interface: eth1}, far: {role: dmz, prefixes: [198.51.100.0/24]}}", "f");
+      "bulkhead: 1\nzones: {mgmt: {role: management, interface: eth1}, far: {role: dmz, prefixes: "
+      "[198.51.100.0/24]}}",
+      "f");
   const auto zones = resolve_zones(config.value(), usual().snapshot);
-  EXPECT_THAT(names(zones), ElementsAre("internet=internet@eth0", "lan=lan@eth0", "mgmt=management@eth1", "far=dmz@eth0"));
+  EXPECT_THAT(names(zones), ElementsAre("internet=internet@eth0", "lan=lan@eth0",
+                                        "mgmt=management@eth1", "far=dmz@eth0"));
   EXPECT_FALSE(zones[2].guessed);
   EXPECT_THAT(zones[2].prefixes, ElementsAre(Prefix::parse("10.7.0.0/16").value()));
   EXPECT_TRUE(zones[3].beyond_gateway);
@@ -121,7 +133,9 @@ TEST(Zones, AZoneWithoutItsInterfaceSaysSo) {
   EXPECT_EQ(found->remark, "there is no interface eth9");
 }
 
-TEST(Zones, AnEmptySnapshotHasNone) { EXPECT_TRUE(guess_zones(model::Snapshot{}).empty()); }
+TEST(Zones, AnEmptySnapshotHasNone) {
+  EXPECT_TRUE(guess_zones(model::Snapshot{}).empty());
+}
 
 TEST(Zones, WhatAnEngineMadeIsKnownByItsNetworksAndContainers) {
   Host h = usual();

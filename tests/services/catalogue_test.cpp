@@ -1,9 +1,9 @@
+#include "services/catalogue.h"
+
 #include <gtest/gtest.h>
 
 #include <map>
 #include <set>
-
-#include "services/catalogue.h"
 
 namespace bulkhead::services {
 namespace {
@@ -37,9 +37,12 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"docker_swarm", 2377, kTcp, "dockerd", "", "swarm-manager", KnownBy::kProcess},
         Row{"docker_with_tls", 2376, kTcp, "dockerd", "", "docker-api-tls", KnownBy::kProcess},
         Row{"docker_by_port", 2375, kTcp, "socat", "", "docker-api", KnownBy::kPort},
-        Row{"portainer_by_image", 9000, kTcp, "x", "docker.io/portainer/portainer-ce:2.19", "portainer", KnownBy::kImage},
-        Row{"generic_port_suggests_the_web_only", 8080, kTcp, "java", "acme/app", "http", KnownBy::kPort},
-        Row{"jenkins_by_image", 8080, kTcp, "java", "jenkins/jenkins:lts", "jenkins", KnownBy::kImage},
+        Row{"portainer_by_image", 9000, kTcp, "x", "docker.io/portainer/portainer-ce:2.19",
+            "portainer", KnownBy::kImage},
+        Row{"generic_port_suggests_the_web_only", 8080, kTcp, "java", "acme/app", "http",
+            KnownBy::kPort},
+        Row{"jenkins_by_image", 8080, kTcp, "java", "jenkins/jenkins:lts", "jenkins",
+            KnownBy::kImage},
         Row{"nine_thousand_is_nobodys", 9000, kTcp, "app", "acme/app", "", KnownBy::kNothing},
         Row{"redis_elsewhere", 7777, kTcp, "redis-server", "", "redis", KnownBy::kProcess},
         Row{"postgres_worker", 5432, kTcp, "postgres: main", "", "postgresql", KnownBy::kProcess},
@@ -47,8 +50,10 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"traefik_dashboard", 8080, kTcp, "traefik", "traefik", "traefik", KnownBy::kProcess},
         Row{"traefik_front", 443, kTcp, "traefik", "traefik", "web-server", KnownBy::kProcess},
         Row{"caddy_admin", 2019, kTcp, "caddy", "caddy", "caddy-admin", KnownBy::kProcess},
-        Row{"rabbit_queue", 5672, kTcp, "beam.smp", "rabbitmq:3-management", "amqp", KnownBy::kProcess},
-        Row{"rabbit_management", 15672, kTcp, "beam.smp", "rabbitmq:3-management", "rabbitmq-mgmt", KnownBy::kProcess},
+        Row{"rabbit_queue", 5672, kTcp, "beam.smp", "rabbitmq:3-management", "amqp",
+            KnownBy::kProcess},
+        Row{"rabbit_management", 15672, kTcp, "beam.smp", "rabbitmq:3-management", "rabbitmq-mgmt",
+            KnownBy::kProcess},
         Row{"udp_is_not_tcp", 5432, kUdp, "x", "", "", KnownBy::kNothing},
         Row{"dns_on_udp", 53, kUdp, "dnsmasq", "", "dns", KnownBy::kProcess},
         Row{"dhcp_client", 68, kUdp, "dhclient", "", "dhcp-client", KnownBy::kProcess},
