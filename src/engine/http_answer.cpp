@@ -120,7 +120,7 @@ Status HttpAnswerParser::length_header(std::string_view value) {
   const auto length = value.empty() ? std::nullopt : number<std::uint64_t>(value, 10);
   if (!length || (length_ && *length_ != *length)) return broken("length", value);
   if (*length > most_body_) return too_long("the answer is", most_body_);
-  length_ = *length;
+  length_ = length;
   return {};
 }
 

@@ -28,14 +28,20 @@ struct ApiVersion {
 };
 constexpr ApiVersion kOldestApi{1, 24}, kNewestApi{1, 50};
 
+std::optional<unsigned> whole_number(std::string_view text) {
+  unsigned value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
 std::optional<ApiVersion> parse_api(std::string_view text) {
-  ApiVersion api;
-  const char* end = text.data() + text.size();
-  const auto major = std::from_chars(text.data(), end, api.major);
-  if (major.ec != std::errc() || major.ptr == end || *major.ptr != '.') return std::nullopt;
-  const auto minor = std::from_chars(major.ptr + 1, end, api.minor);
-  if (minor.ec != std::errc() || minor.ptr != end) return std::nullopt;
-  return api;
+  const auto dot = text.find('.');
+  if (dot == std::string_view::npos) return std::nullopt;
+  const auto major = whole_number(text.substr(0, dot));
+  const auto minor = whole_number(text.substr(dot + 1));
+  if (!major || !minor) return std::nullopt;
+  return ApiVersion{*major, *minor};
 }
 
 bool read_swarm(JsonCursor& in, model::Engine& out) {

@@ -310,7 +310,8 @@ bool JsonCursor::scan_number(std::string_view& out) {
   return true;
 }
 
-bool JsonCursor::out_of_range(std::string_view number, std::string low, std::string high) {
+bool JsonCursor::out_of_range(std::string_view number, const std::string& low,
+                              const std::string& high) {
   at_ -= number.size();
   return wrong(escape_text(number, 40) + " is out of range (" + low + " to " + high + ")");
 }

@@ -74,7 +74,7 @@ class JsonCursor {
   bool surrogate_half(std::string& out);
   bool scan_number(std::string_view& out);
   bool skip_number();
-  bool out_of_range(std::string_view number, std::string low, std::string high);
+  bool out_of_range(std::string_view number, const std::string& low, const std::string& high);
   bool literal(std::string_view word);
   bool signed_number(std::int64_t low, std::int64_t high, std::int64_t& out);
   bool unsigned_number(std::uint64_t high, std::uint64_t& out);
