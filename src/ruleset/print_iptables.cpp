@@ -96,6 +96,7 @@ bool Translator::meta(MetaKey key, const Compare& s) {
 bool Translator::mark(const Bytes& mask, const Compare& s) {
   const bool inverted = s.op == CompareOp::kNotEqual;
   if ((s.op != CompareOp::kEqual && !inverted) || s.right.size() != 4) return false;
+  flush_transport();
   XtMatch match;
   match.name = "mark";
   match.info = xt::Mark{false, static_cast<std::uint32_t>(to_number(s.right, Order::kHost)),

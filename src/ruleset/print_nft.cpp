@@ -167,13 +167,19 @@ void NftPrinter::learn(const Compare& s) {
   if (payload == nullptr) return;
   const Field* field =
       find_exact_field(header_of(payload->base), payload->offset * 8, payload->length * 8);
-  if (field == nullptr) return;
-  if (field->name == "ip protocol" || field->name == "ip6 nexthdr") {
-    protocol_ = s.right.front();
-    tag(Implies::kTransport);
-  } else if (field->name == "ether type") {
-    ether_type_ = static_cast<std::uint16_t>(number);
-    tag(Implies::kNetwork);
+  if (field != nullptr) learn_field(*field, s.right);
+}
+
+// nft keeps what names a protocol in the network header, and with it what said so before.
+void NftPrinter::learn_field(const Field& field, ByteView value) {
+  if (field.name == "ip protocol" || field.name == "ip6 nexthdr") {
+    protocol_ = value.front();
+    for (Piece& piece : pieces_) {
+      if (piece.implies == Implies::kTransport) piece.implies = Implies::kNothing;
+    }
+  } else if (field.name == "ether type") {
+    ether_type_ = static_cast<std::uint16_t>(to_number(value, Order::kBig));
+    pieces_.back().implies = Implies::kNetwork;
   }
 }
 
@@ -197,16 +203,19 @@ bool NftPrinter::payload_compare(const Compare& s) {
     return true;
   }
   if (s.op != CompareOp::kEqual) return false;
-  std::vector<std::string> texts;
-  for (std::uint32_t bit = 0; bit < total;) {
-    const Field* field = find_field(header, payload->offset * 8 + bit, total - bit);
-    if (field == nullptr || field->bits % 8 != 0) return false;
-    texts.push_back(std::string(field->name) + " " +
-                    print_value(field->type, right.subspan(bit / 8, field->bits / 8), Order::kBig));
-    bit += field->bits;
+  std::vector<const Field*> fields;
+  for (std::uint32_t bit = 0; bit < total; bit += fields.back()->bits) {
+    fields.push_back(find_field(header, payload->offset * 8 + bit, total - bit));
+    if (fields.back() == nullptr || fields.back()->bits % 8 != 0) return false;
   }
   header_used(header);
-  for (std::string& text : texts) add(std::move(text));
+  std::size_t at = 0;
+  for (const Field* field : fields) {
+    const ByteView value = right.subspan(at, field->bits / 8);
+    at += value.size();
+    add(std::string(field->name) + " " + print_value(field->type, value, Order::kBig));
+    learn_field(*field, value);
+  }
   return true;
 }
 
@@ -364,9 +373,14 @@ void NftPrinter::statement(const Nat& s) {
 }
 
 void NftPrinter::statement(const Reject& s) {
-  const bool v6 = table_.family == NfFamily::kIp6 || ether_type_ == 0x86dd;
+  const bool v6_table = table_.family == NfFamily::kIp6;
+  const bool v6 = v6_table || ether_type_ == 0x86dd;
   switch (s.kind) {
-    case RejectKind::kTcpReset: add("reject with tcp reset"); return;
+    case RejectKind::kTcpReset:
+      // Where the family is known, a reset says the protocol.
+      if (table_.family == NfFamily::kIp || v6_table) forget(Implies::kTransport);
+      add("reject with tcp reset");
+      return;
     case RejectKind::kIcmpx: {
       const bool plain = s.code == NFT_REJECT_ICMPX_PORT_UNREACH;
       const Bytes code = {s.code};

@@ -66,6 +66,7 @@ class NftPrinter {
   void masked_compare(const model::Compare& s, const model::BitwiseTerm& left);
   bool payload_compare(const model::Compare& s);
   void learn(const model::Compare& s);
+  void learn_field(const Field& field, ByteView value);
   void statement(const model::InRange& s);
   void statement(const model::InSet& s);
   void statement(const model::VerdictMap& s);

@@ -13,8 +13,7 @@ using namespace model;
 
 namespace {
 
-constexpr std::uint16_t kEtherIp = 0x0800, kEtherIp6 = 0x86dd, kEtherArp = 0x0806,
-                        kEtherVlan = 0x8100;
+constexpr std::uint16_t kEtherIp = 0x0800, kEtherIp6 = 0x86dd, kEtherArp = 0x0806;
 constexpr std::size_t kInlineElements = 256;
 // Terms are bounded when they are decoded; a snapshot file may hold deeper ones.
 constexpr int kMaxDepth = 64;

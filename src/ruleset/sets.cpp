@@ -185,7 +185,7 @@ std::vector<SetElement> close_intervals(const SetDef& set, std::vector<RawElemen
     return out;
   }
   // Only starts and ends of keys have an order; the catch-all element goes last.
-  std::stable_sort(raw.begin(), raw.end(), [](const RawElement& a, const RawElement& b) {
+  std::sort(raw.begin(), raw.end(), [](const RawElement& a, const RawElement& b) {
     if (a.element.catch_all != b.element.catch_all) return b.element.catch_all;
     if (a.element.first != b.element.first) return a.element.first < b.element.first;
     return a.interval_end && !b.interval_end;

@@ -70,10 +70,11 @@ Decoded reject_v6(std::uint32_t with) {
 }
 
 Decoded decode_reject(const Blob& blob) {
-  const auto raw = blob.as<ipt_reject_info>();
-  if (!raw || blob.revision != 0) return std::nullopt;
-  const auto with = static_cast<std::uint32_t>(raw->with);
-  return blob.v6() ? reject_v6(with) : reject_v4(with);
+  // The member is an enum, which must not hold what a hostile blob says: read as a number.
+  static_assert(sizeof(ipt_reject_info) == sizeof(std::uint32_t));
+  const auto with = blob.as<std::uint32_t>();
+  if (!with || blob.revision != 0) return std::nullopt;
+  return blob.v6() ? reject_v6(*with) : reject_v4(*with);
 }
 
 // Ports are in network order in all three structures.
