@@ -57,6 +57,12 @@ std::optional<Verdict> decode_verdict(const Attributes& attributes) {
   return verdict;
 }
 
+bool is_stateful_limit(ByteView expression) {
+  const auto outer = Attributes::parse(expression);
+  const auto name = outer ? outer->string(NFTA_EXPR_NAME) : std::nullopt;
+  return !name || (*name != "counter" && *name != "last");
+}
+
 const ExpressionDecoder::Entry* ExpressionDecoder::find(const std::string& name) {
   using D = ExpressionDecoder;
   static constexpr auto kTable = std::to_array<Entry>({

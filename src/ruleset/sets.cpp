@@ -73,6 +73,15 @@ Status decode_key(const Attributes& a, std::size_t type, Bytes& out) {
   return {};
 }
 
+// One expression, or a list of them.
+bool has_limit(const Attributes& a, std::size_t single, std::size_t several) {
+  if (a.has(single) && is_stateful_limit(*a.view(single))) return true;
+  if (!a.has(several)) return false;
+  const auto list = list_attributes(*a.view(several));
+  return !list || std::any_of(list->begin(), list->end(),
+                              [](const Attribute& e) { return is_stateful_limit(e.value); });
+}
+
 Status decode_data(const Attributes& a, SetElement& out) {
   const auto data = a.nested(NFTA_SET_ELEM_DATA);
   if (!data) return bad("malformed element data");
@@ -112,6 +121,7 @@ Result<RawElement> decode_element(ByteView bytes) {
   if (a->has(NFTA_SET_ELEM_DATA)) {
     if (auto s = decode_data(*a, out.element); !s) return std::unexpected(s.error());
   }
+  out.may = has_limit(*a, NFTA_SET_ELEM_EXPR, NFTA_SET_ELEM_EXPRESSIONS);
   out.element.expires_ms = a->be64(NFTA_SET_ELEM_EXPIRATION);
   out.element.comment = userdata_comment(a->view(NFTA_SET_ELEM_USERDATA), kElementComment);
   return out;
@@ -156,6 +166,7 @@ Result<DecodedSet> decode_set(const Message& message) {
   out.facts.verdicts = map && set.data_type == kVerdictType;
   out.facts.data_length = map && !out.facts.verdicts ? set.data_length : 0;
   out.facts.object_type = a->be32(NFTA_SET_OBJ_TYPE).value_or(0);
+  out.facts.may = has_limit(*a, NFTA_SET_EXPR, NFTA_SET_EXPRESSIONS);
   return out;
 }
 

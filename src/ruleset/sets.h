@@ -26,6 +26,7 @@ struct RawElement {
   model::SetElement element;
   bool interval_end = false;
   bool has_key_end = false;
+  bool may = false;  // keeps a limit of its own
 };
 // Appends the elements of one message.
 [[nodiscard]] Status decode_elements(const Message& message, std::vector<RawElement>& out);

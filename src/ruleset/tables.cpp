@@ -3,6 +3,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
+#include <algorithm>
 #include <map>
 #include <tuple>
 #include <utility>
@@ -226,6 +227,7 @@ Status Assembly::finish_set(SetDef& set, std::vector<RawElement> raw) {
 // The messages of one dump: all of one set.
 Status Assembly::add_elements(const std::vector<Message>& messages) {
   SetDef* set = nullptr;
+  SetFacts* facts = nullptr;
   std::vector<RawElement> raw;
   for (const Message& message : messages) {
     const auto a = Attributes::parse(message.attributes);
@@ -239,12 +241,15 @@ Status Assembly::add_elements(const std::vector<Message>& messages) {
     SetDef* named = &tables_[at->table].sets[found->second];
     if (set != nullptr && set != named) return bad("elements of two sets in one dump");
     set = named;
+    facts = &at->facts[*name];
     if (auto status = decode_elements(message, raw); !status) {
       return within("set \"" + escape_text(*name) + "\"", status.error());
     }
   }
   if (set == nullptr) return {};
   if (!set->elements.empty()) return bad("two dumps of set \"" + escape_text(set->name) + "\"");
+  const bool may = std::any_of(raw.begin(), raw.end(), [](const RawElement& r) { return r.may; });
+  if (may) facts->may = true;
   return finish_set(*set, std::move(raw));
 }
 
