@@ -26,6 +26,7 @@ void add_output(CLI::App& verb, OutputOptions& options) {
   verb.add_flag("--json", options.json, "Answer in JSON");
   verb.add_option("--lang", options.language, "Language of the text: en or ja")->check(CLI::IsMember({"en", "ja"}));
   verb.add_flag("--no-color", options.no_color, "No colours");
+  verb.add_flag("--details", options.details, "Show evidence, paths and all lines to paste");
 }
 
 // All option values live as long as the parse, and `run` is what the chosen verb does.

@@ -13,6 +13,7 @@ struct OutputOptions {
   bool json = false;
   std::string language;  // "en", "ja"; empty: by LANG
   bool no_color = false;
+  bool details = false;  // evidence and all lines to paste
 };
 
 struct AuditOptions {
@@ -54,7 +55,6 @@ struct MapOptions {
 Exit run_map(const MapOptions& options);
 
 struct LabOptions {
-  bool keep_going = false;
   std::vector<std::string> audit_arguments;
 };
 Exit run_lab_demo(const LabOptions& options);

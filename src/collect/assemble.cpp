@@ -118,7 +118,7 @@ void fill_routes(const Answer& answer, NetNs& ns) {
   fill(answer, Section::kRules6, "routing rules (IPv6)", ns, ns.routing_rules, rules(IpFamily::kV6));
 }
 
-void fill_sockets(const Answer& answer, NetNs& ns) {
+void fill_sockets(const Answer& answer, NetNs& ns, Pending& pending) {
   struct Kind {
     Section diag, text;
     IpFamily family;
@@ -135,6 +135,7 @@ void fill_sockets(const Answer& answer, NetNs& ns) {
   for (const Kind& kind : kKinds) {
     fill(answer, kind.diag, "sockets", ns, ns.sockets,
          [&](ByteView dump) { return decode_sockets(dump, kind.protocol); });
+    pending.text_sockets = pending.text_sockets || answer.find(kind.text) != nullptr;
     fill(answer, kind.text, "sockets", ns, ns.sockets, [&](ByteView text) {
       return parse_socket_text({reinterpret_cast<const char*>(text.data()), text.size()}, kind.family,
                                kind.protocol);
@@ -183,7 +184,7 @@ bool fill_namespace(Answer answer, NetNs& ns, Pending& pending) {
   fill(answer, Section::kProxyNeighbours, "neighbours", ns, ns.neighbours, decode_neighbours);
   fill(answer, Section::kFdb, "bridge entries", ns, ns.fdb, decode_fdb);
   fill_sysctls(answer, ns);
-  fill_sockets(answer, ns);
+  fill_sockets(answer, ns, pending);
   pending.rules = std::move(answer);
   std::erase_if(pending.rules.sections, [](const SectionData& data) {
     return data.section < Section::kGenerationBefore || data.section > Section::kIpSets;
@@ -207,38 +208,69 @@ Status pipeline(Broker& broker, Op op, std::size_t count,
   return {};
 }
 
-Status fill_owners(Broker& broker, model::Snapshot& snapshot) {
-  std::vector<std::uint64_t> wanted;
+namespace {
+
+std::vector<std::uint64_t> socket_inodes(model::Snapshot& snapshot) {
+  std::vector<std::uint64_t> out;
   for (const NetNs& ns : snapshot.namespaces) {
     for (const model::Socket& socket : ns.sockets) {
-      if (socket.inode != 0) wanted.push_back(socket.inode);
+      if (socket.inode != 0) out.push_back(socket.inode);
     }
   }
-  std::ranges::sort(wanted);
-  wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
-  if (wanted.empty()) return {};
-  constexpr std::size_t kMost = kMostRequest / sizeof(std::uint64_t);
-  if (wanted.size() > kMost) {
+  std::ranges::sort(out);
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  constexpr std::size_t kMost = kMostRequest / sizeof(std::uint64_t) - 1;
+  if (out.size() > kMost) {
     snapshot.gaps.push_back({"socket owners", "there are more sockets than are looked up"});
-    wanted.resize(kMost);
+    out.resize(kMost);
   }
-  auto answer = BrokerAccess::ask(
-      broker, Op::kSocketOwners,
-      {reinterpret_cast<const std::uint8_t*>(wanted.data()), wanted.size() * sizeof(std::uint64_t)});
+  return out;
+}
+
+// What the text of /proc/net lacks.
+void add_binding(const SocketFacts* facts, model::Socket& socket, NetNs& ns) {
+  const bool needs_v6 = socket.address.is_v6();
+  if (facts == nullptr || !facts->bound_to || (needs_v6 && !facts->v6_only)) {
+    ns.gaps.push_back({"sockets", "port " + std::to_string(socket.port.number) +
+                                      ": whether it is bound to an interface, or to IPv6 alone, is "
+                                      "not known (inet_diag is not loaded)"});
+    return;
+  }
+  socket.bound_to = *facts->bound_to;
+  socket.v6_only = needs_v6 && *facts->v6_only;
+}
+
+// True when each socket that has an inode has an owner.
+bool apply_owners(const Owners& owners, bool text, NetNs& ns) {
+  bool all = true;
+  for (model::Socket& socket : ns.sockets) {
+    const auto found = socket.inode == 0 ? owners.end() : owners.find(socket.inode);
+    const SocketFacts* facts = found == owners.end() ? nullptr : &found->second;
+    if (facts != nullptr) socket.owners = facts->owners;
+    if (text) add_binding(facts, socket, ns);
+    all = all && (socket.inode == 0 || facts != nullptr);
+  }
+  return all;
+}
+
+}  // namespace
+
+Status fill_owners(Broker& broker, model::Snapshot& snapshot, const std::vector<Pending>& pending) {
+  const std::vector<std::uint64_t> wanted = socket_inodes(snapshot);
+  const bool with_options = std::ranges::any_of(pending, &Pending::text_sockets);
+  Bytes request;
+  append_value(request, std::uint32_t{with_options ? 1U : 0U});
+  for (const std::uint64_t inode : wanted) append_value(request, inode);
+  auto answer = BrokerAccess::ask(broker, Op::kSocketOwners, request);
   if (!answer) return std::unexpected(answer.error());
-  const auto owners = decode_owners(answer->bytes(Section::kOwners));
+  auto owners = decode_owners(answer->bytes(Section::kOwners));
   if (!owners) {
     snapshot.gaps.push_back({"socket owners", owners.error().message});
-    return {};
+    owners = Owners();
   }
   bool all = true;
-  for (NetNs& ns : snapshot.namespaces) {
-    for (model::Socket& socket : ns.sockets) {
-      if (const auto found = owners->find(socket.inode); found != owners->end()) {
-        socket.owners = found->second;
-      }
-      all = all && (socket.inode == 0 || !socket.owners.empty());
-    }
+  for (std::size_t i = 0; i < snapshot.namespaces.size(); ++i) {
+    if (!apply_owners(*owners, pending[i].text_sockets, snapshot.namespaces[i])) all = false;
   }
   // What may not be looked into matters only if something is left to be found there.
   if (!all) add_problems(*answer, "socket owners", snapshot.gaps);

@@ -19,6 +19,7 @@ namespace bulkhead::collect {
 // What is known of a namespace besides its NetNs while the snapshot is put together.
 struct Pending {
   std::vector<std::pair<std::size_t, std::int32_t>> peer_ids;  // position in links, its nsid
+  bool text_sockets = false;  // read from /proc/net: bindings are still to be asked for
   Answer rules;  // sections of kReadRules, kept until set elements can be asked for
 };
 
@@ -34,7 +35,8 @@ bool fill_namespace(Answer answer, model::NetNs& ns, Pending& pending);
                                    const std::vector<Pending>& pending);
 
 // Who holds the sockets of all namespaces.
-[[nodiscard]] Status fill_owners(Broker& broker, model::Snapshot& snapshot);
+[[nodiscard]] Status fill_owners(Broker& broker, model::Snapshot& snapshot,
+                                 const std::vector<Pending>& pending);
 
 void read_engines(Broker& broker, const Options& options, model::Snapshot& snapshot);
 // Places the containers. Inodes of namespaces that the snapshot lacks go to `missing`.

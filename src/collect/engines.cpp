@@ -44,7 +44,7 @@ std::vector<engine::Endpoint> usual_engines(Broker& broker, model::Snapshot& sna
       const auto fd = broker.connect_unix(path);
       if (fd) {
         close(*fd);
-        out.push_back({.url = std::string("unix://") + path});
+        out.push_back({.url = std::string("unix://") + path, .tls_directory = {}});
         break;
       }
       if (fd.error().code == ErrorCode::kDenied) {
@@ -104,8 +104,9 @@ Status place_containers(Broker& broker, model::Snapshot& snapshot,
   for (model::Engine& engine : snapshot.engines) {
     std::vector<std::string> sandboxes, processes;
     for (const model::Container& container : engine.containers) {
-      const bool plain = container.sandbox.find('\0') == std::string::npos;
-      sandboxes.push_back(plain ? container.sandbox : "");
+      // One that does not run is in no namespace; ".../default" would be that of the engine.
+      const bool runs = container.pid != 0 && container.sandbox.find('\0') == std::string::npos;
+      sandboxes.push_back(runs ? container.sandbox : "");
       processes.push_back(container.pid == 0 ? ""
                                              : "/proc/" + std::to_string(container.pid) + "/ns/net");
     }

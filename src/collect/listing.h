@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -25,8 +26,14 @@ struct NamespaceRecord {
 // in `unread`.
 [[nodiscard]] Result<model::Sysctls> decode_sysctls(ByteView bytes, std::vector<std::string>& unread);
 
-// Owners by socket inode; at most 16 of one socket.
-using Owners = std::unordered_map<std::uint64_t, std::vector<model::SocketOwner>>;
+struct SocketFacts {
+  std::vector<model::SocketOwner> owners;  // at most 16
+  // Where the kernel's socket dump could not be asked (sockdiag.h, parse_socket_text).
+  std::optional<bool> v6_only;
+  std::optional<IfIndex> bound_to;
+};
+// By socket inode.
+using Owners = std::unordered_map<std::uint64_t, SocketFacts>;
 [[nodiscard]] Result<Owners> decode_owners(ByteView bytes);
 
 struct CgroupName {

@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::size_t kMostOwners = 16;      // of one socket
 constexpr std::size_t kMostText = 16'384;    // of one text of the reader
+constexpr std::size_t kSocketRecord = 16;    // bytes: inode and two options
 constexpr std::size_t kCommandLength = 16;   // TASK_COMM_LEN
 
 std::optional<std::string_view> counted_text(Cursor& cursor) {
@@ -69,7 +70,7 @@ Result<Owners> decode_owners(ByteView bytes) {
     const auto executable = command ? counted_text(cursor) : std::nullopt;
     const auto cgroup = executable ? counted_text(cursor) : std::nullopt;
     const auto count = cgroup ? cursor.native<std::uint32_t>() : std::nullopt;
-    if (!count || cursor.left() / sizeof(std::uint64_t) < *count) return broken();
+    if (!count || cursor.left() / kSocketRecord < *count) return broken();
     owner.pid = *pid;
     owner.uid = *uid;
     owner.command = command->substr(0, kCommandLength);
@@ -78,8 +79,12 @@ Result<Owners> decode_owners(ByteView bytes) {
     owner.cgroup = std::move(name.path);
     owner.container_id = std::move(name.container_id);
     for (std::uint32_t i = 0; i < *count; ++i) {
-      auto& owners = out[*cursor.native<std::uint64_t>()];
-      if (owners.size() < kMostOwners) owners.push_back(owner);
+      SocketFacts& facts = out[*cursor.native<std::uint64_t>()];
+      if (facts.owners.size() < kMostOwners) facts.owners.push_back(owner);
+      const auto v6_only = static_cast<std::int32_t>(*cursor.native<std::uint32_t>());
+      const auto bound_to = static_cast<std::int32_t>(*cursor.native<std::uint32_t>());
+      if (v6_only >= 0) facts.v6_only = v6_only != 0;
+      if (bound_to >= 0) facts.bound_to = IfIndex{static_cast<std::uint32_t>(bound_to)};
     }
   }
   return out;

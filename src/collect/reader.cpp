@@ -144,9 +144,11 @@ class Reader {
 
   bool owners(Cursor& cursor) {
     std::vector<std::uint64_t> wanted;
+    const auto with_options = cursor.native<std::uint32_t>();
+    if (!with_options) return false;
     wanted.reserve(cursor.left() / sizeof(std::uint64_t));
     while (const auto inode = cursor.native<std::uint64_t>()) wanted.push_back(*inode);
-    read_socket_owners(out_, wanted);
+    read_socket_owners(out_, wanted, *with_options != 0);
     return true;
   }
 

@@ -62,12 +62,23 @@ bool look_for_module(const char* module) {
 
 }  // namespace
 
+namespace {
+
+std::map<std::string, bool, std::less<>>& known_modules() {
+  static std::map<std::string, bool, std::less<>> known;
+  return known;
+}
+
+}  // namespace
+
 bool kernel_has(const char* module) {
-  static std::map<std::string, bool> known;
+  auto& known = known_modules();
   const auto found = known.find(module);
   if (found != known.end()) return found->second;
   return known[module] = look_for_module(module);
 }
+
+void pretend_kernel_has(const char* module, bool present) { known_modules()[module] = present; }
 
 // --------------------------------------------------------------------------------------- sysctls
 

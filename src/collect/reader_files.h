@@ -17,6 +17,8 @@ struct FileText {
 // Whether asking for this part of the kernel is harmless: it is there already, or the kernel cannot
 // load modules at all. Asking for one that is absent would make the kernel load it.
 [[nodiscard]] bool kernel_has(const char* module);
+// For tests, before the reader is started: as if it were absent, or there.
+void pretend_kernel_has(const char* module, bool present);
 
 void read_sysctls(ReaderOutput& out);
 // iptables-legacy and ip6tables-legacy tables that exist already: kLegacyInfo4 and so on.

@@ -1,7 +1,12 @@
 #include "collect/reader_processes.h"
 
+// Before the kernel's own headers.
+#include <netinet/in.h>
+
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -35,9 +40,13 @@ std::uint64_t socket_inode(std::string_view link) {
   return inode;
 }
 
+struct Held {
+  std::uint64_t inode = 0;
+  std::uint32_t fd = 0;  // in the process
+};
+
 // errno, or 0; `held` gets what this process holds of `wanted`.
-int held_sockets(std::uint32_t pid, std::span<const std::uint64_t> wanted,
-                 std::vector<std::uint64_t>& held) {
+int held_sockets(std::uint32_t pid, std::span<const std::uint64_t> wanted, std::vector<Held>& held) {
   held.clear();
   char path[64];
   std::snprintf(path, sizeof path, "/proc/%u/fd", pid);
@@ -52,11 +61,13 @@ int held_sockets(std::uint32_t pid, std::span<const std::uint64_t> wanted,
     if (length <= 0) continue;
     const std::uint64_t inode = socket_inode({link, static_cast<std::size_t>(length)});
     if (inode == 0 || held.size() >= kMostHeld || !std::ranges::binary_search(wanted, inode)) continue;
-    held.push_back(inode);
+    std::uint32_t fd = 0;
+    if (number(item->d_name, fd)) held.push_back({inode, fd});
   }
   closedir(directory);
-  std::ranges::sort(held);
-  held.erase(std::unique(held.begin(), held.end()), held.end());
+  std::ranges::sort(held, {}, &Held::inode);
+  const auto same = std::ranges::unique(held, {}, &Held::inode);
+  held.erase(same.begin(), same.end());
   return error;
 }
 
@@ -75,7 +86,24 @@ void append_counted(ReaderOutput& out, std::string_view text) {
   out.append_text(text);
 }
 
-void append_owner(ReaderOutput& out, std::uint32_t pid, std::span<const std::uint64_t> held) {
+// What /proc/net does not tell, asked of the socket itself: a copy of its descriptor is held for the
+// length of two questions (pidfd_getfd, Linux 5.6; SO_BINDTOIFINDEX, Linux 5.1).
+void append_options(ReaderOutput& out, int process, std::uint32_t fd) {
+  std::int32_t v6_only = -1, bound_to = -1;
+  const int copy = process < 0 ? -1 : static_cast<int>(syscall(SYS_pidfd_getfd, process, fd, 0));
+  if (copy >= 0) {
+    socklen_t size = sizeof v6_only;
+    if (getsockopt(copy, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, &size) != 0) v6_only = 0;
+    size = sizeof bound_to;
+    if (getsockopt(copy, SOL_SOCKET, SO_BINDTOIFINDEX, &bound_to, &size) != 0) bound_to = -1;
+    close(copy);
+  }
+  out.append_value(v6_only);
+  out.append_value(bound_to);
+}
+
+void append_owner(ReaderOutput& out, std::uint32_t pid, std::span<const Held> held,
+                  bool with_options) {
   const std::string folder = "/proc/" + std::to_string(pid);
   const std::string status = read_file((folder + "/status").c_str(), 16384).text;
   std::string command = read_file((folder + "/comm").c_str(), 64).text;
@@ -89,26 +117,32 @@ void append_owner(ReaderOutput& out, std::uint32_t pid, std::span<const std::uin
   append_counted(out, {executable, length < 0 ? 0 : static_cast<std::size_t>(length)});
   append_counted(out, cgroup);
   out.append_value(static_cast<std::uint32_t>(held.size()));
-  for (std::uint64_t inode : held) out.append_value(inode);
+  const int process = with_options ? static_cast<int>(syscall(SYS_pidfd_open, pid, 0)) : -1;
+  for (const Held& socket : held) {
+    out.append_value(socket.inode);
+    append_options(out, process, socket.fd);
+  }
+  if (process >= 0) close(process);
 }
 
 }  // namespace
 
-void read_socket_owners(ReaderOutput& out, std::span<const std::uint64_t> wanted) {
+void read_socket_owners(ReaderOutput& out, std::span<const std::uint64_t> wanted,
+                        bool with_options) {
   DIR* directory = opendir("/proc");
   if (directory == nullptr) {
     out.section(Section::kOwners, {}, errno);
     return;
   }
   std::size_t denied = 0;
-  std::vector<std::uint64_t> held;
+  std::vector<Held> held;
   out.begin(Section::kOwners);
   while (const dirent* item = readdir(directory)) {
     std::uint32_t pid = 0;
     if (!number(item->d_name, pid)) continue;
     const int error = held_sockets(pid, wanted, held);
     if (error == EACCES || error == EPERM) ++denied;
-    if (!held.empty()) append_owner(out, pid, held);
+    if (!held.empty()) append_owner(out, pid, held, with_options);
   }
   closedir(directory);
   out.finish(0);

@@ -10,8 +10,9 @@ namespace bulkhead::collect {
 
 // One section kOwners: for each process that holds one of `wanted` (ascending socket inodes) u32 pid,
 // u32 uid, then command, executable and the text of /proc/PID/cgroup (each u32 length and bytes), then
-// u32 count and the u64 inodes. One pass over /proc; what may not be looked into is counted in a
+// u32 count and per socket u64 inode, i32 IPV6_V6ONLY, i32 bound interface (-1: not known). Those two
+// are asked for only `with_options`. One pass over /proc; what may not be looked into is counted in a
 // section kProblem.
-void read_socket_owners(ReaderOutput& out, std::span<const std::uint64_t> wanted);
+void read_socket_owners(ReaderOutput& out, std::span<const std::uint64_t> wanted, bool with_options);
 
 }  // namespace bulkhead::collect

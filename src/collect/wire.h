@@ -18,7 +18,7 @@ enum class Op : std::uint32_t {
   kReadSetElements = 3,  // u64 inode, then per set: u8 family, table NUL, set NUL
   kNamespaceIds = 4,     // u64 inode of the viewer, u64 inodes of the others
   kResolvePaths = 5,     // paths, each ended by NUL: which namespace is behind it
-  kSocketOwners = 6,     // u64 socket inodes, ascending
+  kSocketOwners = 6,     // u32 with options (0, 1), u64 socket inodes, ascending
   kOpenSocket = 7,       // u64 inode, i32 family, i32 type
   kConnectUnix = 8,      // path
 };

@@ -19,15 +19,17 @@ namespace bulkhead::lab {
 namespace {
 
 // A signal handler can reach nothing else: hence the one lab at a time.
-std::atomic<int> pipe_end{-1};
-std::atomic<pid_t> guardian_pid{-1};
-struct sigaction before[3];
+// NOLINTBEGIN(cppcoreguidelines-avoid-non-const-global-variables)
+std::atomic<int> g_pipe_end{-1};
+std::atomic<pid_t> g_guardian_pid{-1};
+struct sigaction g_before[3];
+// NOLINTEND(cppcoreguidelines-avoid-non-const-global-variables)
 constexpr int kSignals[3] = {SIGINT, SIGTERM, SIGHUP};
 
 // Closes the pipe, waits for the guardian. Only system calls, so that a handler may call it.
 int dismiss() {
-  int fd = pipe_end.exchange(-1);
-  pid_t pid = guardian_pid.exchange(-1);
+  int fd = g_pipe_end.exchange(-1);
+  pid_t pid = g_guardian_pid.exchange(-1);
   if (fd >= 0) close(fd);
   int raw = 0;
   while (pid > 0 && waitpid(pid, &raw, 0) < 0 && errno == EINTR) {
@@ -76,7 +78,7 @@ void write_all(const std::string& text) {
 }  // namespace
 
 Result<Guardian> Guardian::create(const Traces& traces, std::chrono::seconds limit) {
-  if (pipe_end.load() >= 0)
+  if (g_pipe_end.load() >= 0)
     return fail(ErrorCode::kInternal, "a lab is already up in this process");
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return fail(ErrorCode::kUnavailable, std::strerror(errno));
@@ -88,12 +90,13 @@ Result<Guardian> Guardian::create(const Traces& traces, std::chrono::seconds lim
   }
   if (pid == 0) guard(traces, ends[0], limit);
   close(ends[0]);
-  pipe_end = ends[1];
-  guardian_pid = pid;
+  g_pipe_end = ends[1];
+  g_guardian_pid = pid;
   struct sigaction action{};
   action.sa_handler = on_signal;
   sigfillset(&action.sa_mask);
-  for (std::size_t i = 0; i < std::size(kSignals); ++i) sigaction(kSignals[i], &action, &before[i]);
+  for (std::size_t i = 0; i < std::size(kSignals); ++i)
+    sigaction(kSignals[i], &action, &g_before[i]);
   Guardian guardian;
   guardian.active_ = true;
   return guardian;
@@ -102,13 +105,14 @@ Result<Guardian> Guardian::create(const Traces& traces, std::chrono::seconds lim
 Guardian::Guardian(Guardian&& other) noexcept : active_(std::exchange(other.active_, false)) {}
 
 Guardian::~Guardian() {
-  if (active_) (void)finish();
+  [[maybe_unused]] auto status = finish();  // what is left was named on standard error
 }
 
 Status Guardian::finish() {
   if (!std::exchange(active_, false)) return {};
   int raw = dismiss();
-  for (std::size_t i = 0; i < std::size(kSignals); ++i) sigaction(kSignals[i], &before[i], nullptr);
+  for (std::size_t i = 0; i < std::size(kSignals); ++i)
+    sigaction(kSignals[i], &g_before[i], nullptr);
   if (WIFEXITED(raw) && WEXITSTATUS(raw) == 0) return {};
   return fail(ErrorCode::kInternal, "the lab left something behind (named above)");
 }

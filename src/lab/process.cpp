@@ -17,8 +17,6 @@
 
 #include "base/text.h"
 
-extern char** environ;  // NOLINT(readability-identifier-naming): the C library's name
-
 namespace bulkhead::lab {
 namespace {
 
@@ -51,7 +49,7 @@ class Image {
  public:
   explicit Image(const Command& command) : words_(command.words) {
     program_ = words_.empty() ? "" : find_program(words_[0]);
-    for (char** one = environ; *one != nullptr; ++one) {
+    for (char** one = ::environ; *one != nullptr; ++one) {
       if (!overridden(*one, command)) environment_.emplace_back(*one);
     }
     for (const auto& [key, value] : command.environment) environment_.push_back(key + "=" + value);

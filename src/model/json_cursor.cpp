@@ -1,4 +1,4 @@
-// RFC 8259, all of it but numbers with a fraction or an exponent: the model has none.
+// RFC 8259. Numbers with a fraction or an exponent can only be skipped: the model has none.
 #include "model/json_cursor.h"
 
 #include <algorithm>
@@ -162,16 +162,11 @@ bool JsonCursor::skip_value() {
         if (!skip_value()) return false;
       }
       return !failed();
-    case '"':
-      return scan_string(text);
-    case 't':
-      return literal("true") || expected("a value");
-    case 'f':
-      return literal("false") || expected("a value");
-    case 'n':
-      return literal("null") || expected("a value");
-    default:
-      return scan_number(text);
+    case '"': return scan_string(text);
+    case 't': return literal("true") || expected("a value");
+    case 'f': return literal("false") || expected("a value");
+    case 'n': return literal("null") || expected("a value");
+    default: return skip_number();
   }
 }
 
@@ -230,6 +225,10 @@ bool JsonCursor::scan_rest_of_string(std::size_t start) {
     }
     char32_t code = 0;
     const std::size_t size = decode_utf8(text_.substr(at_), code);
+    if (size == 0 && mode_ == Text::kTolerant) {
+      buffer_ += text_[at_++];
+      continue;
+    }
     if (size == 0) return wrong("text that is not UTF-8");
     if (code < 0x20) return wrong("a control character in text; write it as \\u00NN");
     buffer_ += text_.substr(at_, size);
@@ -266,15 +265,33 @@ bool JsonCursor::append_escape(std::string& out) {
   if (!code) return wrong("\\u needs four hexadecimal digits");
   if (*code >= 0xd800 && *code < 0xdc00 && literal("\\u")) {
     const auto low = hex4();
-    if (!low || *low < 0xdc00 || *low > 0xdfff) return wrong("half of a surrogate pair");
+    if (!low || *low < 0xdc00 || *low > 0xdfff) return surrogate_half(out);
     code = 0x10000 + ((*code - 0xd800) << 10) + (*low - 0xdc00);
   }
-  if (*code >= 0xd800 && *code <= 0xdfff) return wrong("half of a surrogate pair");
+  if (*code >= 0xd800 && *code <= 0xdfff) return surrogate_half(out);
   append_utf8(out, *code);
   return true;
 }
 
+bool JsonCursor::surrogate_half(std::string& out) {
+  if (mode_ == Text::kStrict) return wrong("half of a surrogate pair");
+  append_utf8(out, 0xfffd);
+  return true;
+}
+
 // ------------------------------------------------------------------------------------- numbers
+
+bool JsonCursor::skip_number() {
+  if (failed()) return false;
+  const char first = peek();
+  if (first != '-' && !is_digit(first)) return expected("a value");
+  while (at_ < text_.size() &&
+         (is_digit(text_[at_]) ||
+          std::string_view("+-.eE").find(text_[at_]) != std::string_view::npos)) {
+    ++at_;
+  }
+  return true;
+}
 
 bool JsonCursor::scan_number(std::string_view& out) {
   if (failed()) return false;

@@ -1,4 +1,5 @@
-// Reads JSON forward, value by value, without building a tree. Internal to model/.
+// Reads JSON forward, value by value, without building a tree: snapshots (json_read.cpp) and what
+// engines answer (engine/).
 //
 // Every function that reads returns false once something was wrong; the first error stays. Callers
 // that return add where they were with at(), so that the error ends up with the whole path and
@@ -20,8 +21,12 @@ namespace bulkhead::model {
 
 class JsonCursor {
  public:
-  JsonCursor(std::string_view text, std::uint32_t depth, std::size_t memory)
-      : text_(text), depth_left_(depth), memory_left_(memory) {}
+  // What to do with text that is not UTF-8 and halves of surrogate pairs: an error, or bytes that
+  // are kept as they are and U+FFFD.
+  enum class Text { kStrict, kTolerant };
+  JsonCursor(std::string_view text, std::uint32_t depth, std::size_t memory,
+             Text mode = Text::kStrict)
+      : text_(text), depth_left_(depth), memory_left_(memory), mode_(mode) {}
 
   // Inside an object or an array; keep one on the stack for each.
   struct Scope {
@@ -42,7 +47,7 @@ class JsonCursor {
   [[nodiscard]] bool take_null();
   // The next character that is not white space; 0 at the end. Consumes only the white space.
   char peek();
-  [[nodiscard]] bool skip_value();
+  [[nodiscard]] bool skip_value();  // of any kind, fractions too
   // Nothing but white space is left.
   [[nodiscard]] bool finish();
 
@@ -66,7 +71,9 @@ class JsonCursor {
   bool scan_rest_of_string(std::size_t start);
   bool append_escape(std::string& out);
   std::optional<std::uint32_t> hex4();
+  bool surrogate_half(std::string& out);
   bool scan_number(std::string_view& out);
+  bool skip_number();
   bool out_of_range(std::string_view number, std::string low, std::string high);
   bool literal(std::string_view word);
   bool signed_number(std::int64_t low, std::int64_t high, std::int64_t& out);
@@ -76,6 +83,7 @@ class JsonCursor {
   std::size_t at_ = 0;
   std::uint32_t depth_left_;
   std::size_t memory_left_;
+  Text mode_;
   std::string buffer_;  // of a string with escapes
   std::optional<Error> error_;
   std::size_t error_at_ = 0;

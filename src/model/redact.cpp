@@ -126,74 +126,28 @@ constexpr std::array<std::string_view, 9> kPublicNames = {"bridge",  "host",    
                                                           "default", "ingress", "docker_gwbridge",
                                                           "podman",  "pasta",   "slirp4netns"};
 
+// clang-format off: lists, not columns
 // Engines and their helpers, whose sockets mean something to the model, and servers that any
 // package manager has. A name of somebody's own program is not here.
-constexpr std::array<std::string_view, 44> kPublicPrograms = {"docker-proxy",
-                                                              "dockerd",
-                                                              "containerd",
-                                                              "containerd-shim-runc-v2",
-                                                              "conmon",
-                                                              "podman",
-                                                              "rootlessport",
-                                                              "rootlesskit",
-                                                              "slirp4netns",
-                                                              "pasta",
-                                                              "aardvark-dns",
-                                                              "netavark",
-                                                              "kubelet",
-                                                              "kube-proxy",
-                                                              "kube-apiserver",
-                                                              "etcd",
-                                                              "systemd",
-                                                              "systemd-resolved",
-                                                              "systemd-resolve",
-                                                              "sshd",
-                                                              "nginx",
-                                                              "apache2",
-                                                              "httpd",
-                                                              "haproxy",
-                                                              "traefik",
-                                                              "envoy",
-                                                              "caddy",
-                                                              "redis-server",
-                                                              "postgres",
-                                                              "mysqld",
-                                                              "mariadbd",
-                                                              "mongod",
-                                                              "memcached",
-                                                              "rabbitmq-server",
-                                                              "dnsmasq",
-                                                              "named",
-                                                              "unbound",
-                                                              "chronyd",
-                                                              "ntpd",
-                                                              "rpcbind",
-                                                              "busybox",
-                                                              "nc",
-                                                              "python3",
-                                                              "java"};
+constexpr std::array<std::string_view, 44> kPublicPrograms = {
+    "docker-proxy", "dockerd", "containerd", "containerd-shim-runc-v2", "conmon", "podman",
+    "rootlessport", "rootlesskit", "slirp4netns", "pasta", "aardvark-dns", "netavark", "kubelet",
+    "kube-proxy", "kube-apiserver", "etcd", "systemd", "systemd-resolved", "systemd-resolve",
+    "sshd", "nginx", "apache2", "httpd", "haproxy", "traefik", "envoy", "caddy", "redis-server",
+    "postgres", "mysqld", "mariadbd", "mongod", "memcached", "rabbitmq-server", "dnsmasq",
+    "named", "unbound", "chronyd", "ntpd", "rpcbind", "busybox", "nc", "python3", "java"};
 
 // Mounted whole, each of these is a finding, so their names must stay.
-constexpr std::array<std::string_view, 15> kSystemFolders = {"/",
-                                                             "/proc",
-                                                             "/sys",
-                                                             "/dev",
-                                                             "/etc",
-                                                             "/run",
-                                                             "/var/run",
-                                                             "/var/lib/docker",
-                                                             "/var/lib/containers",
-                                                             "/run/netns",
-                                                             "/boot",
-                                                             "/root",
-                                                             "/home",
-                                                             "/usr",
-                                                             "/var"};
-constexpr std::array<std::string_view, 6> kEngineSockets = {"docker.sock",      "podman.sock",
-                                                            "containerd.sock",  "crio.sock",
-                                                            "cri-dockerd.sock", "docker_engine"};
+constexpr std::array<std::string_view, 15> kSystemFolders = {
+    "/", "/proc", "/sys", "/dev", "/etc", "/run", "/var/run", "/var/lib/docker",
+    "/var/lib/containers", "/run/netns", "/boot", "/root", "/home", "/usr", "/var"};
+constexpr std::array<std::string_view, 6> kEngineSockets = {
+    "docker.sock", "podman.sock", "containerd.sock", "crio.sock", "cri-dockerd.sock",
+    "docker_engine"};
 constexpr std::array<std::string_view, 4> kNamespaceFolders = {
     "/run/netns/", "/var/run/netns/", "/run/docker/netns/", "/var/run/docker/netns/"};
+
+// clang-format on
 
 std::string_view last_part(std::string_view path) {
   return path.substr(path.rfind('/') + 1);
@@ -214,7 +168,7 @@ class Redactor {
   template <class T>
   void object(T& value) {
     T::fields(value,
-              [this](std::string_view name, auto& member) { any(rule_of<T>(name), member); });
+              [this](std::string_view name, auto& member) { this->any(rule_of<T>(name), member); });
   }
 
  private:
@@ -233,7 +187,7 @@ class Redactor {
     else if constexpr (shape::Optional<M>) {
       if (member) any(hide, *member);
     } else if constexpr (shape::Variant<M>)
-      std::visit([this](auto& alternative) { object(alternative); }, member);
+      std::visit([this](auto& alternative) { this->object(alternative); }, member);
     else if constexpr (shape::Transparent<M>)
       any(hide, member.node);
     else if constexpr (shape::Struct<M>)
@@ -256,34 +210,21 @@ class Redactor {
   std::string replaced(Hide hide, const std::string& text) {
     if (text.empty()) return text;
     switch (hide) {
-      case Hide::kKeep:
-        return text;
-      case Hide::kName:
-        return name(text);
-      case Hide::kId:
-        return id(text);
-      case Hide::kText:
-        return pseudonym("text", text);
-      case Hide::kPath:
-        return path(text);
-      case Hide::kProgram:
-        return program(text);
-      case Hide::kMode:
-        return mode(text);
-      case Hide::kUser:
-        return is_number(text) || text == "root" ? text : pseudonym("name", text);
-      case Hide::kEndpoint:
-        return endpoint(text);
-      case Hide::kEngine:
-        return engine(text);
-      case Hide::kVantage:
-        return vantage(text);
-      case Hide::kGap:
-        return gap(text);
+      case Hide::kKeep: return text;
+      case Hide::kName: return name(text);
+      case Hide::kId: return id(text);
+      case Hide::kText: return pseudonym("text", text);
+      case Hide::kPath: return path(text);
+      case Hide::kProgram: return program(text);
+      case Hide::kMode: return mode(text);
+      case Hide::kUser: return is_number(text) || text == "root" ? text : pseudonym("name", text);
+      case Hide::kEndpoint: return endpoint(text);
+      case Hide::kEngine: return engine(text);
+      case Hide::kVantage: return vantage(text);
+      case Hide::kGap: return gap(text);
       case Hide::kOptions:
       case Hide::kLabels:
-      case Hide::kZero:
-        return pseudonym("text", text);
+      case Hide::kZero: return pseudonym("text", text);
     }
     return {};
   }

@@ -258,7 +258,7 @@ bool Run::translate(FilterPoint point, Skb& skb, Device* in, Device* out) {
       std::optional<NatRequest> request;
       Context c = context_of(skb, in, out);
       c.around = &m;
-      const HookResult r = m.filter->run_nat(point, c, request);
+      const HookResult r = run_nat(point, c, m, request);
       if (r.outcome == Outcome::kDrop || r.outcome == Outcome::kReject) {
         decided(skb, r.decided_by);
         lost(skb, "dropped by ", describe(r.decided_by));

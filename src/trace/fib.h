@@ -62,7 +62,7 @@ class RouteTable {
     for (const Length& length : lengths_) {
       const Key key = masked(address, length.bits);
       const auto [first, last] = find(length, key);
-      if (first != last && visit(&routes_[first], &routes_[last])) return true;
+      if (first != last && visit(routes_.data() + first, routes_.data() + last)) return true;
     }
     return false;
   }

@@ -52,6 +52,37 @@ struct RouteKey {
   friend bool operator==(const RouteKey&, const RouteKey&) = default;
 };
 
+// Calls visit(hook) in the order of the hooks, of equal priorities legacy tables last when asked so,
+// until it returns true.
+template <class Visit>
+void each_hook(const std::vector<HookCode>& hooks, bool legacy_last, Visit&& visit) {
+  if (!legacy_last) {
+    for (const HookCode& hook : hooks) {
+      if (visit(hook)) return;
+    }
+    return;
+  }
+  for (std::size_t i = 0; i < hooks.size();) {
+    std::size_t end = i;
+    while (end < hooks.size() && hooks[end].priority == hooks[i].priority) ++end;
+    for (const bool legacy : {false, true}) {
+      for (std::size_t k = i; k < end; ++k) {
+        if (hooks[k].legacy == legacy && visit(hooks[k])) return;
+      }
+    }
+    i = end;
+  }
+}
+
+bool mixes_back_ends(const std::vector<HookCode>& hooks) {
+  for (std::size_t i = 1; i < hooks.size(); ++i) {
+    if (hooks[i].priority == hooks[i - 1].priority && hooks[i].legacy != hooks[i - 1].legacy) {
+      return true;
+    }
+  }
+  return false;
+}
+
 HookResult finish(Run& run, Flow step) {
   HookResult result;
   switch (step) {
@@ -91,15 +122,20 @@ HookResult Filter::run(FilterPoint point, std::int32_t from, std::int32_t to, Co
   // nft_do_chain_inet_ingress() lets everything pass that is not IP.
   if (point == FilterPoint::kInetIngress && !context.packet->is_ip()) return {};
   std::optional<Run> run;
-  for (const HookCode& hook : hooks) {
-    if (hook.priority < from || hook.priority >= to || !applies(hook, point, context)) continue;
+  HookResult result;
+  each_hook(hooks, context.legacy_last, [&](const HookCode& hook) {
+    if (hook.priority < from || hook.priority >= to || !applies(hook, point, context)) return false;
     if (!run) run.emplace(*program_, point, context);
     const RouteKey before(*context.packet);
     const Flow step = run->base_chain(hook.chain);
-    if (step != Flow::kAccept) return finish(*run, step);
+    if (step != Flow::kAccept) {
+      result = finish(*run, step);
+      return true;
+    }
     if (hook.reroutes && reroute != nullptr && before != RouteKey(*context.packet)) *reroute = true;
-  }
-  return {};
+    return false;
+  });
+  return result;
 }
 
 HookResult Filter::run_nat(FilterPoint point, Context& context,
@@ -110,12 +146,23 @@ HookResult Filter::run_nat(FilterPoint point, Context& context,
   if (hooks.empty()) return {};
   Run run(*program_, point, context);
   run.nat = &request;
-  for (const HookCode& hook : hooks) {
+  HookResult result;
+  each_hook(hooks, context.legacy_last, [&](const HookCode& hook) {
     const Flow step = run.base_chain(hook.chain);
-    if (step != Flow::kAccept) return finish(run, step);
-    if (request) return {};
-  }
-  return {};
+    if (step != Flow::kAccept) {
+      result = finish(run, step);
+      return true;
+    }
+    return request.has_value();
+  });
+  return result;
+}
+
+bool Filter::has_open_order(FilterPoint point) const {
+  const auto& by_family = program_->hooks[static_cast<std::size_t>(point)];
+  return std::any_of(by_family.begin(), by_family.end(), [](const Hooks& hooks) {
+    return mixes_back_ends(hooks.filter) || mixes_back_ends(hooks.nat);
+  });
 }
 
 bool Filter::has_chains(FilterPoint point) const {

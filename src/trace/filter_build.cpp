@@ -113,12 +113,12 @@ class Builder {
     Op op;
     op.statement = &statement;
     std::visit([&](const auto& s) { details(op, s); }, statement);
-    p_.ops.push_back(op);
+    if (!p_.fast || !lower(p_, op, p_.ops)) p_.ops.push_back(op);
   }
 
   void details(Op& op, const model::Compare& s) {
     op.terms[0] = term(s.left);
-    if (p_.fast) make_fast(op, s);
+    if (p_.fast) make_fast(p_, op, s);
   }
   void details(Op& op, const model::InRange& s) {
     op.terms[0] = term(s.left);

@@ -15,8 +15,12 @@ struct FieldPlace {
 
 // Give the op a fast form when there is one that means the same for every packet that has the
 // field.
-void make_fast(Op& op, const model::Compare& compare);
+void make_fast(Program& program, Op& op, const model::Compare& compare);
 void make_fast(Op& op, const model::InRange& range);
+
+// Appends fast ops that stand for the statement of `op` together (none for what has no effect);
+// false when there is no such form. Each falls back to the whole statement where it does not apply.
+[[nodiscard]] bool lower(Program& program, const Op& op, std::vector<Op>& out);
 
 // Base chains in the kernel's order (filter_hooks.cpp).
 void add_hooks(Program& program);

@@ -9,6 +9,8 @@ namespace {
 using model::CompareOp;
 using model::PayloadBase;
 
+constexpr std::size_t kNameBytes = 16;  // IFNAMSIZ
+
 FieldPlace payload_field(const model::PayloadTerm& p) {
   const auto place = [&](Field field, std::uint32_t offset, std::uint32_t width) -> FieldPlace {
     if (p.offset != offset || p.length == 0 || p.length > width) return {};
@@ -109,14 +111,30 @@ bool make_field(Op& op, const model::Compare& c) {
   return false;
 }
 
-bool make_name(Op& op, const model::Compare& c) {
-  const auto* meta = std::get_if<model::MetaTerm>(&c.left.node);
-  if (meta == nullptr || c.right.size() > 16) return false;
-  if (meta->key != model::MetaKey::kIifname && meta->key != model::MetaKey::kOifname) return false;
+// Byte strings that ops point to live in the program.
+void set_name(Program& program, Op& op, Bytes name) {
   op.kind = OpKind::kName;
+  op.name_size = static_cast<std::uint8_t>(name.size());
+  op.name = program.names.emplace_back(std::move(name)).data();
+}
+
+bool make_name(Program& program, Op& op, const model::Compare& c) {
+  const auto* meta = std::get_if<model::MetaTerm>(&c.left.node);
+  if (meta == nullptr || c.right.empty() || c.right.size() > kNameBytes) return false;
+  if (meta->key != model::MetaKey::kIifname && meta->key != model::MetaKey::kOifname) return false;
+  set_name(program, op, c.right);
   op.second = meta->key == model::MetaKey::kOifname;
   op.inverted = c.op == CompareOp::kNotEqual;
   return true;
+}
+
+void set_address6(Op& op, std::span<const std::uint8_t, 16> value,
+                  std::span<const std::uint8_t, 16> bits) {
+  op.kind = OpKind::kAddress6;
+  op.mask = big_endian_number(bits.first(8));
+  op.mask_low = big_endian_number(bits.subspan(8));
+  op.first = big_endian_number(value.first(8));
+  op.first_low = big_endian_number(value.subspan(8));
 }
 
 bool make_address6(Op& op, const model::Compare& c) {
@@ -133,14 +151,124 @@ bool make_address6(Op& op, const model::Compare& c) {
     bits[i] = mask == nullptr ? std::uint8_t{0xff} : (*mask)[i];
     value[i] = c.right[i];
   }
-  const std::span<const std::uint8_t> b(bits), v(value);
-  op.kind = OpKind::kAddress6;
+  set_address6(op, value, bits);
   op.second = payload->offset == 24;
   op.inverted = c.op == CompareOp::kNotEqual;
-  op.mask = big_endian_number(b.first(8));
-  op.mask_low = big_endian_number(b.subspan(8));
-  op.first = big_endian_number(v.first(8));
-  op.first_low = big_endian_number(v.subspan(8));
+  return true;
+}
+
+// ---------------------------------------------------------------------------- x_tables
+
+Op field_op(const Op& like, Field field, std::uint64_t mask, std::uint64_t first,
+            std::uint64_t last, bool inverted) {
+  Op op = like;
+  op.kind = OpKind::kField;
+  op.field = field;
+  op.mask = mask;
+  op.first = first;
+  op.span = last - first;
+  op.inverted = inverted;
+  return op;
+}
+
+Op port_op(const Op& like, Field field, const model::xt::PortRange& range, bool inverted) {
+  return field_op(like, field, 0xffff, range.first.number, range.last.number, inverted);
+}
+
+bool all_ports(const model::xt::PortRange& range, bool inverted) {
+  return !inverted && range.first.number == 0 && range.last.number == 0xffff;
+}
+
+bool in_order(const model::xt::PortRange& range) {
+  return range.first <= range.last;
+}
+
+template <class PortMatch>
+void lower_ports(std::vector<Op>& ops, const Op& like, const PortMatch& m) {
+  if (!all_ports(m.source, m.source_inverted)) {
+    ops.push_back(port_op(like, Field::kSourcePort, m.source, m.source_inverted));
+  }
+  if (!all_ports(m.destination, m.destination_inverted)) {
+    ops.push_back(port_op(like, Field::kDestinationPort, m.destination, m.destination_inverted));
+  }
+}
+
+bool lower_tcp(std::vector<Op>& ops, const Op& like, const model::xt::Tcp& m) {
+  if (m.option != 0 || !in_order(m.source) || !in_order(m.destination)) return false;
+  const auto tcp = static_cast<std::uint64_t>(IpProtocol::kTcp);
+  ops.push_back(field_op(like, Field::kL4Proto, 0xff, tcp, tcp, false));
+  lower_ports(ops, like, m);
+  if (m.flag_mask != 0 || m.flag_value != 0 || m.flags_inverted) {
+    ops.push_back(field_op(like, Field::kTcpFlags, m.flag_mask, m.flag_value, m.flag_value,
+                           m.flags_inverted));
+  }
+  return true;
+}
+
+bool lower_conntrack(std::vector<Op>& ops, const Op& like, const model::xt::Conntrack& m) {
+  model::xt::Conntrack only_state;
+  only_state.state_mask = m.state_mask;
+  only_state.state_inverted = m.state_inverted;
+  if (!m.state_mask || !(m == only_state)) return false;
+  ops.push_back(field_op(like, Field::kXtState, *m.state_mask, 1, 0xffff, m.state_inverted));
+  return true;
+}
+
+// An address of the fixed part of a rule: absent ones match everything, unless inverted.
+bool lower_address(std::vector<Op>& ops, const Op& like, const std::optional<IpAddress>& wanted,
+                   const std::optional<IpAddress>& mask, bool inverted, bool destination) {
+  if (!wanted) return !inverted;
+  if (!mask || mask->family() != wanted->family()) return false;
+  if (wanted->is_v4()) {
+    const std::uint32_t bits = mask->v4_number(), value = wanted->v4_number() & bits;
+    ops.push_back(field_op(like, destination ? Field::kIpv4Destination : Field::kIpv4Source, bits,
+                           value, value, inverted));
+    return true;
+  }
+  std::array<std::uint8_t, 16> bits{}, value{};
+  for (std::size_t i = 0; i < bits.size(); ++i) {
+    bits[i] = mask->octets()[i];
+    value[i] = static_cast<std::uint8_t>(wanted->octets()[i] & bits[i]);
+  }
+  Op op = like;
+  set_address6(op, value, bits);
+  op.second = destination;
+  op.inverted = inverted;
+  ops.push_back(op);
+  return true;
+}
+
+bool lower_interface(Program& program, std::vector<Op>& ops, const Op& like,
+                     const std::string& pattern, bool inverted, bool outgoing) {
+  if (pattern.empty()) return !inverted;
+  if (pattern.size() >= kNameBytes) return false;
+  Bytes name(pattern.begin(), pattern.end());
+  if (pattern.ends_with('+')) {
+    name.pop_back();
+    if (name.empty()) return !inverted;
+  } else {
+    name.resize(kNameBytes);
+  }
+  Op op = like;
+  set_name(program, op, std::move(name));
+  op.second = outgoing;
+  op.inverted = inverted;
+  ops.push_back(op);
+  return true;
+}
+
+bool lower_header(Program& program, std::vector<Op>& ops, const Op& like,
+                  const model::XtHeader& h) {
+  if (h.fragment != h.fragment_inverted) return false;
+  if (!lower_address(ops, like, h.source, h.source_mask, h.source_inverted, false) ||
+      !lower_address(ops, like, h.destination, h.destination_mask, h.destination_inverted, true) ||
+      !lower_interface(program, ops, like, h.in_interface, h.in_inverted, false) ||
+      !lower_interface(program, ops, like, h.out_interface, h.out_inverted, true)) {
+    return false;
+  }
+  if (!h.protocol || *h.protocol == IpProtocol::kHopByHop) return true;
+  const auto number = static_cast<std::uint64_t>(*h.protocol);
+  ops.push_back(field_op(like, Field::kL4Proto, 0xff, number, number, h.protocol_inverted));
   return true;
 }
 
@@ -167,10 +295,10 @@ const model::Terms* children_of(const model::Term& term) {
   return nullptr;
 }
 
-void make_fast(Op& op, const model::Compare& compare) {
+void make_fast(Program& program, Op& op, const model::Compare& compare) {
   if (make_field(op, compare)) return;
   const bool equality = compare.op == CompareOp::kEqual || compare.op == CompareOp::kNotEqual;
-  if (!equality || make_name(op, compare)) return;
+  if (!equality || make_name(program, op, compare)) return;
   static_cast<void>(make_address6(op, compare));
 }
 
@@ -180,6 +308,28 @@ void make_fast(Op& op, const model::InRange& range) {
   if (!shape) return;
   const std::uint64_t first = big_endian_number(range.first), last = big_endian_number(range.last);
   if (first <= last) make_interval(op, *shape, first, last, range.inverted);
+}
+
+bool lower(Program& program, const Op& op, std::vector<Op>& out) {
+  std::vector<Op> ops;
+  bool done = false;
+  if (const auto* header = std::get_if<model::XtHeader>(op.statement)) {
+    done = lower_header(program, ops, op, *header);
+  } else if (const auto* match = std::get_if<model::XtMatch>(op.statement)) {
+    if (const auto* tcp = std::get_if<model::xt::Tcp>(&match->info)) {
+      done = lower_tcp(ops, op, *tcp);
+    } else if (const auto* state = std::get_if<model::xt::Conntrack>(&match->info)) {
+      done = lower_conntrack(ops, op, *state);
+    } else {
+      done = std::holds_alternative<model::xt::Comment>(match->info);
+    }
+  } else if (const auto* target = std::get_if<model::XtTarget>(op.statement)) {
+    done = std::holds_alternative<model::xt::PassTarget>(target->info);
+  } else {
+    done = std::holds_alternative<model::Observe>(*op.statement);
+  }
+  if (done) out.insert(out.end(), ops.begin(), ops.end());
+  return done;
 }
 
 }  // namespace bulkhead::trace::filtering

@@ -38,6 +38,7 @@ enum class Field : std::uint8_t {
   kOif,
   kCtState,
   kCtStatus,
+  kXtState,
   kPacketType,
   kCount,
 };
@@ -62,6 +63,8 @@ struct Op {
   std::uint64_t mask = 0, first = 0, span = 0;  // kField: (x & mask) - first <= span
   std::uint64_t mask_low = 0, first_low = 0;    // kAddress6: the low half
   const model::Statement* statement = nullptr;
+  const std::uint8_t* name = nullptr;  // kName: name_size bytes
+  std::uint8_t name_size = 0;
   std::array<std::uint32_t, 4> terms = {kNone, kNone, kNone, kNone};
   std::uint32_t set = kNone;  // nft set
   std::uint32_t ipset = kNone;
@@ -106,6 +109,7 @@ struct Program {
   std::vector<TermCode> terms;
   std::vector<SetCode> sets;
   std::vector<IpSetCode> ipsets;
+  std::deque<Bytes> names;        // stable addresses: Op::name points here
   std::deque<std::string> texts;  // stable addresses: Choices and Value::why point here
   std::array<std::array<Hooks, 2>, kPoints> hooks;  // by point; [1] is IPv6 at the ip points
   std::array<bool, 2> tracks{}, nat{};

@@ -57,6 +57,13 @@ std::uint32_t Run::ct_state_bit() const {  // NF_CT_STATE_BIT, nf_conntrack_comm
   return 1U << (static_cast<unsigned>(context.ct->info) % 3 + 1);
 }
 
+std::uint16_t Run::xt_state() const {  // XT_CONNTRACK_STATE_*, xt_conntrack.h
+  constexpr std::uint16_t kSnat = 64, kDnat = 128, kUntracked = 256, kInvalid = 1;
+  if (entry() == nullptr) return untracked() ? kUntracked : kInvalid;
+  return static_cast<std::uint16_t>(ct_state_bit() | (entry()->snat ? kSnat : 0U) |
+                                    (entry()->dnat ? kDnat : 0U));
+}
+
 std::uint16_t Run::ct_status(const ConnTrack& entry) {  // IPS_*
   return static_cast<std::uint16_t>((entry.seen_reply ? 2 : 0) | (entry.assured ? 4 : 0) |
                                     (entry.confirmed ? 8 : 0) | (entry.snat ? 16 : 0) |
@@ -81,6 +88,7 @@ void Run::refresh() {
   in_host_order(Field::kOif, context.out == nullptr ? 0 : context.out->index.value);
   in_host_order(Field::kCtState, ct_state_bit());
   if (entry() != nullptr) in_host_order(Field::kCtStatus, ct_status(*entry()));
+  fields.set(Field::kXtState, xt_state());
   if (!packet.is_ip()) return;
   const auto protocol = static_cast<std::uint8_t>(packet.protocol);
   if (packet.source.is_v4()) {
@@ -158,9 +166,7 @@ Flow Run::address_op(const Op& op) {
 }
 
 Flow Run::name_op(const Op& op) {
-  const Bytes& wanted = std::get<model::Compare>(*op.statement).right;
-  const bool equal =
-      std::memcmp(names_[op.second ? 1 : 0].data(), wanted.data(), wanted.size()) == 0;
+  const bool equal = std::memcmp(names_[op.second ? 1 : 0].data(), op.name, op.name_size) == 0;
   return matched(equal != op.inverted);
 }
 

@@ -85,6 +85,7 @@ class Run {
   }
   [[nodiscard]] bool untracked() const { return context.ct != nullptr && context.ct->untracked; }
   [[nodiscard]] std::uint32_t ct_state_bit() const;  // NF_CT_STATE_*
+  [[nodiscard]] std::uint16_t xt_state() const;
   [[nodiscard]] static std::uint16_t ct_status(const ConnTrack& entry);
   void refresh();  // after the packet or its conntrack view changed
   [[nodiscard]] Image& image();

@@ -37,6 +37,30 @@ bool in_vrf(const model::Link* link) {
   return link != nullptr && link->kind == "vrf";
 }
 
+// skb->dev, of which NFT_META_IFTYPE ("meta iiftype") asks: the outgoing device once the packet was
+// handed to it.
+const model::Link* device_of_packet(const Run& run) {
+  switch (run.point) {
+    case FilterPoint::kIpPostrouting:
+    case FilterPoint::kBridgeForward:
+    case FilterPoint::kBridgeOutput:
+    case FilterPoint::kBridgePostrouting:
+    case FilterPoint::kArpOutput:
+    case FilterPoint::kNetdevEgress: return run.context.out;
+    case FilterPoint::kIpPrerouting:
+    case FilterPoint::kIpInput:
+    case FilterPoint::kIpForward:
+    case FilterPoint::kIpOutput:
+    case FilterPoint::kBridgePrerouting:
+    case FilterPoint::kBridgeInput:
+    case FilterPoint::kArpInput:
+    case FilterPoint::kArpForward:
+    case FilterPoint::kNetdevIngress:
+    case FilterPoint::kInetIngress: break;
+  }
+  return run.context.in;
+}
+
 bool meta_interface(const Run& run, MetaKey key, Value& out) {
   const bool incoming = key == MetaKey::kIif || key == MetaKey::kIifname ||
                         key == MetaKey::kIiftype || key == MetaKey::kIifgroup ||
@@ -48,9 +72,12 @@ bool meta_interface(const Run& run, MetaKey key, Value& out) {
   if (key == MetaKey::kIifname || key == MetaKey::kOifname) {
     return store_text(out, link == nullptr ? std::string_view() : std::string_view(link->name));
   }
+  if (key == MetaKey::kIiftype) {
+    const model::Link* device = device_of_packet(run);
+    return device != nullptr && store_host(run, out, device->hw_type, 2);
+  }
   if (link == nullptr) return false;
-  if (key == MetaKey::kIiftype || key == MetaKey::kOiftype)
-    return store_host(run, out, link->hw_type, 2);
+  if (key == MetaKey::kOiftype) return store_host(run, out, link->hw_type, 2);
   if (key == MetaKey::kIifgroup || key == MetaKey::kOifgroup)
     return store_host(run, out, link->group);
   return !link->kind.empty() && store_text(out, link->kind);

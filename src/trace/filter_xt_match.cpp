@@ -47,15 +47,6 @@ bool by_loopback(const model::Link* in) {
 
 // --------------------------------------------------------------------------------- conntrack
 
-// IPS_* of an entry and XT_CONNTRACK_STATE_*.
-std::uint16_t xt_state(const Run& run) {
-  constexpr std::uint16_t kSnat = 64, kDnat = 128, kUntracked = 256, kInvalid = 1;
-  const ConnTrack* entry = run.entry();
-  if (entry == nullptr) return run.untracked() ? kUntracked : kInvalid;
-  return static_cast<std::uint16_t>(run.ct_state_bit() | (entry->snat ? kSnat : 0U) |
-                                    (entry->dnat ? kDnat : 0U));
-}
-
 bool address_part(const std::optional<xt::AddressMask>& wanted, bool inverted,
                   const IpAddress& address) {
   return !wanted || masked_equal(address, wanted->address, wanted->mask) != inverted;
@@ -81,7 +72,7 @@ bool conntrack_tuples(const xt::Conntrack& m, const ConnTrack& ct) {
 }
 
 bool conntrack(Run& run, const xt::Conntrack& m) {
-  if (m.state_mask && ((*m.state_mask & xt_state(run)) != 0) == m.state_inverted) return false;
+  if (m.state_mask && ((*m.state_mask & run.xt_state()) != 0) == m.state_inverted) return false;
   const ConnTrack* ct = run.entry();
   // Without an entry the state alone decides, whatever else was asked (xt_conntrack.c).
   if (ct == nullptr) return m.state_mask.has_value();

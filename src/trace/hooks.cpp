@@ -76,6 +76,72 @@ Context Run::context_of(Skb& skb, Device* in, Device* out) {
   return c;
 }
 
+namespace {
+
+constexpr std::string_view kOrder = "legacy and nft chains of one priority: which were made first is not known";
+
+bool same_result(const HookResult& a, const HookResult& b) {
+  if (a.outcome != b.outcome || a.reject.has_value() != b.reject.has_value()) return false;
+  return !a.reject || (a.reject->tcp_reset == b.reject->tcp_reset &&
+                       a.reject->icmp_type == b.reject->icmp_type &&
+                       a.reject->icmp_code == b.reject->icmp_code);
+}
+
+bool same_request(const std::optional<NatRequest>& a, const std::optional<NatRequest>& b) {
+  if (a.has_value() != b.has_value()) return false;
+  if (!a) return true;
+  return a->destination == b->destination && a->masquerade == b->masquerade &&
+         a->redirect == b->redirect && a->netmap == b->netmap && a->first == b->first &&
+         a->last == b->last && a->port_first == b->port_first && a->port_last == b->port_last &&
+         a->base_port == b->base_port;
+}
+
+}  // namespace
+
+// Where legacy tables and nft chains stand at one priority both orders are tried; when they differ,
+// which is right is a choice.
+HookResult Run::run_filter(FilterPoint point, std::int32_t from, std::int32_t to, Context& c, Skb& skb,
+                           const Machine& m, bool* reroute) {
+  if (!m.open_order[static_cast<std::size_t>(point)]) return m.filter->run(point, from, to, c, reroute);
+  ConnTrack* const entry = skb.ct.entry;
+  const Skb before = skb;
+  const ConnTrack entry_before = entry != nullptr ? *entry : ConnTrack{};
+  bool reroute_one = false, reroute_other = false;
+  HookResult one = m.filter->run(point, from, to, c, &reroute_one);
+  const Skb after = skb;
+  const ConnTrack entry_after = entry != nullptr ? *entry : ConnTrack{};
+  skb = before;
+  if (entry != nullptr) *entry = entry_before;
+  if (explain_) seen_.clear();
+  c.legacy_last = true;
+  HookResult other = m.filter->run(point, from, to, c, &reroute_other);
+  const bool same = same_result(one, other) && after.p.mark == skb.p.mark &&
+                    after.p.destination == skb.p.destination && after.p.tos == skb.p.tos &&
+                    after.ct.untracked == skb.ct.untracked && reroute_one == reroute_other &&
+                    (entry == nullptr || entry->mark == entry_after.mark);
+  if (!same && choices_.pick(kOrder)) {
+    skb = after;
+    if (entry != nullptr) *entry = entry_after;
+    if (reroute != nullptr) *reroute = *reroute || reroute_one;
+    return one;
+  }
+  if (reroute != nullptr) *reroute = *reroute || reroute_other;
+  return other;
+}
+
+HookResult Run::run_nat(FilterPoint point, Context& c, const Machine& m,
+                        std::optional<NatRequest>& request) {
+  HookResult one = m.filter->run_nat(point, c, request);
+  if (!m.open_order[static_cast<std::size_t>(point)]) return one;
+  std::optional<NatRequest> second;
+  c.legacy_last = true;
+  HookResult other = m.filter->run_nat(point, c, second);
+  if (same_result(one, other) && same_request(request, second)) return one;
+  if (choices_.pick(kOrder)) return one;
+  request = std::move(second);
+  return other;
+}
+
 bool Run::hook(FilterPoint point, std::int32_t from, std::int32_t to, Skb& skb, Device* in,
                Device* out, bool* reroute) {
   const Machine& m = *(in != nullptr ? in : out)->machine;
@@ -89,7 +155,7 @@ bool Run::hook(FilterPoint point, std::int32_t from, std::int32_t to, Skb& skb, 
     seen_.clear();
     c.explain = &seen_;
   }
-  const HookResult r = m.filter->run(point, from, to, c, reroute);
+  const HookResult r = run_filter(point, from, to, c, skb, m, reroute);
   if (m.rules_unknown) stop_unknown(m.unknown_why);
   if (stopped_) return false;
   if (explain_ && !seen_.empty()) {

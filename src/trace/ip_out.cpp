@@ -48,9 +48,12 @@ bool Run::route_again(Skb& skb) {
 bool Run::ip_local_out(Skb& skb) {
   Machine& m = *skb.dst.device->machine;
   skb.dev = nullptr;
+  // The hook's output device stays what it was when the hook began, even when the packet is routed
+  // again on the way (struct nf_hook_state).
+  Device* const out = skb.dst.device;
   const auto part = [&](std::int32_t from, std::int32_t to) {
     bool reroute = false;
-    if (!hook(FilterPoint::kIpOutput, from, to, skb, nullptr, skb.dst.device, &reroute)) return false;
+    if (!hook(FilterPoint::kIpOutput, from, to, skb, nullptr, out, &reroute)) return false;
     if (reroute && !route_again(skb)) {
       lost(skb, "no route after the packet was changed at output");
       return false;
@@ -60,7 +63,7 @@ bool Run::ip_local_out(Skb& skb) {
   if (!part(kFirst, kConntrack)) return false;
   track(skb, m);
   if (!part(kConntrack, kNatDestination)) return false;
-  if (!translate(FilterPoint::kIpOutput, skb, nullptr, skb.dst.device)) return false;
+  if (!translate(FilterPoint::kIpOutput, skb, nullptr, out)) return false;
   if (skb.ct.entry != nullptr && !skb.ct.untracked && m.nat(skb.p.family())) {
     const ConnTrack& ct = *skb.ct.entry;
     const bool reply = skb.ct.info == CtInfo::kEstablishedReply || skb.ct.info == CtInfo::kRelatedReply;

@@ -164,6 +164,11 @@ Resolved Run::resolve(Device& dev, IpAddress target, const Skb& cause, bool& may
   }
   const IpAddress source = asking_address(dev, target, cause);
   Resolved r = ask_for(dev, target, source);
+  if (!stopped_ && !cached && r.how == Resolution::kFailed && r.if_it_asks && cause.ours &&
+      choices_.pick("neighbour " + target.to_string() + " does not answer, but is known if it asked first")) {
+    known.mac = *r.if_it_asks;
+    return known;
+  }
   if (stopped_ || !cached) return r;
   // The kernel uses what it remembers and asks again only later. Where the two agree all is well.
   if (r.how == Resolution::kFound && r.mac == *cached) return r;
@@ -223,6 +228,8 @@ Resolved Run::ask_for(Device& dev, IpAddress target, IpAddress source) {
     learn(dev, target, asking.mac);
   } else if (asking.exit != nullptr) {
     r.how = Resolution::kOutside;
+  } else if (!stopped_ && depth_ == 0) {
+    r.if_it_asks = known_by_its_question(dev, target, source);
   }
   for (std::size_t i = learned_before; i < scratch_.learned.size(); ++i) {
     r.learned.push_back(scratch_.learned[i]);
@@ -236,6 +243,29 @@ Resolved Run::ask_for(Device& dev, IpAddress target, IpAddress source) {
     }
   }
   return r;
+}
+
+// Who is asked remembers the asker (neigh_event_ns, ndisc_recv_ns). So a neighbour that will not
+// answer, by a rule or its reverse path filter, may still be known, if it had a reason to ask before.
+std::optional<MacAddress> Run::known_by_its_question(Device& dev, IpAddress target, IpAddress source) {
+  if (source.is_unspecified()) return std::nullopt;
+  std::optional<MacAddress> mac;
+  const std::size_t before = scratch_.learned.size();
+  for (const auto& other : world_.machines) {
+    if (other.get() == dev.machine || !other->has_address(target) || other->loopback == nullptr) continue;
+    Flow flow;
+    flow.destination = source;
+    flow.source = target;
+    const Output o = target.is_v4() ? route_output4(*other, flow, false, nullptr)
+                                    : route_output6(*other, flow, false, nullptr);
+    if (o.error != NetError::kNone || o.dst.local || o.dst.gateway) continue;
+    ++depth_;
+    static_cast<void>(ask_for(*o.dst.device, source, target));
+    --depth_;
+    if (const MacAddress* found = learned(dev, target)) mac = *found;
+  }
+  scratch_.learned.resize(before);
+  return mac;
 }
 
 void Run::arp_send(Device& dev, const Arp& arp, MacAddress to) {

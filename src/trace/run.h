@@ -74,6 +74,7 @@ class Run {
   void run_queue(std::size_t from);
   void finish();
   [[nodiscard]] bool answers_client(const Packet& p) const;
+  void acknowledge();
   void client_hears(const Skb& skb, std::string_view where);
   void accepted_by(const Machine& m, const model::Socket& socket);
   void stop_unknown(std::string why);
@@ -119,6 +120,10 @@ class Run {
   bool hook(FilterPoint point, std::int32_t from, std::int32_t to, Skb& skb, Device* in, Device* out,
             bool* reroute = nullptr);
   Context context_of(Skb& skb, Device* in, Device* out);
+  HookResult run_filter(FilterPoint point, std::int32_t from, std::int32_t to, Context& context,
+                        Skb& skb, const Machine& m, bool* reroute);
+  HookResult run_nat(FilterPoint point, Context& context, const Machine& m,
+                     std::optional<NatRequest>& request);
   void reject(FilterPoint point, Skb& skb, Device* in, Device* out, const RejectAnswer& how);
   void reset(FilterPoint point, Skb& skb, Device* in);
   void reject_on_link(Skb& skb, Device& in, const RejectAnswer& how);
@@ -146,6 +151,7 @@ class Run {
   void neighbour_output(Device& dev, Skb& skb, IpAddress next_hop);
   Resolved resolve(Device& dev, IpAddress target, const Skb& cause, bool& may_be_cached);
   Resolved ask_for(Device& dev, IpAddress target, IpAddress source);
+  std::optional<MacAddress> known_by_its_question(Device& dev, IpAddress target, IpAddress source);
   IpAddress asking_address(Device& dev, IpAddress target, const Skb& cause) const;
   void arp_receive(Device& dev, Skb& skb);
   void arp_send(Device& dev, const Arp& arp, MacAddress to);
@@ -202,6 +208,10 @@ class Run {
   std::uint32_t client_uid_ = 0;
   std::string first_loss_, last_loss_;
   bool reached_socket_ = false;
+  bool established_ = false;            // the client has heard the SYN/ACK
+  Skb client_template_;                 // how the client sends: its route, its frame
+  const Machine* server_ = nullptr;     // who accepted, and as which connection it knows it
+  Tuple server_tuple_;
 };
 
 // "rule 7 of chain FORWARD in table ip filter", escaped.

@@ -53,6 +53,12 @@ void Run::socket_receive(Skb& skb) {
   }
   const bool is_tcp = p.protocol == IpProtocol::kTcp;
   const bool is_syn = is_tcp && (p.tcp_flags & (tcp::kSyn | tcp::kAck | tcp::kRst)) == tcp::kSyn;
+  if (is_tcp && (p.tcp_flags & (tcp::kSyn | tcp::kAck | tcp::kRst)) == tcp::kAck) {
+    const Tuple t{p.source, p.destination, p.source_port, p.destination_port, p.protocol};
+    if (&m == server_ && t == server_tuple_) stopped_ = true;  // the handshake is complete
+    else refuse(skb, m);
+    return;
+  }
   if (is_tcp && !is_syn) {
     lost(skb, (p.tcp_flags & tcp::kRst) != 0
                   ? "the reset does not belong to the client's connection (other addresses)"
@@ -75,6 +81,8 @@ void Run::socket_receive(Skb& skb) {
     return;
   }
   accepted_by(m, *socket);
+  server_ = &m;
+  server_tuple_ = {p.source, p.destination, p.source_port, p.destination_port, p.protocol};
   if (is_tcp) {
     answer_syn(skb, m, *socket);
   } else {
@@ -121,7 +129,8 @@ void Run::answer_syn(Skb& skb, const Machine& m, const model::Socket& socket) {
 // Nothing listens: tcp_v4_send_reset(), icmp_send(PORT_UNREACH)
 void Run::refuse(Skb& skb, const Machine& m) {
   if (!skb.dst.local) return;
-  lost(skb, "nothing listens on port ", std::to_string(skb.p.destination_port.number));
+  if ((skb.p.tcp_flags & tcp::kAck) != 0) lost(skb, "the handshake ends at a machine that does not know the connection");
+  else lost(skb, "nothing listens on port ", std::to_string(skb.p.destination_port.number));
   if (skb.p.protocol != IpProtocol::kTcp) {
     const bool v4 = skb.p.source.is_v4();
     icmp_error(skb, v4 ? 3 : 1, v4 ? 3 : 4);
@@ -136,7 +145,7 @@ void Run::refuse(Skb& skb, const Machine& m) {
   a.p.source_port = skb.p.destination_port;
   a.p.destination_port = skb.p.source_port;
   a.p.protocol = IpProtocol::kTcp;
-  a.p.tcp_flags = tcp::kRst | tcp::kAck;
+  a.p.tcp_flags = (skb.p.tcp_flags & tcp::kAck) != 0 ? tcp::kRst : tcp::kRst | tcp::kAck;
   a.p.length = skb.p.source.is_v4() ? 40 : 60;
   if (m.mark_reflect) a.p.mark = skb.p.mark;
   Flow flow = flow_of(a);

@@ -171,6 +171,7 @@ void Run::start_local(const LocalOrigin& origin) {
   if (!(v4 ? connect4(*client_, flow, skb) : connect6(*client_, flow, skb))) return;
   p.source = client_address_;
   p.destination = server_address_;
+  client_template_ = skb;
   answer_.source = client_address_;
   answer_.source_port = client_port_;
   if (explain_) {
@@ -291,6 +292,7 @@ void Run::start_outside(const OutsideOrigin& origin) {
     const auto behind = link->bridge != nullptr ? world_.fdb.find({link->bridge, d->mac}) : world_.fdb.end();
     if (on_top || (behind != world_.fdb.end() && behind->second != link)) p.destination_mac = d->mac;
   }
+  client_template_ = skb;
   enqueue(*link, skb);
 }
 
@@ -303,18 +305,21 @@ bool Run::answers_client(const Packet& p) const {
 }
 
 void Run::client_hears(const Skb& skb, std::string_view where) {
-  if (settled_) return;
+  if (stopped_) return;
   static_cast<void>(where);
   const Packet& p = skb.p;
   if (p.protocol == IpProtocol::kTcp) {
-    settled_ = stopped_ = true;
     if ((p.tcp_flags & tcp::kRst) != 0) {
+      settled_ = stopped_ = true;
       answer_.verdict = Verdict::kClosed;
       answer_.how = How::kRefused;
       answer_.reason = first_loss_.empty() ? "refused" : first_loss_;
-    } else {
+    } else if (!established_) {
+      settled_ = established_ = true;
       answer_.verdict = Verdict::kOpen;
       answer_.how = How::kAccepted;
+      first_loss_.clear();
+      acknowledge();
     }
     return;
   }
@@ -334,6 +339,21 @@ void Run::client_hears(const Skb& skb, std::string_view where) {
   answer_.verdict = Verdict::kClosed;
   answer_.how = port ? How::kRefused : How::kUnreachable;
   answer_.reason = first_loss_.empty() ? "ICMP error" : first_loss_;
+}
+
+// The client's ACK ends the handshake. When a rule answers it with a reset or an ICMP error, the
+// connection is gone again before a byte was sent (and SO_ERROR says so); when it is lost in silence,
+// the client stays connected.
+void Run::acknowledge() {
+  Skb ack = client_template_;
+  ack.p.source = client_address_;
+  ack.p.destination = server_address_;
+  ack.p.tcp_flags = tcp::kAck;
+  ack.p.length = client_address_.is_v4() ? 52 : 72;
+  ack.ours = true;
+  ack.leg = Leg::kRequest;
+  if (client_ != nullptr) ip_local_out(ack);
+  else enqueue(*outsider_link_, ack);
 }
 
 // What leaves the model.

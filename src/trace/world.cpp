@@ -73,6 +73,7 @@ void note_chains(Machine& m) {
   m.nat6 = f.has_nat(IpFamily::kV6);
   for (std::size_t p = 0; p < kFilterPoints; ++p) {
     m.chains[p] = f.has_chains(static_cast<FilterPoint>(p));
+    m.open_order[p] = f.has_open_order(static_cast<FilterPoint>(p));
   }
   for (auto& d : m.devices) {
     d->ingress_chains = f.has_device_chains(FilterPoint::kNetdevIngress, d->name());

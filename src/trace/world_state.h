@@ -80,6 +80,7 @@ struct Machine final : Surroundings {
   std::unordered_map<std::uint32_t, std::vector<const model::Socket*>> sockets;
   std::unordered_map<IpAddress, Device*> addresses;  // the first device that has it
   std::array<bool, kFilterPoints> chains{};          // by FilterPoint: there are any
+  std::array<bool, kFilterPoints> open_order{};      // by FilterPoint: Filter::has_open_order
 
   [[nodiscard]] Device* device(IfIndex index) const;
   [[nodiscard]] bool tracks(IpFamily f) const { return f == IpFamily::kV4 ? tracks4 : tracks6; }
@@ -108,6 +109,8 @@ struct Resolved {
   std::string why;               // kFailed, kUnknown
   std::vector<RuleRef> rules;
   std::vector<LearnedNeighbour> learned;
+  // kFailed, but the neighbour exists and would make itself known by a question of its own.
+  std::optional<MacAddress> if_it_asks;
 };
 
 struct NeighbourKey {

@@ -75,6 +75,7 @@ class Lab:
     extra: str = ''  # more addresses to ask for
     few: str = ''  # addresses asked at three ports only (answers that run dry)
     ports: str = ''  # more TCP ports
+    router: bool = False  # the router is asked too: it throws packets to private addresses away unless told otherwise
 
 
 def published(text):
@@ -132,6 +133,8 @@ class Built:
         for name in self.pids:
             names[name] = 'netns:' + self.spaces.path(self.by_path[name]) if name in self.by_path else 'container:' + name
         for name in OUTSIDE:
+            if name == 'rtr' and not self.lab.router:
+                continue
             names[name] = 'netns:' + self.spaces.path(name)
         return names
 
@@ -200,7 +203,7 @@ class Built:
             'host': ['default via 192.168.50.1', 'default via 2001:db8:50::1'],
             'lan': ['default via 192.168.50.1', 'default via 2001:db8:50::1', '10.1.0.0/16 via 192.168.50.10',
                     '172.16.0.0/12 via 192.168.50.10', 'fd00::/16 via 2001:db8:50::10'],
-            'rtr': ['blackhole 10.0.0.0/8', 'blackhole 172.16.0.0/12', 'blackhole fc00::/7'],
+            'rtr': ['blackhole 10.0.0.0/8', 'blackhole 172.16.0.0/12', 'blackhole 240.0.0.0/4', 'blackhole fc00::/7'],
             'inet': ['default via 198.51.100.1', 'default via 2001:db8:100::1'],
             'mgt': ['default via 10.99.0.1', 'default via fd99::1'],
         }

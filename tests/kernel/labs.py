@@ -14,7 +14,11 @@ INNER = Net('inner', '10.1.3.0/24', 'fd00:1:3::/64', internal=True)
 
 FORWARD6 = 'host: sysctl -qw net.ipv6.conf.all.forwarding=1'
 CALL = 'host: sysctl -qw net.bridge.bridge-nf-call-iptables=%d net.bridge.bridge-nf-call-ip6tables=%d'
-CALL_ON, CALL_OFF = Phase('call-on', [CALL % (1, 1)]), Phase('call-off', [CALL % (0, 0)])
+
+
+def calls(*rules):
+    """Bridged traffic passes the ip hooks, with rules for it, and then does not: the same rules, another answer."""
+    return [Phase('call-on', [CALL % (1, 1), *rules]), Phase('call-off', [CALL % (0, 0)])]
 
 
 def rp(name, value):
@@ -36,24 +40,24 @@ LABS = [
             Box('both', 'red blue'),  # answers lan's packets to its red address through blue: rp_filter decides
         ],
         phases=[
-            CALL_ON, CALL_OFF,
+            *calls('host: iptables -I DOCKER-USER -i br-blue -o br-blue -p tcp --dport 443 -j DROP'),
             Phase('asymmetric', ['host: iptables -I DOCKER-USER -i up0 -o br-red -j ACCEPT']),
             rp('rp-strict', 1), rp('rp-loose', 2)]),
     Lab('internal', 'internal networks still reach the host; a port published there is translated, then dropped',
         nets=[INNER, BLUE],
         boxes=[Box('inside', 'inner', publish='8080:80'), Box('peer', 'inner'), Box('outer', 'blue', publish='8081:80'),
                Box('both', 'blue inner', publish='8082:443')],
-        phases=[CALL_ON, CALL_OFF]),
+        phases=calls('host: iptables -I DOCKER-USER -m physdev --physdev-is-bridged -i br-inner -p tcp --dport 80 -j REJECT')),
     Lab('noproxy', 'no docker-proxy: translation alone, route_localnet and hairpin',
         engine='--userland-proxy=false', nets=[BLUE, RED],
         boxes=[Box('web', 'blue', publish='8080:80 127.0.0.1:8082:443 192.168.50.10:8081:6379'),
                Box('db', 'blue'), Box('api', 'red', publish='8083:80'), Box('plain', publish='8084:80 5514:514/udp')],
-        phases=[CALL_ON, CALL_OFF]),
+        phases=calls()),
     Lab('noicc', 'containers kept apart: on the default bridge by --icc=false, on a user network by enable_icc',
         engine='--icc=false',
         nets=[Net('quiet', '10.1.4.0/24', options={'com.docker.network.bridge.enable_icc': 'false'})],
         boxes=[Box('one', publish='8080:80'), Box('two'), Box('three', 'quiet', publish='8081:80'), Box('four', 'quiet')],
-        phases=[CALL_ON, CALL_OFF]),
+        phases=calls()),
     Lab('noiptables', 'an engine that writes no rules: every port of every container is open to who has a route',
         engine='--iptables=false', nets=[BLUE6, RED],
         boxes=[Box('web', 'blue', publish='8080:80'), Box('api', 'red', publish='127.0.0.1:8081:443'), Box('plain')],
@@ -66,13 +70,14 @@ LABS = [
     Lab('v6fw', 'IPv6 with ip6tables; then rules that the administrator wrote for IPv4 alone',
         engine='--experimental --ip6tables --ipv6 --fixed-cidr-v6 fd00:1:0::/64', nets=[BLUE6, RED6, INNER],
         boxes=[Box('web', 'blue', publish='8080:80 5514:514/udp'), Box('api', 'red', publish='8081:443'),
-               Box('inside', 'inner'), Box('plain')],
+               Box('inside', 'inner'), Box('peer', 'blue'), Box('plain')],
         before=[FORWARD6],
-        phases=[CALL_ON, CALL_OFF, Phase('user-v4', ['host: iptables -I DOCKER-USER -i up0 -j DROP'])]),
+        phases=[*calls('host: ip6tables -I FORWARD -i br-blue -o br-blue -p tcp --dport 443 -j REJECT --reject-with tcp-reset'), Phase('user-v4', ['host: iptables -I DOCKER-USER -i up0 -j DROP'])]),
     Lab('modes', 'containers in the host\'s namespace, in none, and in another container\'s',
         nets=[BLUE],
         boxes=[Box('onhost', mode='host', listen='tcp,::,9100 tcp,127.0.0.1,9101 udp,::,9102'), Box('alone', mode='none'),
-               Box('web', 'blue', publish='8080:80'), Box('side', mode='container:web', listen='tcp,::,9200 tcp,127.0.0.1,9201')]),
+               Box('web', 'blue', publish='8080:80'), Box('side', mode='container:web', listen='tcp,::,9200 tcp,127.0.0.1,9201')],
+        extra='0.0.0.0 127.9.9.9 172.17.255.255 255.255.255.255 240.0.0.1 ::'),
     Lab('macvlan', 'children of the uplink: on the LAN, cut off from the host, free of its rules',
         nets=[Net('lanside', '192.168.50.0/24', '2001:db8:50::/64', driver='macvlan', options={'parent': 'up0'},
                   gateway='192.168.50.1'), BLUE],
@@ -134,7 +139,7 @@ LABS = [
     Lab('policy', 'policy routing: by source, by mark, refused and thrown away',
         nets=[BLUE6, RED6],
         boxes=[Box('web', 'blue', publish='8080:80'), Box('api', 'red', publish='8081:80')],
-        before=[FORWARD6, 'lan: ip addr add 192.168.50.21/24 dev eth0'], few='198.51.100.1 198.51.100.2 2001:db8:100::1 2001:db8:100::2 192.168.50.21',
+        before=[FORWARD6, 'lan: ip addr add 192.168.50.21/24 dev eth0'], few='198.51.100.1 198.51.100.2 198.51.100.3 2001:db8:100::1 2001:db8:100::2 192.168.50.21',
         phases=[
             Phase('by-source', ['lan: sysctl -qw net.ipv4.ip_forward=1',
                                 'host: ip route add default via 192.168.50.20 table 100; ip rule add from 10.1.1.0/24 lookup 100 '
@@ -146,7 +151,7 @@ LABS = [
                               'host: ip route add blackhole default table 102; ip rule add fwmark 7 lookup 102 pref 80']),
             Phase('prohibit', ['host: ip rule add from 10.1.1.0/24 to 198.51.100.2/32 pref 70 prohibit; '
                                'ip -6 rule add from fd00:1:1::/64 to 2001:db8:100::/64 pref 70 unreachable; '
-                               'ip -6 route add prohibit 2001:db8:50::20/128; ip route add blackhole 198.51.100.1/32']),
+                               'ip -6 route add prohibit 2001:db8:50::20/128; ip route add blackhole 198.51.100.1/32; ip route add unreachable 198.51.100.3/32']),
         ]),
     Lab('localnet', 'route_localnet: a rule leads from the LAN to a service on the loopback address',
         engine='--userland-proxy=false', nets=[BLUE],
@@ -183,11 +188,13 @@ LABS = [
             Phase('bridge-family', ['host: bridge link set dev $VETH_one isolated off',
                                     nft('host', 'table bridge own { chain f { type filter hook forward priority 0; ip daddr 10.1.1.4 tcp dport 80 drop; '
                                         'ip6 daddr fd00:1:1::2 tcp dport 443 drop; }; chain i { type filter hook input priority 0; ip protocol tcp tcp dport 22 drop; }; }')]),
-            Phase('calls-off', [CALL % (0, 0)]),
+            *calls('host: iptables -I DOCKER-USER -i br-blue -o br-blue -d 10.1.1.4 -j REJECT; '
+                   'ip6tables -I FORWARD -i br-blue -o br-blue -d fd00:1:1::3 -p tcp --dport 6379 -j DROP'),
         ]),
-    Lab('dockeruser', 'DOCKER-USER as administrators write it: by origin, original port, sets, ranges',
+    Lab('dockeruser', 'DOCKER-USER as administrators write it: by origin, original port, sets, ranges; the metadata address',
         nets=[BLUE],
         boxes=[Box('web', 'blue', publish='8080:80 8443:443 7000-7003:7000-7003', listen=USUAL + ' tcp,::,7000-7003'), Box('db', 'blue')],
+        before=['inet: ip addr add 169.254.169.254/32 dev lo', 'rtr: ip route add 169.254.169.254 via 198.51.100.2'],
         phases=[
             Phase('origin', ['host: iptables -I DOCKER-USER -i up0 ! -s 192.168.50.20 -j DROP; iptables -I DOCKER-USER -i up0 -s 192.168.50.20 '
                              '-m conntrack --ctorigdstport 8443 --ctdir ORIGINAL -j REJECT']),
@@ -195,6 +202,8 @@ LABS = [
                            'ipset create ports bitmap:port range 7000-7100; ipset add ports 7001-7002; '
                            'iptables -A DOCKER-USER -i up0 -m set ! --match-set trusted src -p tcp --dport 80 -j DROP; '
                            'iptables -A DOCKER-USER -m set --match-set ports dst -j DROP; iptables -A DOCKER-USER -j RETURN']),
+            Phase('metadata', ['host: iptables -I DOCKER-USER -d 169.254.169.254 -p tcp --dport 80 -j DROP; '
+                               'iptables -I DOCKER-USER -s 10.1.1.3 -d 169.254.169.254 -j REJECT']),
             Phase('original', ['host: iptables -F DOCKER-USER; iptables -A DOCKER-USER -m conntrack --ctorigdst 192.168.50.10 --ctstate NEW -i mgmt0 -j DROP; '
                                'iptables -A DOCKER-USER -m conntrack --ctstate DNAT -p tcp -m tcp --dport 7002:7003 -i up0 -j DROP; '
                                'iptables -A DOCKER-USER -p tcp -m multiport --dports 443,6000:6400 -i br-blue -o up0 -j REJECT --reject-with tcp-reset; '
@@ -202,7 +211,7 @@ LABS = [
                                'iptables -t mangle -A PREROUTING -i up0 -s 198.51.100.2 -p tcp --dport 8080 -j MARK --set-xmark 0x1/0xff']),
         ]),
     Lab('routed', 'a router in front that forwards ports and hides the LAN; forwarding was on before the engine came',
-        nets=[BLUE6, RED],
+        nets=[BLUE6, RED], router=True,
         boxes=[Box('web', 'blue', publish='8080:80'), Box('api', 'red')],
         before=['host: sysctl -qw net.ipv4.ip_forward=1', FORWARD6,
                 'rtr: ip route add 10.1.0.0/16 via 192.168.50.10; '
@@ -253,6 +262,22 @@ LABS = [
                            'host: iptables -t nat -A POSTROUTING -o up0 -s 198.51.100.2 -d 192.168.50.20 -j MASQUERADE']),
             Phase('accepted', ['host: iptables -I DOCKER-USER -d 10.1.2.2 -p tcp --dport 443 -j ACCEPT; iptables -I DOCKER-USER -d 192.168.50.20 -j ACCEPT; '
                                'iptables -I DOCKER-USER -s 192.168.50.20 -j ACCEPT']),
+        ]),
+    Lab('bindings', 'networks with options: no masquerading, ports bound to one address by default, an engine told the same',
+        engine='--ip 10.99.0.1', nets=[
+            Net('plainly', '10.1.5.0/24', options={'com.docker.network.bridge.enable_ip_masquerade': 'false'}),
+            Net('bound', '10.1.6.0/24', options={'com.docker.network.bridge.host_binding_ipv4': '192.168.50.10'}), BLUE6],
+        boxes=[Box('straight', 'plainly', publish='8080:80'), Box('fixed', 'bound', publish='8081:80'),
+               Box('plain', publish='8082:80'), Box('web', 'blue', publish='8083:443')],
+        before=[FORWARD6],
+        phases=[
+            Phase('up', []),
+            Phase('proxy-ndp', ['host: sysctl -qw net.ipv6.conf.up0.proxy_ndp=1; ip -6 neigh add proxy fd00:1:1::2 dev up0',
+                                'lan: ip -6 route replace fd00:1:1::/64 dev eth0']),
+            Phase('default-drop', ['host: iptables -P INPUT DROP; iptables -A INPUT -i lo -j ACCEPT; '
+                                   'iptables -A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT; iptables -t raw -A PREROUTING -i mgmt0 -p tcp '
+                                   '--dport 8082 -j DROP; iptables -t mangle -A FORWARD -o br-bound -s 198.51.100.0/24 -j DROP; '
+                                   'iptables -P OUTPUT DROP; iptables -A OUTPUT -o lo -j ACCEPT; iptables -A OUTPUT -d 192.168.50.0/24 -j ACCEPT']),
         ]),
     Lab('gateway', 'a container that forwards for its neighbours, past what the host\'s rules see',
         nets=[BLUE, RED],

@@ -1,0 +1,21 @@
+// An answer read at once and read byte by byte is the same answer, within its bound.
+#include <cstdint>
+#include <cstdlib>
+#include <string_view>
+
+#include "engine/http_answer.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using bulkhead::engine::HttpAnswerParser;
+  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  HttpAnswerParser whole(1000), pieces(1000);
+  const bool good = whole.feed(bytes).has_value();
+  bool still_good = true;
+  for (std::size_t i = 0; i < size && still_good && !pieces.done(); ++i) {
+    still_good = pieces.feed(bytes.substr(i, 1)).has_value();
+  }
+  if (good != still_good || (good && whole.done() != pieces.done())) std::abort();
+  if (whole.answer().body.size() > 1000) std::abort();
+  if (good && whole.answer().body != pieces.answer().body) std::abort();
+  return 0;
+}

@@ -1,0 +1,242 @@
+#include "audit/audit.h"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include "audit/advice.h"
+#include "audit/cure.h"
+#include "audit/evidence.h"
+#include "audit/segments.h"
+#include "audit/threats.h"
+#include "base/text.h"
+
+namespace bulkhead::audit {
+namespace {
+
+constexpr std::size_t kMostReasons = 50, kMostExamples = 3;
+
+void append(std::vector<Draft>& to, std::vector<Draft> from) {
+  to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+}
+
+// Replicas of one service are one problem.
+void merge_same(std::vector<Draft>& drafts) {
+  std::map<std::string, std::size_t> first;
+  std::vector<Draft> out;
+  for (Draft& draft : drafts) {
+    const auto [at, fresh] = first.emplace(draft.finding.id, out.size());
+    if (fresh) {
+      out.push_back(std::move(draft));
+      continue;
+    }
+    Draft& kept = out[at->second];
+    kept.finding.severity = std::max(kept.finding.severity, draft.finding.severity);
+    if (kept.finding.members.empty()) kept.finding.members.push_back(kept.finding.subject);
+    kept.finding.members.push_back(draft.finding.subject);
+    for (Reach& reach : draft.finding.reaches) {
+      const bool seen = std::ranges::any_of(kept.finding.reaches, [&](const Reach& r) { return r.vantage == reach.vantage && r.to == reach.to; });
+      if (!seen) kept.finding.reaches.push_back(std::move(reach));
+    }
+  }
+  drafts = std::move(out);
+}
+
+std::string subject_text(const Subject& s) {
+  const std::string owner = s.container.empty() ? "host " + s.process : s.container;
+  return owner + " " + (s.port ? std::to_string(s.port->number) + "/" + to_string(s.protocol) : "");
+}
+
+void count_unknowns(const Scene& scene, Report& report) {
+  std::map<std::string, Unknown> by_reason;
+  for (std::size_t i = 0; i < scene.inventory.services.size(); ++i) {
+    for (const Asked& asked : scene.reach.of[i].unknown) {
+      std::string reason = asked.reply.answer.reason.empty() ? "no reason given" : asked.reply.answer.reason;
+      if (by_reason.size() >= kMostReasons && !by_reason.contains(reason)) reason = "other reasons";
+      Unknown& unknown = by_reason[reason];
+      unknown.reason = reason;
+      ++unknown.count;
+      if (unknown.examples.size() < kMostExamples) {
+        unknown.examples.push_back(scene.inventory.seats[asked.seat].text + " -> " + subject_text(scene.inventory.services[i].subject));
+      }
+    }
+  }
+  for (auto& [reason, unknown] : by_reason) report.unknowns.push_back(std::move(unknown));
+  std::ranges::stable_sort(report.unknowns, std::greater{}, &Unknown::count);
+}
+
+void list_exposures(const Scene& scene, Report& report) {
+  for (std::size_t i = 0; i < scene.inventory.services.size(); ++i) {
+    const Service& service = scene.inventory.services[i];
+    Exposure exposure;
+    exposure.subject = service.subject;
+    exposure.open = reaches_of(scene, service, scene.reach.of[i].open);
+    for (const Asked& asked : scene.reach.of[i].unknown) exposure.unknown.push_back(scene.inventory.seats[asked.seat].text);
+    report.exposures.push_back(std::move(exposure));
+  }
+}
+
+void list_gaps(const model::Snapshot& snapshot, Report& report) {
+  const auto add = [&](const std::string& where, const std::vector<model::Gap>& gaps) {
+    for (const model::Gap& gap : gaps) report.gaps.emplace_back(where + gap.what, gap.reason);
+  };
+  add("", snapshot.gaps);
+  for (const model::Engine& engine : snapshot.engines) add(engine.name + ": ", engine.gaps);
+  for (std::uint32_t i = 0; i < snapshot.namespaces.size(); ++i) {
+    add(name_of(snapshot, model::NsId{i}) + ": ", snapshot.namespaces[i].gaps);
+  }
+}
+
+void suppress(const policy::Config& config, std::uint64_t at_ms, Report& report) {
+  for (const policy::Suppression& rule : config.suppress) {
+    SuppressionUse use{rule.id, rule.reason, rule.expires, SuppressionState::kUnused};
+    if (at_ms >= rule.expires_ms) {
+      use.state = SuppressionState::kExpired;  // the finding stands again
+    } else {
+      for (Finding& finding : report.findings) {
+        if (finding.id != rule.id) continue;
+        finding.suppressed_by = rule.reason;
+        use.state = SuppressionState::kActive;
+      }
+    }
+    report.suppressions.push_back(std::move(use));
+  }
+}
+
+std::string engine_text(const model::Engine& engine) {
+  const std::string kind = engine.kind == model::EngineKind::kDocker ? "docker" : "podman";
+  const std::string name = engine.name.empty() || engine.name == kind ? kind : engine.name + " (" + kind + ")";
+  return engine.version.empty() ? name : name + " " + engine.version;
+}
+
+void describe(const model::Snapshot& snapshot, const Options& options, const Scene& scene, Report& report) {
+  report.host_name = snapshot.host_name;
+  report.at_ms = options.at_ms != 0 ? options.at_ms : snapshot.taken_at_ms;
+  report.zones.assign(scene.oracle.zones().begin(), scene.oracle.zones().end());
+  for (const model::Engine& engine : snapshot.engines) report.engines.push_back(engine_text(engine));
+  report.containers = scene.inventory.containers;
+  report.services = scene.inventory.services.size();
+  report.vantages = scene.inventory.seats.size();
+  report.asked = scene.reach.asked;
+  report.open = scene.reach.open;
+  report.closed = scene.reach.closed;
+  report.unknown = scene.reach.unknown;
+}
+
+void show_path(const Scene& scene, Draft& draft) {
+  if (draft.finding.reaches.empty()) return;
+  Reach& first = draft.finding.reaches.front();
+  for (const Asked& asked : draft.open) {
+    if (scene.inventory.seats[asked.seat].text != first.vantage || asked.dial.to != first.to) continue;
+    first.path = path_of(scene, asked, first.protocol);
+    return;
+  }
+}
+
+auto reading_order(const Finding& f) {
+  return std::tuple(!f.suppressed_by.empty(), f.state != State::kContradicted,
+                    -static_cast<int>(f.severity), static_cast<int>(f.kind),
+                    -static_cast<std::int64_t>(f.reaches.size()), std::string_view(f.id));
+}
+
+bool is_zone(const query::Vantage& vantage) {
+  return vantage.kind != query::VantageKind::kHost && vantage.kind != query::VantageKind::kContainer &&
+         vantage.kind != query::VantageKind::kNetns;
+}
+
+// A silent UDP socket answers nobody: only an answer tells something.
+bool tells(const model::Observation& o) { return o.protocol != IpProtocol::kUdp || o.how == "accepted" || o.how == "refused"; }
+
+void note(Report& report, const model::Observation& o, bool agrees) {
+  for (Finding& finding : report.findings) {
+    for (Reach& reach : finding.reaches) {
+      if (reach.vantage != o.vantage || reach.to != o.to || reach.port != o.port || reach.protocol != o.protocol) continue;
+      reach.observed = o.how;
+      if (!agrees) finding.state = State::kContradicted;
+      if (agrees && finding.state == State::kComputed) finding.state = State::kConfirmed;
+    }
+  }
+}
+
+}  // namespace
+
+void sort_findings(std::vector<Finding>& findings) {
+  std::ranges::stable_sort(findings, [](const Finding& a, const Finding& b) { return reading_order(a) < reading_order(b); });
+}
+
+Result<Report> audit(const model::Snapshot& snapshot, const policy::Config& config, const Options& options,
+                     const MakeOracle& make) {
+  if (snapshot.host.value >= snapshot.namespaces.size()) {
+    return fail(ErrorCode::kInvalidInput, "the snapshot does not hold the host's network namespace");
+  }
+  auto oracle = make(snapshot);
+  if (!oracle) return std::unexpected(oracle.error());
+  const Inventory inventory = take_inventory(snapshot, config, **oracle);
+  const Reachability reach = ask_all(inventory, **oracle);
+  const Scene scene{snapshot, config, **oracle, inventory, reach};
+
+  std::vector<Draft> drafts = find_service_threats(scene);
+  append(drafts, find_shared_segments(scene));
+  append(drafts, find_broken_promises(scene, make, drafts));
+  append(drafts, find_engine_advice(scene));
+  append(drafts, find_exits(scene));
+  merge_same(drafts);
+  std::ranges::stable_sort(drafts, [](const Draft& a, const Draft& b) { return reading_order(a.finding) < reading_order(b.finding); });
+
+  Report report;
+  describe(snapshot, options, scene, report);
+  std::size_t budget = options.cures;
+  for (Draft& draft : drafts) {
+    show_path(scene, draft);
+    find_cures(scene, make, draft, budget);
+    report.findings.push_back(std::move(draft.finding));
+  }
+  list_exposures(scene, report);
+  count_unknowns(scene, report);
+  list_gaps(snapshot, report);
+  suppress(config, report.at_ms, report);
+  merge_observations(report, snapshot.observations, **oracle);
+  sort_findings(report.findings);
+  return report;
+}
+
+std::vector<ProbeWish> wanted_probes(const Report& report) {
+  std::vector<ProbeWish> out;
+  for (const Finding& finding : report.findings) {
+    if (finding.kind == Kind::kEgress || finding.kind == Kind::kMetadata || finding.kind == Kind::kManagementNetwork) continue;
+    for (const Reach& r : finding.reaches) {
+      const bool known = std::ranges::any_of(out, [&](const ProbeWish& w) {
+        return w.vantage == r.vantage && w.to == r.to && w.port == r.port && w.protocol == r.protocol;
+      });
+      if (r.from && !known) out.push_back({r.vantage, *r.from, r.to, r.port, r.protocol});
+    }
+  }
+  return out;
+}
+
+void merge_observations(Report& report, const std::vector<model::Observation>& observations, const Oracle& oracle) {
+  for (const model::Observation& o : observations) {
+    const auto vantage = query::Vantage::parse(o.vantage);
+    if (!vantage || is_zone(*vantage) || !tells(o)) continue;
+    const auto seat = oracle.seat(*vantage);
+    if (!seat || seat->origins.empty()) continue;
+    query::Target target;
+    target.to = o.to;
+    target.port = o.port;
+    target.protocol = o.protocol;
+    const trace::Answer answer = oracle.ask(*seat, target).answer;
+    ++report.observed;
+    if (answer.verdict == trace::Verdict::kUnknown) {
+      note(report, o, true);
+      continue;
+    }
+    const bool agrees = (answer.verdict == trace::Verdict::kOpen) == (o.how == "accepted");
+    note(report, o, agrees);
+    if (!agrees) {
+      report.contradictions.push_back({o.vantage, o.to, o.port, o.protocol, std::string(to_string(answer.how)), o.how, answer.reason});
+    }
+  }
+  sort_findings(report.findings);
+}
+
+}  // namespace bulkhead::audit

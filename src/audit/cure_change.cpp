@@ -1,0 +1,150 @@
+#include "audit/cure_change.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "audit/segments.h"
+#include "ruleset/print.h"
+
+namespace bulkhead::audit {
+namespace {
+
+using model::xt::PortRange;
+
+bool is_port(const PortRange& range, Port port) { return range.first == port && range.last == port; }
+
+bool is_port(const Bytes& bytes, Port port) {
+  return bytes.size() == 2 && bytes[0] == port.number >> 8 && bytes[1] == (port.number & 0xff);
+}
+
+// A rule that is about this one port, as engines write one for each published port.
+bool names_port(const model::Rule& rule, Port port) {
+  for (const model::Statement& s : rule.statements) {
+    if (const auto* compare = std::get_if<model::Compare>(&s); compare != nullptr && is_port(compare->right, port)) return true;
+    if (const auto* match = std::get_if<model::XtMatch>(&s)) {
+      if (const auto* tcp = std::get_if<model::xt::Tcp>(&match->info); tcp != nullptr && is_port(tcp->destination, port)) return true;
+      if (const auto* udp = std::get_if<model::xt::Udp>(&match->info); udp != nullptr && is_port(udp->destination, port)) return true;
+    }
+  }
+  return false;
+}
+
+bool rewrites(const model::Rule& rule) {
+  return std::ranges::any_of(rule.statements, [](const model::Statement& s) {
+    if (std::holds_alternative<model::Nat>(s)) return true;
+    const auto* target = std::get_if<model::XtTarget>(&s);
+    return target != nullptr && std::holds_alternative<model::xt::NatTarget>(target->info);
+  });
+}
+
+bool by_engine(const trace::RuleRef& ref) {
+  const std::string author = ruleset::guess_author(*ref.table, *ref.chain, ref.rule);
+  return author == "docker" || author == "podman";
+}
+
+void erase_rule(model::Snapshot& copy, const model::Snapshot& original, const trace::RuleRef& ref) {
+  const auto& tables = original.namespaces[original.host.value].ruleset.tables;
+  const auto table = std::ranges::find_if(tables, [&](const model::Table& t) { return &t == ref.table; });
+  if (table == tables.end()) return;
+  auto& chains = copy.namespaces[copy.host.value].ruleset.tables[static_cast<std::size_t>(table - tables.begin())].chains;
+  for (model::Chain& chain : chains) {
+    if (chain.name != ref.chain->name) continue;
+    std::erase_if(chain.rules, [&](const model::Rule& r) { return r.handle == ref.rule->handle; });
+  }
+}
+
+void erase_sockets(model::NetNs& ns, const std::vector<const model::Socket*>& gone, bool loopback_too) {
+  std::erase_if(ns.sockets, [&](const model::Socket& s) {
+    return std::ranges::any_of(gone, [&](const model::Socket* g) {
+      return *g == s && (loopback_too || !g->address.is_loopback());
+    });
+  });
+}
+
+model::Container* same_container(model::Snapshot& copy, const model::Engine& engine, const model::Container& container) {
+  for (model::Engine& e : copy.engines) {
+    if (e.name != engine.name) continue;
+    for (model::Container& c : e.containers) {
+      if (c.id == container.id && c.name == container.name) return &c;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+void unpublish(model::Snapshot& copy, const Scene& scene, const Draft& draft, bool keep_accept) {
+  const Service& service = *draft.service;
+  std::set<std::pair<const model::Chain*, std::uint64_t>> done;
+  for (const Asked& asked : draft.open) {
+    for (const trace::RuleRef& ref : asked.reply.answer.rules) {
+      if (ref.rule == nullptr || !by_engine(ref) || !done.insert({ref.chain, ref.rule->handle}).second) continue;
+      if (!names_port(*ref.rule, asked.dial.port) && !names_port(*ref.rule, *service.subject.port)) continue;
+      if (rewrites(*ref.rule) || !keep_accept) erase_rule(copy, scene.snapshot, ref);
+    }
+  }
+  erase_sockets(copy.namespaces[copy.host.value], service.fronts, !keep_accept);
+  model::Container* container = same_container(copy, *service.engine, *service.container);
+  if (container == nullptr) return;
+  std::erase_if(container->published, [&](const model::PublishedPort& p) {
+    return std::ranges::any_of(service.published, [&](const auto* q) { return *q == p; }) &&
+           (!keep_accept || !p.host_address.is_loopback());
+  });
+}
+
+void stop_listening(model::Snapshot& copy, const Scene& scene, const Service& service) {
+  static_cast<void>(scene);
+  erase_sockets(copy.namespaces[service.ns.value], service.sockets, false);
+}
+
+std::vector<Move> moves_of(const Scene& scene, const std::string& network, const std::string& engine) {
+  for (const Segment& segment : find_segments(scene.snapshot, scene.config)) {
+    if (segment.network != network || segment.engine != engine) continue;
+    std::map<std::string, std::vector<const model::Container*>> by_tenant;
+    for (const Member& m : segment.members) by_tenant[m.tenant.name].push_back(m.container);
+    const auto largest = std::ranges::max_element(by_tenant, {}, [](const auto& t) { return t.second.size(); });
+    std::vector<Move> out;
+    for (auto& [tenant, containers] : by_tenant) {
+      if (tenant != largest->first) out.push_back({tenant, containers});
+    }
+    return out;
+  }
+  return {};
+}
+
+void split(model::Snapshot& copy, const Scene& scene, const std::string& network, const std::string& engine) {
+  const auto moves = moves_of(scene, network, engine);
+  for (const Segment& segment : find_segments(scene.snapshot, scene.config)) {
+    if (segment.network != network || segment.engine != engine || !segment.is_bridge) continue;
+    model::NetNs& ns = copy.namespaces[segment.ns.value];
+    const auto original = std::ranges::find_if(ns.links, [&](const model::Link& l) { return l.index == segment.link; });
+    if (original == ns.links.end()) continue;
+    model::Link bridge = *original;
+    for (std::size_t i = 0; i < moves.size(); ++i) {
+      std::uint32_t highest = 0;
+      for (const model::Link& l : ns.links) highest = std::max(highest, l.index.value);
+      bridge.index = IfIndex{highest + 1};
+      bridge.name = "br-split" + std::to_string(i);
+      for (const Member& m : segment.members) {
+        if (std::ranges::find(moves[i].containers, m.container) == moves[i].containers.end()) continue;
+        for (model::Link& l : ns.links) {
+          if (l.index == m.port && m.port) l.master = bridge.index;
+        }
+      }
+      ns.links.push_back(bridge);
+    }
+  }
+}
+
+std::vector<std::string> bridges_of(const Scene& scene, const model::Container& container) {
+  std::vector<std::string> out;
+  for (const Segment& segment : find_segments(scene.snapshot, scene.config)) {
+    if (!segment.is_bridge || segment.ns != scene.snapshot.host) continue;
+    const bool there = std::ranges::any_of(segment.members, [&](const Member& m) { return m.container == &container; });
+    if (there) out.push_back(segment.interface);
+  }
+  return out;
+}
+
+}  // namespace bulkhead::audit

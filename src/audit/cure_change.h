@@ -1,0 +1,31 @@
+// Changes of a model: what a cure would do to this host.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "audit/evidence.h"
+#include "model/snapshot.h"
+
+namespace bulkhead::audit {
+
+// The engine no longer publishes the service's ports: its proxies and the rules that name these ports
+// are gone. `keep_accept`: as with a port bound to 127.0.0.1, where engines before Docker 28 still let
+// packets to the container's own address through.
+void unpublish(model::Snapshot& copy, const Scene& scene, const Draft& draft, bool keep_accept);
+
+// The host's own sockets of the service are closed.
+void stop_listening(model::Snapshot& copy, const Scene& scene, const Service& service);
+
+// Each tenant but the largest moves from a bridge to one of its own.
+struct Move {
+  std::string tenant;
+  std::vector<const model::Container*> containers;
+};
+[[nodiscard]] std::vector<Move> moves_of(const Scene& scene, const std::string& network, const std::string& engine);
+void split(model::Snapshot& copy, const Scene& scene, const std::string& network, const std::string& engine);
+
+// Host interfaces through which a container's packets come.
+[[nodiscard]] std::vector<std::string> bridges_of(const Scene& scene, const model::Container& container);
+
+}  // namespace bulkhead::audit

@@ -1,0 +1,125 @@
+#include "audit/evidence.h"
+
+#include <algorithm>
+
+#include "ruleset/print.h"
+
+namespace bulkhead::audit {
+namespace {
+
+int nearness(const SeatEntry& seat) {
+  if (!seat.is_zone()) return seat.container == nullptr ? 4 : 5;
+  switch (seat.zone->role) {
+    case policy::ZoneRole::kInternet: return 0;
+    case policy::ZoneRole::kDmz: return 1;
+    case policy::ZoneRole::kLan: return 2;
+    case policy::ZoneRole::kManagement: return 3;
+  }
+  return 5;
+}
+
+std::optional<SocketEvidence> socket_of(const Scene& scene, const trace::Answer& answer) {
+  if (answer.socket == nullptr) return std::nullopt;
+  SocketEvidence out;
+  out.address = answer.socket->address;
+  out.port = answer.socket->port;
+  out.uid = answer.socket->uid;
+  if (!answer.socket->owners.empty()) {
+    out.process = answer.socket->owners.front().command;
+    out.pid = answer.socket->owners.front().pid;
+  }
+  if (!answer.socket_ns || *answer.socket_ns == scene.snapshot.host) return out;
+  for (const model::Engine& engine : scene.snapshot.engines) {
+    for (const model::Container& c : engine.containers) {
+      if (c.netns == answer.socket_ns && out.container.empty()) out.container = engine.name + "/" + c.name;
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+RuleQuote quote(const trace::RuleRef& ref) {
+  RuleQuote out;
+  if (ref.table == nullptr || ref.chain == nullptr) return out;
+  out.place = ruleset::print_place(*ref.table, *ref.chain, ref.rule);
+  out.author = ruleset::guess_author(*ref.table, *ref.chain, ref.rule);
+  if (ref.rule != nullptr) {
+    out.text = ruleset::print_rule(*ref.table, *ref.rule);
+  } else if (ref.chain->base) {
+    out.text = ref.chain->base->policy == model::VerdictKind::kDrop ? "policy drop" : "policy accept";
+  }
+  return out;
+}
+
+std::vector<RuleQuote> quotes(const std::vector<trace::RuleRef>& rules) {
+  std::vector<RuleQuote> out;
+  for (const trace::RuleRef& rule : rules) {
+    RuleQuote q = quote(rule);
+    if (!q.place.empty() && std::ranges::find(out, q) == out.end()) out.push_back(std::move(q));
+  }
+  return out;
+}
+
+bool private_uplink(const policy::Zone& zone, const model::Snapshot& snapshot) {
+  if (zone.role != policy::ZoneRole::kInternet || snapshot.host.value >= snapshot.namespaces.size()) return false;
+  bool any = false;
+  for (const model::Address& a : snapshot.namespaces[snapshot.host.value].addresses) {
+    if (a.link != zone.link || !a.local.is_v4()) continue;
+    if (!a.local.is_private() && !a.local.is_link_local()) return false;
+    any = true;
+  }
+  return any;
+}
+
+Reach reach_of(const Scene& scene, const Service* service, const Asked& asked) {
+  const SeatEntry& seat = scene.inventory.seats[asked.seat];
+  Reach out;
+  out.vantage = seat.text;
+  out.from = seat.ns;
+  if (seat.zone != nullptr) {
+    out.role = seat.zone->role;
+    out.guessed_zone = seat.zone->guessed;
+    out.up_to_uplink = asked.dial.to.is_v4() && private_uplink(*seat.zone, scene.snapshot);
+  }
+  out.tenant = seat.tenant.name;
+  out.also = seat.also;
+  out.to = asked.dial.to;
+  out.port = asked.dial.port;
+  out.protocol = service == nullptr ? IpProtocol::kTcp : service->subject.protocol;
+  out.via = asked.dial.via;
+  out.source = asked.reply.witness ? asked.reply.witness : asked.reply.answer.source;
+  out.some = asked.reply.some;
+  out.rules = quotes(asked.reply.answer.rules);
+  out.socket = socket_of(scene, asked.reply.answer);
+  return out;
+}
+
+std::vector<Reach> reaches_of(const Scene& scene, const Service& service, const std::vector<Asked>& open) {
+  std::vector<const Asked*> order;
+  for (const Asked& asked : open) {
+    const bool seen = std::ranges::any_of(order, [&](const Asked* a) { return a->seat == asked.seat; });
+    if (!seen) order.push_back(&asked);
+  }
+  std::ranges::stable_sort(order, {}, [&](const Asked* a) { return nearness(scene.inventory.seats[a->seat]); });
+  std::vector<Reach> out;
+  for (const Asked* asked : order) out.push_back(reach_of(scene, &service, *asked));
+  return out;
+}
+
+std::vector<PathStep> path_of(const Scene& scene, const Asked& asked, IpProtocol protocol) {
+  query::Target target;
+  target.to = asked.dial.to;
+  target.port = asked.dial.port;
+  target.protocol = protocol;
+  target.explain = true;
+  const query::Reply reply = scene.oracle.ask(scene.inventory.seats[asked.seat].seat, target);
+  std::vector<PathStep> out;
+  for (const trace::Step& step : reply.answer.steps) {
+    out.push_back({step.leg == trace::Leg::kReply, name_of(scene.snapshot, step.ns), step.stage,
+                   step.interface, step.detail, quotes(step.rules)});
+  }
+  return out;
+}
+
+}  // namespace bulkhead::audit

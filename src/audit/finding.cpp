@@ -1,0 +1,49 @@
+#include "audit/finding.h"
+
+namespace bulkhead::audit {
+
+std::string_view to_string(Kind kind) {
+  switch (kind) {
+    case Kind::kT1: return "T1";
+    case Kind::kT2: return "T2";
+    case Kind::kT3: return "T3";
+    case Kind::kT4: return "T4";
+    case Kind::kT5: return "T5";
+    case Kind::kT6: return "T6";
+    case Kind::kManagementNetwork: return "management-network";
+    case Kind::kFirewallContradicted: return "firewall-contradicted";
+    case Kind::kV4OnlyRule: return "v4-only-rule";
+    case Kind::kIpv6Unfirewalled: return "ipv6-unfirewalled";
+    case Kind::kLoopbackPublished: return "loopback-published";
+    case Kind::kEngineSocket: return "engine-socket";
+    case Kind::kHostMode: return "host-mode";
+    case Kind::kMetadata: return "cloud-metadata";
+    case Kind::kDefaultBridge: return "default-bridge";
+    case Kind::kEgress: return "egress";
+  }
+  return "";
+}
+
+bool is_threat(Kind kind) { return kind <= Kind::kT6; }
+
+std::string_view to_string(Severity severity) {
+  switch (severity) {
+    case Severity::kInfo: return "info";
+    case Severity::kLow: return "low";
+    case Severity::kMedium: return "medium";
+    case Severity::kHigh: return "high";
+    case Severity::kCritical: return "critical";
+  }
+  return "";
+}
+
+std::string_view to_string(State state) {
+  switch (state) {
+    case State::kComputed: return "computed";
+    case State::kConfirmed: return "confirmed";
+    case State::kContradicted: return "contradicted";
+  }
+  return "";
+}
+
+}  // namespace bulkhead::audit

@@ -1,0 +1,64 @@
+// Who is there: the services that listen or are published, and the seats from which they are asked.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "audit/finding.h"
+#include "audit/oracle.h"
+#include "model/snapshot.h"
+#include "policy/config.h"
+
+namespace bulkhead::audit {
+
+// One address at which a service may be dialled.
+struct Dial {
+  IpAddress to;
+  Port port;
+  Via via = Via::kDirect;
+  friend auto operator<=>(const Dial&, const Dial&) = default;
+};
+
+struct Service {
+  Subject subject;
+  model::NsId ns;
+  const model::Engine* engine = nullptr;        // of a container
+  const model::Container* container = nullptr;
+  std::vector<const model::Socket*> sockets;    // its own
+  std::vector<const model::Socket*> fronts;     // docker-proxy and its like, in the host's namespace
+  std::vector<const model::PublishedPort*> published;
+  std::vector<Dial> dials;                      // published first
+  [[nodiscard]] bool of_host() const { return container == nullptr; }
+};
+
+struct SeatEntry {
+  query::Vantage vantage;
+  query::Seat seat;
+  std::string text;                              // vantage as text
+  const policy::Zone* zone = nullptr;
+  const model::Engine* engine = nullptr;
+  const model::Container* container = nullptr;
+  std::optional<model::NsId> ns;                 // of a container or the host
+  policy::TenantName tenant;
+  std::vector<std::string> also;                 // containers in the same namespace
+  [[nodiscard]] bool is_zone() const { return zone != nullptr; }
+};
+
+struct Inventory {
+  std::vector<Service> services;
+  std::vector<SeatEntry> seats;                  // zones, host, containers
+  std::size_t containers = 0;                    // running
+};
+
+[[nodiscard]] Inventory take_inventory(const model::Snapshot& snapshot, const policy::Config& config,
+                                       const Oracle& oracle);
+
+// "host", "container docker/web", "netns /run/netns/x": for paths.
+[[nodiscard]] std::string name_of(const model::Snapshot& snapshot, model::NsId ns);
+
+[[nodiscard]] Subject subject_of(const policy::Config& config, const model::Engine& engine,
+                                 const model::Container& container);
+
+}  // namespace bulkhead::audit

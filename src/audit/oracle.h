@@ -1,0 +1,32 @@
+// Who answers the auditor's questions: the model of this snapshot, or of a changed copy of it (what
+// would be if the cure were applied).
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+
+#include "base/result.h"
+#include "model/snapshot.h"
+#include "policy/config.h"
+#include "policy/zone.h"
+#include "query/query.h"
+
+namespace bulkhead::audit {
+
+class Oracle {
+ public:
+  virtual ~Oracle() = default;
+  [[nodiscard]] virtual Result<query::Seat> seat(const query::Vantage& vantage) const = 0;
+  [[nodiscard]] virtual query::Reply ask(const query::Seat& seat, const query::Target& target) const = 0;
+  [[nodiscard]] virtual std::span<const policy::Zone> zones() const = 0;
+  [[nodiscard]] virtual const model::Snapshot& snapshot() const = 0;
+};
+
+// The snapshot must outlive the oracle.
+using MakeOracle = std::function<Result<std::unique_ptr<Oracle>>(const model::Snapshot&)>;
+
+// Walks packets through the model (trace::World). `config` must outlive the function.
+[[nodiscard]] MakeOracle world_oracle(const policy::Config& config);
+
+}  // namespace bulkhead::audit

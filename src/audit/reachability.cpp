@@ -1,0 +1,94 @@
+#include "audit/reachability.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+namespace bulkhead::audit {
+namespace {
+
+class Sweep {
+ public:
+  Sweep(const Inventory& inventory, const Oracle& oracle) : inventory_(inventory), oracle_(oracle) {
+    out_.of.resize(inventory.services.size());
+    for (std::size_t i = 0; i < inventory.services.size(); ++i) {
+      for (const model::Socket* s : inventory.services[i].sockets) whose_.emplace(s, i);
+    }
+  }
+
+  Reachability run() {
+    for (std::size_t i = 0; i < inventory_.services.size(); ++i) {
+      for (std::size_t seat = 0; seat < inventory_.seats.size(); ++seat) pair(i, seat);
+    }
+    return std::move(out_);
+  }
+
+ private:
+  // What opens may be another service than the one dialled: a rule sent the packet there.
+  std::size_t answered_by(std::size_t dialled, const Asked& asked) const {
+    const auto found = whose_.find(asked.reply.answer.socket);
+    return found == whose_.end() ? dialled : found->second;
+  }
+
+  void pair(std::size_t index, std::size_t seat) {
+    const Service& service = inventory_.services[index];
+    const SeatEntry& from = inventory_.seats[seat];
+    std::optional<Asked> unknown;
+    bool any = false, open = false;
+    for (const Dial& dial : service.dials) {
+      if (!worth_asking(from, service, dial)) continue;
+      any = true;
+      Asked asked = ask(seat, dial, service.subject.protocol);
+      if (asked.verdict() == trace::Verdict::kOpen) {
+        const std::size_t who = answered_by(index, asked);
+        open = open || who == index;
+        if (who == index || !out_.of[who].open_from(seat)) out_.of[who].open.push_back(std::move(asked));
+        if (open && !from.is_zone()) break;
+      } else if (asked.verdict() == trace::Verdict::kUnknown) {
+        if (!unknown) unknown = std::move(asked);
+      } else if (from.is_zone()) {
+        out_.of[index].closed.push_back(std::move(asked));
+      }
+    }
+    if (!any) return;
+    ++out_.asked;
+    ++(open ? out_.open : unknown ? out_.unknown : out_.closed);
+    if (!open && unknown) out_.of[index].unknown.push_back(std::move(*unknown));
+  }
+
+  Asked ask(std::size_t seat, const Dial& dial, IpProtocol protocol) const {
+    const SeatEntry& from = inventory_.seats[seat];
+    Asked asked{.seat = seat, .dial = dial, .reply = {}};
+    if (from.seat.origins.empty()) {
+      asked.reply.answer.reason = from.seat.unknown;
+      return asked;
+    }
+    query::Target target;
+    target.to = dial.to;
+    target.port = dial.port;
+    target.protocol = protocol;
+    asked.reply = oracle_.ask(from.seat, target);
+    return asked;
+  }
+
+  const Inventory& inventory_;
+  const Oracle& oracle_;
+  Reachability out_;
+  std::unordered_map<const model::Socket*, std::size_t> whose_;
+};
+
+}  // namespace
+
+bool Answers::open_from(std::size_t seat) const {
+  return std::ranges::any_of(open, [seat](const Asked& a) { return a.seat == seat; });
+}
+
+bool worth_asking(const SeatEntry& seat, const Service& service, const Dial& dial) {
+  if (!seat.is_zone() && seat.ns == service.ns) return false;
+  return seat.is_zone() || !dial.to.is_loopback() || seat.container == nullptr;
+}
+
+Reachability ask_all(const Inventory& inventory, const Oracle& oracle) {
+  return Sweep(inventory, oracle).run();
+}
+
+}  // namespace bulkhead::audit

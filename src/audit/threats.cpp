@@ -1,0 +1,309 @@
+#include "audit/threats.h"
+
+#include <algorithm>
+#include <array>
+
+#include "audit/identity.h"
+#include "policy/tenants.h"
+
+namespace bulkhead::audit {
+namespace {
+
+using policy::ZoneRole;
+using services::Impact;
+using services::ServiceClass;
+
+bool is_class(const Service& service, ServiceClass wanted) {
+  const services::Service* known = service.subject.known_as;
+  return known != nullptr && known->service_class == wanted;
+}
+
+bool is_management(const Service& service) { return is_class(service, ServiceClass::kManagement); }
+bool is_traditional(const Service& service) { return is_class(service, ServiceClass::kTraditional); }
+bool is_client(const Service& service) { return is_class(service, ServiceClass::kClient); }
+
+Impact impact_of(const Service& service) {
+  return service.subject.known_as == nullptr ? Impact::kApplication : service.subject.known_as->impact;
+}
+
+bool takes_over(Impact impact) {
+  return impact == Impact::kHost || impact == Impact::kCluster;
+}
+
+// Meant to be talked to from outside: web servers on web ports, reverse proxies, VPN servers.
+bool is_front(const Service& service) {
+  const services::Service* known = service.subject.known_as;
+  if (known == nullptr) return false;
+  if (known->front || known->id == "wireguard" || known->id == "openvpn") return true;
+  const auto web = [](Port p) { return p.number == 80 || p.number == 443; };
+  const bool is_http = known->id == "http" || known->id == "https";
+  return is_http && (web(*service.subject.port) || std::ranges::any_of(service.published, [&](const auto* p) {
+                       return web(p->host_port);
+                     }));
+}
+
+// By these the host is administered, or they are there for the neighbours on the link.
+bool is_expected(const Service& service, const policy::Zone& zone) {
+  const services::Service* known = service.subject.known_as;
+  if (known == nullptr) return false;
+  if (service.of_host() && known->id == "ssh") return true;
+  return zone.role != ZoneRole::kInternet && (known->id == "mdns" || known->id == "ssdp");
+}
+
+policy::PortSpec spec(Port port, IpProtocol protocol) { return {port, protocol}; }
+
+class ThreatFinder {
+ public:
+  explicit ThreatFinder(const Scene& scene) : scene_(scene) {}
+
+  std::vector<Draft> find() {
+    for (std::size_t i = 0; i < scene_.inventory.services.size(); ++i) {
+      const Service& service = scene_.inventory.services[i];
+      if (is_client(service)) continue;
+      judge(service, scene_.reach.of[i]);
+    }
+    return std::move(out_);
+  }
+
+ private:
+  const SeatEntry& seat(const Asked& asked) const { return scene_.inventory.seats[asked.seat]; }
+
+  bool declared(const Service& service, const Asked& asked) const {
+    const SeatEntry& from = seat(asked);
+    const policy::PortSpec port = spec(*service.subject.port, service.subject.protocol);
+    if (from.zone != nullptr) {
+      if (service.container == nullptr) return policy::declares_host_service(scene_.config, port, *from.zone);
+      return policy::declares_ingress(scene_.config, *service.engine, *service.container, port,
+                                      spec(asked.dial.port, service.subject.protocol), *from.zone);
+    }
+    return from.container != nullptr && service.subject.on_host &&
+           policy::declares_host_service(scene_.config, port, *from.engine, *from.container);
+  }
+
+  bool same_tenant(const Service& service, const Asked& asked) const {
+    return service.container != nullptr && seat(asked).container != nullptr &&
+           service.subject.tenant == seat(asked).tenant.name;
+  }
+
+  template <class Wanted>
+  std::vector<Asked> pick(const Service& service, const Answers& answers, Wanted wanted) const {
+    std::vector<Asked> out;
+    for (const Asked& asked : answers.open) {
+      if (wanted(seat(asked), asked) && !declared(service, asked)) out.push_back(asked);
+    }
+    return out;
+  }
+
+  void judge(const Service& service, const Answers& answers) {
+    const auto outside = [](const SeatEntry& s) { return s.zone != nullptr && s.zone->role != ZoneRole::kManagement; };
+    if (is_management(service)) {
+      judge_management(service, answers);
+      return;
+    }
+    if (service.subject.on_host) {
+      const auto open = pick(service, answers, [&](const SeatEntry& s, const Asked& a) {
+        return s.container != nullptr && !same_tenant(service, a);
+      });
+      if (!open.empty()) t3(service, open);
+    }
+    const auto exposed = pick(service, answers, [&](const SeatEntry& s, const Asked&) {
+      return outside(s) && !is_front(service) && !is_expected(service, *s.zone);
+    });
+    if (exposed.empty()) return;
+    if (is_traditional(service)) {
+      t5(service, exposed);
+    } else {
+      t4(service, exposed);
+    }
+  }
+
+  void judge_management(const Service& service, const Answers& answers) {
+    const auto internet = pick(service, answers, [](const SeatEntry& s, const Asked&) {
+      return s.zone != nullptr && s.zone->role == ZoneRole::kInternet;
+    });
+    if (!internet.empty()) t1(service, internet);
+    const auto inside = pick(service, answers, [&](const SeatEntry& s, const Asked& a) {
+      if (s.zone != nullptr) return s.zone->role == ZoneRole::kLan || s.zone->role == ZoneRole::kDmz;
+      if (s.container == nullptr) return false;
+      return !same_tenant(service, a) || takes_over(impact_of(service));
+    });
+    if (!inside.empty()) t2(service, inside);
+  }
+
+  void t1(const Service& service, const std::vector<Asked>& open) {
+    Draft draft = start(Kind::kT1, Phrase::kT1What, service, open);
+    const Impact impact = impact_of(service);
+    const bool whole = takes_over(impact) || impact == Impact::kCode || impact == Impact::kSecrets;
+    rate(draft, whole ? Severity::kCritical : Severity::kHigh, Phrase::kFromInternet);
+    out_.push_back(std::move(draft));
+  }
+
+  void t2(const Service& service, const std::vector<Asked>& open) {
+    Draft draft = start(Kind::kT2, Phrase::kT2What, service, open);
+    const Impact impact = impact_of(service);
+    Severity severity = Severity::kMedium;
+    if (takes_over(impact) || impact == Impact::kCode || impact == Impact::kSecrets) severity = Severity::kHigh;
+    if (impact == Impact::kInfo) severity = Severity::kLow;
+    const bool zone = std::ranges::any_of(open, [&](const Asked& a) { return seat(a).is_zone(); });
+    rate(draft, severity, zone ? Phrase::kFromLan : Phrase::kFromContainers);
+    out_.push_back(std::move(draft));
+  }
+
+  void t3(const Service& service, const std::vector<Asked>& open) {
+    Draft draft = start(Kind::kT3, Phrase::kT3What, service, open);
+    Severity severity = Severity::kMedium;
+    const Impact impact = impact_of(service);
+    if (impact == Impact::kData || impact == Impact::kCode || impact == Impact::kSecrets) severity = Severity::kHigh;
+    if (impact == Impact::kInfo) severity = Severity::kLow;
+    rate(draft, severity, Phrase::kFromContainers);
+    out_.push_back(std::move(draft));
+  }
+
+  void t4(const Service& service, const std::vector<Asked>& open) {
+    Draft draft = start(Kind::kT4, Phrase::kT4What, service, open);
+    draft.finding.assumed = true;
+    rate(draft, Severity::kMedium, from(open));
+    draft.finding.severity = std::min(draft.finding.severity, Severity::kMedium);
+    draft.finding.severity_reasons.push_back({Phrase::kAssumed, {}});
+    out_.push_back(std::move(draft));
+  }
+
+  void t5(const Service& service, const std::vector<Asked>& open) {
+    Draft draft = start(Kind::kT5, Phrase::kT5What, service, open);
+    const Phrase where = from(open);
+    Severity severity = where == Phrase::kFromInternet ? Severity::kHigh : Severity::kMedium;
+    if (impact_of(service) == Impact::kInfo) severity = lower(severity);
+    rate(draft, severity, where);
+    out_.push_back(std::move(draft));
+  }
+
+  Phrase from(const std::vector<Asked>& open) const {
+    const bool internet = std::ranges::any_of(open, [&](const Asked& a) {
+      return seat(a).zone != nullptr && seat(a).zone->role == ZoneRole::kInternet;
+    });
+    return internet ? Phrase::kFromInternet : Phrase::kFromLan;
+  }
+
+  void rate(Draft& draft, Severity severity, Phrase where) const {
+    Finding& finding = draft.finding;
+    const Service& service = *draft.service;
+    if (service.subject.known_as != nullptr) {
+      finding.severity_reasons.push_back({impact_phrase(impact_of(service)), {}});
+    }
+    finding.severity_reasons.push_back({where, {}});
+    if (service.subject.known_by == services::KnownBy::kPort) {
+      finding.severity_reasons.push_back({Phrase::kByPortOnly, {}});
+      severity = lower(severity);
+    }
+    if (service.subject.known_as != nullptr && service.subject.known_as->tls == services::Tls::kMutual) {
+      finding.severity_reasons.push_back({Phrase::kMutualTls, {}});
+      severity = lower(severity);
+    }
+    finding.severity = severity;
+  }
+
+  Draft start(Kind kind, Phrase what, const Service& service, const std::vector<Asked>& open) const {
+    Draft draft;
+    draft.service = &service;
+    draft.open = open;
+    Finding& finding = draft.finding;
+    finding.kind = kind;
+    finding.subject = service.subject;
+    finding.id = finding_id(kind, service.subject);
+    finding.what = {what, {}};
+    finding.reaches = reaches_of(scene_, service, open);
+    finding.references = references_of(kind);
+    finding.why = why(service, finding.reaches.front());
+    const auto& reaches = finding.reaches;
+    if (std::ranges::any_of(reaches, [](const Reach& r) { return r.up_to_uplink; })) {
+      finding.notes.push_back({Phrase::kNoteUpToUplink, {}});
+    }
+    if (std::ranges::any_of(reaches, [](const Reach& r) { return r.guessed_zone; })) {
+      finding.notes.push_back({Phrase::kNoteGuessedZones, {}});
+    }
+    const bool loopback = std::ranges::any_of(service.published, [](const auto* p) { return p->host_address.is_loopback(); });
+    const bool zone = std::ranges::any_of(reaches, [](const Reach& r) { return r.role.has_value(); });
+    if (loopback && zone) finding.notes.push_back({Phrase::kNoteLoopbackPublished, {}});
+    return draft;
+  }
+
+  // One line on the cause: how the nearest of them gets there.
+  static Text why(const Service& service, const Reach& reach) {
+    const std::string dial = reach.to.is_v6() ? "[" + reach.to.to_string() + "]:" + std::to_string(reach.port.number)
+                                              : reach.to.to_string() + ":" + std::to_string(reach.port.number);
+    if (reach.via == Via::kPublished) {
+      std::string bind;
+      for (const model::PublishedPort* p : service.published) {
+        if (p->host_port != reach.port || (!p->host_address.is_unspecified() && p->host_address != reach.to)) continue;
+        if (!bind.empty() && p->host_address.family() != reach.to.family()) continue;
+        bind = (p->host_address.is_v6() ? "[" + p->host_address.to_string() + "]" : p->host_address.to_string()) +
+               ":" + std::to_string(p->host_port.number);
+      }
+      const auto accept = std::ranges::find_if(reach.rules, [](const RuleQuote& r) { return !r.text.empty(); });
+      if (accept == reach.rules.end()) return {Phrase::kWhyPublishedProxy, {{"bind", bind}}};
+      return {Phrase::kWhyPublished, {{"bind", bind}, {"place", accept->place}}};
+    }
+    if (service.subject.on_host) {
+      if (service.container != nullptr) return {Phrase::kWhyHostMode, {{"dial", dial}}};
+      const IpAddress bound = service.sockets.empty() ? reach.to : service.sockets.front()->address;
+      return {Phrase::kWhyHostListens, {{"process", service.subject.process.empty() ? "?" : service.subject.process},
+                                        {"bind", bound.to_string()}, {"dial", dial}}};
+    }
+    if (reach.role) return {Phrase::kWhyRouted, {{"dial", dial}}};
+    return {Phrase::kWhySameSegment, {{"dial", dial}}};
+  }
+
+  const Scene& scene_;
+  std::vector<Draft> out_;
+};
+
+}  // namespace
+
+Severity lower(Severity severity) {
+  return severity <= Severity::kLow ? severity : static_cast<Severity>(static_cast<int>(severity) - 1);
+}
+
+Phrase impact_phrase(Impact impact) {
+  switch (impact) {
+    case Impact::kHost: return Phrase::kImpactHost;
+    case Impact::kCluster: return Phrase::kImpactCluster;
+    case Impact::kCode: return Phrase::kImpactCode;
+    case Impact::kSecrets: return Phrase::kImpactSecrets;
+    case Impact::kData: return Phrase::kImpactData;
+    case Impact::kConsole: return Phrase::kImpactConsole;
+    case Impact::kControl: return Phrase::kImpactControl;
+    case Impact::kInfo: return Phrase::kImpactInfo;
+    case Impact::kApplication: return Phrase::kImpactApplication;
+  }
+  return Phrase::kImpactApplication;
+}
+
+// Sections are named by title in docs/references.md, as numbers move between editions.
+std::vector<Reference> references_of(Kind kind) {
+  constexpr std::string_view kOwasp = "OWASP Docker Top 10", kCis = "CIS Docker Benchmark 1.5.0",
+                             kNist = "NIST SP 800-190";
+  std::vector<Reference> out{{kOwasp, "D03"}};
+  switch (kind) {
+    case Kind::kT1: out.insert(out.end(), {{kCis, "2.7"}, {kNist, "3.3.1"}, {kNist, "3.3.2"}}); break;
+    case Kind::kT2: out.insert(out.end(), {{kCis, "2.7"}, {kNist, "3.3.1"}, {kNist, "3.3.2"}}); break;
+    case Kind::kT3: out.push_back({kNist, "3.4.2"}); break;
+    case Kind::kT4: out.insert(out.end(), {{kCis, "5.13"}, {kNist, "3.3.3"}, {kNist, "3.4.2"}}); break;
+    case Kind::kT5: out.insert(out.end(), {{kCis, "5.13"}, {kNist, "3.3.3"}}); break;
+    case Kind::kT6: out.insert(out.end(), {{kCis, "2.2"}, {kNist, "3.3.4"}}); break;
+    case Kind::kManagementNetwork: out.push_back({kNist, "3.3.2"}); break;
+    case Kind::kFirewallContradicted: out.insert(out.end(), {{kCis, "2.4"}, {kCis, "5.13"}}); break;
+    case Kind::kV4OnlyRule:
+    case Kind::kIpv6Unfirewalled: out.push_back({kNist, "3.4.2"}); break;
+    case Kind::kLoopbackPublished: out.push_back({kCis, "5.13"}); break;
+    case Kind::kEngineSocket: out.insert(out.end(), {{kCis, "5.31"}, {kNist, "3.3.1"}}); break;
+    case Kind::kHostMode: out.insert(out.end(), {{kCis, "5.9"}, {kNist, "3.4.2"}}); break;
+    case Kind::kMetadata:
+    case Kind::kEgress: out.push_back({kNist, "3.4.2"}); break;
+    case Kind::kDefaultBridge: out.insert(out.end(), {{kCis, "5.29"}, {kNist, "3.3.3"}}); break;
+  }
+  return out;
+}
+
+std::vector<Draft> find_service_threats(const Scene& scene) { return ThreatFinder(scene).find(); }
+
+}  // namespace bulkhead::audit

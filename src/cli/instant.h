@@ -1,0 +1,15 @@
+// Instants of the command line.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace bulkhead::cli {
+
+// RFC 3339 with a zone ("2026-11-24T23:20:00Z", "…+09:00"), or a day alone (its midnight, UTC), as
+// Unix time in milliseconds. Fractions of a second are read and dropped.
+[[nodiscard]] Result<std::uint64_t> parse_instant(std::string_view text);
+
+}  // namespace bulkhead::cli

@@ -1,0 +1,57 @@
+#include "audit/audit.h"
+#include "audit/oracle.h"
+#include "cli/files.h"
+#include "cli/instant.h"
+#include "cli/language.h"
+#include "cli/probing.h"
+#include "cli/verbs.h"
+#include "report/audit_text.h"
+#include "report/json.h"
+
+namespace bulkhead::cli {
+namespace {
+
+bool at_or_above(const audit::Report& report, std::string_view fail_on) {
+  if (fail_on == "never") return false;
+  for (const audit::Finding& finding : report.findings) {
+    if (!finding.suppressed_by.empty()) continue;
+    for (auto level : {audit::Severity::kInfo, audit::Severity::kLow, audit::Severity::kMedium,
+                       audit::Severity::kHigh, audit::Severity::kCritical}) {
+      if (audit::to_string(level) == fail_on && finding.severity >= level) return true;
+    }
+  }
+  return false;
+}
+
+Result<audit::Report> make_report(const AuditOptions& options, Session& session) {
+  audit::Options how;
+  if (!options.at.empty()) {
+    auto at = parse_instant(options.at);
+    if (!at) return within("--at", at.error());
+    how.at_ms = *at;
+  }
+  const audit::MakeOracle make = audit::world_oracle(session.config);
+  auto report = audit::audit(*session.snapshot, session.config, how, make);
+  if (!report || !options.probe || !session.broker) return report;
+  auto oracle = make(*session.snapshot);
+  if (!oracle) return std::unexpected(oracle.error());
+  audit::merge_observations(*report, probe_wishes(session, audit::wanted_probes(*report)), **oracle);
+  return report;
+}
+
+}  // namespace
+
+Exit run_audit(const AuditOptions& options) {
+  auto session = open_session(options.source);
+  if (!session) return complain(session.error());
+  auto report = make_report(options, *session);
+  if (!report) return complain(report.error());
+  const std::string text = options.output.json
+                               ? report::audit_json(*report, text_style(options.output))
+                               : report::audit_text(*report, text_style(options.output));
+  if (auto printed = print(text); !printed) return complain(printed.error());
+  if (at_or_above(*report, options.fail_on)) return Exit::kFindings;
+  return session->snapshot->complete ? Exit::kDone : Exit::kIncomplete;
+}
+
+}  // namespace bulkhead::cli

@@ -1,0 +1,311 @@
+#include "report/audit_text.h"
+
+#include <algorithm>
+#include <map>
+
+#include "base/text.h"
+#include "report/layout.h"
+#include "report/parts.h"
+
+namespace bulkhead::report {
+namespace {
+
+using audit::Finding;
+using audit::Reach;
+using audit::Severity;
+using audit::State;
+
+constexpr std::size_t kMostUnknowns = 5, kMostGaps = 5;
+
+Ink ink_of(Severity severity) {
+  switch (severity) {
+    case Severity::kCritical:
+    case Severity::kHigh: return Ink::kRed;
+    case Severity::kMedium: return Ink::kYellow;
+    case Severity::kLow: return Ink::kCyan;
+    case Severity::kInfo: return Ink::kDim;
+  }
+  return Ink::kPlain;
+}
+
+class Writer {
+ public:
+  Writer(const audit::Report& report, const Style& style) : report_(report), style_(style) {}
+
+  std::string write() {
+    head();
+    contradictions();
+    findings();
+    reachable();
+    unknowns();
+    suppressions();
+    foot();
+    return std::move(out_);
+  }
+
+ private:
+  std::string tell(Label label, const std::vector<std::pair<std::string_view, std::string>>& values = {}) const {
+    return say(label, style_, values);
+  }
+  void line(std::string_view text) { add_wrapped(out_, "", text, style_); }
+  void blank() { out_ += '\n'; }
+
+  void head() {
+    out_ += inked(shortened(tell(Label::kAuditTitle, {{"host", safe(report_.host_name)}, {"time", utc_text(report_.at_ms)}}), style_.width), Ink::kBold, style_) + "\n";
+    std::vector<std::string> engines;
+    for (const std::string& engine : report_.engines) engines.push_back(safe(engine));
+    line(tell(Label::kAuditScope, {{"engines", engines.empty() ? "-" : joined(engines, style_)},
+                                   {"containers", std::to_string(report_.containers)},
+                                   {"services", std::to_string(report_.services)},
+                                   {"vantages", std::to_string(report_.vantages)}}));
+    if (!report_.gaps.empty()) line(tell(Label::kIncomplete));
+    blank();
+  }
+
+  void contradictions() {
+    if (report_.contradictions.empty()) return;
+    add_wrapped(out_, "", tell(Label::kContradictionTitle), style_);
+    for (const audit::Contradiction& c : report_.contradictions) {
+      add_wrapped(out_, "  ", tell(Label::kContradictionLine, {{"vantage", safe(c.vantage)}, {"to", c.to.to_string()},
+          {"port", port_text(c.port, c.protocol)}, {"computed", c.computed}, {"observed", safe(c.observed)}}), style_);
+    }
+    blank();
+  }
+
+  void findings() {
+    std::size_t number = 0;
+    for (const Finding& finding : report_.findings) {
+      if (!finding.suppressed_by.empty()) continue;
+      show(++number, finding);
+    }
+    if (number != 0) return;
+    line(tell(report_.unknown == 0 && report_.gaps.empty() ? Label::kNoFindings : Label::kNoFindingsButUnknown));
+    blank();
+  }
+
+  std::size_t severity_width() const {
+    std::size_t width = 0;
+    for (const Severity s : {Severity::kInfo, Severity::kLow, Severity::kMedium, Severity::kHigh, Severity::kCritical}) {
+      width = std::max(width, display_width(tell(severity_label(s))));
+    }
+    return width;
+  }
+
+  void show(std::size_t number, const Finding& finding) {
+    const std::string n = std::to_string(number);
+    const std::string severity = padded(tell(severity_label(finding.severity)), severity_width());
+    const std::string code = audit::is_threat(finding.kind) ? std::string(to_string(finding.kind)) : "--";
+    const std::string head = std::string(n.size() < 2 ? 2 - n.size() : 0, ' ') + n + " " + severity + " " + code + " ";
+    std::string what = say(finding.what, finding, style_);
+    if (finding.state != State::kComputed) what += " [" + state_word(finding.state) + "]";
+    std::string block;
+    add_wrapped(block, head, what, style_);
+    const std::size_t at = block.find(severity);
+    if (at != std::string::npos) block.replace(at, severity.size(), inked(severity, ink_of(finding.severity), style_));
+    out_ += block;
+    field(Label::kWhy, say(finding.why, finding, style_));
+    if (!finding.cures.empty()) field(Label::kFix, say(finding.cures.front().say, finding, style_));
+    if (style_.details) details(finding);
+    if (style_.details) blank();
+  }
+
+  std::string state_word(State state) const {
+    const std::string text = tell(state == State::kConfirmed ? Label::kStateConfirmed : Label::kStateContradicted);
+    return style_.details ? text : text.substr(0, text.find(' '));
+  }
+
+  void field(Label name, std::string_view text) {
+    add_wrapped(out_, "     " + padded(tell(name), 4) + " ", text, style_);
+  }
+  void sub(std::string_view name, std::string_view text) {
+    add_wrapped(out_, "     " + std::string(name) + ": ", text, style_);
+  }
+
+  // ------------------------------------------------------------------ all that stands behind it
+  void details(const Finding& finding) {
+    out_ += "     " + inked(finding.id, Ink::kDim, style_) + ", " + tell(state_label(finding.state)) + "\n";
+    std::vector<std::string> reasons;
+    for (const audit::Text& reason : finding.severity_reasons) reasons.push_back(say(reason, finding, style_));
+    if (!reasons.empty()) sub(tell(Label::kBecause), list(reasons));
+    for (const audit::Text& note : finding.notes) sub(tell(Label::kNote), say(note, finding, style_));
+    members(finding);
+    rules(Label::kClosing, finding.closing);
+    rules(Label::kOpening, finding.opening);
+    for (const Reach& reach : finding.reaches) reached(reach);
+    for (const audit::Cure& cure : finding.cures) show(cure, finding);
+    std::vector<std::string> references;
+    for (const audit::Reference& r : finding.references) references.push_back(std::string(r.standard) + " " + std::string(r.section));
+    if (!references.empty()) sub(tell(Label::kReferences), list(references));
+  }
+
+  std::string list(const std::vector<std::string>& parts) const {
+    std::string out;
+    for (const std::string& part : parts) out += (out.empty() ? "" : "; ") + part;
+    return out;
+  }
+
+  static Label state_label(State state) {
+    switch (state) {
+      case State::kComputed: return Label::kStateComputed;
+      case State::kConfirmed: return Label::kStateConfirmed;
+      case State::kContradicted: return Label::kStateContradicted;
+    }
+    return Label::kStateComputed;
+  }
+
+  void members(const Finding& finding) {
+    std::vector<std::string> names;
+    for (const audit::Subject& m : finding.members) names.push_back(safe(m.container));
+    if (!names.empty()) sub(tell(Label::kMembers), joined(names, style_));
+  }
+
+  void rules(Label name, const std::vector<audit::RuleQuote>& quotes) {
+    for (const audit::RuleQuote& q : quotes) sub(tell(name), rule(q));
+  }
+
+  std::string rule(const audit::RuleQuote& q) const {
+    std::string out = q.place + ": " + q.text;
+    if (!q.author.empty()) out += " (" + tell(Label::kPolicyOf, {{"author", q.author}}) + ")";
+    return out;
+  }
+
+  void reached(const Reach& reach) {
+    std::string text = vantage_text(reach, style_) + " -> " + dial_text(reach.to, reach.port) + "/" + to_string(reach.protocol);
+    if (reach.source) text += ", " + tell(Label::kWitness, {{"source", reach.source->to_string()}});
+    if (reach.some) text += " (" + tell(Label::kSome) + ")";
+    if (!reach.observed.empty()) text += "; " + tell(Label::kObserved, {{"how", safe(reach.observed)}});
+    sub(tell(Label::kReachedFrom), text);
+    if (reach.socket) {
+      const audit::SocketEvidence& s = *reach.socket;
+      std::string who = safe(s.process) + (s.pid == 0 ? "" : " pid " + std::to_string(s.pid));
+      if (!s.container.empty()) who += " (" + safe(s.container) + ")";
+      add_wrapped(out_, "       " + tell(Label::kSocket) + ": ", dial_text(s.address, s.port) + " " + who, style_);
+    }
+    for (const audit::RuleQuote& q : reach.rules) add_wrapped(out_, "       " + tell(Label::kRules) + ": ", rule(q), style_);
+    for (const audit::PathStep& step : reach.path) {
+      std::string text_of = (step.reply ? tell(Label::kReplyLeg) + " " : "") + safe(step.where) + " " + step.stage;
+      if (!step.interface.empty()) text_of += " " + safe(step.interface);
+      add_wrapped(out_, "       " + tell(Label::kPath) + ": ", text_of + (step.detail.empty() ? "" : ": " + step.detail), style_);
+    }
+  }
+
+  void show(const audit::Cure& cure, const Finding& finding) {
+    field(Label::kFix, say(cure.say, finding, style_));
+    sub(tell(Label::kPaste, {{"where", cure.where}}), "");
+    out_.pop_back();
+    while (out_.ends_with(' ')) out_.pop_back();
+    out_ += '\n';
+    std::string_view rest = cure.paste;
+    while (!rest.empty()) {  // never wrapped: it is to be pasted
+      const std::size_t end = rest.find('\n');
+      out_ += "       " + escape_text(rest.substr(0, end), 4096) + "\n";
+      rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+    }
+    effect(cure.effect);
+  }
+
+  void effect(const audit::Effect& effect) {
+    if (!effect.computed) {
+      add_wrapped(out_, "       ", tell(Label::kEffectUnknown), style_);
+      return;
+    }
+    add_wrapped(out_, "       ", tell(effect.gone ? Label::kEffectGone : Label::kEffectStays), style_);
+    if (effect.closes != 0) {
+      std::string pairs;
+      for (const std::string& pair : effect.closed_pairs) pairs += (pairs.empty() ? "" : "; ") + escape_text(pair, 120);
+      add_wrapped(out_, "       ", tell(Label::kEffectCloses, {{"count", std::to_string(effect.closes)}, {"pairs", pairs}}), style_);
+    }
+    if (effect.opens != 0) add_wrapped(out_, "       ", tell(Label::kEffectOpens, {{"count", std::to_string(effect.opens)}}), style_);
+  }
+
+  // ------------------------------------------------------------------ what else there is to know
+  void reachable() {
+    std::vector<std::pair<std::string, std::vector<std::string>>> by_zone;
+    for (const audit::Exposure& e : report_.exposures) {
+      for (const Reach& reach : e.open) {
+        if (!reach.role) continue;
+        const std::string zone = vantage_text(reach, style_);
+        auto at = std::ranges::find(by_zone, zone, [](const auto& z) { return z.first; });
+        if (at == by_zone.end()) at = by_zone.insert(by_zone.end(), {zone, {}});
+        at->second.push_back(port_text(reach.port, reach.protocol) + " " + service_text(e.subject, style_) + " - " + owner_text(e.subject, style_));
+      }
+    }
+    if (!style_.details && !report_.findings.empty()) blank();
+    if (by_zone.empty()) {
+      line(tell(Label::kReachableNone));
+      return;
+    }
+    line(tell(Label::kReachableTitle));
+    for (const auto& [zone, what] : by_zone) {
+      std::string all;
+      for (const std::string& one : what) all += (all.empty() ? "" : "; ") + one;
+      add_wrapped(out_, "  " + zone + ": ", all, style_);
+    }
+  }
+
+  void unknowns() {
+    if (report_.unknown != 0) {
+      line(tell(Label::kUnknownLine, {{"count", std::to_string(report_.unknown)}, {"asked", std::to_string(report_.asked)}}));
+      std::size_t shown = 0;
+      for (const audit::Unknown& u : report_.unknowns) {
+        if (!style_.details && shown++ == kMostUnknowns) break;
+        add_wrapped(out_, "  ", tell(Label::kUnknownReason, {{"count", std::to_string(u.count)}, {"reason", escape_text(u.reason, 200)},
+            {"example", u.examples.empty() ? "-" : escape_text(u.examples.front(), 100)}}), style_);
+      }
+    }
+    std::size_t shown = 0;
+    for (const auto& [what, reason] : report_.gaps) {
+      if (!style_.details && shown++ == kMostGaps) break;
+      line(tell(Label::kGaps, {{"what", escape_text(what, 100)}, {"reason", escape_text(reason, 200)}}));
+    }
+  }
+
+  void suppressions() {
+    std::size_t active = 0;
+    for (const audit::SuppressionUse& use : report_.suppressions) {
+      if (use.state == audit::SuppressionState::kActive) ++active;
+      if (use.state == audit::SuppressionState::kExpired) {
+        line(tell(Label::kSuppressionExpired, {{"id", safe(use.id)}, {"expires", safe(use.expires)}}));
+      }
+      if (use.state == audit::SuppressionState::kUnused) line(tell(Label::kSuppressionUnused, {{"id", safe(use.id)}}));
+    }
+    if (active != 0) line(tell(Label::kSuppressedCount, {{"count", std::to_string(active)}}));
+  }
+
+  void foot() {
+    std::map<Severity, std::size_t> by;
+    std::size_t standing = 0, confirmed = 0;
+    bool uplink = false, guessed = false;
+    std::vector<std::string> zones;
+    for (const Finding& f : report_.findings) {
+      if (!f.suppressed_by.empty()) continue;
+      ++standing;
+      ++by[f.severity];
+      confirmed += f.state == State::kConfirmed ? 1 : 0;
+    }
+    for (const audit::Exposure& e : report_.exposures) {
+      uplink = uplink || std::ranges::any_of(e.open, [](const Reach& r) { return r.up_to_uplink; });
+    }
+    for (const policy::Zone& z : report_.zones) {
+      guessed = guessed || z.guessed;
+      if (z.guessed) zones.push_back(safe(z.name) + " (" + safe(z.interface) + ")");
+    }
+    if (guessed) line(tell(Label::kZonesGuessed, {{"zones", joined(zones, style_)}}));
+    if (uplink) line(tell(Label::kUplinkPrivate));
+    if (!style_.details && standing != 0) line(inked(tell(Label::kMoreHint), Ink::kDim, style_));
+    line(tell(Label::kCounts, {{"findings", std::to_string(standing)}, {"critical", std::to_string(by[Severity::kCritical])},
+        {"high", std::to_string(by[Severity::kHigh])}, {"medium", std::to_string(by[Severity::kMedium])},
+        {"low", std::to_string(by[Severity::kLow] + by[Severity::kInfo])}, {"confirmed", std::to_string(confirmed)},
+        {"unknown", std::to_string(report_.unknown)}}));
+  }
+
+  const audit::Report& report_;
+  const Style& style_;
+  std::string out_;
+};
+
+}  // namespace
+
+std::string audit_text(const audit::Report& report, const Style& style) { return Writer(report, style).write(); }
+
+}  // namespace bulkhead::report

@@ -1,0 +1,200 @@
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "report/json.h"
+#include "report/parts.h"
+
+namespace bulkhead::report {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using audit::Finding;
+
+void put(Json& to, const char* key, const std::string& value) {
+  if (!value.empty()) to[key] = value;
+}
+
+Json subject_json(const audit::Subject& s) {
+  Json out = Json::object();
+  put(out, "engine", s.engine);
+  put(out, "project", s.project);
+  put(out, "service", s.service);
+  put(out, "container", s.container);
+  put(out, "image", s.image);
+  put(out, "process", s.process);
+  put(out, "tenant", s.tenant);
+  put(out, "network", s.network);
+  if (s.port) {
+    out["port"] = s.port->number;
+    out["proto"] = to_string(s.protocol);
+  }
+  out["on_host"] = s.on_host;
+  if (s.known_as != nullptr) {
+    out["known_as"] = {{"id", s.known_as->id}, {"name", s.known_as->name}, {"class", to_string(s.known_as->service_class)},
+                       {"impact", to_string(s.known_as->impact)}, {"by", to_string(s.known_by)}};
+  }
+  return out;
+}
+
+Json rules_json(const std::vector<audit::RuleQuote>& rules) {
+  Json out = Json::array();
+  for (const audit::RuleQuote& r : rules) {
+    Json rule = {{"place", r.place}, {"text", r.text}};
+    put(rule, "author", r.author);
+    out.push_back(std::move(rule));
+  }
+  return out;
+}
+
+Json path_json(const std::vector<audit::PathStep>& path) {
+  Json out = Json::array();
+  for (const audit::PathStep& s : path) {
+    Json step = {{"leg", s.reply ? "reply" : "request"}, {"where", s.where}, {"stage", s.stage}};
+    put(step, "interface", s.interface);
+    put(step, "detail", s.detail);
+    if (!s.rules.empty()) step["rules"] = rules_json(s.rules);
+    out.push_back(std::move(step));
+  }
+  return out;
+}
+
+Json reach_json(const audit::Reach& r) {
+  Json out = {{"from", r.vantage}, {"to", r.to.to_string()}, {"port", r.port.number}, {"proto", to_string(r.protocol)},
+              {"via", r.via == audit::Via::kPublished ? "published" : "direct"}};
+  if (r.role) out["role"] = to_string(*r.role);
+  if (r.guessed_zone) out["guessed_zone"] = true;
+  if (r.up_to_uplink) out["computed_up_to_uplink"] = true;
+  put(out, "tenant", r.tenant);
+  if (!r.also.empty()) out["also"] = r.also;
+  if (r.source) out["witness"] = r.source->to_string();
+  if (r.some) out["some"] = true;
+  out["rules"] = rules_json(r.rules);
+  if (r.socket) {
+    Json socket = {{"address", r.socket->address.to_string()}, {"port", r.socket->port.number}, {"uid", r.socket->uid}};
+    put(socket, "process", r.socket->process);
+    if (r.socket->pid != 0) socket["pid"] = r.socket->pid;
+    put(socket, "container", r.socket->container);
+    out["socket"] = std::move(socket);
+  }
+  if (!r.path.empty()) out["path"] = path_json(r.path);
+  put(out, "observed", r.observed);
+  return out;
+}
+
+Json text_json(const audit::Text& text, const Finding& finding, const Style& style) {
+  return {{"id", audit::phrase_id(text.phrase)}, {"text", say(text, finding, style)}};
+}
+
+Json texts_json(const std::vector<audit::Text>& texts, const Finding& finding, const Style& style) {
+  Json out = Json::array();
+  for (const audit::Text& t : texts) out.push_back(text_json(t, finding, style));
+  return out;
+}
+
+Json cure_json(const audit::Cure& cure, const Finding& finding, const Style& style) {
+  Json effect = {{"computed", cure.effect.computed}};
+  if (cure.effect.computed) {
+    effect["gone"] = cure.effect.gone;
+    effect["closes"] = cure.effect.closes;
+    effect["opens"] = cure.effect.opens;
+    if (!cure.effect.closed_pairs.empty()) effect["closed_pairs"] = cure.effect.closed_pairs;
+  }
+  return {{"say", text_json(cure.say, finding, style)}, {"where", cure.where}, {"paste", cure.paste}, {"effect", std::move(effect)}};
+}
+
+Json finding_json(const Finding& f, const Style& style) {
+  Json out = {{"id", f.id}, {"kind", to_string(f.kind)}, {"threat", audit::is_threat(f.kind)},
+              {"severity", to_string(f.severity)}, {"severity_reasons", texts_json(f.severity_reasons, f, style)},
+              {"state", to_string(f.state)}, {"assumed", f.assumed}, {"subject", subject_json(f.subject)},
+              {"what", text_json(f.what, f, style)}, {"why", text_json(f.why, f, style)},
+              {"notes", texts_json(f.notes, f, style)}};
+  Json members = Json::array(), reaches = Json::array(), cures = Json::array(), references = Json::array();
+  for (const auto& m : f.members) members.push_back(subject_json(m));
+  for (const auto& r : f.reaches) reaches.push_back(reach_json(r));
+  for (const auto& c : f.cures) cures.push_back(cure_json(c, f, style));
+  for (const auto& r : f.references) references.push_back({{"standard", r.standard}, {"section", r.section}});
+  if (!members.empty()) out["members"] = std::move(members);
+  out["reaches"] = std::move(reaches);
+  if (!f.closing.empty()) out["closing_rules"] = rules_json(f.closing);
+  if (!f.opening.empty()) out["opening_rules"] = rules_json(f.opening);
+  out["cures"] = std::move(cures);
+  out["references"] = std::move(references);
+  if (!f.suppressed_by.empty()) out["suppressed_by"] = f.suppressed_by;
+  return out;
+}
+
+Json zones_json(const audit::Report& report) {
+  Json out = Json::array();
+  for (const policy::Zone& z : report.zones) {
+    Json zone = {{"name", z.name}, {"role", to_string(z.role)}, {"guessed", z.guessed}};
+    put(zone, "interface", z.interface);
+    put(zone, "remark", z.remark);
+    out.push_back(std::move(zone));
+  }
+  return out;
+}
+
+Json exposures_json(const audit::Report& report) {
+  Json out = Json::array();
+  for (const audit::Exposure& e : report.exposures) {
+    Json open = Json::array();
+    for (const audit::Reach& r : e.open) {
+      open.push_back({{"from", r.vantage}, {"to", r.to.to_string()}, {"port", r.port.number}});
+    }
+    Json exposure = {{"subject", subject_json(e.subject)}, {"open_from", std::move(open)}};
+    if (!e.unknown.empty()) exposure["unknown_from"] = e.unknown;
+    out.push_back(std::move(exposure));
+  }
+  return out;
+}
+
+Json counts_json(const audit::Report& report) {
+  std::size_t confirmed = 0, suppressed = 0, contradicted = 0;
+  Json by = Json::object();
+  for (const auto s : {audit::Severity::kCritical, audit::Severity::kHigh, audit::Severity::kMedium, audit::Severity::kLow, audit::Severity::kInfo}) {
+    by[std::string(to_string(s))] = std::ranges::count_if(report.findings, [s](const Finding& f) { return f.suppressed_by.empty() && f.severity == s; });
+  }
+  for (const Finding& f : report.findings) {
+    suppressed += f.suppressed_by.empty() ? 0 : 1;
+    confirmed += f.suppressed_by.empty() && f.state == audit::State::kConfirmed ? 1 : 0;
+    contradicted += f.state == audit::State::kContradicted ? 1 : 0;
+  }
+  return {{"findings", report.findings.size() - suppressed}, {"by_severity", std::move(by)}, {"confirmed", confirmed},
+          {"contradicted", contradicted}, {"suppressed", suppressed}, {"containers", report.containers},
+          {"services", report.services}, {"vantages", report.vantages}, {"pairs", report.asked},
+          {"open", report.open}, {"closed", report.closed}, {"unknown", report.unknown}, {"observed", report.observed}};
+}
+
+Json others_json(const audit::Report& report, Json out) {
+  Json contradictions = Json::array(), unknowns = Json::array(), suppressions = Json::array(), gaps = Json::array();
+  for (const auto& c : report.contradictions) {
+    contradictions.push_back({{"from", c.vantage}, {"to", c.to.to_string()}, {"port", c.port.number}, {"proto", to_string(c.protocol)},
+                              {"computed", c.computed}, {"observed", c.observed}, {"reason", c.reason}});
+  }
+  for (const auto& u : report.unknowns) unknowns.push_back({{"reason", u.reason}, {"count", u.count}, {"examples", u.examples}});
+  static constexpr std::array<std::string_view, 3> kStates{"active", "expired", "unused"};
+  for (const auto& s : report.suppressions) {
+    suppressions.push_back({{"id", s.id}, {"reason", s.reason}, {"expires", s.expires}, {"state", kStates[static_cast<std::size_t>(s.state)]}});
+  }
+  for (const auto& [what, reason] : report.gaps) gaps.push_back({{"what", what}, {"reason", reason}});
+  out["contradictions"] = std::move(contradictions);
+  out["unknown"] = std::move(unknowns);
+  out["suppressions"] = std::move(suppressions);
+  out["gaps"] = std::move(gaps);
+  return out;
+}
+
+}  // namespace
+
+std::string audit_json(const audit::Report& report, const Style& style) {
+  Json out = {{"schema", "https://bulkhead.example/schemas/audit/1"}, {"host", report.host_name}, {"at_ms", report.at_ms},
+              {"engines", report.engines}, {"zones", zones_json(report)}, {"counts", counts_json(report)}};
+  Json findings = Json::array();
+  for (const Finding& f : report.findings) findings.push_back(finding_json(f, style));
+  out["findings"] = std::move(findings);
+  out["exposures"] = exposures_json(report);
+  out = others_json(report, std::move(out));
+  return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace bulkhead::report

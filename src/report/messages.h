@@ -1,0 +1,74 @@
+// The words, by id and language. What an audit can say is listed in audit/phrase.h; what only reports
+// say is listed here. A catalogue that lacks an id does not compile.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "audit/phrase.h"
+#include "report/style.h"
+
+namespace bulkhead::report {
+
+#define BULKHEAD_LABELS(X)                                                                        \
+  /* head and foot */                                                                             \
+  X(kAuditTitle) X(kAuditScope) X(kNoFindings) X(kNoFindingsButUnknown) X(kCounts)                \
+  X(kUnknownLine) X(kUnknownReason) X(kGaps) X(kReachableTitle) X(kReachableNone) X(kMoreHint)    \
+  X(kSuppressedCount) X(kSuppressionExpired) X(kSuppressionUnused) X(kContradictionTitle)         \
+  X(kContradictionLine) X(kZonesGuessed) X(kUplinkPrivate) X(kIncomplete)                         \
+  /* one finding */                                                                               \
+  X(kWhy) X(kFix) X(kSeverityCritical) X(kSeverityHigh) X(kSeverityMedium) X(kSeverityLow)        \
+  X(kSeverityInfo) X(kStateComputed) X(kStateConfirmed) X(kStateContradicted) X(kAdvice)          \
+  X(kReachedFrom) X(kBecause) X(kRules) X(kClosing) X(kOpening) X(kPath) X(kPaste)                \
+  X(kEffectGone) X(kEffectStays) X(kEffectCloses) X(kEffectOpens) X(kEffectUnknown)               \
+  X(kReferences) X(kMembers) X(kNote) X(kSome) X(kSocket) X(kObserved) X(kReplyLeg)               \
+  /* who and what */                                                                              \
+  X(kTheInternet) X(kTheLan) X(kLanOf) X(kZone) X(kTheHost) X(kOneContainer) X(kTwoContainers)    \
+  X(kManyContainers) X(kHostService) X(kSomeService) X(kByPort) X(kOnHostNetwork) X(kAnd)         \
+  X(kListSeparator)                                                                               \
+  /* trace */                                                                                     \
+  X(kTraceTitle) X(kVerdictOpen) X(kVerdictClosed) X(kVerdictUnknown) X(kHowAccepted)             \
+  X(kHowRefused) X(kHowUnreachable) X(kHowDropped) X(kHowUnknown) X(kReason) X(kRequestLeg)       \
+  X(kDecidedBy) X(kAnsweredBy) X(kLeavesBy) X(kPolicyOf) X(kWitness)                              \
+  /* map */                                                                                       \
+  X(kMapTitle) X(kMapInternet) X(kMapLan) X(kMapDmz) X(kMapManagement) X(kMapGuessed)             \
+  X(kMapNetwork) X(kMapInternal) X(kMapContainer) X(kMapNamespace) X(kMapLoopback)                \
+  X(kMapNowhere) X(kMapUnknown) X(kMapMadeBy) X(kMapDown) X(kMapHostListeners) X(kMapHostMode)    \
+  X(kMapNoNetwork) X(kMapStopped) X(kMapNamespaces) X(kMapListens) X(kMapPublished)               \
+  X(kMapEmpty) X(kMapPort)
+
+enum class Label : std::uint8_t {
+#define BULKHEAD_LABEL(name) name,
+  BULKHEAD_LABELS(BULKHEAD_LABEL)
+#undef BULKHEAD_LABEL
+};
+
+inline constexpr auto kLabels = std::to_array<Label>({
+#define BULKHEAD_LABEL(name) Label::name,
+    BULKHEAD_LABELS(BULKHEAD_LABEL)
+#undef BULKHEAD_LABEL
+});
+
+[[nodiscard]] std::string_view words(Language language, audit::Phrase phrase);
+[[nodiscard]] std::string_view words(Language language, Label label);
+
+using Values = std::span<const std::pair<std::string_view, std::string>>;
+
+// Puts values in place of {names}. Values are taken as they are: escape them before. A name without a
+// value stays as it is written, braces included, so that tests see it.
+[[nodiscard]] std::string fill(std::string_view pattern, Values values);
+
+namespace english {
+[[nodiscard]] std::string_view words(audit::Phrase phrase);
+[[nodiscard]] std::string_view words(Label label);
+}  // namespace english
+namespace japanese {
+[[nodiscard]] std::string_view words(audit::Phrase phrase);
+[[nodiscard]] std::string_view words(Label label);
+}  // namespace japanese
+
+}  // namespace bulkhead::report

@@ -1,0 +1,113 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "engine/answers.h"
+#include "engine/docker.h"
+#include "recorded.h"
+
+namespace bulkhead::engine {
+namespace {
+
+using model::EngineNetwork;
+using ::testing::HasSubstr;
+
+std::map<std::string, EngineNetwork> recorded_networks() {
+  const auto list = parse_networks(recorded("networks"));
+  EXPECT_TRUE(list) << list.error().message;
+  std::map<std::string, EngineNetwork> out;
+  for (const auto& network : *list) out[network.name] = network;
+  return out;
+}
+
+TEST(ParseNetwork, EachKindThatDocker2010Makes) {
+  const auto all = recorded_networks();
+  ASSERT_EQ(all.size(), 8U);
+
+  const EngineNetwork& usual = all.at("bridge");
+  EXPECT_TRUE(usual.is_default_bridge);
+  EXPECT_EQ(usual.bridge, "docker0");
+  EXPECT_EQ(usual.icc, true);
+  ASSERT_EQ(usual.subnets.size(), 1U);
+  EXPECT_EQ(usual.subnets[0].to_string(), "172.17.0.0/16");
+
+  const EngineNetwork& tenant = all.at("tenant-a");
+  EXPECT_EQ(tenant.driver, "bridge");
+  EXPECT_EQ(tenant.scope, "local");
+  EXPECT_EQ(tenant.bridge, "br-" + tenant.id.substr(0, 12));
+  EXPECT_EQ(tenant.icc, std::nullopt);
+  EXPECT_EQ(tenant.labels.at("owner"), "a");
+  ASSERT_EQ(tenant.gateways.size(), 1U);
+  EXPECT_EQ(tenant.gateways[0], IpAddress::v4(172, 30, 1, 1));
+
+  EXPECT_EQ(all.at("quiet").bridge, "br-quiet");
+  EXPECT_EQ(all.at("quiet").icc, false);
+  EXPECT_TRUE(all.at("inside").internal);
+  EXPECT_FALSE(tenant.internal);
+
+  const EngineNetwork& dual = all.at("dual");
+  EXPECT_TRUE(dual.ipv6);
+  ASSERT_EQ(dual.subnets.size(), 2U);
+  EXPECT_EQ(dual.subnets[1].to_string(), "fd00:30:4::/64");
+
+  EXPECT_EQ(all.at("lan").driver, "macvlan");
+  EXPECT_EQ(all.at("lan").parent, "uplink");
+  EXPECT_EQ(all.at("lan").bridge, "");
+  EXPECT_EQ(all.at("host").bridge, "");
+  EXPECT_EQ(all.at("none").driver, "null");
+}
+
+TEST(ParseNetwork, ASubnetGivenByOneOfItsAddressesIsTheNetwork) {
+  const auto network = parse_network(
+      R"({"Id":"0123456789abcdef","Driver":"bridge","IPAM":{"Config":[{"Subnet":"172.30.1.5/24","Gateway":"172.30.1.1/24"},{"Subnet":"fd00::9/64"}]}})");
+  ASSERT_TRUE(network) << network.error().message;
+  EXPECT_EQ(network->subnets[0].to_string(), "172.30.1.0/24");
+  EXPECT_EQ(network->subnets[1].to_string(), "fd00::/64");
+  EXPECT_EQ(network->gateways[0].to_string(), "172.30.1.1");
+  EXPECT_EQ(network->bridge, "br-0123456789ab");
+}
+
+TEST(ParseNetwork, BridgesOfPodmanComeFromItsOwnApi) {
+  const auto bridges = parse_podman_bridges(
+      R"([{"name":"podman","id":"2f25","driver":"bridge","network_interface":"podman0","subnets":[{"subnet":"10.88.0.0/16"}]},{"name":"x","network_interface":"podman1"}])");
+  ASSERT_TRUE(bridges) << bridges.error().message;
+  EXPECT_EQ(bridges->at("podman"), "podman0");
+  EXPECT_EQ(bridges->at("x"), "podman1");
+}
+
+struct Refusal {
+  std::string name, json, message;
+};
+class RefusedNetwork : public ::testing::TestWithParam<Refusal> {};
+
+TEST_P(RefusedNetwork, WithItsPlace) {
+  const auto network = parse_network(GetParam().json);
+  ASSERT_FALSE(network);
+  EXPECT_THAT(network.error().message, HasSubstr(GetParam().message));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Hostile, RefusedNetwork,
+    ::testing::Values(
+        Refusal{"NoId", R"({"Name":"x"})", "Id is missing"},
+        Refusal{"NoLength", R"({"Id":"a","IPAM":{"Config":[{"Subnet":"10.0.0.0"}]}})",
+                "has no prefix length"},
+        Refusal{"NoNumber", R"({"Id":"a","IPAM":{"Config":[{"Subnet":"10.0.0.0/"}]}})",
+                "has no prefix length"},
+        Refusal{"TooLong", R"({"Id":"a","IPAM":{"Config":[{"Subnet":"10.0.0.0/33"}]}})",
+                "$.IPAM.Config[0].Subnet"},
+        Refusal{"NotAnAddress", R"({"Id":"a","IPAM":{"Config":[{"Subnet":"lan/24"}]}})",
+                "$.IPAM.Config[0].Subnet"},
+        Refusal{"FlagIsText", R"({"Id":"a","Internal":"yes"})", "$.Internal"},
+        Refusal{"OptionIsANumber", R"({"Id":"a","Options":{"a":1}})", "$.Options.a"}),
+    [](const auto& row) { return row.param.name; });
+
+TEST(ParseNetwork, AnAnswerCutShortAnywhereIsRefused) {
+  std::string json = recorded("networks");
+  while (json.ends_with('\n')) json.pop_back();
+  for (std::size_t size = 0; size < json.size(); ++size) {
+    ASSERT_FALSE(parse_networks(std::string_view(json).substr(0, size))) << size;
+  }
+}
+
+}  // namespace
+}  // namespace bulkhead::engine
