@@ -136,7 +136,8 @@ void ExpressionDecoder::decode_one(ByteView expression) {
   registers_.forget();
 }
 
-bool ExpressionDecoder::load(const Attributes& a, std::size_t type, std::uint32_t length, Term term) {
+bool ExpressionDecoder::load(const Attributes& a, std::size_t type, std::uint32_t length,
+                             Term term) {
   const auto number = a.be32(type);
   const auto slot = number ? register_slot(*number) : std::nullopt;
   if (!slot) return false;

@@ -56,7 +56,8 @@ class ExpressionDecoder {
 
   // Registers named by attributes. The first is false when the attribute is absent or wrong.
   bool load(const Attributes& a, std::size_t type, std::uint32_t length, model::Term term);
-  std::optional<model::Term> source(const Attributes& a, std::size_t type, std::uint32_t length) const;
+  std::optional<model::Term> source(const Attributes& a, std::size_t type,
+                                    std::uint32_t length) const;
   const SetFacts* set_facts(const std::string& name) const;
   std::optional<model::Term> set_key(const Attributes& a, std::size_t type,
                                      const SetFacts& facts) const;

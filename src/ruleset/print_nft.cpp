@@ -170,13 +170,16 @@ void NftPrinter::learn(const Compare& s) {
   if (field != nullptr) learn_field(*field, s.right);
 }
 
-// nft keeps what names a protocol in the network header, and with it what said so before.
+// What names a protocol in the network header takes the place of what said so before. nft keeps it
+// where the table has packets of both families.
 void NftPrinter::learn_field(const Field& field, ByteView value) {
   if (field.name == "ip protocol" || field.name == "ip6 nexthdr") {
     protocol_ = value.front();
     for (Piece& piece : pieces_) {
       if (piece.implies == Implies::kTransport) piece.implies = Implies::kNothing;
     }
+    const bool one_family = table_.family == NfFamily::kIp || table_.family == NfFamily::kIp6;
+    if (one_family) pieces_.back().implies = Implies::kTransport;
   } else if (field.name == "ether type") {
     ether_type_ = static_cast<std::uint16_t>(to_number(value, Order::kBig));
     pieces_.back().implies = Implies::kNetwork;
@@ -225,8 +228,7 @@ void NftPrinter::masked_compare(const Compare& s, const BitwiseTerm& left) {
   const std::string op(op_text(s.op));
   if (payload != nullptr && run) {
     const Header header = header_of(payload->base);
-    const Field* field =
-        find_exact_field(header, payload->offset * 8 + run->bit, run->bits);
+    const Field* field = find_exact_field(header, payload->offset * 8 + run->bit, run->bits);
     if (field == nullptr && payload->base == PayloadBase::kLink) {
       field = find_exact_field(Header::kVlan, payload->offset * 8 + run->bit, run->bits);
     }
@@ -281,8 +283,8 @@ void NftPrinter::statement(const Compare& s) {
 
 void NftPrinter::statement(const InRange& s) {
   const Words left = words(s.left);
-  add(left.text + (s.inverted ? " != " : " ") + print_value(left.type(), s.first, left.order) + "-" +
-      print_value(left.type(), s.last, left.order));
+  add(left.text + (s.inverted ? " != " : " ") + print_value(left.type(), s.first, left.order) +
+      "-" + print_value(left.type(), s.last, left.order));
 }
 
 void NftPrinter::statement(const InSet& s) {
@@ -384,7 +386,8 @@ void NftPrinter::statement(const Reject& s) {
     case RejectKind::kIcmpx: {
       const bool plain = s.code == NFT_REJECT_ICMPX_PORT_UNREACH;
       const Bytes code = {s.code};
-      add(plain ? "reject" : "reject with icmpx " + print_value(Datatype::kIcmpxCode, code, Order::kBig));
+      add(plain ? "reject"
+                : "reject with icmpx " + print_value(Datatype::kIcmpxCode, code, Order::kBig));
       return;
     }
     case RejectKind::kIcmp: {
@@ -400,7 +403,9 @@ void NftPrinter::statement(const Reject& s) {
   }
 }
 
-void NftPrinter::statement(const Notrack&) { add("notrack"); }
+void NftPrinter::statement(const Notrack&) {
+  add("notrack");
+}
 
 void NftPrinter::statement(const Tproxy& s) {
   std::string out = "tproxy";
@@ -409,7 +414,8 @@ void NftPrinter::statement(const Tproxy& s) {
   if (s.address && table_.family == NfFamily::kInet) out += v6 ? " ip6" : " ip";
   out += " to ";
   if (s.address) {
-    const auto text = constant_or_words(*s.address, v6 ? Datatype::kIpv6 : Datatype::kIpv4, Order::kBig);
+    const auto text =
+        constant_or_words(*s.address, v6 ? Datatype::kIpv6 : Datatype::kIpv4, Order::kBig);
     out += v6 && s.port ? "[" + text + "]" : text;
   }
   if (s.port) out += ":" + constant_or_words(*s.port, Datatype::kService, Order::kBig);
@@ -418,7 +424,8 @@ void NftPrinter::statement(const Tproxy& s) {
 
 void NftPrinter::statement(const Forward& s) {
   std::string out = s.duplicate ? "dup to " : "fwd ";
-  const Datatype type = s.address && table_.family == NfFamily::kIp6 ? Datatype::kIpv6 : Datatype::kIpv4;
+  const Datatype type =
+      s.address && table_.family == NfFamily::kIp6 ? Datatype::kIpv6 : Datatype::kIpv4;
   if (s.duplicate) {
     if (s.address) out += constant_or_words(*s.address, type, Order::kBig);
     if (s.address && s.device) out += " device ";
@@ -433,7 +440,8 @@ void NftPrinter::statement(const Forward& s) {
 
 void NftPrinter::statement(const May& s) {
   const bool count = s.what == "connlimit";
-  add((count ? std::string("ct count") : safe(s.what)) + (s.detail.empty() ? "" : " " + safe(s.detail)));
+  add((count ? std::string("ct count") : safe(s.what)) +
+      (s.detail.empty() ? "" : " " + safe(s.detail)));
 }
 
 void NftPrinter::statement(const UpdateSet& s) {
@@ -445,12 +453,15 @@ void NftPrinter::statement(const UpdateSet& s) {
     const SetDef* set = find_set(s.set);
     const auto types = set != nullptr ? split_types(set->data_type) : std::vector<Datatype>();
     const Datatype type = types.empty() ? Datatype::kInteger : types.front();
-    out += " : " + constant_or_words(*s.data, type, type == Datatype::kMark ? Order::kHost : Order::kBig);
+    out += " : " +
+           constant_or_words(*s.data, type, type == Datatype::kMark ? Order::kHost : Order::kBig);
   }
   add(out + " }");
 }
 
 void NftPrinter::statement(const Observe& s) {
+  // nft leaves out only what no other statement follows.
+  for (Piece& piece : pieces_) piece.implies = Implies::kNothing;
   if (s.what == "counter") {
     add("counter packets " + std::to_string(s.packets.value_or(0)) + " bytes " +
         std::to_string(s.bytes.value_or(0)));
@@ -466,8 +477,12 @@ void NftPrinter::statement(const Observe& s) {
   }
 }
 
-void NftPrinter::statement(const XtHeader& s) { add(print_xt_header(s)); }
-void NftPrinter::statement(const XtMatch& s) { add(print_xt_match(s, {})); }
+void NftPrinter::statement(const XtHeader& s) {
+  add(print_xt_header(s));
+}
+void NftPrinter::statement(const XtMatch& s) {
+  add(print_xt_match(s, {}));
+}
 void NftPrinter::statement(const XtTarget& s) {
   const bool v6 = table_.family == NfFamily::kIp6;
   add(print_xt_target(s, {}, v6 ? IpFamily::kV6 : IpFamily::kV4));
@@ -476,7 +491,8 @@ void NftPrinter::statement(const XtTarget& s) {
 void NftPrinter::statement(const OpaqueStatement& s) {
   static constexpr std::size_t kShown = 64;
   const ByteView shown = ByteView(s.raw).first(std::min(s.raw.size(), kShown));
-  add("# " + safe(s.what) + " not understood: " + to_hex(shown) + (s.raw.size() > kShown ? "..." : ""));
+  add("# " + safe(s.what) + " not understood: " + to_hex(shown) +
+      (s.raw.size() > kShown ? "..." : ""));
 }
 
 }  // namespace bulkhead::ruleset

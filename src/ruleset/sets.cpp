@@ -23,7 +23,9 @@ std::unexpected<Error> bad(std::string_view what) {
   return fail(ErrorCode::kInvalidInput, "nf_tables set: " + std::string(what));
 }
 
-constexpr std::uint32_t padded(std::uint32_t length) { return (length + 3) / 4 * 4; }
+constexpr std::uint32_t padded(std::uint32_t length) {
+  return (length + 3) / 4 * 4;
+}
 
 // The fields of a hash set of concatenated keys, when all types are known and fill the key.
 std::vector<std::uint32_t> fields_from_type(std::uint32_t type, std::uint32_t key_length) {
@@ -116,7 +118,8 @@ Result<RawElement> decode_element(ByteView bytes) {
     if (auto s = decode_key(*a, NFTA_SET_ELEM_KEY_END, out.element.last); !s) {
       return std::unexpected(s.error());
     }
-    if (out.element.last.size() != out.element.first.size()) return bad("two lengths in one element");
+    if (out.element.last.size() != out.element.first.size())
+      return bad("two lengths in one element");
   }
   if (a->has(NFTA_SET_ELEM_DATA)) {
     if (auto s = decode_data(*a, out.element); !s) return std::unexpected(s.error());

@@ -32,7 +32,8 @@ struct RawElement {
 [[nodiscard]] Status decode_elements(const Message& message, std::vector<RawElement>& out);
 
 // Joins starts and ends, in whatever order they came, into closed intervals. An end without a start
-// is dropped; a start without an end reaches up to the next start or the greatest value. O(n log n).
+// is dropped; a start without an end reaches up to the next start or the greatest value. O(n log
+// n).
 [[nodiscard]] std::vector<model::SetElement> close_intervals(const model::SetDef& set,
                                                              std::vector<RawElement> raw);
 

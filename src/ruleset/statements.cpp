@@ -238,8 +238,7 @@ bool ExpressionDecoder::queue(const Attributes& a) {
   Decide out;
   out.verdict.kind = VerdictKind::kQueue;
   out.verdict.queue = a.be16(NFTA_QUEUE_NUM).value_or(0);
-  out.verdict.queue_bypass =
-      (a.be16(NFTA_QUEUE_FLAGS).value_or(0) & NFT_QUEUE_FLAG_BYPASS) != 0;
+  out.verdict.queue_bypass = (a.be16(NFTA_QUEUE_FLAGS).value_or(0) & NFT_QUEUE_FLAG_BYPASS) != 0;
   add(std::move(out));
   return true;
 }

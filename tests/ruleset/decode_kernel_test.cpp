@@ -21,7 +21,8 @@ std::vector<std::string> opaque_places(const Table& table) {
   std::vector<std::string> out;
   for (const Chain& chain : table.chains) {
     for (const Rule& rule : chain.rules) {
-      const std::string place = table.name + " " + chain.name + " " + std::to_string(rule.handle) + " ";
+      const std::string place =
+          table.name + " " + chain.name + " " + std::to_string(rule.handle) + " ";
       for (const Statement& statement : rule.statements) {
         if (const auto* opaque = std::get_if<OpaqueStatement>(&statement)) {
           out.push_back(place + opaque->what);
@@ -55,7 +56,7 @@ TEST_F(Kernel, NativeRulesAreUnderstoodToTheLast) {
   load("nft -f -", "rules.nft");
   const auto tables = ruleset::decode_nftables(test::read_nftables());
   ASSERT_TRUE(tables) << tables.error().message;
-  EXPECT_EQ(tables->size(), 8U);
+  EXPECT_EQ(tables->size(), 11U);
   for (const Table& table : *tables) EXPECT_THAT(opaque_places(table), testing::IsEmpty());
 }
 
@@ -98,11 +99,12 @@ TEST_F(Kernel, IpSetsAreReadWithTheirIndexes) {
 
 // A set whose elements are limited holds an address only as long as its limit does.
 TEST_F(Kernel, LookingUpAnElementThatKeepsALimitIsAMay) {
-  const auto loaded = test::run("nft -f -",
-                                "table ip t {\n"
-                                " set limited { type ipv4_addr; limit rate 1/minute; elements = { 10.0.0.1 } }\n"
-                                " set counted { type ipv4_addr; counter; elements = { 10.0.0.1 } }\n"
-                                " chain c { ip saddr @limited accept\n ip saddr @counted accept\n }\n}\n");
+  const auto loaded =
+      test::run("nft -f -",
+                "table ip t {\n"
+                " set limited { type ipv4_addr; limit rate 1/minute; elements = { 10.0.0.1 } }\n"
+                " set counted { type ipv4_addr; counter; elements = { 10.0.0.1 } }\n"
+                " chain c { ip saddr @limited accept\n ip saddr @counted accept\n }\n}\n");
   ASSERT_EQ(loaded.status, 0) << loaded.text;
   const auto tables = ruleset::decode_nftables(test::read_nftables());
   ASSERT_TRUE(tables) << tables.error().message;
@@ -160,8 +162,12 @@ TEST_F(Kernel, IpSetOptionsAreRead) {
   const auto sets = ruleset::decode_ipsets(test::read_ipsets(), {});
   ASSERT_TRUE(sets) << sets.error().message;
   for (const IpSet& set : *sets) {
-    if (set.name == "masked") { EXPECT_EQ(set.netmask_length, 24U); }
-    if (set.name == "addrs6") { EXPECT_EQ(set.family, IpFamily::kV6); }
+    if (set.name == "masked") {
+      EXPECT_EQ(set.netmask_length, 24U);
+    }
+    if (set.name == "addrs6") {
+      EXPECT_EQ(set.family, IpFamily::kV6);
+    }
     if (set.name == "nets") {
       ASSERT_EQ(set.entries.size(), 2U);
       EXPECT_GT(set.entries[0].timeout_s, 900U);

@@ -1,4 +1,7 @@
-// The decoders on small replies made by hand: what must come out, and what hostile bytes must not do.
+// The decoders on small replies made by hand: what must come out, and what hostile bytes must not
+// do.
+#include "ruleset/decode.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <linux/netfilter.h>
@@ -13,7 +16,6 @@
 
 #include <cstring>
 
-#include "ruleset/decode.h"
 #include "ruleset/print.h"
 #include "ruleset/registers.h"
 #include "ruleset/sets.h"
@@ -61,7 +63,8 @@ Bytes big(std::uint16_t type, std::uint32_t v) {
 Bytes message(std::uint8_t command, const Bytes& attributes, std::uint8_t family = NFPROTO_IPV4,
               std::uint8_t subsystem = NFNL_SUBSYS_NFTABLES, std::uint16_t flags = 0) {
   nlmsghdr header{};
-  header.nlmsg_len = static_cast<std::uint32_t>(sizeof header + sizeof(nfgenmsg) + attributes.size());
+  header.nlmsg_len =
+      static_cast<std::uint32_t>(sizeof header + sizeof(nfgenmsg) + attributes.size());
   header.nlmsg_type = static_cast<std::uint16_t>(subsystem << 8 | command);
   header.nlmsg_flags = flags;
   nfgenmsg generic{family, 0, 0};
@@ -72,7 +75,8 @@ Bytes message(std::uint8_t command, const Bytes& attributes, std::uint8_t family
   return out;
 }
 Bytes expression(std::string_view name, const Bytes& data) {
-  return attribute(NFTA_LIST_ELEM, join({text(NFTA_EXPR_NAME, name), attribute(NFTA_EXPR_DATA, data)}));
+  return attribute(NFTA_LIST_ELEM,
+                   join({text(NFTA_EXPR_NAME, name), attribute(NFTA_EXPR_DATA, data)}));
 }
 Bytes value_of(std::uint16_t type, const Bytes& bytes) {
   return attribute(type, attribute(NFTA_DATA_VALUE, bytes));
@@ -84,8 +88,9 @@ ruleset::NftDump one_rule(const Bytes& expressions) {
   dump.tables = message(NFT_MSG_NEWTABLE, text(NFTA_TABLE_NAME, "t"));
   dump.chains =
       message(NFT_MSG_NEWCHAIN, join({text(NFTA_CHAIN_TABLE, "t"), text(NFTA_CHAIN_NAME, "c")}));
-  dump.rules = message(NFT_MSG_NEWRULE, join({text(NFTA_RULE_TABLE, "t"), text(NFTA_RULE_CHAIN, "c"),
-                                              attribute(NFTA_RULE_EXPRESSIONS, expressions)}));
+  dump.rules =
+      message(NFT_MSG_NEWRULE, join({text(NFTA_RULE_TABLE, "t"), text(NFTA_RULE_CHAIN, "c"),
+                                     attribute(NFTA_RULE_EXPRESSIONS, expressions)}));
   return dump;
 }
 std::vector<Statement> statements(const Bytes& expressions) {
@@ -123,7 +128,8 @@ TEST(Expressions, OldAndNewRegisterNumbersAreTheSameRegisters) {
 }
 
 TEST(Expressions, WhatIsNotUnderstoodIsKeptAndMakesEveryRegisterUnknown) {
-  const auto out = statements(join({load_port(), expression("from_the_future", big(1, 7)), compare_port()}));
+  const auto out =
+      statements(join({load_port(), expression("from_the_future", big(1, 7)), compare_port()}));
   ASSERT_EQ(out.size(), 2U);
   EXPECT_EQ(std::get<OpaqueStatement>(out[0]).what, "from_the_future");
   EXPECT_FALSE(std::get<OpaqueStatement>(out[0]).raw.empty());
@@ -144,12 +150,14 @@ TEST(Expressions, ARegisterThatNobodyWroteIsUnknown) {
 }
 
 TEST(Expressions, TwoRegistersJoinedAgainAndAgainStayBounded) {
-  Bytes list = expression("meta", join({big(NFTA_META_DREG, 8), big(NFTA_META_KEY, NFT_META_MARK)}));
+  Bytes list =
+      expression("meta", join({big(NFTA_META_DREG, 8), big(NFTA_META_KEY, NFT_META_MARK)}));
   for (int i = 0; i < 100; ++i) {
     // Linux 6.13: mark = mark | mark, which doubles the term each time.
-    list = join({list, expression("bitwise", join({big(NFTA_BITWISE_SREG, 8), big(NFTA_BITWISE_DREG, 8),
-                                                   big(NFTA_BITWISE_LEN, 4), big(NFTA_BITWISE_OP, 4),
-                                                   big(8, 8)}))});
+    list =
+        join({list, expression("bitwise", join({big(NFTA_BITWISE_SREG, 8),
+                                                big(NFTA_BITWISE_DREG, 8), big(NFTA_BITWISE_LEN, 4),
+                                                big(NFTA_BITWISE_OP, 4), big(8, 8)}))});
   }
   list = join({list, expression("cmp", join({big(NFTA_CMP_SREG, 8), big(NFTA_CMP_OP, 0),
                                              value_of(NFTA_CMP_DATA, {1, 0, 0, 0})}))});
@@ -213,18 +221,21 @@ TEST(Intervals, StartsAndEndsInAnyOrderBecomeClosedIntervals) {
        {{{0, 10}, {0, 19}}}},
       {"open at the top", {element({0xff, 0}, false)}, {{{0xff, 0}, {0xff, 0xff}}}},
       {"adjacent, end and start of the same value",
-       {element({0, 3}, false), element({0, 3}, true), element({0, 1}, false), element({0, 5}, true)},
+       {element({0, 3}, false), element({0, 3}, true), element({0, 1}, false),
+        element({0, 5}, true)},
        {{{0, 1}, {0, 2}}, {{0, 3}, {0, 4}}}},
       {"a start that closes the one before",
        {element({0, 1}, false), element({0, 3}, false), element({0, 5}, true)},
        {{{0, 1}, {0, 2}}, {{0, 3}, {0, 4}}}},
-      {"an end carried over bytes", {element({1, 0}, true), element({0, 5}, false)},
+      {"an end carried over bytes",
+       {element({1, 0}, true), element({0, 5}, false)},
        {{{0, 5}, {0, 0xff}}}},
       {"nothing but an end", {element({0, 1}, true)}, {}},
   };
   for (const Row& row : rows) {
     std::vector<std::pair<Bytes, Bytes>> got;
-    for (const SetElement& e : ruleset::close_intervals(set, row.raw)) got.emplace_back(e.first, e.last);
+    for (const SetElement& e : ruleset::close_intervals(set, row.raw))
+      got.emplace_back(e.first, e.last);
     EXPECT_EQ(got, row.expected) << row.name;
   }
 }
@@ -258,8 +269,9 @@ TEST(XtMatch, MultiportRangesTakeTwoPlaces) {
   raw.pflags[1] = 1;
   raw.ports[2] = 90;
   const auto match = ruleset::make_xt_match("multiport", 1, NfFamily::kIp, blob(raw));
-  EXPECT_THAT(std::get<xt::Multiport>(match.info).ports,
-              testing::ElementsAre(xt::PortRange{Port{22}, Port{22}}, xt::PortRange{Port{80}, Port{90}}));
+  EXPECT_THAT(
+      std::get<xt::Multiport>(match.info).ports,
+      testing::ElementsAre(xt::PortRange{Port{22}, Port{22}}, xt::PortRange{Port{80}, Port{90}}));
   raw.count = 200;  // a lie
   EXPECT_TRUE(std::holds_alternative<xt::Opaque>(
       ruleset::make_xt_match("multiport", 1, NfFamily::kIp, blob(raw)).info));
@@ -318,7 +330,8 @@ Result<Table> input_with(const Bytes& rules, std::int32_t policy = -NF_DROP - 1)
   ipt_getinfo info{};
   info.valid_hooks = 1 << NF_INET_LOCAL_IN;
   info.underflow[NF_INET_LOCAL_IN] = static_cast<std::uint32_t>(rules.size());
-  const Bytes blob_bytes = join({rules, entry({}, policy), entry(kError, 0x41), entry({}, XT_RETURN), entry(kError, 0)});
+  const Bytes blob_bytes =
+      join({rules, entry({}, policy), entry(kError, 0x41), entry({}, XT_RETURN), entry(kError, 0)});
   info.size = static_cast<std::uint32_t>(blob_bytes.size());
   Bytes header;
   put(header, info);
@@ -326,7 +339,8 @@ Result<Table> input_with(const Bytes& rules, std::int32_t policy = -NF_DROP - 1)
 }
 
 TEST(Legacy, JumpsAreNamedByTheChainAtTheirOffset) {
-  const auto at = static_cast<std::int32_t>(4 * kEntry);  // behind one rule, another, policy and name
+  const auto at =
+      static_cast<std::int32_t>(4 * kEntry);  // behind one rule, another, policy and name
   const auto table = input_with(join({entry({}, at), entry({}, at, IPT_F_GOTO)}));
   ASSERT_TRUE(table) << table.error().message;
   ASSERT_EQ(table->chains.size(), 2U);
@@ -334,7 +348,8 @@ TEST(Legacy, JumpsAreNamedByTheChainAtTheirOffset) {
   EXPECT_EQ(table->chains[1].name, "A");
   EXPECT_TRUE(table->chains[1].rules.empty());
   const auto target = [&](int i) {
-    return std::get<xt::Standard>(std::get<XtTarget>(table->chains[0].rules[i].statements.back()).info);
+    return std::get<xt::Standard>(
+        std::get<XtTarget>(table->chains[0].rules[i].statements.back()).info);
   };
   EXPECT_EQ(target(0), (xt::Standard{xt::StandardVerdict::kJump, "A"}));
   EXPECT_EQ(target(1), (xt::Standard{xt::StandardVerdict::kGoto, "A"}));
@@ -404,7 +419,8 @@ TEST(Hostile, NamesArePrintedWithoutTheirEscapeSequences) {
   auto dump = one_rule({});
   const std::string evil = "t\x1b[2J\n";
   dump.tables = message(NFT_MSG_NEWTABLE, text(NFTA_TABLE_NAME, evil));
-  dump.chains = message(NFT_MSG_NEWCHAIN, join({text(NFTA_CHAIN_TABLE, evil), text(NFTA_CHAIN_NAME, "c")}));
+  dump.chains =
+      message(NFT_MSG_NEWCHAIN, join({text(NFTA_CHAIN_TABLE, evil), text(NFTA_CHAIN_NAME, "c")}));
   dump.rules.clear();
   const auto tables = ruleset::decode_nftables(dump);
   ASSERT_TRUE(tables) << tables.error().message;
@@ -438,7 +454,8 @@ TEST(Author, IsGuessedByNamesAndNeverForTheChainThatIsLeftToOthers) {
   Table table;
   table.family = NfFamily::kIp;
   table.name = "filter";
-  Chain docker{"DOCKER", 1, {}, {}}, user{"DOCKER-USER", 2, {}, {}}, ufw{"ufw-user-input", 3, {}, {}};
+  Chain docker{"DOCKER", 1, {}, {}}, user{"DOCKER-USER", 2, {}, {}},
+      ufw{"ufw-user-input", 3, {}, {}};
   Rule rule;
   rule.statements.push_back(Decide{{VerdictKind::kDrop, {}, 0, false}});
   EXPECT_EQ(ruleset::guess_author(table, docker, &rule), "docker");
