@@ -45,6 +45,29 @@ def ask(binary, built, asked):
     return said, complaints
 
 
+def ask_snapshot(binary, built, said):
+    """Complaints where the same questions, asked of a snapshot somewhere else, get other answers."""
+    file = built.dir + '/snapshot.json'
+    questions = built.dir + '/questions.jsonl'
+    made = subprocess.run(['nsenter', '--net=' + built.path('host'), binary, 'snapshot', '-o', file],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120,
+                          env=dict(os.environ, DOCKER_HOST=built.engine.host))
+    done = subprocess.run([binary, 'query', '--snapshot', file, questions], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120)
+    if not os.path.exists(file):
+        return ['no snapshot: exit %d: %s' % (made.returncode, made.stderr.strip()[:400])]
+    lines = done.stdout.splitlines()
+    if len(lines) != len(said):
+        return ['of a snapshot: %d answers to %d questions; exit %d: %s' % (len(lines), len(said), done.returncode,
+                                                                          done.stderr.strip()[:400])]
+    differ = [line for line, live in zip(lines, said.values()) if not _same(json.loads(line), live)]
+    return ['of a snapshot: %d answers differ, such as %s' % (len(differ), differ[0][:300])] if differ else []
+
+
+def _same(one, other):
+    return all(one.get(k) == other.get(k) for k in ('id', 'verdict', 'how'))
+
+
 def _active_opens(built):
     total = 0
     for name in ('host', *built.pids, 'lan', 'rtr', 'inet', 'mgt'):

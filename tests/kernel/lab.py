@@ -174,7 +174,7 @@ class Built:
             forget(path)
 
     def _wait(self, true, what):
-        until = time.monotonic() + 20
+        until = time.monotonic() + 40
         while not true():
             if time.monotonic() > until:
                 raise LabError('%s: %s not ready; logs %s' % (self.lab.name, what, os.listdir(self.logs)))

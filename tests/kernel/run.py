@@ -72,6 +72,8 @@ def _phase(options, built, phase, score, result):
     started = time.monotonic()
     if options.bulkhead:
         said, complaints = judge.ask(options.bulkhead, built, asked)
+        if phase is built.lab.phases[0] and len(said) == len(asked):
+            complaints += judge.ask_snapshot(options.bulkhead, built, said)
     answered = time.monotonic()
     prober = truth.Prober(built)
     real = prober.measure(asked)
