@@ -13,7 +13,8 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace bulkhead;
-  static constexpr std::array<const char*, 5> kNames = {"filter", "nat", "mangle", "raw", "security"};
+  static constexpr std::array<const char*, 5> kNames = {"filter", "nat", "mangle", "raw",
+                                                        "security"};
   Cursor cursor({data, size});
   const auto family = cursor.native<std::uint8_t>();
   const auto name = cursor.native<std::uint8_t>();

@@ -34,7 +34,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static_cast<void>(ruleset::print_ruleset(all));
   for (const model::Table& table : all.tables) {
     for (const model::Chain& chain : table.chains) {
-      static_cast<void>(ruleset::guess_author(table, chain, chain.rules.empty() ? nullptr : &chain.rules[0]));
+      static_cast<void>(
+          ruleset::guess_author(table, chain, chain.rules.empty() ? nullptr : &chain.rules[0]));
     }
   }
   return 0;

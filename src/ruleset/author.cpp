@@ -18,18 +18,35 @@ struct Mark {
 };
 
 constexpr auto kTables = std::to_array<Mark>({
-    {"bulkhead", "bulkhead"}, {"firewalld", "firewalld"}, {"docker-bridges", "docker"},
-    {"netavark", "podman"}, {"libvirt_network", "libvirt"}, {"kube-proxy", "kubernetes"},
+    {"bulkhead", "bulkhead"},
+    {"firewalld", "firewalld"},
+    {"docker-bridges", "docker"},
+    {"netavark", "podman"},
+    {"libvirt_network", "libvirt"},
+    {"kube-proxy", "kubernetes"},
 });
 constexpr auto kChains = std::to_array<Mark>({
-    {"DOCKER", "docker"}, {"NETAVARK", "podman"}, {"CNI-", "podman"}, {"ufw-", "ufw"},
-    {"ufw6-", "ufw"}, {"LIBVIRT_", "libvirt"}, {"KUBE-", "kubernetes"}, {"cali-", "kubernetes"},
-    {"CILIUM_", "kubernetes"}, {"FWD_", "firewalld"}, {"IN_", "firewalld"}, {"f2b-", "fail2ban"},
+    {"DOCKER", "docker"},
+    {"NETAVARK", "podman"},
+    {"CNI-", "podman"},
+    {"ufw-", "ufw"},
+    {"ufw6-", "ufw"},
+    {"LIBVIRT_", "libvirt"},
+    {"KUBE-", "kubernetes"},
+    {"cali-", "kubernetes"},
+    {"CILIUM_", "kubernetes"},
+    {"FWD_", "firewalld"},
+    {"IN_", "firewalld"},
+    {"f2b-", "fail2ban"},
     {"bulkhead", "bulkhead"},
 });
 constexpr auto kComments = std::to_array<Mark>({
-    {"bulkhead", "bulkhead"}, {"netavark", "podman"}, {"name: \"podman\"", "podman"},
-    {"kubernetes", "kubernetes"}, {"cali:", "kubernetes"}, {"cilium", "kubernetes"},
+    {"bulkhead", "bulkhead"},
+    {"netavark", "podman"},
+    {"name: \"podman\"", "podman"},
+    {"kubernetes", "kubernetes"},
+    {"cali:", "kubernetes"},
+    {"cilium", "kubernetes"},
 });
 
 template <std::size_t N>
@@ -66,7 +83,8 @@ std::string guess_author(const Table& table, const Chain& chain, const Rule* rul
   if (rule != nullptr) {
     if (const auto by = by_start(kChains, jump_target(*rule)); !by.empty()) return std::string(by);
   }
-  return looks_like_iptables(table) && table.backend == TableBackend::kNftables ? "iptables-nft" : "";
+  return looks_like_iptables(table) && table.backend == TableBackend::kNftables ? "iptables-nft"
+                                                                                : "";
 }
 
 }  // namespace bulkhead::ruleset

@@ -40,10 +40,10 @@ struct SetName {
 [[nodiscard]] Result<model::Table> decode_legacy_table(IpFamily family, std::string_view name,
                                                        ByteView info, ByteView entries);
 
-// Replies to IPSET_CMD_LIST (NFNL_SUBSYS_IPSET dump), all sets. Asked with protocol 7 the kernel adds
-// each set's index (IPSET_ATTR_INDEX, Linux 4.20); asked with 6 it does not, and then the caller
-// supplies it from IP_SET_OP_GET_BYNAME getsockopt results by name. IpSet::index is kNoIpSetIndex
-// where neither says it: no match can name such a set.
+// Replies to IPSET_CMD_LIST (NFNL_SUBSYS_IPSET dump), all sets. Asked with protocol 7 the kernel
+// adds each set's index (IPSET_ATTR_INDEX, Linux 4.20); asked with 6 it does not, and then the
+// caller supplies it from IP_SET_OP_GET_BYNAME getsockopt results by name. IpSet::index is
+// kNoIpSetIndex where neither says it: no match can name such a set.
 inline constexpr std::uint32_t kNoIpSetIndex = 65535;  // IPSET_INVALID_ID
 struct IpSetIndex {
   std::string name;

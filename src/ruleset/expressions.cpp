@@ -57,6 +57,12 @@ std::optional<Verdict> decode_verdict(const Attributes& attributes) {
   return verdict;
 }
 
+bool is_stateful_limit(ByteView expression) {
+  const auto outer = Attributes::parse(expression);
+  const auto name = outer ? outer->string(NFTA_EXPR_NAME) : std::nullopt;
+  return !name || (*name != "counter" && *name != "last");
+}
+
 const ExpressionDecoder::Entry* ExpressionDecoder::find(const std::string& name) {
   using D = ExpressionDecoder;
   static constexpr auto kTable = std::to_array<Entry>({
@@ -130,7 +136,8 @@ void ExpressionDecoder::decode_one(ByteView expression) {
   registers_.forget();
 }
 
-bool ExpressionDecoder::load(const Attributes& a, std::size_t type, std::uint32_t length, Term term) {
+bool ExpressionDecoder::load(const Attributes& a, std::size_t type, std::uint32_t length,
+                             Term term) {
   const auto number = a.be32(type);
   const auto slot = number ? register_slot(*number) : std::nullopt;
   if (!slot) return false;

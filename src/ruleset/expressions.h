@@ -23,7 +23,13 @@ struct SetFacts {
   std::uint32_t data_length = 0;  // bytes; 0: no data, or verdicts
   bool verdicts = false;
   std::uint32_t object_type = 0;  // NFT_OBJECT_*; 0: none
+  // Elements keep a limit, quota or connection count that ends the rule when it is used up
+  // (nft_lookup.c, nft_set_elem_update_expr).
+  bool may = false;
 };
+
+// Is this NFTA_LIST_ELEM or NFTA_SET_EXPR an expression whose outcome depends on what came before?
+[[nodiscard]] bool is_stateful_limit(ByteView expression);
 using SetIndex = std::unordered_map<std::string, SetFacts>;
 
 // NFTA_DATA_VERDICT; nullopt when it is malformed or unknown.
@@ -50,7 +56,8 @@ class ExpressionDecoder {
 
   // Registers named by attributes. The first is false when the attribute is absent or wrong.
   bool load(const Attributes& a, std::size_t type, std::uint32_t length, model::Term term);
-  std::optional<model::Term> source(const Attributes& a, std::size_t type, std::uint32_t length) const;
+  std::optional<model::Term> source(const Attributes& a, std::size_t type,
+                                    std::uint32_t length) const;
   const SetFacts* set_facts(const std::string& name) const;
   std::optional<model::Term> set_key(const Attributes& a, std::size_t type,
                                      const SetFacts& facts) const;

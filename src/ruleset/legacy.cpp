@@ -65,7 +65,8 @@ std::optional<IpAddress> if_any(IpAddress value, bool present) {
 
 // A mask of zeros stands for any interface, inverted for none.
 template <class Mask>
-std::string interface_name(const char (&name)[IFNAMSIZ], const Mask (&mask)[IFNAMSIZ], bool inverted) {
+std::string interface_name(const char (&name)[IFNAMSIZ], const Mask (&mask)[IFNAMSIZ],
+                           bool inverted) {
   std::string out = masked_name(name, mask);
   return out == "+" && !inverted ? std::string() : out;
 }
@@ -162,8 +163,8 @@ Result<Entry> take_entry(ByteView blob, std::size_t at) {
 Result<std::vector<Entry>> take_entries(IpFamily family, ByteView blob) {
   std::vector<Entry> out;
   for (std::size_t at = 0; at < blob.size();) {
-    auto entry =
-        family == IpFamily::kV4 ? take_entry<ipt_entry>(blob, at) : take_entry<ip6t_entry>(blob, at);
+    auto entry = family == IpFamily::kV4 ? take_entry<ipt_entry>(blob, at)
+                                         : take_entry<ip6t_entry>(blob, at);
     if (!entry) return std::unexpected(entry.error());
     at = entry->next;
     out.push_back(std::move(*entry));
@@ -207,8 +208,11 @@ BaseChain base_chain(const TableKind& kind, std::uint32_t hook, VerdictKind poli
 // Cuts the row of entries into chains.
 class Assembly {
  public:
-  Assembly(IpFamily family, const TableKind& kind, const ipt_getinfo& info, std::vector<Entry> entries)
-      : family_(family == IpFamily::kV4 ? NfFamily::kIp : NfFamily::kIp6), kind_(kind), info_(info),
+  Assembly(IpFamily family, const TableKind& kind, const ipt_getinfo& info,
+           std::vector<Entry> entries)
+      : family_(family == IpFamily::kV4 ? NfFamily::kIp : NfFamily::kIp6),
+        kind_(kind),
+        info_(info),
         entries_(std::move(entries)) {}
 
   Result<Table> build();
@@ -373,13 +377,14 @@ Result<Table> decode_legacy_table(IpFamily family, std::string_view name, ByteVi
   const auto* kind = std::find_if(kTableKinds.begin(), kTableKinds.end(),
                                   [&](const TableKind& k) { return k.name == name; });
   if (kind == kTableKinds.end()) {
-    return fail(ErrorCode::kUnsupported, "iptables table \"" + escape_text(name) + "\" is not known");
+    return fail(ErrorCode::kUnsupported,
+                "iptables table \"" + escape_text(name) + "\" is not known");
   }
   const auto raw = Cursor(info).structure<ipt_getinfo>();
   if (!raw || info.size() != sizeof(ipt_getinfo)) return bad("no struct ipt_getinfo", 0);
   if (raw->size != entries.size()) {
-    return fail(ErrorCode::kInterrupted, "iptables table \"" + escape_text(name) +
-                                             "\" changed its size while it was read");
+    return fail(ErrorCode::kInterrupted,
+                "iptables table \"" + escape_text(name) + "\" changed its size while it was read");
   }
   auto list = take_entries(family, entries);
   if (!list) return within(name, list.error());

@@ -63,7 +63,8 @@ std::uint32_t meta_length(MetaKey key) {
   return 4;
 }
 
-// nft_ct.c, nft_ct_get_init. Addresses without a family are as long as the family of the table says.
+// nft_ct.c, nft_ct_get_init. Addresses without a family are as long as the family of the table
+// says.
 std::uint32_t ct_length(CtKey key, NfFamily family) {
   switch (key) {
     case CtKey::kDirection:
@@ -168,7 +169,8 @@ bool ExpressionDecoder::meta(const Attributes& a) {
   const auto raw = a.be32(NFTA_META_KEY);
   if (!raw) return false;
   const auto key = known_key(*raw, MetaKey::kOther);
-  if (a.has(NFTA_META_DREG)) return load(a, NFTA_META_DREG, meta_length(key), {MetaTerm{key, *raw}});
+  if (a.has(NFTA_META_DREG))
+    return load(a, NFTA_META_DREG, meta_length(key), {MetaTerm{key, *raw}});
   auto value = source(a, NFTA_META_SREG, meta_length(key));
   if (!value || key == MetaKey::kOther) return false;
   add(SetMeta{key, std::move(*value)});
@@ -180,7 +182,8 @@ bool ExpressionDecoder::ct(const Attributes& a) {
   if (!raw) return false;
   const auto key = known_key(*raw, CtKey::kOther);
   const auto length = ct_length(key, family_);
-  if (a.has(NFTA_CT_DREG)) return load(a, NFTA_CT_DREG, length, {CtTerm{key, ct_direction(a), *raw}});
+  if (a.has(NFTA_CT_DREG))
+    return load(a, NFTA_CT_DREG, length, {CtTerm{key, ct_direction(a), *raw}});
   auto value = source(a, NFTA_CT_SREG, length);
   if (!value || key == CtKey::kOther) return false;
   add(SetCt{key, std::move(*value), ct_direction(a)});
@@ -338,7 +341,9 @@ bool ExpressionDecoder::hash(const Attributes& a) {
 }
 
 // Loads from inside a tunnel (6.2): not modelled, so opaque in every register.
-bool ExpressionDecoder::inner(const Attributes&) { return false; }
+bool ExpressionDecoder::inner(const Attributes&) {
+  return false;
+}
 
 bool ExpressionDecoder::osf(const Attributes& a) {
   return load(a, NFTA_OSF_DREG, 16, {OpaqueTerm{"osf", {}}});

@@ -13,10 +13,13 @@ constexpr std::uint16_t kTypeMask = 0x3fff;       // NLA_TYPE_MASK
 constexpr std::uint16_t kDumpInterrupted = 0x10;  // NLM_F_DUMP_INTR
 constexpr std::uint16_t kMultiPart = 0x2;         // NLM_F_MULTI
 
-constexpr std::size_t aligned(std::size_t length) { return (length + 3) & ~std::size_t{3}; }
+constexpr std::size_t aligned(std::size_t length) {
+  return (length + 3) & ~std::size_t{3};
+}
 
 std::unexpected<Error> bad(const std::string& what, std::size_t at) {
-  return fail(ErrorCode::kInvalidInput, "netlink reply: " + what + " at byte " + std::to_string(at));
+  return fail(ErrorCode::kInvalidInput,
+              "netlink reply: " + what + " at byte " + std::to_string(at));
 }
 
 // What NLMSG_ERROR and NLMSG_DONE carry: 0 or a negative errno.

@@ -1,7 +1,7 @@
 // Netlink replies as the kernel wrote them: messages in a dump, attributes in a message.
 //
-// Everything is checked against the bytes left; nothing recurses, so that depth and count are bounded
-// by the size of the input. Facts: include/uapi/linux/netlink.h, netfilter/nfnetlink.h.
+// Everything is checked against the bytes left; nothing recurses, so that depth and count are
+// bounded by the size of the input. Facts: include/uapi/linux/netlink.h, netfilter/nfnetlink.h.
 #pragma once
 
 #include <array>
@@ -36,7 +36,9 @@ class Attributes {
   // nullopt when a length lies.
   [[nodiscard]] static std::optional<Attributes> parse(ByteView bytes);
 
-  [[nodiscard]] bool has(std::size_t type) const { return type <= kMax && (present_ >> type & 1) != 0; }
+  [[nodiscard]] bool has(std::size_t type) const {
+    return type <= kMax && (present_ >> type & 1) != 0;
+  }
   // Is there any number above `known`? A newer kernel then says more than we understand.
   [[nodiscard]] bool beyond(std::size_t known) const {
     return beyond_ || (known < kMax && (present_ >> (known + 1)) != 0);

@@ -76,7 +76,8 @@ std::string print_set(const SetDef& set) {
   if (!flags.empty()) out += "\t\tflags " + flags + "\n";
   if (!set.comment.empty()) out += "\t\tcomment " + quoted(set.comment) + "\n";
   if (!set.elements.empty()) {
-    out += "\t\telements = " + print_elements(set, split_types(set.key_type), kShownElements) + "\n";
+    out +=
+        "\t\telements = " + print_elements(set, split_types(set.key_type), kShownElements) + "\n";
   }
   return out + "\t}\n";
 }
@@ -87,7 +88,8 @@ std::string print_base(const BaseChain& base) {
   if (base.devices.size() == 1) out += " device " + quoted(base.devices.front());
   if (base.devices.size() > 1) {
     std::string list;
-    for (const std::string& device : base.devices) list += (list.empty() ? "" : ", ") + quoted(device);
+    for (const std::string& device : base.devices)
+      list += (list.empty() ? "" : ", ") + quoted(device);
     out += " devices = { " + list + " }";
   }
   return out + " priority " + std::to_string(base.priority) + "; policy " +
@@ -102,7 +104,8 @@ std::string print_one(const Table& table, const Rule& rule, const SetNames& name
 }
 
 std::string print_nft_table(const Table& table, const SetNames& names) {
-  std::string out = "table " + std::string(family_name(table.family)) + " " + safe(table.name) + " {\n";
+  std::string out =
+      "table " + std::string(family_name(table.family)) + " " + safe(table.name) + " {\n";
   if (!table.comment.empty()) out += "\tcomment " + quoted(table.comment) + "\n";
   if (table.dormant) out += "\tflags dormant\n";
   for (const SetDef& set : table.sets) {
@@ -120,9 +123,9 @@ std::string print_nft_table(const Table& table, const SetNames& names) {
 std::string print_iptables_table(const Table& table, const SetNames& names) {
   std::string out = "*" + safe(table.name) + "\n";
   for (const Chain& chain : table.chains) {
-    const char* policy = !chain.base                                    ? "-"
+    const char* policy = !chain.base                                ? "-"
                          : chain.base->policy == VerdictKind::kDrop ? "DROP"
-                                                                        : "ACCEPT";
+                                                                    : "ACCEPT";
     out += ":" + safe(chain.name) + " " + policy + "\n";
   }
   for (const Chain& chain : table.chains) {
@@ -142,14 +145,17 @@ std::string print_rule(const Table& table, const Rule& rule, std::span<const IpS
   return print_one(table, rule, names);
 }
 
-std::string print_rule(const Table& table, const Rule& rule) { return print_rule(table, rule, {}); }
+std::string print_rule(const Table& table, const Rule& rule) {
+  return print_rule(table, rule, {});
+}
 
 std::string print_ruleset(const Ruleset& ruleset) {
   const SetNames names = set_names(ruleset);
   std::string out;
   for (const Table& table : ruleset.tables) {
     const bool legacy = table.backend == TableBackend::kLegacy;
-    if (legacy) out += table.family == NfFamily::kIp6 ? "# ip6tables-legacy\n" : "# iptables-legacy\n";
+    if (legacy)
+      out += table.family == NfFamily::kIp6 ? "# ip6tables-legacy\n" : "# iptables-legacy\n";
     out += legacy ? print_iptables_table(table, names) : print_nft_table(table, names);
   }
   return out;

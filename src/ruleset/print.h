@@ -1,5 +1,5 @@
-// Rules as people know them: nft syntax, or iptables syntax for what x_tables wrote. Used in reports
-// and compared with `nft list ruleset` and `iptables-save` in tests. Output is escaped.
+// Rules as people know them: nft syntax, or iptables syntax for what x_tables wrote. Used in
+// reports and compared with `nft list ruleset` and `iptables-save` in tests. Output is escaped.
 #pragma once
 
 #include <span>
@@ -23,7 +23,8 @@ namespace bulkhead::ruleset {
                                       const model::Rule* rule);
 
 // Who probably wrote a table or chain: "docker", "podman", "firewalld", "ufw", "libvirt",
-// "kubernetes", "bulkhead", "iptables-nft", "" (unknown). By names and comments: a guess for reports.
+// "kubernetes", "bulkhead", "iptables-nft", "" (unknown). By names and comments: a guess for
+// reports.
 [[nodiscard]] std::string guess_author(const model::Table& table, const model::Chain& chain,
                                        const model::Rule* rule);
 

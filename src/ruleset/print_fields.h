@@ -9,8 +9,27 @@
 
 namespace bulkhead::ruleset {
 
-enum class Header { kEther, kVlan, kIp, kIp6, kArp, kTransport, kTcp, kUdp, kUdpLite, kDccp, kSctp,
-                    kIcmp, kIcmp6, kEsp, kAh, kComp, kIgmp, kFrag, kNone };
+enum class Header {
+  kEther,
+  kVlan,
+  kIp,
+  kIp6,
+  kArp,
+  kTransport,
+  kTcp,
+  kUdp,
+  kUdpLite,
+  kDccp,
+  kSctp,
+  kIcmp,
+  kIcmp6,
+  kEsp,
+  kAh,
+  kComp,
+  kIgmp,
+  kFrag,
+  kNone
+};
 
 struct Field {
   Header header;

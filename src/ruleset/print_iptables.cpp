@@ -13,7 +13,8 @@ using namespace model;
 
 namespace {
 
-std::string address_option(bool inverted, std::string_view name, IpAddress address, IpAddress mask) {
+std::string address_option(bool inverted, std::string_view name, IpAddress address,
+                           IpAddress mask) {
   const auto bits = mask_bits(mask.octets());
   return std::string(inverted ? "! " : "") + std::string(name) + " " + address.to_string() + "/" +
          (bits ? std::to_string(*bits) : mask.to_string());
@@ -48,17 +49,23 @@ class Translator {
   bool take(const SetMeta& s);
   bool take(const May& s);
   bool take(const Observe& s);
-  bool take(const XtHeader& s) { header_ = s; return true; }
+  bool take(const XtHeader& s) {
+    header_ = s;
+    return true;
+  }
   bool take(const XtMatch& s);
   bool take(const XtTarget& s);
   // What iptables never writes as an expression.
   template <class Other>
-  bool take(const Other&) { return false; }
+  bool take(const Other&) {
+    return false;
+  }
 
   bool meta(MetaKey key, const Compare& s);
   bool network(const PayloadTerm& payload, const Bytes& mask, const Compare& s);
   bool transport(const PayloadTerm& payload, const Bytes* mask, const Compare& s);
-  bool port_range(const PayloadTerm& payload, std::uint16_t first, std::uint16_t last, bool inverted);
+  bool port_range(const PayloadTerm& payload, std::uint16_t first, std::uint16_t last,
+                  bool inverted);
   bool mark(const Bytes& mask, const Compare& s);
   void flush_transport();
   void add_match(const std::string& text) { join(matches_, text); }
@@ -96,6 +103,7 @@ bool Translator::meta(MetaKey key, const Compare& s) {
 bool Translator::mark(const Bytes& mask, const Compare& s) {
   const bool inverted = s.op == CompareOp::kNotEqual;
   if ((s.op != CompareOp::kEqual && !inverted) || s.right.size() != 4) return false;
+  flush_transport();
   XtMatch match;
   match.name = "mark";
   match.info = xt::Mark{false, static_cast<std::uint32_t>(to_number(s.right, Order::kHost)),
@@ -246,8 +254,8 @@ bool Translator::take(const May& s) {
   if (unit == "second" || unit == "minute") unit.resize(3);
   std::string out = "-m limit --limit " + std::string(rate.substr(0, slash)) + "/" + unit;
   if (at != std::string_view::npos && text.ends_with(kPackets)) {
-    const std::string burst(text.substr(at + kBurst.size(),
-                                        text.size() - at - kBurst.size() - kPackets.size()));
+    const std::string burst(
+        text.substr(at + kBurst.size(), text.size() - at - kBurst.size() - kPackets.size()));
     if (burst != "5") out += " --limit-burst " + burst;
   }
   flush_transport();
@@ -265,7 +273,8 @@ bool Translator::take(const Observe& s) {
   if (text.starts_with(kPrefix)) {
     const std::size_t end = text.rfind("\" group ");
     if (end == std::string_view::npos) return false;
-    target_ += " --nflog-prefix " + iptables_string(text.substr(kPrefix.size(), end - kPrefix.size()));
+    target_ +=
+        " --nflog-prefix " + iptables_string(text.substr(kPrefix.size(), end - kPrefix.size()));
     text.remove_prefix(end + 2);
   }
   if (!text.starts_with(kGroup)) return false;

@@ -167,13 +167,22 @@ void NftPrinter::learn(const Compare& s) {
   if (payload == nullptr) return;
   const Field* field =
       find_exact_field(header_of(payload->base), payload->offset * 8, payload->length * 8);
-  if (field == nullptr) return;
-  if (field->name == "ip protocol" || field->name == "ip6 nexthdr") {
-    protocol_ = s.right.front();
-    tag(Implies::kTransport);
-  } else if (field->name == "ether type") {
-    ether_type_ = static_cast<std::uint16_t>(number);
-    tag(Implies::kNetwork);
+  if (field != nullptr) learn_field(*field, s.right);
+}
+
+// What names a protocol in the network header takes the place of what said so before. nft keeps it
+// where the table has packets of both families.
+void NftPrinter::learn_field(const Field& field, ByteView value) {
+  if (field.name == "ip protocol" || field.name == "ip6 nexthdr") {
+    protocol_ = value.front();
+    for (Piece& piece : pieces_) {
+      if (piece.implies == Implies::kTransport) piece.implies = Implies::kNothing;
+    }
+    const bool one_family = table_.family == NfFamily::kIp || table_.family == NfFamily::kIp6;
+    if (one_family) pieces_.back().implies = Implies::kTransport;
+  } else if (field.name == "ether type") {
+    ether_type_ = static_cast<std::uint16_t>(to_number(value, Order::kBig));
+    pieces_.back().implies = Implies::kNetwork;
   }
 }
 
@@ -197,16 +206,19 @@ bool NftPrinter::payload_compare(const Compare& s) {
     return true;
   }
   if (s.op != CompareOp::kEqual) return false;
-  std::vector<std::string> texts;
-  for (std::uint32_t bit = 0; bit < total;) {
-    const Field* field = find_field(header, payload->offset * 8 + bit, total - bit);
-    if (field == nullptr || field->bits % 8 != 0) return false;
-    texts.push_back(std::string(field->name) + " " +
-                    print_value(field->type, right.subspan(bit / 8, field->bits / 8), Order::kBig));
-    bit += field->bits;
+  std::vector<const Field*> fields;
+  for (std::uint32_t bit = 0; bit < total; bit += fields.back()->bits) {
+    fields.push_back(find_field(header, payload->offset * 8 + bit, total - bit));
+    if (fields.back() == nullptr || fields.back()->bits % 8 != 0) return false;
   }
   header_used(header);
-  for (std::string& text : texts) add(std::move(text));
+  std::size_t at = 0;
+  for (const Field* field : fields) {
+    const ByteView value = right.subspan(at, field->bits / 8);
+    at += value.size();
+    add(std::string(field->name) + " " + print_value(field->type, value, Order::kBig));
+    learn_field(*field, value);
+  }
   return true;
 }
 
@@ -216,8 +228,7 @@ void NftPrinter::masked_compare(const Compare& s, const BitwiseTerm& left) {
   const std::string op(op_text(s.op));
   if (payload != nullptr && run) {
     const Header header = header_of(payload->base);
-    const Field* field =
-        find_exact_field(header, payload->offset * 8 + run->bit, run->bits);
+    const Field* field = find_exact_field(header, payload->offset * 8 + run->bit, run->bits);
     if (field == nullptr && payload->base == PayloadBase::kLink) {
       field = find_exact_field(Header::kVlan, payload->offset * 8 + run->bit, run->bits);
     }
@@ -272,8 +283,8 @@ void NftPrinter::statement(const Compare& s) {
 
 void NftPrinter::statement(const InRange& s) {
   const Words left = words(s.left);
-  add(left.text + (s.inverted ? " != " : " ") + print_value(left.type(), s.first, left.order) + "-" +
-      print_value(left.type(), s.last, left.order));
+  add(left.text + (s.inverted ? " != " : " ") + print_value(left.type(), s.first, left.order) +
+      "-" + print_value(left.type(), s.last, left.order));
 }
 
 void NftPrinter::statement(const InSet& s) {
@@ -364,13 +375,19 @@ void NftPrinter::statement(const Nat& s) {
 }
 
 void NftPrinter::statement(const Reject& s) {
-  const bool v6 = table_.family == NfFamily::kIp6 || ether_type_ == 0x86dd;
+  const bool v6_table = table_.family == NfFamily::kIp6;
+  const bool v6 = v6_table || ether_type_ == 0x86dd;
   switch (s.kind) {
-    case RejectKind::kTcpReset: add("reject with tcp reset"); return;
+    case RejectKind::kTcpReset:
+      // Where the family is known, a reset says the protocol.
+      if (table_.family == NfFamily::kIp || v6_table) forget(Implies::kTransport);
+      add("reject with tcp reset");
+      return;
     case RejectKind::kIcmpx: {
       const bool plain = s.code == NFT_REJECT_ICMPX_PORT_UNREACH;
       const Bytes code = {s.code};
-      add(plain ? "reject" : "reject with icmpx " + print_value(Datatype::kIcmpxCode, code, Order::kBig));
+      add(plain ? "reject"
+                : "reject with icmpx " + print_value(Datatype::kIcmpxCode, code, Order::kBig));
       return;
     }
     case RejectKind::kIcmp: {
@@ -386,7 +403,9 @@ void NftPrinter::statement(const Reject& s) {
   }
 }
 
-void NftPrinter::statement(const Notrack&) { add("notrack"); }
+void NftPrinter::statement(const Notrack&) {
+  add("notrack");
+}
 
 void NftPrinter::statement(const Tproxy& s) {
   std::string out = "tproxy";
@@ -395,7 +414,8 @@ void NftPrinter::statement(const Tproxy& s) {
   if (s.address && table_.family == NfFamily::kInet) out += v6 ? " ip6" : " ip";
   out += " to ";
   if (s.address) {
-    const auto text = constant_or_words(*s.address, v6 ? Datatype::kIpv6 : Datatype::kIpv4, Order::kBig);
+    const auto text =
+        constant_or_words(*s.address, v6 ? Datatype::kIpv6 : Datatype::kIpv4, Order::kBig);
     out += v6 && s.port ? "[" + text + "]" : text;
   }
   if (s.port) out += ":" + constant_or_words(*s.port, Datatype::kService, Order::kBig);
@@ -404,7 +424,8 @@ void NftPrinter::statement(const Tproxy& s) {
 
 void NftPrinter::statement(const Forward& s) {
   std::string out = s.duplicate ? "dup to " : "fwd ";
-  const Datatype type = s.address && table_.family == NfFamily::kIp6 ? Datatype::kIpv6 : Datatype::kIpv4;
+  const Datatype type =
+      s.address && table_.family == NfFamily::kIp6 ? Datatype::kIpv6 : Datatype::kIpv4;
   if (s.duplicate) {
     if (s.address) out += constant_or_words(*s.address, type, Order::kBig);
     if (s.address && s.device) out += " device ";
@@ -419,7 +440,8 @@ void NftPrinter::statement(const Forward& s) {
 
 void NftPrinter::statement(const May& s) {
   const bool count = s.what == "connlimit";
-  add((count ? std::string("ct count") : safe(s.what)) + (s.detail.empty() ? "" : " " + safe(s.detail)));
+  add((count ? std::string("ct count") : safe(s.what)) +
+      (s.detail.empty() ? "" : " " + safe(s.detail)));
 }
 
 void NftPrinter::statement(const UpdateSet& s) {
@@ -431,12 +453,15 @@ void NftPrinter::statement(const UpdateSet& s) {
     const SetDef* set = find_set(s.set);
     const auto types = set != nullptr ? split_types(set->data_type) : std::vector<Datatype>();
     const Datatype type = types.empty() ? Datatype::kInteger : types.front();
-    out += " : " + constant_or_words(*s.data, type, type == Datatype::kMark ? Order::kHost : Order::kBig);
+    out += " : " +
+           constant_or_words(*s.data, type, type == Datatype::kMark ? Order::kHost : Order::kBig);
   }
   add(out + " }");
 }
 
 void NftPrinter::statement(const Observe& s) {
+  // nft leaves out only what no other statement follows.
+  for (Piece& piece : pieces_) piece.implies = Implies::kNothing;
   if (s.what == "counter") {
     add("counter packets " + std::to_string(s.packets.value_or(0)) + " bytes " +
         std::to_string(s.bytes.value_or(0)));
@@ -452,8 +477,12 @@ void NftPrinter::statement(const Observe& s) {
   }
 }
 
-void NftPrinter::statement(const XtHeader& s) { add(print_xt_header(s)); }
-void NftPrinter::statement(const XtMatch& s) { add(print_xt_match(s, {})); }
+void NftPrinter::statement(const XtHeader& s) {
+  add(print_xt_header(s));
+}
+void NftPrinter::statement(const XtMatch& s) {
+  add(print_xt_match(s, {}));
+}
 void NftPrinter::statement(const XtTarget& s) {
   const bool v6 = table_.family == NfFamily::kIp6;
   add(print_xt_target(s, {}, v6 ? IpFamily::kV6 : IpFamily::kV4));
@@ -462,7 +491,8 @@ void NftPrinter::statement(const XtTarget& s) {
 void NftPrinter::statement(const OpaqueStatement& s) {
   static constexpr std::size_t kShown = 64;
   const ByteView shown = ByteView(s.raw).first(std::min(s.raw.size(), kShown));
-  add("# " + safe(s.what) + " not understood: " + to_hex(shown) + (s.raw.size() > kShown ? "..." : ""));
+  add("# " + safe(s.what) + " not understood: " + to_hex(shown) +
+      (s.raw.size() > kShown ? "..." : ""));
 }
 
 }  // namespace bulkhead::ruleset

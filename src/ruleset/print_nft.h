@@ -36,7 +36,9 @@ class NftPrinter {
     std::string text;
     std::vector<Datatype> types;  // more than one: a concatenation
     Order order = Order::kBig;
-    [[nodiscard]] Datatype type() const { return types.empty() ? Datatype::kInteger : types.front(); }
+    [[nodiscard]] Datatype type() const {
+      return types.empty() ? Datatype::kInteger : types.front();
+    }
   };
   // What a comparison in front says of the headers behind it; nft leaves it out when the header is
   // named later.
@@ -66,6 +68,7 @@ class NftPrinter {
   void masked_compare(const model::Compare& s, const model::BitwiseTerm& left);
   bool payload_compare(const model::Compare& s);
   void learn(const model::Compare& s);
+  void learn_field(const Field& field, ByteView value);
   void statement(const model::InRange& s);
   void statement(const model::InSet& s);
   void statement(const model::VerdictMap& s);
@@ -91,8 +94,8 @@ class NftPrinter {
 
   const model::Table& table_;
   std::vector<Piece> pieces_;
-  std::optional<std::uint8_t> protocol_;      // of the transport header
-  std::optional<std::uint16_t> ether_type_;   // of the network header
+  std::optional<std::uint8_t> protocol_;     // of the transport header
+  std::optional<std::uint16_t> ether_type_;  // of the network header
 };
 
 }  // namespace bulkhead::ruleset

@@ -13,13 +13,14 @@ using namespace model;
 namespace {
 
 constexpr auto kTypeNames = std::to_array<std::string_view>({
-    "invalid", "verdict", "nf_proto", "bitmask", "integer", "string", "ll_addr", "ipv4_addr",
-    "ipv6_addr", "ether_addr", "ether_type", "arp_op", "inet_proto", "inet_service", "icmp_type",
-    "tcp_flag", "dccp_pkttype", "mh_type", "time", "mark", "iface_index", "iface_type", "realm",
-    "classid", "uid", "gid", "ct_state", "ct_dir", "ct_status", "icmpv6_type", "ct_label",
-    "pkt_type", "icmp_code", "icmpv6_code", "icmpx_code", "devgroup", "dscp", "ecn",
-    "fib_addrtype", "boolean", "ct_event", "ifname", "igmp_type", "date", "hour", "day",
-    "cgroupsv2",
+    "invalid",    "verdict",      "nf_proto",     "bitmask",     "integer",      "string",
+    "ll_addr",    "ipv4_addr",    "ipv6_addr",    "ether_addr",  "ether_type",   "arp_op",
+    "inet_proto", "inet_service", "icmp_type",    "tcp_flag",    "dccp_pkttype", "mh_type",
+    "time",       "mark",         "iface_index",  "iface_type",  "realm",        "classid",
+    "uid",        "gid",          "ct_state",     "ct_dir",      "ct_status",    "icmpv6_type",
+    "ct_label",   "pkt_type",     "icmp_code",    "icmpv6_code", "icmpx_code",   "devgroup",
+    "dscp",       "ecn",          "fib_addrtype", "boolean",     "ct_event",     "ifname",
+    "igmp_type",  "date",         "hour",         "day",         "cgroupsv2",
 });
 
 // Which order the kernel's bytes of this type have where no interval asks for network order.
@@ -107,7 +108,8 @@ std::string print_elements(const SetDef& set, std::span<const Datatype> types, s
       break;
     }
     out += written++ == 0 ? "" : ", ";
-    out += element.catch_all ? "*" : print_fields(set, types, integers, element.first, element.last);
+    out +=
+        element.catch_all ? "*" : print_fields(set, types, integers, element.first, element.last);
     if (!element.comment.empty()) out += " comment " + quoted(element.comment);
     if (element.verdict) out += " : " + print_verdict(*element.verdict);
     if (element.data) out += " : " + print_data(set, *element.data);

@@ -13,8 +13,7 @@ using namespace model;
 
 namespace {
 
-constexpr std::uint16_t kEtherIp = 0x0800, kEtherIp6 = 0x86dd, kEtherArp = 0x0806,
-                        kEtherVlan = 0x8100;
+constexpr std::uint16_t kEtherIp = 0x0800, kEtherIp6 = 0x86dd, kEtherArp = 0x0806;
 constexpr std::size_t kInlineElements = 256;
 // Terms are bounded when they are decoded; a snapshot file may hold deeper ones.
 constexpr int kMaxDepth = 64;
@@ -25,24 +24,24 @@ struct MetaWord {
 };
 // By MetaKey; the names that nft writes without "meta" have none in front.
 constexpr auto kMetaWords = std::to_array<MetaWord>({
-    {"meta length", Datatype::kInteger},     {"meta protocol", Datatype::kEtherType},
-    {"meta priority", Datatype::kClassid},   {"meta mark", Datatype::kMark},
-    {"iif", Datatype::kIfIndex},             {"oif", Datatype::kIfIndex},
-    {"iifname", Datatype::kIfname},          {"oifname", Datatype::kIfname},
-    {"iiftype", Datatype::kIfType},          {"meta oiftype", Datatype::kIfType},
-    {"meta skuid", Datatype::kUid},          {"meta skgid", Datatype::kGid},
-    {"meta nftrace", Datatype::kInteger},    {"rt classid", Datatype::kRealm},
-    {"meta secmark", Datatype::kInteger},    {"meta nfproto", Datatype::kNfproto},
-    {"meta l4proto", Datatype::kProtocol},   {"meta ibrname", Datatype::kIfname},
-    {"meta obrname", Datatype::kIfname},     {"meta pkttype", Datatype::kPkttype},
-    {"meta cpu", Datatype::kInteger},        {"iifgroup", Datatype::kDevgroup},
-    {"oifgroup", Datatype::kDevgroup},       {"meta cgroup", Datatype::kInteger},
-    {"meta random", Datatype::kInteger},     {"meta secpath", Datatype::kBoolean},
-    {"meta iifkind", Datatype::kIfname},     {"meta oifkind", Datatype::kIfname},
-    {"meta ibrpvid", Datatype::kInteger},    {"meta ibrvproto", Datatype::kEtherType},
-    {"meta time", Datatype::kDate},          {"meta day", Datatype::kDay},
-    {"meta hour", Datatype::kHour},          {"meta sdif", Datatype::kIfIndex},
-    {"meta sdifname", Datatype::kIfname},    {"meta broute", Datatype::kInteger},
+    {"meta length", Datatype::kInteger},   {"meta protocol", Datatype::kEtherType},
+    {"meta priority", Datatype::kClassid}, {"meta mark", Datatype::kMark},
+    {"iif", Datatype::kIfIndex},           {"oif", Datatype::kIfIndex},
+    {"iifname", Datatype::kIfname},        {"oifname", Datatype::kIfname},
+    {"iiftype", Datatype::kIfType},        {"meta oiftype", Datatype::kIfType},
+    {"meta skuid", Datatype::kUid},        {"meta skgid", Datatype::kGid},
+    {"meta nftrace", Datatype::kInteger},  {"rt classid", Datatype::kRealm},
+    {"meta secmark", Datatype::kInteger},  {"meta nfproto", Datatype::kNfproto},
+    {"meta l4proto", Datatype::kProtocol}, {"meta ibrname", Datatype::kIfname},
+    {"meta obrname", Datatype::kIfname},   {"meta pkttype", Datatype::kPkttype},
+    {"meta cpu", Datatype::kInteger},      {"iifgroup", Datatype::kDevgroup},
+    {"oifgroup", Datatype::kDevgroup},     {"meta cgroup", Datatype::kInteger},
+    {"meta random", Datatype::kInteger},   {"meta secpath", Datatype::kBoolean},
+    {"meta iifkind", Datatype::kIfname},   {"meta oifkind", Datatype::kIfname},
+    {"meta ibrpvid", Datatype::kInteger},  {"meta ibrvproto", Datatype::kEtherType},
+    {"meta time", Datatype::kDate},        {"meta day", Datatype::kDay},
+    {"meta hour", Datatype::kHour},        {"meta sdif", Datatype::kIfIndex},
+    {"meta sdifname", Datatype::kIfname},  {"meta broute", Datatype::kInteger},
 });
 
 struct CtWord {
@@ -94,11 +93,25 @@ struct TcpOption {
   std::string_view name;
 };
 constexpr auto kTcpOptions = std::to_array<TcpOption>({
-    {0, "eol"}, {1, "nop"}, {2, "maxseg"}, {3, "window"}, {4, "sack-perm"}, {5, "sack"},
-    {8, "timestamp"}, {19, "md5sig"}, {30, "mptcp"}, {34, "fastopen"},
+    {0, "eol"},
+    {1, "nop"},
+    {2, "maxseg"},
+    {3, "window"},
+    {4, "sack-perm"},
+    {5, "sack"},
+    {8, "timestamp"},
+    {19, "md5sig"},
+    {30, "mptcp"},
+    {34, "fastopen"},
 });
 constexpr auto kExtensions = std::to_array<TcpOption>({
-    {0, "hbh"}, {43, "rt"}, {44, "frag"}, {60, "dst"}, {135, "mh"}, {51, "ah"}, {50, "esp"},
+    {0, "hbh"},
+    {43, "rt"},
+    {44, "frag"},
+    {60, "dst"},
+    {135, "mh"},
+    {51, "ah"},
+    {50, "esp"},
 });
 
 }  // namespace
@@ -214,7 +227,8 @@ NftPrinter::Words NftPrinter::fib_words(const FibTerm& term) const {
   part(term.oif, "oif");
   switch (term.result) {
     case FibResult::kOif:
-      return {text + " oif", {term.present ? Datatype::kBoolean : Datatype::kIfIndex}, Order::kHost};
+      return {
+          text + " oif", {term.present ? Datatype::kBoolean : Datatype::kIfIndex}, Order::kHost};
     case FibResult::kOifname: return {text + " oifname", {Datatype::kIfname}, Order::kHost};
     case FibResult::kAddrtype: return {text + " type", {Datatype::kFibAddrtype}, Order::kHost};
   }
@@ -230,9 +244,9 @@ NftPrinter::Words NftPrinter::exthdr_words(const ExthdrTerm& term) {
     return std::to_string(term.type);
   };
   const bool tcp = term.op == NFT_EXTHDR_OP_TCPOPT;
-  std::string text = tcp                                ? "tcp option " + named(kTcpOptions)
+  std::string text = tcp                             ? "tcp option " + named(kTcpOptions)
                      : term.op == NFT_EXTHDR_OP_IPV6 ? named(kExtensions)
-                                                        : "option " + std::to_string(term.type);
+                                                     : "option " + std::to_string(term.type);
   if (term.present) return {tcp ? text : "exthdr " + text, {Datatype::kBoolean}, Order::kBig};
   if (tcp && term.type == 2 && term.offset == 2 && term.length == 2) {
     return {text + " size", {Datatype::kInteger}, Order::kBig};
@@ -306,7 +320,8 @@ NftPrinter::Words NftPrinter::words(const Term& term, int depth) {
         case SocketKey::kMark: return {"socket mark", {Datatype::kMark}, Order::kHost};
         case SocketKey::kWildcard: return {"socket wildcard", {Datatype::kInteger}, Order::kHost};
         case SocketKey::kCgroupv2:
-          return {"socket cgroupv2 level " + std::to_string(t.level), {Datatype::kCgroup2},
+          return {"socket cgroupv2 level " + std::to_string(t.level),
+                  {Datatype::kCgroup2},
                   Order::kHost};
         case SocketKey::kOther: break;
       }

@@ -1,9 +1,10 @@
 #include "ruleset/print_values.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cstdio>
 #include <span>
 
 #include "base/address.h"
@@ -21,74 +22,161 @@ struct Word {
 };
 
 constexpr auto kProtocols = std::to_array<Word>({
-    {1, "icmp"}, {2, "igmp"}, {4, "ipencap"}, {6, "tcp"}, {17, "udp"}, {33, "dccp"}, {41, "ipv6"},
-    {47, "gre"}, {50, "esp"}, {51, "ah"}, {58, "ipv6-icmp"}, {89, "ospf"}, {103, "pim"},
-    {108, "ipcomp"}, {112, "vrrp"}, {132, "sctp"}, {136, "udplite"},
+    {1, "icmp"},
+    {2, "igmp"},
+    {4, "ipencap"},
+    {6, "tcp"},
+    {17, "udp"},
+    {33, "dccp"},
+    {41, "ipv6"},
+    {47, "gre"},
+    {50, "esp"},
+    {51, "ah"},
+    {58, "ipv6-icmp"},
+    {89, "ospf"},
+    {103, "pim"},
+    {108, "ipcomp"},
+    {112, "vrrp"},
+    {132, "sctp"},
+    {136, "udplite"},
 });
 constexpr auto kEtherTypes = std::to_array<Word>({
-    {0x0800, "ip"}, {0x0806, "arp"}, {0x86dd, "ip6"}, {0x8100, "8021q"}, {0x88a8, "8021ad"},
+    {0x0800, "ip"},
+    {0x0806, "arp"},
+    {0x86dd, "ip6"},
+    {0x8100, "8021q"},
+    {0x88a8, "8021ad"},
 });
 constexpr auto kArpOperations = std::to_array<Word>({
-    {1, "request"}, {2, "reply"}, {3, "rrequest"}, {4, "rreply"}, {8, "inrequest"}, {9, "inreply"},
+    {1, "request"},
+    {2, "reply"},
+    {3, "rrequest"},
+    {4, "rreply"},
+    {8, "inrequest"},
+    {9, "inreply"},
     {10, "nak"},
 });
 constexpr auto kIcmpTypes = std::to_array<Word>({
-    {0, "echo-reply"}, {3, "destination-unreachable"}, {4, "source-quench"}, {5, "redirect"},
-    {8, "echo-request"}, {9, "router-advertisement"}, {10, "router-solicitation"},
-    {11, "time-exceeded"}, {12, "parameter-problem"}, {13, "timestamp-request"},
-    {14, "timestamp-reply"}, {15, "info-request"}, {16, "info-reply"},
-    {17, "address-mask-request"}, {18, "address-mask-reply"},
+    {0, "echo-reply"},
+    {3, "destination-unreachable"},
+    {4, "source-quench"},
+    {5, "redirect"},
+    {8, "echo-request"},
+    {9, "router-advertisement"},
+    {10, "router-solicitation"},
+    {11, "time-exceeded"},
+    {12, "parameter-problem"},
+    {13, "timestamp-request"},
+    {14, "timestamp-reply"},
+    {15, "info-request"},
+    {16, "info-reply"},
+    {17, "address-mask-request"},
+    {18, "address-mask-reply"},
 });
 constexpr auto kIcmp6Types = std::to_array<Word>({
-    {1, "destination-unreachable"}, {2, "packet-too-big"}, {3, "time-exceeded"},
-    {4, "parameter-problem"}, {128, "echo-request"}, {129, "echo-reply"},
-    {130, "mld-listener-query"}, {131, "mld-listener-report"}, {132, "mld-listener-done"},
-    {133, "nd-router-solicit"}, {134, "nd-router-advert"}, {135, "nd-neighbor-solicit"},
-    {136, "nd-neighbor-advert"}, {137, "nd-redirect"}, {138, "router-renumbering"},
-    {141, "ind-neighbor-solicit"}, {142, "ind-neighbor-advert"}, {143, "mld2-listener-report"},
+    {1, "destination-unreachable"},
+    {2, "packet-too-big"},
+    {3, "time-exceeded"},
+    {4, "parameter-problem"},
+    {128, "echo-request"},
+    {129, "echo-reply"},
+    {130, "mld-listener-query"},
+    {131, "mld-listener-report"},
+    {132, "mld-listener-done"},
+    {133, "nd-router-solicit"},
+    {134, "nd-router-advert"},
+    {135, "nd-neighbor-solicit"},
+    {136, "nd-neighbor-advert"},
+    {137, "nd-redirect"},
+    {138, "router-renumbering"},
+    {141, "ind-neighbor-solicit"},
+    {142, "ind-neighbor-advert"},
+    {143, "mld2-listener-report"},
 });
 constexpr auto kIcmpCodes = std::to_array<Word>({
-    {0, "net-unreachable"}, {1, "host-unreachable"}, {2, "prot-unreachable"},
-    {3, "port-unreachable"}, {4, "frag-needed"}, {9, "net-prohibited"}, {10, "host-prohibited"},
+    {0, "net-unreachable"},
+    {1, "host-unreachable"},
+    {2, "prot-unreachable"},
+    {3, "port-unreachable"},
+    {4, "frag-needed"},
+    {9, "net-prohibited"},
+    {10, "host-prohibited"},
     {13, "admin-prohibited"},
 });
 constexpr auto kIcmp6Codes = std::to_array<Word>({
-    {0, "no-route"}, {1, "admin-prohibited"}, {3, "addr-unreachable"}, {4, "port-unreachable"},
-    {5, "policy-fail"}, {6, "reject-route"},
+    {0, "no-route"},
+    {1, "admin-prohibited"},
+    {3, "addr-unreachable"},
+    {4, "port-unreachable"},
+    {5, "policy-fail"},
+    {6, "reject-route"},
 });
 constexpr auto kIcmpxCodes = std::to_array<Word>({
-    {0, "no-route"}, {1, "port-unreachable"}, {2, "host-unreachable"}, {3, "admin-prohibited"},
+    {0, "no-route"},
+    {1, "port-unreachable"},
+    {2, "host-unreachable"},
+    {3, "admin-prohibited"},
 });
 constexpr auto kTcpFlags = std::to_array<Word>({
-    {0x01, "fin"}, {0x02, "syn"}, {0x04, "rst"}, {0x08, "psh"}, {0x10, "ack"}, {0x20, "urg"},
-    {0x40, "ecn"}, {0x80, "cwr"},
+    {0x01, "fin"},
+    {0x02, "syn"},
+    {0x04, "rst"},
+    {0x08, "psh"},
+    {0x10, "ack"},
+    {0x20, "urg"},
+    {0x40, "ecn"},
+    {0x80, "cwr"},
 });
 constexpr auto kCtStates = std::to_array<Word>({
-    {1, "invalid"}, {2, "established"}, {4, "related"}, {8, "new"}, {64, "untracked"},
+    {1, "invalid"},
+    {2, "established"},
+    {4, "related"},
+    {8, "new"},
+    {64, "untracked"},
 });
 constexpr auto kCtStatus = std::to_array<Word>({
-    {1, "expected"}, {2, "seen-reply"}, {4, "assured"}, {8, "confirmed"}, {16, "snat"},
-    {32, "dnat"}, {512, "dying"},
+    {1, "expected"},
+    {2, "seen-reply"},
+    {4, "assured"},
+    {8, "confirmed"},
+    {16, "snat"},
+    {32, "dnat"},
+    {512, "dying"},
 });
 constexpr auto kDirections = std::to_array<Word>({{0, "original"}, {1, "reply"}});
 constexpr auto kPackets = std::to_array<Word>({
-    {0, "host"}, {1, "broadcast"}, {2, "multicast"}, {3, "other"},
+    {0, "host"},
+    {1, "broadcast"},
+    {2, "multicast"},
+    {3, "other"},
 });
 constexpr auto kFibTypes = std::to_array<Word>({
-    {0, "unspec"}, {1, "unicast"}, {2, "local"}, {3, "broadcast"}, {4, "anycast"},
-    {5, "multicast"}, {6, "blackhole"}, {7, "unreachable"}, {8, "prohibit"},
+    {0, "unspec"},
+    {1, "unicast"},
+    {2, "local"},
+    {3, "broadcast"},
+    {4, "anycast"},
+    {5, "multicast"},
+    {6, "blackhole"},
+    {7, "unreachable"},
+    {8, "prohibit"},
 });
 constexpr auto kFamilies = std::to_array<Word>({{2, "ipv4"}, {10, "ipv6"}});
 constexpr auto kPresence = std::to_array<Word>({{0, "missing"}, {1, "exists"}});
 constexpr auto kInterfaceTypes = std::to_array<Word>({
-    {1, "ether"}, {512, "ppp"}, {768, "ipip"}, {769, "ipip6"}, {772, "loopback"}, {776, "sit"},
+    {1, "ether"},
+    {512, "ppp"},
+    {768, "ipip"},
+    {769, "ipip6"},
+    {772, "loopback"},
+    {776, "sit"},
     {778, "ipgre"},
 });
 constexpr auto kDscp = std::to_array<Word>({
-    {0x00, "cs0"}, {0x08, "cs1"}, {0x10, "cs2"}, {0x18, "cs3"}, {0x20, "cs4"}, {0x28, "cs5"},
-    {0x30, "cs6"}, {0x38, "cs7"}, {0x01, "lephb"}, {0x0a, "af11"}, {0x0c, "af12"}, {0x0e, "af13"},
-    {0x12, "af21"}, {0x14, "af22"}, {0x16, "af23"}, {0x1a, "af31"}, {0x1c, "af32"}, {0x1e, "af33"},
-    {0x22, "af41"}, {0x24, "af42"}, {0x26, "af43"}, {0x2c, "va"}, {0x2e, "ef"},
+    {0x00, "cs0"},  {0x08, "cs1"},  {0x10, "cs2"},   {0x18, "cs3"},  {0x20, "cs4"},  {0x28, "cs5"},
+    {0x30, "cs6"},  {0x38, "cs7"},  {0x01, "lephb"}, {0x0a, "af11"}, {0x0c, "af12"}, {0x0e, "af13"},
+    {0x12, "af21"}, {0x14, "af22"}, {0x16, "af23"},  {0x1a, "af31"}, {0x1c, "af32"}, {0x1e, "af33"},
+    {0x22, "af41"}, {0x24, "af42"}, {0x26, "af43"},  {0x2c, "va"},   {0x2e, "ef"},
 });
 
 std::span<const Word> words(Datatype type) {
@@ -145,9 +233,7 @@ std::span<const Word> words(Datatype type) {
 }
 
 std::string hex(std::uint64_t number, int width) {
-  char buffer[24];
-  std::snprintf(buffer, sizeof buffer, "0x%0*llx", width, static_cast<unsigned long long>(number));
-  return buffer;
+  return fmt::format("0x{:0{}x}", number, width);
 }
 
 // "1d2h3m4s5ms" without the parts that are 0.
@@ -179,15 +265,10 @@ std::string print_number(Datatype type, std::uint64_t number) {
     case Datatype::kInvalid: return hex(number, 1);
     case Datatype::kEtherType: return print_word_or(type, number, hex(number, 4));
     case Datatype::kDscp: return print_word_or(type, number, hex(number, 2));
-    case Datatype::kClassid: {
-      char buffer[24];
-      std::snprintf(buffer, sizeof buffer, "%x:%x", static_cast<unsigned>(number >> 16 & 0xffff),
-                    static_cast<unsigned>(number & 0xffff));
-      return buffer;
-    }
+    case Datatype::kClassid:
+      return fmt::format("{:x}:{:x}", number >> 16 & 0xffff, number & 0xffff);
     case Datatype::kTime: return print_time(number);
-    case Datatype::kProtocol:
-      return protocol_name(static_cast<std::uint8_t>(number));
+    case Datatype::kProtocol: return protocol_name(static_cast<std::uint8_t>(number));
     default: break;  // a word where there is one, else the number
   }
   if (is_flag_type(type)) return print_flags(type, number);
@@ -222,9 +303,13 @@ std::uint64_t to_number(ByteView bytes, Order order) {
   return out;
 }
 
-std::string safe(std::string_view text) { return escape_text(text); }
+std::string safe(std::string_view text) {
+  return escape_text(text);
+}
 
-std::string quoted(std::string_view text) { return "\"" + safe(text) + "\""; }
+std::string quoted(std::string_view text) {
+  return "\"" + safe(text) + "\"";
+}
 
 std::string protocol_name(std::uint8_t number) {
   return print_word_or(Datatype::kProtocol, number, std::to_string(number));

@@ -1,6 +1,7 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <span>
 #include <utility>
 
@@ -17,19 +18,41 @@ struct Word {
   std::string_view text;
 };
 constexpr auto kStates = std::to_array<Word>({
-    {1, "INVALID"}, {8, "NEW"}, {4, "RELATED"}, {2, "ESTABLISHED"}, {256, "UNTRACKED"},
-    {64, "SNAT"}, {128, "DNAT"},
+    {1, "INVALID"},
+    {8, "NEW"},
+    {4, "RELATED"},
+    {2, "ESTABLISHED"},
+    {256, "UNTRACKED"},
+    {64, "SNAT"},
+    {128, "DNAT"},
 });
 constexpr auto kStatus = std::to_array<Word>({
-    {1, "EXPECTED"}, {2, "SEEN_REPLY"}, {4, "ASSURED"}, {8, "CONFIRMED"},
+    {1, "EXPECTED"},
+    {2, "SEEN_REPLY"},
+    {4, "ASSURED"},
+    {8, "CONFIRMED"},
 });
 constexpr auto kAddressTypes = std::to_array<Word>({
-    {1 << 0, "UNSPEC"}, {1 << 1, "UNICAST"}, {1 << 2, "LOCAL"}, {1 << 3, "BROADCAST"},
-    {1 << 4, "ANYCAST"}, {1 << 5, "MULTICAST"}, {1 << 6, "BLACKHOLE"}, {1 << 7, "UNREACHABLE"},
-    {1 << 8, "PROHIBIT"}, {1 << 9, "THROW"}, {1 << 10, "NAT"}, {1 << 11, "XRESOLVE"},
+    {1 << 0, "UNSPEC"},
+    {1 << 1, "UNICAST"},
+    {1 << 2, "LOCAL"},
+    {1 << 3, "BROADCAST"},
+    {1 << 4, "ANYCAST"},
+    {1 << 5, "MULTICAST"},
+    {1 << 6, "BLACKHOLE"},
+    {1 << 7, "UNREACHABLE"},
+    {1 << 8, "PROHIBIT"},
+    {1 << 9, "THROW"},
+    {1 << 10, "NAT"},
+    {1 << 11, "XRESOLVE"},
 });
 constexpr auto kTcpFlags = std::to_array<Word>({
-    {1, "FIN"}, {2, "SYN"}, {4, "RST"}, {8, "PSH"}, {16, "ACK"}, {32, "URG"},
+    {1, "FIN"},
+    {2, "SYN"},
+    {4, "RST"},
+    {8, "PSH"},
+    {16, "ACK"},
+    {32, "URG"},
 });
 
 std::string words(std::span<const Word> all, std::uint32_t bits, std::string_view none) {
@@ -41,9 +64,7 @@ std::string words(std::span<const Word> all, std::uint32_t bits, std::string_vie
 }
 
 std::string hex(std::uint32_t number, int width = 1) {
-  char buffer[16];
-  std::snprintf(buffer, sizeof buffer, "0x%0*x", width, number);
-  return buffer;
+  return fmt::format("0x{:0{}x}", number, width);
 }
 
 // " ! --name value" or " --name value".
@@ -86,8 +107,9 @@ std::string print(const XtMatch&, const xt::Tcp& m, const SetNames&) {
     out += option(m.option_inverted, "tcp-option", std::to_string(m.option));
   }
   if (m.flag_mask != 0 || m.flags_inverted) {
-    out += option(m.flags_inverted, "tcp-flags",
-                  words(kTcpFlags, m.flag_mask, "NONE") + " " + words(kTcpFlags, m.flag_value, "NONE"));
+    out += option(
+        m.flags_inverted, "tcp-flags",
+        words(kTcpFlags, m.flag_mask, "NONE") + " " + words(kTcpFlags, m.flag_value, "NONE"));
   }
   return out;
 }
@@ -123,12 +145,15 @@ std::string print(const XtMatch&, const xt::Comment& m, const SetNames&) {
 std::string print(const XtMatch& match, const xt::Conntrack& m, const SetNames&) {
   if (match.name == "state") return " --state " + words(kStates, m.state_mask.value_or(0), "NONE");
   std::string out;
-  if (m.state_mask) out += option(m.state_inverted, "ctstate", words(kStates, *m.state_mask, "NONE"));
+  if (m.state_mask)
+    out += option(m.state_inverted, "ctstate", words(kStates, *m.state_mask, "NONE"));
   if (m.protocol) out += option(m.protocol_inverted, "ctproto", std::to_string(*m.protocol));
-  const auto address = [&](const std::optional<xt::AddressMask>& v, bool inverted, std::string_view name) {
+  const auto address = [&](const std::optional<xt::AddressMask>& v, bool inverted,
+                           std::string_view name) {
     if (v) out += option(inverted, name, masked(*v));
   };
-  const auto port = [&](const std::optional<xt::PortRange>& v, bool inverted, std::string_view name) {
+  const auto port = [&](const std::optional<xt::PortRange>& v, bool inverted,
+                        std::string_view name) {
     if (v) out += option(inverted, name, ports(*v));
   };
   address(m.original_source, m.original_source_inverted, "ctorigsrc");
@@ -160,14 +185,17 @@ std::string print(const XtMatch&, const xt::Addrtype& m, const SetNames&) {
     out += option(m.source_inverted, "src-type", words(kAddressTypes, m.source_mask, "NONE"));
   }
   if (m.destination_mask != 0) {
-    out += option(m.destination_inverted, "dst-type", words(kAddressTypes, m.destination_mask, "NONE"));
+    out += option(m.destination_inverted, "dst-type",
+                  words(kAddressTypes, m.destination_mask, "NONE"));
   }
   if (m.limit_in) out += " --limit-iface-in";
   if (m.limit_out) out += " --limit-iface-out";
   return out;
 }
 
-std::string range(const xt::AddressRange& r) { return r.first.to_string() + "-" + r.last.to_string(); }
+std::string range(const xt::AddressRange& r) {
+  return r.first.to_string() + "-" + r.last.to_string();
+}
 
 std::string print(const XtMatch&, const xt::Iprange& m, const SetNames&) {
   std::string out;
@@ -254,9 +282,6 @@ std::string print(const XtMatch& match, const xt::Opaque&, const SetNames&) {
   return " [revision " + std::to_string(match.revision) + ", not understood: " + to_hex(shown) +
          (match.raw.size() > kShown ? "..." : "") + "]";
 }
-
-
-
 
 }  // namespace
 

@@ -1,8 +1,8 @@
+#include <fmt/format.h>
 #include <linux/netfilter/nf_nat.h>
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 
 #include "ruleset/print_iptables.h"
 #include "ruleset/print_values.h"
@@ -13,9 +13,7 @@ namespace {
 using namespace model;
 
 std::string hex(std::uint32_t number) {
-  char buffer[16];
-  std::snprintf(buffer, sizeof buffer, "0x%x", number);
-  return buffer;
+  return fmt::format("0x{:x}", number);
 }
 
 struct RejectWord {
@@ -84,7 +82,8 @@ std::string print(const XtTarget&, const xt::NatTarget& t, bool) {
   switch (t.kind) {
     case xt::NatTargetKind::kDnat:
       return (to.empty() ? "" : " --to-destination " + to) + nat_flags(t.flags);
-    case xt::NatTargetKind::kSnat: return (to.empty() ? "" : " --to-source " + to) + nat_flags(t.flags);
+    case xt::NatTargetKind::kSnat:
+      return (to.empty() ? "" : " --to-source " + to) + nat_flags(t.flags);
     case xt::NatTargetKind::kMasquerade:
     case xt::NatTargetKind::kRedirect:
       return (t.ports ? " --to-ports " + ports(*t.ports) : "") + nat_flags(t.flags);
@@ -105,7 +104,8 @@ std::string print(const XtTarget&, const xt::ConnmarkTarget& t, bool) {
   }
   const std::string masks = " --nfmask " + hex(t.nf_mask) + " --ctmask " + hex(t.ct_mask) + shift;
   switch (t.mode) {
-    case xt::ConnmarkMode::kSet: return " --set-xmark " + hex(t.ct_mark) + "/" + hex(t.ct_mask) + shift;
+    case xt::ConnmarkMode::kSet:
+      return " --set-xmark " + hex(t.ct_mark) + "/" + hex(t.ct_mask) + shift;
     case xt::ConnmarkMode::kSave: return " --save-mark" + masks;
     case xt::ConnmarkMode::kRestore: return " --restore-mark" + masks;
   }
@@ -135,7 +135,9 @@ std::string print(const XtTarget&, const xt::PassTarget& t, bool) {
   return t.detail.empty() ? std::string() : " " + safe(t.detail);
 }
 
-std::string print(const XtTarget&, const xt::Standard&, bool) { return {}; }
+std::string print(const XtTarget&, const xt::Standard&, bool) {
+  return {};
+}
 
 std::string print(const XtTarget& target, const xt::Opaque&, bool) {
   static constexpr std::size_t kShown = 64;
@@ -175,7 +177,8 @@ std::string with_names(std::string text, const SetNames& names) {
 std::string print_xt_target(const XtTarget& target, const SetNames& names, IpFamily family) {
   if (const auto* s = std::get_if<xt::Standard>(&target.info)) return standard(*s);
   const bool v6 = family == IpFamily::kV6;
-  std::string options = std::visit([&](const auto& info) { return print(target, info, v6); }, target.info);
+  std::string options =
+      std::visit([&](const auto& info) { return print(target, info, v6); }, target.info);
   if (target.name == "SET") options = with_names(std::move(options), names);
   return "-j " + safe(target.name) + options;
 }

@@ -11,9 +11,13 @@ namespace {
 
 using namespace model;
 
-constexpr std::uint32_t slots_for(std::uint32_t length) { return (length + 3) / 4; }
+constexpr std::uint32_t slots_for(std::uint32_t length) {
+  return (length + 3) / 4;
+}
 
-Term opaque(std::string_view what) { return {OpaqueTerm{std::string(what), {}}}; }
+Term opaque(std::string_view what) {
+  return {OpaqueTerm{std::string(what), {}}};
+}
 
 Bytes slice_bytes(const Bytes& bytes, std::uint32_t offset, std::uint32_t length) {
   return {bytes.begin() + offset, bytes.begin() + offset + length};

@@ -35,8 +35,8 @@ class RegisterFile {
   // `term` has `length` bytes. What does not fit in the registers is cut off.
   void write(std::uint32_t slot, std::uint32_t length, model::Term term);
 
-  // The value of `length` bytes at `slot`: one term, or a ConcatTerm where several loads are needed.
-  // OpaqueTerm where it is not known what is there.
+  // The value of `length` bytes at `slot`: one term, or a ConcatTerm where several loads are
+  // needed. OpaqueTerm where it is not known what is there.
   [[nodiscard]] model::Term read(std::uint32_t slot, std::uint32_t length) const;
 
   // The load that starts at `slot` and is at least `length` bytes long, whole; otherwise as read().

@@ -23,7 +23,9 @@ std::unexpected<Error> bad(std::string_view what) {
   return fail(ErrorCode::kInvalidInput, "nf_tables set: " + std::string(what));
 }
 
-constexpr std::uint32_t padded(std::uint32_t length) { return (length + 3) / 4 * 4; }
+constexpr std::uint32_t padded(std::uint32_t length) {
+  return (length + 3) / 4 * 4;
+}
 
 // The fields of a hash set of concatenated keys, when all types are known and fill the key.
 std::vector<std::uint32_t> fields_from_type(std::uint32_t type, std::uint32_t key_length) {
@@ -73,6 +75,15 @@ Status decode_key(const Attributes& a, std::size_t type, Bytes& out) {
   return {};
 }
 
+// One expression, or a list of them.
+bool has_limit(const Attributes& a, std::size_t single, std::size_t several) {
+  if (a.has(single) && is_stateful_limit(*a.view(single))) return true;
+  if (!a.has(several)) return false;
+  const auto list = list_attributes(*a.view(several));
+  return !list || std::any_of(list->begin(), list->end(),
+                              [](const Attribute& e) { return is_stateful_limit(e.value); });
+}
+
 Status decode_data(const Attributes& a, SetElement& out) {
   const auto data = a.nested(NFTA_SET_ELEM_DATA);
   if (!data) return bad("malformed element data");
@@ -107,11 +118,13 @@ Result<RawElement> decode_element(ByteView bytes) {
     if (auto s = decode_key(*a, NFTA_SET_ELEM_KEY_END, out.element.last); !s) {
       return std::unexpected(s.error());
     }
-    if (out.element.last.size() != out.element.first.size()) return bad("two lengths in one element");
+    if (out.element.last.size() != out.element.first.size())
+      return bad("two lengths in one element");
   }
   if (a->has(NFTA_SET_ELEM_DATA)) {
     if (auto s = decode_data(*a, out.element); !s) return std::unexpected(s.error());
   }
+  out.may = has_limit(*a, NFTA_SET_ELEM_EXPR, NFTA_SET_ELEM_EXPRESSIONS);
   out.element.expires_ms = a->be64(NFTA_SET_ELEM_EXPIRATION);
   out.element.comment = userdata_comment(a->view(NFTA_SET_ELEM_USERDATA), kElementComment);
   return out;
@@ -156,6 +169,7 @@ Result<DecodedSet> decode_set(const Message& message) {
   out.facts.verdicts = map && set.data_type == kVerdictType;
   out.facts.data_length = map && !out.facts.verdicts ? set.data_length : 0;
   out.facts.object_type = a->be32(NFTA_SET_OBJ_TYPE).value_or(0);
+  out.facts.may = has_limit(*a, NFTA_SET_EXPR, NFTA_SET_EXPRESSIONS);
   return out;
 }
 
@@ -185,7 +199,7 @@ std::vector<SetElement> close_intervals(const SetDef& set, std::vector<RawElemen
     return out;
   }
   // Only starts and ends of keys have an order; the catch-all element goes last.
-  std::stable_sort(raw.begin(), raw.end(), [](const RawElement& a, const RawElement& b) {
+  std::sort(raw.begin(), raw.end(), [](const RawElement& a, const RawElement& b) {
     if (a.element.catch_all != b.element.catch_all) return b.element.catch_all;
     if (a.element.first != b.element.first) return a.element.first < b.element.first;
     return a.interval_end && !b.interval_end;

@@ -26,12 +26,14 @@ struct RawElement {
   model::SetElement element;
   bool interval_end = false;
   bool has_key_end = false;
+  bool may = false;  // keeps a limit of its own
 };
 // Appends the elements of one message.
 [[nodiscard]] Status decode_elements(const Message& message, std::vector<RawElement>& out);
 
 // Joins starts and ends, in whatever order they came, into closed intervals. An end without a start
-// is dropped; a start without an end reaches up to the next start or the greatest value. O(n log n).
+// is dropped; a start without an end reaches up to the next start or the greatest value. O(n log
+// n).
 [[nodiscard]] std::vector<model::SetElement> close_intervals(const model::SetDef& set,
                                                              std::vector<RawElement> raw);
 

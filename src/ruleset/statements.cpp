@@ -58,18 +58,18 @@ bool ExpressionDecoder::lookup(const Attributes& a) {
   const SetFacts* facts = name ? set_facts(*name) : nullptr;
   const auto flags = a.be32(NFTA_LOOKUP_FLAGS).value_or(0);
   if (facts == nullptr || (flags & ~std::uint32_t{NFT_LOOKUP_F_INV}) != 0) return false;
+  const bool data = a.has(NFTA_LOOKUP_DREG);
   auto key = set_key(a, NFTA_LOOKUP_SREG, *facts);
-  if (!key) return false;
-  if (!a.has(NFTA_LOOKUP_DREG)) {
+  if (!key || (data && (flags != 0 || (!facts->verdicts && facts->data_length == 0)))) return false;
+  if (facts->may) add(May{"limit", "of the element of @" + *name, false});
+  if (!data) {
     add(InSet{std::move(*key), std::move(*name), (flags & NFT_LOOKUP_F_INV) != 0});
     return true;
   }
-  if (flags != 0) return false;
   if (facts->verdicts) {
     add(VerdictMap{std::move(*key), std::move(*name)});
     return true;
   }
-  if (facts->data_length == 0) return false;
   MapTerm term;
   term.set = std::move(*name);
   term.key.push_back(std::move(*key));
@@ -238,8 +238,7 @@ bool ExpressionDecoder::queue(const Attributes& a) {
   Decide out;
   out.verdict.kind = VerdictKind::kQueue;
   out.verdict.queue = a.be16(NFTA_QUEUE_NUM).value_or(0);
-  out.verdict.queue_bypass =
-      (a.be16(NFTA_QUEUE_FLAGS).value_or(0) & NFT_QUEUE_FLAG_BYPASS) != 0;
+  out.verdict.queue_bypass = (a.be16(NFTA_QUEUE_FLAGS).value_or(0) & NFT_QUEUE_FLAG_BYPASS) != 0;
   add(std::move(out));
   return true;
 }

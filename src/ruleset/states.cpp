@@ -106,7 +106,8 @@ bool ExpressionDecoder::limit(const Attributes& a) {
   detail += "/" + (unit.empty() ? std::to_string(*seconds) + "s" : std::string(unit));
   if (bytes && burst != 0) detail += " burst " + bytes_text(burst);
   constexpr std::uint32_t kDefaultBurst = 5;
-  if (!bytes && burst != 0 && burst != kDefaultBurst) detail += " burst " + std::to_string(burst) + " packets";
+  if (!bytes && burst != 0 && burst != kDefaultBurst)
+    detail += " burst " + std::to_string(burst) + " packets";
   add(May{"limit", std::move(detail), inverted});
   return true;
 }

@@ -3,6 +3,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
+#include <algorithm>
 #include <map>
 #include <tuple>
 #include <utility>
@@ -72,7 +73,8 @@ std::optional<ChainType> known_type(std::string_view name) {
   return std::nullopt;
 }
 
-// The list holds the single device too. A device is given by name, or (NFTA_DEVICE_PREFIX = 2, Linux 6.16) by the start of a name: "veth*".
+// The list holds the single device too. A device is given by name, or (NFTA_DEVICE_PREFIX = 2,
+// Linux 6.16) by the start of a name: "veth*".
 std::vector<std::string> hook_devices(const Attributes& hook) {
   std::vector<std::string> out;
   const auto view = hook.view(NFTA_HOOK_DEVS);
@@ -95,9 +97,9 @@ Result<BaseChain> decode_base(NfFamily family, const Attributes& chain) {
   const auto known = known_hook(family, *number);
   const auto type = known_type(chain.string(NFTA_CHAIN_TYPE).value_or("filter"));
   if (!known || !type) {
-    return fail(ErrorCode::kUnsupported, "nf_tables: hook " + std::to_string(*number) + " of type \"" +
-                                             escape_text(chain.string(NFTA_CHAIN_TYPE).value_or("")) +
-                                             "\" is not known");
+    return fail(ErrorCode::kUnsupported,
+                "nf_tables: hook " + std::to_string(*number) + " of type \"" +
+                    escape_text(chain.string(NFTA_CHAIN_TYPE).value_or("")) + "\" is not known");
   }
   BaseChain base;
   base.hook = *known;
@@ -216,7 +218,8 @@ Status Assembly::add_sets(const std::vector<Message>& messages) {
 Status Assembly::finish_set(SetDef& set, std::vector<RawElement> raw) {
   for (const RawElement& r : raw) {
     if (!r.element.catch_all && r.element.first.size() != set.key_length) {
-      return bad("an element of set \"" + escape_text(set.name) + "\" has another length than its key");
+      return bad("an element of set \"" + escape_text(set.name) +
+                 "\" has another length than its key");
     }
   }
   set.elements = close_intervals(set, std::move(raw));
@@ -226,6 +229,7 @@ Status Assembly::finish_set(SetDef& set, std::vector<RawElement> raw) {
 // The messages of one dump: all of one set.
 Status Assembly::add_elements(const std::vector<Message>& messages) {
   SetDef* set = nullptr;
+  SetFacts* facts = nullptr;
   std::vector<RawElement> raw;
   for (const Message& message : messages) {
     const auto a = Attributes::parse(message.attributes);
@@ -239,12 +243,15 @@ Status Assembly::add_elements(const std::vector<Message>& messages) {
     SetDef* named = &tables_[at->table].sets[found->second];
     if (set != nullptr && set != named) return bad("elements of two sets in one dump");
     set = named;
+    facts = &at->facts[*name];
     if (auto status = decode_elements(message, raw); !status) {
       return within("set \"" + escape_text(*name) + "\"", status.error());
     }
   }
   if (set == nullptr) return {};
   if (!set->elements.empty()) return bad("two dumps of set \"" + escape_text(set->name) + "\"");
+  const bool may = std::any_of(raw.begin(), raw.end(), [](const RawElement& r) { return r.may; });
+  if (may) facts->may = true;
   return finish_set(*set, std::move(raw));
 }
 
@@ -306,7 +313,8 @@ Result<std::vector<SetName>> list_sets(ByteView sets_dump) {
 Result<std::vector<Table>> decode_nftables(const NftDump& dump) {
   Assembly assembly;
   auto status = add(dump.tables, NFT_MSG_NEWTABLE, "tables", assembly, &Assembly::add_tables);
-  if (status) status = add(dump.chains, NFT_MSG_NEWCHAIN, "chains", assembly, &Assembly::add_chains);
+  if (status)
+    status = add(dump.chains, NFT_MSG_NEWCHAIN, "chains", assembly, &Assembly::add_chains);
   if (status) status = add(dump.sets, NFT_MSG_NEWSET, "sets", assembly, &Assembly::add_sets);
   for (const Bytes& elements : dump.set_elements) {
     if (!status) break;

@@ -25,10 +25,12 @@ namespace bulkhead::ruleset {
 [[nodiscard]] std::string xt_comment(const model::Rule& rule);
 
 // What a *may* match asks, as iptables-save writes it; nullopt when `name` is not such a match.
-[[nodiscard]] std::optional<std::string> xt_may_detail(std::string_view name, std::uint32_t revision,
+[[nodiscard]] std::optional<std::string> xt_may_detail(std::string_view name,
+                                                       std::uint32_t revision,
                                                        model::NfFamily family, ByteView info);
 // The options of a target that changes nothing of the packet's way; nullopt when `name` is another.
-[[nodiscard]] std::optional<std::string> xt_pass_detail(std::string_view name, std::uint32_t revision,
+[[nodiscard]] std::optional<std::string> xt_pass_detail(std::string_view name,
+                                                        std::uint32_t revision,
                                                         model::NfFamily family, ByteView info);
 
 }  // namespace bulkhead::ruleset

@@ -50,7 +50,9 @@ struct Blob {
 
 using Decoded = std::optional<xt::Match>;
 
-xt::PortRange ports(const std::uint16_t (&range)[2]) { return {Port{range[0]}, Port{range[1]}}; }
+xt::PortRange ports(const std::uint16_t (&range)[2]) {
+  return {Port{range[0]}, Port{range[1]}};
+}
 
 Decoded decode_tcp(const Blob& blob) {
   const auto raw = blob.as<xt_tcp>();
@@ -359,10 +361,9 @@ Decoded decode_hop(const Blob& blob) {
 Decoded decode_rpfilter(const Blob& blob) {
   const auto raw = blob.as<xt_rpfilter_info>();
   if (!raw || blob.revision != 0) return std::nullopt;
-  return xt::Rpfilter{(raw->flags & XT_RPFILTER_LOOSE) != 0,
-                      (raw->flags & XT_RPFILTER_VALID_MARK) != 0,
-                      (raw->flags & XT_RPFILTER_ACCEPT_LOCAL) != 0,
-                      (raw->flags & XT_RPFILTER_INVERT) != 0};
+  return xt::Rpfilter{
+      (raw->flags & XT_RPFILTER_LOOSE) != 0, (raw->flags & XT_RPFILTER_VALID_MARK) != 0,
+      (raw->flags & XT_RPFILTER_ACCEPT_LOCAL) != 0, (raw->flags & XT_RPFILTER_INVERT) != 0};
 }
 
 Decoded decode_physdev(const Blob& blob) {
@@ -414,18 +415,14 @@ struct Entry {
 };
 
 constexpr auto kMatches = std::to_array<Entry>({
-    {"tcp", decode_tcp},           {"udp", decode_udp},
-    {"udplite", decode_udp},       {"icmp", decode_icmp},
-    {"icmp6", decode_icmp},        {"multiport", decode_multiport},
-    {"comment", decode_comment},   {"state", decode_state},
-    {"conntrack", decode_conntrack}, {"mac", decode_mac},
-    {"addrtype", decode_addrtype}, {"iprange", decode_iprange},
-    {"pkttype", decode_pkttype},   {"mark", decode_mark},
-    {"connmark", decode_connmark}, {"owner", decode_owner},
-    {"set", decode_set},           {"ttl", decode_hop},
-    {"hl", decode_hop},            {"rpfilter", decode_rpfilter},
-    {"physdev", decode_physdev},   {"length", decode_length},
-    {"dscp", decode_dscp},         {"tos", decode_tos},
+    {"tcp", decode_tcp},         {"udp", decode_udp},           {"udplite", decode_udp},
+    {"icmp", decode_icmp},       {"icmp6", decode_icmp},        {"multiport", decode_multiport},
+    {"comment", decode_comment}, {"state", decode_state},       {"conntrack", decode_conntrack},
+    {"mac", decode_mac},         {"addrtype", decode_addrtype}, {"iprange", decode_iprange},
+    {"pkttype", decode_pkttype}, {"mark", decode_mark},         {"connmark", decode_connmark},
+    {"owner", decode_owner},     {"set", decode_set},           {"ttl", decode_hop},
+    {"hl", decode_hop},          {"rpfilter", decode_rpfilter}, {"physdev", decode_physdev},
+    {"length", decode_length},   {"dscp", decode_dscp},         {"tos", decode_tos},
     {"helper", decode_helper},
 });
 

@@ -1,5 +1,7 @@
 // The options of matches that may or may not hold: only to be shown, as iptables-save writes them.
-// An empty text where the revision or the size is not the expected one; the match is a *may* anyhow.
+// An empty text where the revision or the size is not the expected one; the match is a *may*
+// anyhow.
+#include <fmt/format.h>
 #include <linux/filter.h>
 #include <linux/netfilter/xt_bpf.h>
 #include <linux/netfilter/xt_connbytes.h>
@@ -17,7 +19,6 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cstdio>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -51,9 +52,7 @@ std::string name_of(const char (&name)[N]) {
 }
 
 std::string hex(std::uint32_t number) {
-  char buffer[16];
-  std::snprintf(buffer, sizeof buffer, "0x%x", number);
-  return buffer;
+  return fmt::format("0x{:x}", number);
 }
 
 // A period of 1/scale seconds as a rate of the greatest unit that says it whole, and that unit in
@@ -107,7 +106,8 @@ std::string hashlimit_config(const Config& cfg, const std::string& name, std::ui
                              unsigned bits) {
   const bool by_bytes = (cfg.mode & XT_HASHLIMIT_BYTES) != 0;
   const Rate rate = rate_of(cfg.avg, scale);
-  std::string out = (cfg.mode & XT_HASHLIMIT_INVERT) != 0 ? "--hashlimit-above " : "--hashlimit-upto ";
+  std::string out =
+      (cfg.mode & XT_HASHLIMIT_INVERT) != 0 ? "--hashlimit-above " : "--hashlimit-upto ";
   out += by_bytes ? std::to_string(cfg.avg) + "b/s" : rate.text;
   if (!by_bytes) out += " --hashlimit-burst " + std::to_string(cfg.burst);
   out += hash_modes(cfg.mode) + " --hashlimit-name " + safe(name);
@@ -175,29 +175,25 @@ std::string statistic(const Blob& blob) {
   if (!raw) return {};
   const std::string no = (raw->flags & XT_STATISTIC_INVERT) != 0 ? " !" : "";
   if (raw->mode == XT_STATISTIC_MODE_RANDOM) {
-    char buffer[32];
-    std::snprintf(buffer, sizeof buffer, "%.11f", raw->u.random.probability / 2147483648.0);
-    return "--mode random" + no + " --probability " + buffer;
+    constexpr double kCertain = 2147483648.0;  // 0x80000000
+    return fmt::format("--mode random{} --probability {:.11f}", no,
+                       raw->u.random.probability / kCertain);
   }
   return "--mode nth" + no + " --every " + std::to_string(std::uint64_t{raw->u.nth.every} + 1) +
          " --packet " + std::to_string(raw->u.nth.packet);
 }
 
 std::string clock_text(std::uint32_t seconds) {
-  char buffer[32];
-  std::snprintf(buffer, sizeof buffer, "%02u:%02u:%02u", seconds / 3600, seconds / 60 % 60,
-                seconds % 60);
-  return buffer;
+  return fmt::format("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
 }
 
 std::string date_text(std::uint32_t epoch) {
   const std::chrono::sys_seconds at{std::chrono::seconds(epoch)};
   const auto day = std::chrono::floor<std::chrono::days>(at);
   const std::chrono::year_month_day date(day);
-  char buffer[48];
-  std::snprintf(buffer, sizeof buffer, "%04d-%02u-%02uT", static_cast<int>(date.year()),
-                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()));
-  return buffer + clock_text(static_cast<std::uint32_t>((at - day).count()));
+  return fmt::format("{:04}-{:02}-{:02}T", static_cast<int>(date.year()),
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day())) +
+         clock_text(static_cast<std::uint32_t>((at - day).count()));
 }
 
 std::string time_days(const xt_time_info& raw) {
@@ -258,7 +254,8 @@ std::string string(const Blob& blob) {
 std::string quota(const Blob& blob) {
   const auto raw = blob.as<xt_quota_info>(0);
   if (!raw) return {};
-  return ((raw->flags & XT_QUOTA_INVERT) != 0 ? "! --quota " : "--quota ") + std::to_string(raw->quota);
+  return ((raw->flags & XT_QUOTA_INVERT) != 0 ? "! --quota " : "--quota ") +
+         std::to_string(raw->quota);
 }
 
 // An inverted range has its ends exchanged.
@@ -321,21 +318,36 @@ std::string bpf(const Blob& blob) {
   }
   const auto raw = blob.as<xt_bpf_info_v1>(1);
   if (!raw) return {};
-  if (raw->mode == XT_BPF_MODE_BYTECODE) return bytecode(raw->bpf_program, raw->bpf_program_num_elem);
+  if (raw->mode == XT_BPF_MODE_BYTECODE)
+    return bytecode(raw->bpf_program, raw->bpf_program_num_elem);
   return "--object-pinned " + safe(name_of(raw->path));
 }
 
-std::string untold(const Blob&) { return {}; }
+std::string untold(const Blob&) {
+  return {};
+}
 
 struct Entry {
   std::string_view name;
   std::string (*detail)(const Blob&);
 };
 constexpr auto kMay = std::to_array<Entry>({
-    {"limit", limit}, {"hashlimit", hashlimit}, {"recent", recent}, {"connlimit", connlimit},
-    {"statistic", statistic}, {"time", time}, {"string", string}, {"quota", quota},
-    {"connbytes", connbytes}, {"u32", u32}, {"cpu", cpu}, {"bpf", bpf}, {"rateest", untold},
-    {"nfacct", untold}, {"cluster", untold}, {"osf", untold},
+    {"limit", limit},
+    {"hashlimit", hashlimit},
+    {"recent", recent},
+    {"connlimit", connlimit},
+    {"statistic", statistic},
+    {"time", time},
+    {"string", string},
+    {"quota", quota},
+    {"connbytes", connbytes},
+    {"u32", u32},
+    {"cpu", cpu},
+    {"bpf", bpf},
+    {"rateest", untold},
+    {"nfacct", untold},
+    {"cluster", untold},
+    {"osf", untold},
 });
 
 }  // namespace

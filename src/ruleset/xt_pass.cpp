@@ -1,5 +1,6 @@
-// The options of targets that change nothing of the packet's way: only to be shown, as iptables-save
-// writes them. An empty text where the revision or the size is not the expected one.
+// The options of targets that change nothing of the packet's way: only to be shown, as
+// iptables-save writes them. An empty text where the revision or the size is not the expected one.
+#include <fmt/format.h>
 #include <linux/netfilter/xt_AUDIT.h>
 #include <linux/netfilter/xt_CHECKSUM.h>
 #include <linux/netfilter/xt_CLASSIFY.h>
@@ -12,7 +13,6 @@
 #include <linux/netfilter_ipv4/ipt_TTL.h>
 
 #include <array>
-#include <cstdio>
 #include <string>
 #include <string_view>
 
@@ -44,13 +44,13 @@ std::string name_of(const char (&name)[N]) {
 }
 
 std::string hex2(unsigned number) {
-  char buffer[16];
-  std::snprintf(buffer, sizeof buffer, "0x%02x", number);
-  return buffer;
+  return fmt::format("0x{:02x}", number);
 }
 
 // Behind the first option there is a space.
-std::string trimmed(std::string text) { return text.empty() ? text : text.substr(1); }
+std::string trimmed(std::string text) {
+  return text.empty() ? text : text.substr(1);
+}
 
 std::string log(const Blob& blob) {
   const auto raw = blob.as<xt_log_info>(0);
@@ -97,10 +97,7 @@ std::string checksum(const Blob& blob) {
 std::string classify(const Blob& blob) {
   const auto raw = blob.as<xt_classify_target_info>(0);
   if (!raw) return {};
-  char buffer[32];
-  std::snprintf(buffer, sizeof buffer, "--set-class %04x:%04x", raw->priority >> 16,
-                raw->priority & 0xffff);
-  return buffer;
+  return fmt::format("--set-class {:04x}:{:04x}", raw->priority >> 16, raw->priority & 0xffff);
 }
 
 // struct ipt_TTL_info and ip6t_HL_info are the same.
@@ -112,8 +109,12 @@ std::string hop(const Blob& blob, std::string_view name) {
          std::to_string(raw->ttl);
 }
 // The kernel's modes are SET, INC, DEC in this order (ipt_TTL.h).
-std::string ttl(const Blob& blob) { return hop(blob, "ttl"); }
-std::string hl(const Blob& blob) { return hop(blob, "hl"); }
+std::string ttl(const Blob& blob) {
+  return hop(blob, "ttl");
+}
+std::string hl(const Blob& blob) {
+  return hop(blob, "hl");
+}
 
 std::string dscp(const Blob& blob) {
   const auto raw = blob.as<xt_DSCP_info>(0);
@@ -164,17 +165,20 @@ std::string tee(const Blob& blob) {
   return device.empty() ? out : out + " --oif " + safe(device);
 }
 
-std::string untold(const Blob&) { return {}; }
+std::string untold(const Blob&) {
+  return {};
+}
 
 struct Entry {
   std::string_view name;
   std::string (*detail)(const Blob&);
 };
 constexpr auto kPass = std::to_array<Entry>({
-    {"LOG", log}, {"NFLOG", nflog}, {"TRACE", untold}, {"TCPMSS", tcpmss}, {"CHECKSUM", checksum},
-    {"CLASSIFY", classify}, {"TTL", ttl}, {"HL", hl}, {"DSCP", dscp}, {"TOS", tos}, {"SET", set},
-    {"AUDIT", audit}, {"TEE", tee}, {"ECN", untold}, {"SECMARK", untold}, {"CONNSECMARK", untold},
-    {"RATEEST", untold}, {"LED", untold}, {"IDLETIMER", untold}, {"TCPOPTSTRIP", untold},
+    {"LOG", log},           {"NFLOG", nflog},       {"TRACE", untold},     {"TCPMSS", tcpmss},
+    {"CHECKSUM", checksum}, {"CLASSIFY", classify}, {"TTL", ttl},          {"HL", hl},
+    {"DSCP", dscp},         {"TOS", tos},           {"SET", set},          {"AUDIT", audit},
+    {"TEE", tee},           {"ECN", untold},        {"SECMARK", untold},   {"CONNSECMARK", untold},
+    {"RATEEST", untold},    {"LED", untold},        {"IDLETIMER", untold}, {"TCPOPTSTRIP", untold},
 });
 
 }  // namespace

@@ -38,7 +38,8 @@ struct Blob {
 
 using Decoded = std::optional<xt::Target>;
 
-// The two enumerations of "with" and the ICMP codes that net/ipv[46]/netfilter/ip[6]t_REJECT.c sends.
+// The two enumerations of "with" and the ICMP codes that net/ipv[46]/netfilter/ip[6]t_REJECT.c
+// sends.
 Decoded reject_v4(std::uint32_t with) {
   switch (with) {
     case IPT_ICMP_NET_UNREACHABLE: return xt::RejectTarget{false, false, 0};
@@ -70,10 +71,11 @@ Decoded reject_v6(std::uint32_t with) {
 }
 
 Decoded decode_reject(const Blob& blob) {
-  const auto raw = blob.as<ipt_reject_info>();
-  if (!raw || blob.revision != 0) return std::nullopt;
-  const auto with = static_cast<std::uint32_t>(raw->with);
-  return blob.v6() ? reject_v6(with) : reject_v4(with);
+  // The member is an enum, which must not hold what a hostile blob says: read as a number.
+  static_assert(sizeof(ipt_reject_info) == sizeof(std::uint32_t));
+  const auto with = blob.as<std::uint32_t>();
+  if (!with || blob.revision != 0) return std::nullopt;
+  return blob.v6() ? reject_v6(*with) : reject_v4(*with);
 }
 
 // Ports are in network order in all three structures.
@@ -83,8 +85,8 @@ std::uint16_t raw_port(const nf_conntrack_man_proto& proto) {
   return out;
 }
 
-xt::NatTarget nat_range(xt::NatTargetKind kind, std::uint32_t flags, IpAddress first, IpAddress last,
-                        const nf_conntrack_man_proto& first_port,
+xt::NatTarget nat_range(xt::NatTargetKind kind, std::uint32_t flags, IpAddress first,
+                        IpAddress last, const nf_conntrack_man_proto& first_port,
                         const nf_conntrack_man_proto& last_port) {
   xt::NatTarget out;
   out.kind = kind;
@@ -146,8 +148,12 @@ Decoded decode_snat(const Blob& blob) {
 Decoded decode_masquerade(const Blob& blob) {
   return by_family(blob, xt::NatTargetKind::kMasquerade);
 }
-Decoded decode_redirect(const Blob& blob) { return by_family(blob, xt::NatTargetKind::kRedirect); }
-Decoded decode_netmap(const Blob& blob) { return by_family(blob, xt::NatTargetKind::kNetmap); }
+Decoded decode_redirect(const Blob& blob) {
+  return by_family(blob, xt::NatTargetKind::kRedirect);
+}
+Decoded decode_netmap(const Blob& blob) {
+  return by_family(blob, xt::NatTargetKind::kNetmap);
+}
 
 Decoded decode_mark(const Blob& blob) {
   const auto raw = blob.as<xt_mark_tginfo2>();

@@ -37,8 +37,8 @@ namespace bulkhead::ruleset {
   return Port{static_cast<std::uint16_t>(o[0] << 8 | o[1])};
 }
 
-// An interface name with its mask: a '+' at the end where the mask leaves the rest open. The mask of
-// an exact name covers its NUL.
+// An interface name with its mask: a '+' at the end where the mask leaves the rest open. The mask
+// of an exact name covers its NUL.
 template <class Char, class MaskChar>
 [[nodiscard]] std::string masked_name(const Char (&name)[16], const MaskChar (&mask)[16]) {
   std::string out;

@@ -108,7 +108,9 @@ Bytes get_option(int fd, int level, int option, const Info& request, std::size_t
 
 }  // namespace
 
-bool enter_fresh_network() { return unshare(CLONE_NEWNET) == 0; }
+bool enter_fresh_network() {
+  return unshare(CLONE_NEWNET) == 0;
+}
 
 Output run(const std::string& command, const std::string& input) {
   char name[] = "/tmp/bulkhead-ruleset-XXXXXX";
@@ -147,7 +149,9 @@ ruleset::NftDump read_nftables() {
   return out;
 }
 
-Bytes read_generation() { return ask(NFNL_SUBSYS_NFTABLES, NFT_MSG_GETGEN, 0, 0, {}); }
+Bytes read_generation() {
+  return ask(NFNL_SUBSYS_NFTABLES, NFT_MSG_GETGEN, 0, 0, {});
+}
 
 LegacyBytes read_legacy(IpFamily family, const std::string& table) {
   const bool v6 = family == IpFamily::kV6;
@@ -156,7 +160,8 @@ LegacyBytes read_legacy(IpFamily family, const std::string& table) {
   ipt_getinfo info{};
   std::strncpy(info.name, table.c_str(), sizeof info.name - 1);
   LegacyBytes out;
-  out.info = get_option(fd.get(), level, v6 ? IP6T_SO_GET_INFO : IPT_SO_GET_INFO, info, sizeof info);
+  out.info =
+      get_option(fd.get(), level, v6 ? IP6T_SO_GET_INFO : IPT_SO_GET_INFO, info, sizeof info);
   if (out.info.size() != sizeof info) return {};
   std::memcpy(&info, out.info.data(), sizeof info);
   ipt_get_entries request{};

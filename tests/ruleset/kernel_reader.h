@@ -11,7 +11,8 @@
 
 namespace bulkhead::test {
 
-// Moves this process into a network namespace of its own, which ends with it. False without the right.
+// Moves this process into a network namespace of its own, which ends with it. False without the
+// right.
 bool enter_fresh_network();
 
 // Runs `command` by the shell with `input` on its standard input; what it wrote, both streams.

@@ -28,6 +28,7 @@ struct Known {
 };
 const std::vector<Known> kKnown = {
     {"jhash ip saddr", "the model keeps that a hash is taken, not of what"},
+    {"-j NOTRACK", "the target CT --notrack, which the kernel also knows by its old name"},
     {"-j NFQUEUE --queue-balance", "the model keeps the first queue"},
     {"-m socket ", "not modelled: the answer is unknown and the bytes are shown"},
     {"-m policy ", "not modelled: the answer is unknown and the bytes are shown"},
@@ -36,9 +37,8 @@ const std::vector<Known> kKnown = {
 };
 
 bool is_known(const std::string& text) {
-  return std::any_of(kKnown.begin(), kKnown.end(), [&](const Known& k) {
-    return text.find(k.pattern) != std::string::npos;
-  });
+  return std::any_of(kKnown.begin(), kKnown.end(),
+                     [&](const Known& k) { return text.find(k.pattern) != std::string::npos; });
 }
 
 // Elements in one order: the tools print them as the kernel's hash gives them.
@@ -67,7 +67,8 @@ std::string interfaces_by_number(const std::string& text) {
   return std::regex_replace(std::regex_replace(text, kCompare, "$01 $021"), kSend, "$01 to 1");
 }
 
-// The old match "state" is the match "conntrack" under another name, which the kernel knows by a bit.
+// The old match "state" is the match "conntrack" under another name, which the kernel knows by a
+// bit.
 std::string one_name_for_states(const std::string& text) {
   static const std::regex kState("-m state( !)? --state");
   return std::regex_replace(text, kState, "-m conntrack$1 --ctstate");
@@ -102,7 +103,8 @@ Texts our_nft_texts() {
   for (const Table& table : *tables) {
     for (const Chain& chain : table.chains) {
       for (const Rule& rule : chain.rules) {
-        out[ruleset::print_place(table, chain, &rule)] = sort_elements(ruleset::print_rule(table, rule));
+        out[ruleset::print_place(table, chain, &rule)] =
+            sort_elements(ruleset::print_rule(table, rule));
       }
     }
   }
@@ -196,7 +198,8 @@ Texts blocks(const std::string& text, const std::regex& wanted) {
 Texts part_of(Texts all, const std::string& key) {
   for (auto& [place, text] : all) {
     const std::size_t at = text.find(key);
-    text = at == std::string::npos ? "" : sort_elements(text.substr(at, text.find(" }", at) + 2 - at));
+    text =
+        at == std::string::npos ? "" : sort_elements(text.substr(at, text.find(" }", at) + 2 - at));
   }
   return all;
 }
@@ -262,13 +265,15 @@ std::vector<Table> legacy_tables(IpFamily family) {
 TEST_F(Printed, LegacyRulesReadAsIptablesSavePrintsThem) {
   load("ipset restore", "ipsets.txt");
   load("iptables-legacy-restore", "iptables.rules");
-  expect_same(save_texts("iptables-legacy-save"), our_save_texts(legacy_tables(IpFamily::kV4)), 150);
+  expect_same(save_texts("iptables-legacy-save"), our_save_texts(legacy_tables(IpFamily::kV4)),
+              150);
 }
 
 TEST_F(Printed, LegacyIpv6RulesReadAsIp6tablesSavePrintsThem) {
   load("ipset restore", "ipsets.txt");
   load("ip6tables-legacy-restore", "ip6tables.rules");
-  expect_same(save_texts("ip6tables-legacy-save"), our_save_texts(legacy_tables(IpFamily::kV6)), 40);
+  expect_same(save_texts("ip6tables-legacy-save"), our_save_texts(legacy_tables(IpFamily::kV6)),
+              40);
 }
 
 }  // namespace

@@ -22,7 +22,8 @@ std::filesystem::path g_root;
 void save(const std::string& name, const Bytes& bytes) {
   std::filesystem::create_directories((g_root / name).parent_path());
   std::ofstream(g_root / name, std::ios::binary)
-      .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+      .write(reinterpret_cast<const char*>(bytes.data()),
+             static_cast<std::streamsize>(bytes.size()));
 }
 
 void put(Bytes& out, const Bytes& section) {
@@ -35,7 +36,8 @@ void put(Bytes& out, const Bytes& section) {
 void record_nftables(const std::string& name) {
   const auto dump = test::read_nftables();
   Bytes out;
-  for (const Bytes* section : {&dump.tables, &dump.chains, &dump.rules, &dump.sets}) put(out, *section);
+  for (const Bytes* section : {&dump.tables, &dump.chains, &dump.rules, &dump.sets})
+    put(out, *section);
   for (const Bytes& elements : dump.set_elements) put(out, elements);
   save("nftables/" + name, out);
 }
@@ -76,7 +78,8 @@ int record() {
   }
   for (const char* six : {"", "6"}) {
     const std::string rules = test::corpus(std::string("ip") + six + "tables.rules");
-    if (!fresh() || test::run(std::string("ip") + six + "tables-nft-restore", rules).status != 0) return 1;
+    if (!fresh() || test::run(std::string("ip") + six + "tables-nft-restore", rules).status != 0)
+      return 1;
     record_nftables(std::string("iptables") + (*six != 0 ? six : "4"));
     if (test::run(std::string("ip") + six + "tables-legacy-restore", rules).status != 0) return 1;
     record_legacy(*six != 0 ? IpFamily::kV6 : IpFamily::kV4);
