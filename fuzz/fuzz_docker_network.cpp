@@ -11,7 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   static_cast<void>(parse_network(text));
   static_cast<void>(parse_networks(text));
-  static_cast<void>(parse_podman_bridges(text));
+  static_cast<void>(parse_podman_networks(text));
   static_cast<void>(parse_error_message(text));
   bulkhead::model::Engine engine;
   static_cast<void>(parse_info(text, engine));

@@ -1,5 +1,5 @@
-// Dumps of NETLINK_ROUTE: whatever the bytes are, each decoder returns, and what it accepts stays within
-// the kernel's own bounds for names and prefixes.
+// Dumps of NETLINK_ROUTE: whatever the bytes are, each decoder returns, and what it accepts stays
+// within the kernel's own bounds for names and prefixes.
 #include <cstdlib>
 
 #include "collect/rtnetlink.h"

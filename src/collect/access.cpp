@@ -33,7 +33,9 @@ ByteView Answer::bytes(Section section) const {
   return found->bytes;
 }
 
-std::string errno_text(int error) { return std::generic_category().message(error); }
+std::string errno_text(int error) {
+  return std::generic_category().message(error);
+}
 
 ErrorCode errno_code(int error) {
   if (error == EPERM || error == EACCES) return ErrorCode::kDenied;
@@ -61,7 +63,8 @@ std::unexpected<Error> Broker::Channel::give_up(std::string reason) {
 
 Status Broker::Channel::send(Op op, ByteView payload) {
   if (fd_ < 0) return fail(ErrorCode::kUnavailable, "the reader process is gone");
-  if (payload.size() > kMostRequest) return fail(ErrorCode::kBudget, "request to the reader too large");
+  if (payload.size() > kMostRequest)
+    return fail(ErrorCode::kBudget, "request to the reader too large");
   Bytes message;
   message.reserve(sizeof(RequestHeader) + payload.size());
   append_value(message, RequestHeader{static_cast<std::uint32_t>(op),
@@ -69,8 +72,7 @@ Status Broker::Channel::send(Op op, ByteView payload) {
   message.insert(message.end(), payload.begin(), payload.end());
   std::size_t sent = 0;
   while (sent < message.size()) {
-    const ssize_t count =
-        ::send(fd_, message.data() + sent, message.size() - sent, MSG_NOSIGNAL);
+    const ssize_t count = ::send(fd_, message.data() + sent, message.size() - sent, MSG_NOSIGNAL);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return give_up("ended early");
     sent += static_cast<std::size_t>(count);
@@ -108,7 +110,8 @@ Status Broker::Channel::fill() {
   }
   begin_ = 0;
   end_ = static_cast<std::size_t>(count);
-  if (descriptors_.size() > kMostDescriptors) return give_up("sent descriptors that nobody asked for");
+  if (descriptors_.size() > kMostDescriptors)
+    return give_up("sent descriptors that nobody asked for");
   return {};
 }
 
@@ -157,7 +160,8 @@ Result<Answer> Broker::Channel::receive() {
   std::size_t total = 0;
   for (;;) {
     FrameHeader header;
-    if (Status status = take(&header, sizeof header); !status) return std::unexpected(status.error());
+    if (Status status = take(&header, sizeof header); !status)
+      return std::unexpected(status.error());
     if (header.section == static_cast<std::uint16_t>(Section::kEnd) && !open) break;
     if (Status status = take_frame(header, answer, open, total); !status) {
       return std::unexpected(status.error());

@@ -13,21 +13,19 @@ namespace {
 using model::Gap;
 using model::NetNs;
 
-constexpr std::size_t kWindow = 16;           // requests ahead of their answers
-constexpr std::size_t kMostLinks = 100'000;   // of one namespace
-constexpr std::size_t kMostItems = 2'000'000; // routes, neighbours... of one namespace
+constexpr std::size_t kWindow = 16;            // requests ahead of their answers
+constexpr std::size_t kMostLinks = 100'000;    // of one namespace
+constexpr std::size_t kMostItems = 2'000'000;  // routes, neighbours... of one namespace
 
 // Errors that only say that this kernel, or this namespace, has no such thing.
 bool says_absent(Section section, int error) {
   switch (section) {
     case Section::kRoutes6:
-    case Section::kRules6:
-      return error == EAFNOSUPPORT || error == EOPNOTSUPP;
+    case Section::kRules6: return error == EAFNOSUPPORT || error == EOPNOTSUPP;
     case Section::kRules4:
     case Section::kNextHops:
     case Section::kProxyNeighbours:
-    case Section::kFdb:
-      return error == EOPNOTSUPP || error == EAFNOSUPPORT;
+    case Section::kFdb: return error == EOPNOTSUPP || error == EAFNOSUPPORT;
     case Section::kTcp6:
     case Section::kUdp6:
     case Section::kUdpLite4:
@@ -35,8 +33,7 @@ bool says_absent(Section section, int error) {
     case Section::kProcTcp6:
     case Section::kProcUdp6:
     case Section::kProcUdpLite4:
-    case Section::kProcUdpLite6:
-      return error == ENOENT || error == EINVAL || error == EOPNOTSUPP;
+    case Section::kProcUdpLite6: return error == ENOENT || error == EINVAL || error == EOPNOTSUPP;
     default:  // every other section must be there
       return false;
   }
@@ -101,7 +98,8 @@ void fill_routes(const Answer& answer, NetNs& ns) {
   const auto decode = [&](IpFamily family) {
     return [&objects, family](ByteView dump) {
       auto routes = decode_routes(dump, objects);
-      if (routes) std::erase_if(*routes, [&](const auto& r) { return r.destination.family() != family; });
+      if (routes)
+        std::erase_if(*routes, [&](const auto& r) { return r.destination.family() != family; });
       return routes;
     };
   };
@@ -115,7 +113,8 @@ void fill_routes(const Answer& answer, NetNs& ns) {
     };
   };
   fill(answer, Section::kRules4, "routing rules", ns, ns.routing_rules, rules(IpFamily::kV4));
-  fill(answer, Section::kRules6, "routing rules (IPv6)", ns, ns.routing_rules, rules(IpFamily::kV6));
+  fill(answer, Section::kRules6, "routing rules (IPv6)", ns, ns.routing_rules,
+       rules(IpFamily::kV6));
 }
 
 void fill_sockets(const Answer& answer, NetNs& ns, Pending& pending) {
@@ -137,8 +136,8 @@ void fill_sockets(const Answer& answer, NetNs& ns, Pending& pending) {
          [&](ByteView dump) { return decode_sockets(dump, kind.protocol); });
     pending.text_sockets = pending.text_sockets || answer.find(kind.text) != nullptr;
     fill(answer, kind.text, "sockets", ns, ns.sockets, [&](ByteView text) {
-      return parse_socket_text({reinterpret_cast<const char*>(text.data()), text.size()}, kind.family,
-                               kind.protocol);
+      return parse_socket_text({reinterpret_cast<const char*>(text.data()), text.size()},
+                               kind.family, kind.protocol);
     });
   }
 }
@@ -164,7 +163,8 @@ Bytes read_request(std::uint64_t inode, std::uint32_t groups) {
 void add_problems(const Answer& answer, const std::string& what, std::vector<Gap>& gaps) {
   for (const SectionData& data : answer.sections) {
     if (data.section != Section::kProblem) continue;
-    const std::string_view text(reinterpret_cast<const char*>(data.bytes.data()), data.bytes.size());
+    const std::string_view text(reinterpret_cast<const char*>(data.bytes.data()),
+                                data.bytes.size());
     gaps.push_back({what, escape_text(text, 4200)});
   }
 }
@@ -173,8 +173,9 @@ bool fill_namespace(Answer answer, NetNs& ns, Pending& pending) {
   const SectionData* opened = answer.find(Section::kOpened);
   const int error = opened == nullptr ? EPROTO : opened->error;
   if (error != 0) {
-    ns.gaps.push_back({"namespace", error == ENOENT ? "it vanished while it was read"
-                                                    : "it could not be entered: " + errno_text(error)});
+    ns.gaps.push_back({"namespace", error == ENOENT
+                                        ? "it vanished while it was read"
+                                        : "it could not be entered: " + errno_text(error)});
     return false;
   }
   fill_links(answer, ns, pending);

@@ -20,7 +20,7 @@ namespace bulkhead::collect {
 struct Pending {
   std::vector<std::pair<std::size_t, std::int32_t>> peer_ids;  // position in links, its nsid
   bool text_sockets = false;  // read from /proc/net: bindings are still to be asked for
-  Answer rules;  // sections of kReadRules, kept until set elements can be asked for
+  Answer rules;               // sections of kReadRules, kept until set elements can be asked for
 };
 
 // Everything of one kReadNamespace answer but its rules, which move into `pending`. False: the
@@ -42,6 +42,8 @@ void read_engines(Broker& broker, const Options& options, model::Snapshot& snaps
 // Places the containers. Inodes of namespaces that the snapshot lacks go to `missing`.
 [[nodiscard]] Status place_containers(Broker& broker, model::Snapshot& snapshot,
                                       std::vector<std::pair<std::uint64_t, std::string>>& missing);
+// A gap for each container that runs here and was not placed.
+void name_unplaced(model::Snapshot& snapshot);
 
 // Sends `count` requests, a few ahead of their answers, and hands each answer over in order.
 [[nodiscard]] Status pipeline(Broker& broker, Op op, std::size_t count,

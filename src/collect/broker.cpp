@@ -45,7 +45,8 @@ int keep_only(int channel) {
 Result<int> receive_descriptor(Result<Answer> answer, const std::string& what) {
   if (!answer) return std::unexpected(answer.error());
   const SectionData* section = answer->find(Section::kDescriptor);
-  if (section != nullptr && section->error == 0 && answer->descriptor >= 0) return answer->descriptor;
+  if (section != nullptr && section->error == 0 && answer->descriptor >= 0)
+    return answer->descriptor;
   if (answer->descriptor >= 0) close(answer->descriptor);
   const int error = section == nullptr || section->error == 0 ? EPROTO : section->error;
   return fail(errno_code(error), escape_text(what) + ": " + errno_text(error));

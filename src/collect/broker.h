@@ -25,8 +25,8 @@ class Broker {
   Broker& operator=(const Broker&) = delete;
   ~Broker();  // ends the reader and reaps it
 
-  // A socket that belongs to the namespace with this nsfs inode (as listed before), close-on-exec and
-  // non-blocking. Only AF_INET and AF_INET6, SOCK_STREAM and SOCK_DGRAM. The caller owns it.
+  // A socket that belongs to the namespace with this nsfs inode (as listed before), close-on-exec
+  // and non-blocking. Only AF_INET and AF_INET6, SOCK_STREAM and SOCK_DGRAM. The caller owns it.
   [[nodiscard]] Result<int> open_socket(std::uint64_t ns_inode, int family, int type);
   // Connects to a unix socket by path.
   [[nodiscard]] Result<int> connect_unix(const std::string& path);

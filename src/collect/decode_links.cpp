@@ -12,10 +12,10 @@
 namespace bulkhead::collect {
 namespace {
 
-constexpr std::size_t kNameLength = 15;        // IFNAMSIZ - 1
-constexpr std::size_t kAltNameLength = 127;    // ALTIFNAMSIZ - 1
-constexpr std::size_t kAliasLength = 255;      // IFALIASZ - 1
-constexpr std::size_t kKindLength = 63;        // MODULE_NAME_LEN
+constexpr std::size_t kNameLength = 15;      // IFNAMSIZ - 1
+constexpr std::size_t kAltNameLength = 127;  // ALTIFNAMSIZ - 1
+constexpr std::size_t kAliasLength = 255;    // IFALIASZ - 1
+constexpr std::size_t kKindLength = 63;      // MODULE_NAME_LEN
 constexpr std::size_t kMostAltNames = 64;
 
 // Attributes above those of the headers that this is built with.
@@ -84,7 +84,8 @@ Status decode_af_spec(ByteView bytes, model::Link& link) {
   while (const auto family = families.next()) {
     NetlinkAttributes parts(family->value);
     while (const auto part = parts.next()) {
-      if (family->type == AF_INET && part->type == kInetConf) link.ipv4 = decode_ipv4_conf(part->value);
+      if (family->type == AF_INET && part->type == kInetConf)
+        link.ipv4 = decode_ipv4_conf(part->value);
       if (family->type == AF_INET6 && part->type == kInet6Conf) {
         link.ipv6 = decode_ipv6_conf(part->value);
       }
@@ -100,13 +101,12 @@ Result<model::BridgeInfo> decode_bridge(ByteView bytes) {
   const auto table = AttributeTable<IFLA_BR_MAX>::parse(bytes);
   if (!table) return std::unexpected(table.error());
   const auto on = [&](std::size_t type) { return as_u8((*table)[type]).value_or(0) != 0; };
-  return model::BridgeInfo{
-      .vlan_filtering = on(IFLA_BR_VLAN_FILTERING),
-      .stp = as_u32((*table)[IFLA_BR_STP_STATE]).value_or(0) != 0,
-      .nf_call_iptables = on(IFLA_BR_NF_CALL_IPTABLES),
-      .nf_call_ip6tables = on(IFLA_BR_NF_CALL_IP6TABLES),
-      .nf_call_arptables = on(IFLA_BR_NF_CALL_ARPTABLES),
-      .mcast_snooping = on(IFLA_BR_MCAST_SNOOPING)};
+  return model::BridgeInfo{.vlan_filtering = on(IFLA_BR_VLAN_FILTERING),
+                           .stp = as_u32((*table)[IFLA_BR_STP_STATE]).value_or(0) != 0,
+                           .nf_call_iptables = on(IFLA_BR_NF_CALL_IPTABLES),
+                           .nf_call_ip6tables = on(IFLA_BR_NF_CALL_IP6TABLES),
+                           .nf_call_arptables = on(IFLA_BR_NF_CALL_ARPTABLES),
+                           .mcast_snooping = on(IFLA_BR_MCAST_SNOOPING)};
 }
 
 Result<model::BridgePort> decode_bridge_port(ByteView bytes) {
@@ -117,19 +117,18 @@ Result<model::BridgePort> decode_bridge_port(ByteView bytes) {
     const auto value = as_u8((*table)[type]);
     return value ? *value != 0 : otherwise;
   };
-  return model::BridgePort{
-      .state = as_u8((*table)[IFLA_BRPORT_STATE]).value_or(usual.state),
-      .isolated = flag(IFLA_BRPORT_ISOLATED, usual.isolated),
-      .hairpin = flag(IFLA_BRPORT_MODE, usual.hairpin),
-      .learning = flag(IFLA_BRPORT_LEARNING, usual.learning),
-      .unicast_flood = flag(IFLA_BRPORT_UNICAST_FLOOD, usual.unicast_flood),
-      .multicast_flood = flag(IFLA_BRPORT_MCAST_FLOOD, usual.multicast_flood),
-      .broadcast_flood = flag(IFLA_BRPORT_BCAST_FLOOD, usual.broadcast_flood),
-      .proxy_arp = flag(IFLA_BRPORT_PROXYARP, usual.proxy_arp),
-      .proxy_arp_wifi = flag(IFLA_BRPORT_PROXYARP_WIFI, usual.proxy_arp_wifi),
-      .neigh_suppress = flag(IFLA_BRPORT_NEIGH_SUPPRESS, usual.neigh_suppress),
-      .locked = flag(IFLA_BRPORT_LOCKED, usual.locked),
-      .guard = flag(IFLA_BRPORT_GUARD, usual.guard)};
+  return model::BridgePort{.state = as_u8((*table)[IFLA_BRPORT_STATE]).value_or(usual.state),
+                           .isolated = flag(IFLA_BRPORT_ISOLATED, usual.isolated),
+                           .hairpin = flag(IFLA_BRPORT_MODE, usual.hairpin),
+                           .learning = flag(IFLA_BRPORT_LEARNING, usual.learning),
+                           .unicast_flood = flag(IFLA_BRPORT_UNICAST_FLOOD, usual.unicast_flood),
+                           .multicast_flood = flag(IFLA_BRPORT_MCAST_FLOOD, usual.multicast_flood),
+                           .broadcast_flood = flag(IFLA_BRPORT_BCAST_FLOOD, usual.broadcast_flood),
+                           .proxy_arp = flag(IFLA_BRPORT_PROXYARP, usual.proxy_arp),
+                           .proxy_arp_wifi = flag(IFLA_BRPORT_PROXYARP_WIFI, usual.proxy_arp_wifi),
+                           .neigh_suppress = flag(IFLA_BRPORT_NEIGH_SUPPRESS, usual.neigh_suppress),
+                           .locked = flag(IFLA_BRPORT_LOCKED, usual.locked),
+                           .guard = flag(IFLA_BRPORT_GUARD, usual.guard)};
 }
 
 Status decode_detail(ByteView bytes, model::Link& link) {
@@ -229,7 +228,8 @@ Result<DecodedLink> decode_link(ByteView body) {
   decode_plain(*table, out);
   Status status;
   if (const auto& info = (*table)[IFLA_LINKINFO]) status = decode_info(*info, out.link);
-  if (const auto& spec = (*table)[IFLA_AF_SPEC]; spec && status) status = decode_af_spec(*spec, out.link);
+  if (const auto& spec = (*table)[IFLA_AF_SPEC]; spec && status)
+    status = decode_af_spec(*spec, out.link);
   if (const auto& names = (*table)[IFLA_PROP_LIST]; names && status) {
     status = decode_names(*names, out.link);
   }

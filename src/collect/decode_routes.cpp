@@ -31,7 +31,8 @@ Status for_each(ByteView dump, std::uint16_t type, const char* what, Decode&& de
     if (!table) return within(what, table.error());
     if (Status status = decode(*header, *table); !status) return within(what, status.error());
   }
-  if (messages.broken()) return fail(ErrorCode::kInvalidInput, std::string(what) + " dump cut short");
+  if (messages.broken())
+    return fail(ErrorCode::kInvalidInput, std::string(what) + " dump cut short");
   return {};
 }
 
@@ -50,7 +51,8 @@ std::optional<IpAddress> address_of(const std::optional<ByteView>& value, IpFami
 
 Result<Prefix> prefix_of(const std::optional<ByteView>& value, IpFamily family, unsigned length) {
   const IpAddress address = address_of(value, family).value_or(IpAddress::any(family));
-  if (length > address.bits()) return fail(ErrorCode::kInvalidInput, "prefix longer than its address");
+  if (length > address.bits())
+    return fail(ErrorCode::kInvalidInput, "prefix longer than its address");
   return Prefix::covering(address, length);
 }
 
@@ -69,7 +71,8 @@ Result<std::vector<model::Address>> decode_addresses(ByteView dump) {
     if (!family) return {};
     const auto address = address_of(table[IFA_ADDRESS], *family);
     const auto local = address_of(table[IFA_LOCAL], *family);
-    if (!address && !local) return fail(ErrorCode::kInvalidInput, "neither IFA_ADDRESS nor IFA_LOCAL");
+    if (!address && !local)
+      return fail(ErrorCode::kInvalidInput, "neither IFA_ADDRESS nor IFA_LOCAL");
     model::Address& item = out.emplace_back();
     item.link = IfIndex{header.ifa_index};
     item.local = local ? *local : *address;
@@ -253,7 +256,8 @@ std::optional<std::uint32_t> unless_minus_one(std::optional<std::uint32_t> value
   return value;
 }
 
-void decode_selectors(const fib_rule_hdr& header, const RuleTable& table, model::RoutingRule& rule) {
+void decode_selectors(const fib_rule_hdr& header, const RuleTable& table,
+                      model::RoutingRule& rule) {
   rule.in_interface = as_text(table[FRA_IIFNAME], kNameLength);
   rule.out_interface = as_text(table[FRA_OIFNAME], kNameLength);
   rule.mark = as_u32(table[FRA_FWMARK]).value_or(0);
@@ -312,8 +316,8 @@ Result<std::vector<model::RoutingRule>> decode_routing_rules(ByteView dump) {
     out.push_back(std::move(rule));
     return {};
   };
-  if (Status status = for_each<fib_rule_hdr, kMostRuleAttribute>(dump, RTM_NEWRULE, "routing rule",
-                                                                 decode);
+  if (Status status =
+          for_each<fib_rule_hdr, kMostRuleAttribute>(dump, RTM_NEWRULE, "routing rule", decode);
       !status) {
     return std::unexpected(status.error());
   }

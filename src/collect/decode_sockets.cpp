@@ -132,7 +132,8 @@ Result<std::vector<model::Socket>> parse_socket_text(std::string_view text, IpFa
     socket.protocol = protocol;
     std::uint8_t state = 0;
     if (!parse_line(line, family, socket, state)) {
-      return fail(ErrorCode::kInvalidInput, "socket line not understood: " + escape_text(line, 120));
+      return fail(ErrorCode::kInvalidInput,
+                  "socket line not understood: " + escape_text(line, 120));
     }
     if (protocol == IpProtocol::kTcp && state != kListen) continue;
     out.push_back(std::move(socket));

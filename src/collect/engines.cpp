@@ -8,7 +8,6 @@
 #include "collect/assemble.h"
 
 namespace bulkhead::collect {
-#ifdef BULKHEAD_HAVE_ENGINE
 namespace {
 
 // The first that answers of each row. /var/run is a link to /run nearly everywhere.
@@ -65,31 +64,78 @@ void read_engines(Broker& broker, const Options& options, model::Snapshot& snaps
   for (const engine::Endpoint& endpoint : endpoints) read_one(broker, endpoint, snapshot);
 }
 
-#else
-
-void read_engines(Broker&, const Options&, model::Snapshot&) {}
-
-#endif
-
 namespace {
-
-// Processes of this host may be named by number only by an engine of this host: one that is reached by
-// a unix socket, or one whose sandbox files are here.
-bool lives_here(const model::Engine& engine, const std::vector<std::uint64_t>& sandboxes) {
-  if (engine.endpoint.starts_with("unix:")) return true;
-  return std::ranges::any_of(sandboxes, [](std::uint64_t inode) { return inode != 0; });
-}
 
 Result<std::vector<std::uint64_t>> resolve(Broker& broker, const std::vector<std::string>& paths) {
   Bytes request;
   for (const std::string& path : paths) append_text(request, path);
   auto answer = BrokerAccess::ask(broker, Op::kResolvePaths, request);
   if (!answer) return std::unexpected(answer.error());
-  const ByteView bytes = answer->bytes(Section::kInodes);
   std::vector<std::uint64_t> out;
-  Cursor cursor(bytes);
+  Cursor cursor(answer->bytes(Section::kInodes));
   while (const auto inode = cursor.native<std::uint64_t>()) out.push_back(*inode);
   out.resize(paths.size());
+  return out;
+}
+
+// Whether the process that the engine names is that container here, by the name of its cgroup.
+// Decides for an engine that is reached over the network: its numbers may be those of another
+// machine.
+Result<std::vector<bool>> confirm_processes(Broker& broker, const model::Engine& engine) {
+  std::vector<bool> out(engine.containers.size());
+  Bytes request;
+  for (const model::Container& container : engine.containers) append_value(request, container.pid);
+  auto answer = BrokerAccess::ask(broker, Op::kProcessCgroups, request);
+  if (!answer) return std::unexpected(answer.error());
+  Cursor cursor(answer->bytes(Section::kCgroups));
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const auto length = cursor.native<std::uint32_t>();
+    const auto text = length ? cursor.take(*length) : std::nullopt;
+    if (!text) break;
+    const std::string_view cgroup(reinterpret_cast<const char*>(text->data()), text->size());
+    const std::string& id = engine.containers[i].id;
+    out[i] = engine.containers[i].pid != 0 && id.size() == 64 &&
+             cgroup.find(id) != std::string_view::npos;
+  }
+  return out;
+}
+
+// Path of each container's namespace: its process (a container that joined another one's namespace
+// has no sandbox file), else its sandbox. Empty for one that does not run: ".../default" is the
+// engine's.
+struct Places {
+  std::vector<std::string> paths;
+  std::vector<std::uint64_t> inodes;
+};
+
+Result<Places> find_places(Broker& broker, const model::Engine& engine) {
+  const bool by_socket = engine.endpoint.starts_with("unix:");
+  std::vector<bool> confirmed(engine.containers.size(), by_socket);
+  if (!by_socket) {
+    auto answer = confirm_processes(broker, engine);
+    if (!answer) return std::unexpected(answer.error());
+    confirmed = *std::move(answer);
+  }
+  Places out;
+  std::vector<std::string> sandboxes;
+  for (std::size_t i = 0; i < engine.containers.size(); ++i) {
+    const model::Container& container = engine.containers[i];
+    const bool process = confirmed[i] && container.pid != 0;
+    out.paths.push_back(process ? "/proc/" + std::to_string(container.pid) + "/ns/net" : "");
+    const bool sandbox = container.pid != 0 && container.sandbox.find('\0') == std::string::npos &&
+                         !container.sandbox.ends_with("/default");
+    sandboxes.push_back(sandbox ? container.sandbox : "");
+  }
+  auto by_process = resolve(broker, out.paths);
+  if (!by_process) return std::unexpected(by_process.error());
+  out.inodes = *std::move(by_process);
+  const auto by_sandbox = resolve(broker, sandboxes);
+  if (!by_sandbox) return std::unexpected(by_sandbox.error());
+  for (std::size_t i = 0; i < out.inodes.size(); ++i) {
+    if (out.inodes[i] != 0 || (*by_sandbox)[i] == 0) continue;
+    out.inodes[i] = (*by_sandbox)[i];
+    out.paths[i] = sandboxes[i];
+  }
   return out;
 }
 
@@ -102,40 +148,32 @@ Status place_containers(Broker& broker, model::Snapshot& snapshot,
     position.emplace(snapshot.namespaces[i].inode, i);
   }
   for (model::Engine& engine : snapshot.engines) {
-    std::vector<std::string> sandboxes, processes;
-    for (const model::Container& container : engine.containers) {
-      // One that does not run is in no namespace; ".../default" would be that of the engine.
-      const bool runs = container.pid != 0 && container.sandbox.find('\0') == std::string::npos;
-      sandboxes.push_back(runs ? container.sandbox : "");
-      processes.push_back(container.pid == 0 ? ""
-                                             : "/proc/" + std::to_string(container.pid) + "/ns/net");
-    }
-    const auto by_sandbox = resolve(broker, sandboxes);
-    if (!by_sandbox) return std::unexpected(by_sandbox.error());
-    engine.local = lives_here(engine, *by_sandbox);
-    if (!engine.local) continue;
-    const auto by_process = resolve(broker, processes);
-    if (!by_process) return std::unexpected(by_process.error());
+    const auto places = find_places(broker, engine);
+    if (!places) return std::unexpected(places.error());
+    const auto found_here = [](std::uint64_t inode) { return inode != 0; };
+    engine.local =
+        engine.endpoint.starts_with("unix:") || std::ranges::any_of(places->inodes, found_here);
     for (std::size_t i = 0; i < engine.containers.size(); ++i) {
       model::Container& container = engine.containers[i];
-      // The process decides: a container that joined another one's namespace has no sandbox.
-      const bool use_process = (*by_process)[i] != 0;
-      const std::uint64_t inode = use_process ? (*by_process)[i] : (*by_sandbox)[i];
-      if (inode == 0) {
-        if (container.pid != 0) {
-          engine.gaps.push_back({"container " + escape_text(container.name),
-                                 "its network namespace was not found"});
-        }
-        continue;
-      }
+      const std::uint64_t inode = places->inodes[i];
       if (const auto found = position.find(inode); found != position.end()) {
         container.netns = model::NsId{found->second};
-      } else {
-        missing.emplace_back(inode, use_process ? processes[i] : sandboxes[i]);
+      } else if (inode != 0) {
+        missing.emplace_back(inode, places->paths[i]);
       }
     }
   }
   return {};
+}
+
+void name_unplaced(model::Snapshot& snapshot) {
+  for (model::Engine& engine : snapshot.engines) {
+    for (const model::Container& container : engine.containers) {
+      if (!engine.local || container.pid == 0 || container.netns) continue;
+      engine.gaps.push_back(
+          {"container " + escape_text(container.name), "its network namespace was not found"});
+    }
+  }
 }
 
 }  // namespace bulkhead::collect

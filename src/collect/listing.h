@@ -22,9 +22,10 @@ struct NamespaceRecord {
 };
 [[nodiscard]] Result<std::vector<NamespaceRecord>> decode_namespaces(ByteView bytes);
 
-// "path NUL value NUL" pairs, paths below /proc/sys/net. What has a value that is no number is named
-// in `unread`.
-[[nodiscard]] Result<model::Sysctls> decode_sysctls(ByteView bytes, std::vector<std::string>& unread);
+// "path NUL value NUL" pairs, paths below /proc/sys/net. What has a value that is no number is
+// named in `unread`.
+[[nodiscard]] Result<model::Sysctls> decode_sysctls(ByteView bytes,
+                                                    std::vector<std::string>& unread);
 
 struct SocketFacts {
   std::vector<model::SocketOwner> owners;  // at most 16
@@ -40,8 +41,8 @@ struct CgroupName {
   std::string path;
   std::string container_id;  // 64 hex digits found in it, or ""
 };
-// The text of /proc/PID/cgroup (man 7 cgroups). The line that names a container wins; else the unified
-// hierarchy; else the first.
+// The text of /proc/PID/cgroup (man 7 cgroups). The line that names a container wins; else the
+// unified hierarchy; else the first.
 [[nodiscard]] CgroupName parse_cgroup(std::string_view text);
 
 }  // namespace bulkhead::collect

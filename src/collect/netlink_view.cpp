@@ -9,7 +9,9 @@ constexpr std::size_t kMessageHeader = 16;   // struct nlmsghdr
 constexpr std::size_t kAttributeHeader = 4;  // struct nlattr
 constexpr std::uint16_t kTypeMask = 0x3fff;  // NLA_TYPE_MASK
 
-constexpr std::size_t padded(std::size_t length) { return (length + 3) & ~std::size_t{3}; }
+constexpr std::size_t padded(std::size_t length) {
+  return (length + 3) & ~std::size_t{3};
+}
 
 template <class T>
 std::optional<T> read_native(const std::optional<ByteView>& value) {

@@ -50,8 +50,8 @@ class NetlinkAttributes {
   bool broken_ = false;
 };
 
-// Attributes by type, for lists in which each type occurs once (the last one wins, as in the kernel's
-// nla_parse). Types above `N` are left out: this program does not ask for them.
+// Attributes by type, for lists in which each type occurs once (the last one wins, as in the
+// kernel's nla_parse). Types above `N` are left out: this program does not ask for them.
 template <std::size_t N>
 class AttributeTable {
  public:

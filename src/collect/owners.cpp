@@ -5,10 +5,10 @@
 namespace bulkhead::collect {
 namespace {
 
-constexpr std::size_t kMostOwners = 16;      // of one socket
-constexpr std::size_t kMostText = 16'384;    // of one text of the reader
-constexpr std::size_t kSocketRecord = 16;    // bytes: inode and two options
-constexpr std::size_t kCommandLength = 16;   // TASK_COMM_LEN
+constexpr std::size_t kMostOwners = 16;     // of one socket
+constexpr std::size_t kMostText = 16'384;   // of one text of the reader
+constexpr std::size_t kSocketRecord = 16;   // bytes: inode and two options
+constexpr std::size_t kCommandLength = 16;  // TASK_COMM_LEN
 
 std::optional<std::string_view> counted_text(Cursor& cursor) {
   const auto length = cursor.native<std::uint32_t>();
@@ -18,10 +18,12 @@ std::optional<std::string_view> counted_text(Cursor& cursor) {
   return std::string_view(reinterpret_cast<const char*>(bytes->data()), bytes->size());
 }
 
-bool is_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
+bool is_hex(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
 
-// Engines name a container's cgroup after it: docker/ID, docker-ID.scope, libpod-ID, crio-ID. Of two
-// nested containers the inner one counts: the last run of exactly 64 digits.
+// Engines name a container's cgroup after it: docker/ID, docker-ID.scope, libpod-ID, crio-ID. Of
+// two nested containers the inner one counts: the last run of exactly 64 digits.
 std::string container_id(std::string_view path) {
   constexpr std::size_t kDigits = 64;
   std::string out;
@@ -54,13 +56,16 @@ CgroupName parse_cgroup(std::string_view text) {
     if (line.starts_with("0::")) unified = name;
     if (first.path.empty()) first = name;
   }
-  return unified.path.empty() || unified.path == "/" ? (first.path.empty() ? unified : first) : unified;
+  return unified.path.empty() || unified.path == "/" ? (first.path.empty() ? unified : first)
+                                                     : unified;
 }
 
 Result<Owners> decode_owners(ByteView bytes) {
   Owners out;
   Cursor cursor(bytes);
-  const auto broken = [] { return fail(ErrorCode::kInvalidInput, "list of socket owners cut short"); };
+  const auto broken = [] {
+    return fail(ErrorCode::kInvalidInput, "list of socket owners cut short");
+  };
   while (!cursor.done()) {
     model::SocketOwner owner;
     const auto pid = cursor.native<std::uint32_t>();

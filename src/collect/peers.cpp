@@ -1,6 +1,6 @@
-// Which namespace is "link-netnsid 3"? Ids belong to the namespace that looks. The kernel tells the id
-// of a namespace that it is shown (RTM_GETNSID with NETNSA_FD), so likely namespaces are shown first:
-// those that have a link with the right number that leads back.
+// Which namespace is "link-netnsid 3"? Ids belong to the namespace that looks. The kernel tells the
+// id of a namespace that it is shown (RTM_GETNSID with NETNSA_FD), so likely namespaces are shown
+// first: those that have a link with the right number that leads back.
 #include <algorithm>
 #include <unordered_map>
 #include <unordered_set>
@@ -10,8 +10,8 @@
 namespace bulkhead::collect {
 namespace {
 
-constexpr std::size_t kMostCandidates = 64;       // first round, of one link
-constexpr std::size_t kMostQuestions = 400'000;   // second round, altogether
+constexpr std::size_t kMostCandidates = 64;      // first round, of one link
+constexpr std::size_t kMostQuestions = 400'000;  // second round, altogether
 
 using Ends = std::unordered_map<std::uint64_t, std::vector<std::uint32_t>>;
 

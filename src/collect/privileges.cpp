@@ -71,7 +71,9 @@ Status reduce_to(std::uint64_t wanted) {
   return {};
 }
 
-constexpr std::uint64_t bit(unsigned capability) { return std::uint64_t{1} << capability; }
+constexpr std::uint64_t bit(unsigned capability) {
+  return std::uint64_t{1} << capability;
+}
 
 }  // namespace
 
@@ -85,6 +87,8 @@ bool can_look_into_processes() {
   return sets && (sets->effective & bit(CAP_SYS_PTRACE)) != 0;
 }
 
-Status drop_privileges() { return reduce_to(0); }
+Status drop_privileges() {
+  return reduce_to(0);
+}
 
 }  // namespace bulkhead::collect

@@ -6,8 +6,8 @@
 namespace bulkhead::collect {
 
 // Keeps only what the reader needs of what the process has: SYS_ADMIN (setns), NET_ADMIN (rule
-// dumps, receive buffers), SYS_PTRACE (/proc/PID/ns and fd of others), DAC_READ_SEARCH (sandbox files
-// and private folders). Nothing that it lacks is an error.
+// dumps, receive buffers), SYS_PTRACE (/proc/PID/ns and fd of others), DAC_READ_SEARCH (sandbox
+// files and private folders). Nothing that it lacks is an error.
 [[nodiscard]] Status keep_reader_capabilities();
 
 // CAP_SYS_PTRACE is there.

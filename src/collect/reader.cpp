@@ -77,6 +77,7 @@ class Reader {
       case Op::kSocketOwners: return owners(cursor);
       case Op::kOpenSocket: return open_socket(cursor);
       case Op::kConnectUnix: return connect_unix(cursor);
+      case Op::kProcessCgroups: return cgroups(cursor);
     }
     return false;
   }
@@ -152,6 +153,13 @@ class Reader {
     return true;
   }
 
+  bool cgroups(Cursor& cursor) {
+    std::vector<std::uint32_t> pids;
+    while (const auto pid = cursor.native<std::uint32_t>()) pids.push_back(*pid);
+    read_cgroups(out_, pids);
+    return true;
+  }
+
   void hand_over(int fd, int error) {
     if (fd < 0) {
       out_.section(Section::kDescriptor, {}, error);
@@ -166,13 +174,15 @@ class Reader {
     const auto family = cursor.native<std::uint32_t>();
     const auto type = cursor.native<std::uint32_t>();
     if (!inode || !family || !type) return false;
-    if ((*family != AF_INET && *family != AF_INET6) || (*type != SOCK_STREAM && *type != SOCK_DGRAM)) {
+    if ((*family != AF_INET && *family != AF_INET6) ||
+        (*type != SOCK_STREAM && *type != SOCK_DGRAM)) {
       return false;
     }
     int error = namespaces_.enter(*inode);
     int fd = -1;
     if (error == 0) {
-      fd = socket(static_cast<int>(*family), static_cast<int>(*type) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+      fd = socket(static_cast<int>(*family), static_cast<int>(*type) | SOCK_CLOEXEC | SOCK_NONBLOCK,
+                  0);
       error = errno;
     }
     hand_over(fd, error);
@@ -190,8 +200,7 @@ class Reader {
     std::memcpy(address.sun_path, path->data(), path->size());
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     int error = errno;
-    if (fd >= 0 &&
-        connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    if (fd >= 0 && connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
       error = errno;  // EAGAIN: its queue is full, and waiting could take for ever
       close(fd);
       fd = -1;

@@ -1,7 +1,10 @@
 #include "collect/reader_files.h"
 
-// Before the kernel's own headers, which then leave out what libc has defined (linux/libc-compat.h).
+// Before the kernel's own headers, which then leave out what libc has defined
+// (linux/libc-compat.h).
+// clang-format off
 #include <netinet/in.h>
+// clang-format on
 
 #include <fcntl.h>
 #include <linux/netfilter_ipv4/ip_tables.h>
@@ -56,7 +59,8 @@ bool look_for_module(const char* module) {
   if (uname(&machine) != 0) return false;
   static const std::string kBuiltin =
       read_file(("/lib/modules/" + std::string(machine.release) + "/modules.builtin").c_str(),
-                4U << 20).text;
+                4U << 20)
+          .text;
   return kBuiltin.find("/" + name + ".ko") != std::string::npos;
 }
 
@@ -78,7 +82,9 @@ bool kernel_has(const char* module) {
   return known[module] = look_for_module(module);
 }
 
-void pretend_kernel_has(const char* module, bool present) { known_modules()[module] = present; }
+void pretend_kernel_has(const char* module, bool present) {
+  known_modules()[module] = present;
+}
 
 // --------------------------------------------------------------------------------------- sysctls
 
@@ -95,11 +101,26 @@ const Folder kFolders[] = {
      {"ip_forward", "ip_nonlocal_bind", "ip_early_demux", "fib_multipath_hash_policy",
       "icmp_echo_ignore_all", "tcp_l3mdev_accept", "udp_l3mdev_accept", "ip_local_port_range",
       "fwmark_reflect", "tcp_fwmark_accept"},
-     {"forwarding", "rp_filter", "accept_local", "route_localnet", "arp_ignore", "arp_announce",
-      "arp_filter", "arp_accept", "proxy_arp", "proxy_arp_pvlan", "src_valid_mark",
-      "accept_source_route", "mc_forwarding", "medium_id", "disable_policy",
-      "drop_unicast_in_l2_multicast", "ignore_routes_with_linkdown", "shared_media",
-      "accept_redirects", "log_martians"}},
+     {"forwarding",
+      "rp_filter",
+      "accept_local",
+      "route_localnet",
+      "arp_ignore",
+      "arp_announce",
+      "arp_filter",
+      "arp_accept",
+      "proxy_arp",
+      "proxy_arp_pvlan",
+      "src_valid_mark",
+      "accept_source_route",
+      "mc_forwarding",
+      "medium_id",
+      "disable_policy",
+      "drop_unicast_in_l2_multicast",
+      "ignore_routes_with_linkdown",
+      "shared_media",
+      "accept_redirects",
+      "log_martians"}},
     {"ipv6",
      {"ip_nonlocal_bind"},
      {"forwarding", "force_forwarding", "disable_ipv6", "accept_ra", "proxy_ndp",
@@ -142,9 +163,10 @@ void read_folders(ReaderOutput& out, int folder, const Folder& which) {
 
 }  // namespace
 
-// Below /proc/sys/net each namespace has folders of its own, all of the same name and parent: to find
-// the right one the kernel compares them one by one (fs/proc/proc_sysctl.c, proc_sys_compare). So each
-// folder is looked up once, and its files from there: by path, a thousand namespaces took 3.5 s.
+// Below /proc/sys/net each namespace has folders of its own, all of the same name and parent: to
+// find the right one the kernel compares them one by one (fs/proc/proc_sysctl.c, proc_sys_compare).
+// So each folder is looked up once, and its files from there: by path, a thousand namespaces
+// took 3.5 s.
 void read_sysctls(ReaderOutput& out) {
   out.begin(Section::kSysctls);
   const int root = open("/proc/sys/net", O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -20,10 +20,10 @@
 namespace bulkhead::collect {
 namespace {
 
-constexpr std::size_t kMostPaths = 16;           // of one namespace
-constexpr std::size_t kMostPath = 4096;          // bytes
+constexpr std::size_t kMostPaths = 16;   // of one namespace
+constexpr std::size_t kMostPath = 4096;  // bytes
 constexpr std::size_t kMostMountInfo = 64U << 20;
-constexpr std::size_t kMostProcesses = 4U << 20; // PID_MAX_LIMIT
+constexpr std::size_t kMostProcesses = 4U << 20;  // PID_MAX_LIMIT
 
 // The namespaces that outlive their processes are bind mounts of nsfs files: field 4 of
 // /proc/PID/mountinfo is then "net:[INODE]", field 5 the mount point with octal escapes
@@ -60,8 +60,8 @@ std::size_t raise_descriptor_limit() {
   return std::min<std::size_t>(limit.rlim_cur / 2, 32'768);
 }
 
-// Whether a process whose ns/net may not be looked at is in our namespace: each namespace has its own
-// files below /proc/PID/net, which everybody may see (fs/proc/proc_net.c).
+// Whether a process whose ns/net may not be looked at is in our namespace: each namespace has its
+// own files below /proc/PID/net, which everybody may see (fs/proc/proc_net.c).
 bool shares_own(std::uint32_t pid) {
   char path[64];
   std::snprintf(path, sizeof path, "/proc/%u/net/dev", pid);
@@ -70,7 +70,9 @@ bool shares_own(std::uint32_t pid) {
          theirs.st_ino == ours.st_ino && theirs.st_dev == ours.st_dev;
 }
 
-bool is_network_namespace(int fd) { return ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWNET; }
+bool is_network_namespace(int fd) {
+  return ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWNET;
+}
 
 }  // namespace
 
@@ -159,8 +161,8 @@ void ReaderNamespaces::list(ReaderOutput& out, std::size_t most,
   std::ranges::sort(order);
   order.insert(order.begin(), own_);
   if (order.size() > most) {
-    out.problem(std::to_string(order.size() - most) + " network namespaces were left out: more than " +
-                std::to_string(most));
+    out.problem(std::to_string(order.size() - most) +
+                " network namespaces were left out: more than " + std::to_string(most));
     order.resize(most);
   }
   out.begin(Section::kNamespaces);

@@ -1,7 +1,10 @@
 #include "collect/reader_netlink.h"
 
-// Before the kernel's own headers, which then leave out what libc has defined (linux/libc-compat.h).
+// Before the kernel's own headers, which then leave out what libc has defined
+// (linux/libc-compat.h).
+// clang-format off
 #include <netinet/in.h>
+// clang-format on
 
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
@@ -35,7 +38,9 @@ constexpr std::size_t kDatagram = 64U << 10;  // the kernel fills at most 32 KiB
 constexpr int kReceiveBuffer = 1 << 20;
 constexpr std::uint32_t kSkipStatistics = 1U << 3;  // RTEXT_FILTER_SKIP_STATS, linux/rtnetlink.h
 
-constexpr std::size_t padded(std::size_t length) { return (length + 3) & ~std::size_t{3}; }
+constexpr std::size_t padded(std::size_t length) {
+  return (length + 3) & ~std::size_t{3};
+}
 
 template <class T>
 void append_structure(Bytes& bytes, const T& value) {
@@ -69,7 +74,9 @@ Bytes body_of(const T& header) {
 
 }  // namespace
 
-NetlinkSocket::NetlinkSocket(int protocol) : protocol_(protocol) { reopen(); }
+NetlinkSocket::NetlinkSocket(int protocol) : protocol_(protocol) {
+  reopen();
+}
 
 NetlinkSocket::~NetlinkSocket() {
   if (fd_ >= 0) close(fd_);
@@ -234,7 +241,8 @@ void read_network(ReaderOutput& out) {
   socket.dump(out, Section::kRules4, RTM_GETRULE, rule_request(AF_INET));
   socket.dump(out, Section::kRules6, RTM_GETRULE, rule_request(AF_INET6));
   socket.dump(out, Section::kNeighbours, RTM_GETNEIGH, neighbour_request(AF_UNSPEC, 0));
-  socket.dump(out, Section::kProxyNeighbours, RTM_GETNEIGH, neighbour_request(AF_UNSPEC, NTF_PROXY));
+  socket.dump(out, Section::kProxyNeighbours, RTM_GETNEIGH,
+              neighbour_request(AF_UNSPEC, NTF_PROXY));
   socket.dump(out, Section::kFdb, RTM_GETNEIGH, neighbour_request(AF_BRIDGE, 0));
   socket.dump(out, Section::kQdiscs, RTM_GETQDISC, body_of(tcmsg{}));
 }
@@ -269,8 +277,7 @@ Bytes nf_request(std::uint8_t family = AF_UNSPEC) {
 
 void read_generation(NetlinkSocket& socket, ReaderOutput& out, Section section) {
   out.begin(section);
-  const int error =
-      socket.ask(out, nf_type(NFNL_SUBSYS_NFTABLES, NFT_MSG_GETGEN), nf_request());
+  const int error = socket.ask(out, nf_type(NFNL_SUBSYS_NFTABLES, NFT_MSG_GETGEN), nf_request());
   out.finish(error);
 }
 
@@ -320,7 +327,8 @@ void read_set_elements(ReaderOutput& out, ByteView sets) {
     Bytes body = nf_request(family);
     append_string(body, NFTA_SET_ELEM_LIST_TABLE, text());
     append_string(body, NFTA_SET_ELEM_LIST_SET, text());
-    socket.dump(out, Section::kSetElements, nf_type(NFNL_SUBSYS_NFTABLES, NFT_MSG_GETSETELEM), body);
+    socket.dump(out, Section::kSetElements, nf_type(NFNL_SUBSYS_NFTABLES, NFT_MSG_GETSETELEM),
+                body);
   }
   read_generation(socket, out, Section::kGenerationAfter);
 }
@@ -340,8 +348,10 @@ struct Kind {
   const char* path;
 };
 constexpr Kind kKinds[] = {
-    {Section::kTcp4, Section::kProcTcp4, AF_INET, IPPROTO_TCP, kListen, "tcp_diag", "/proc/self/net/tcp"},
-    {Section::kTcp6, Section::kProcTcp6, AF_INET6, IPPROTO_TCP, kListen, "tcp_diag", "/proc/self/net/tcp6"},
+    {Section::kTcp4, Section::kProcTcp4, AF_INET, IPPROTO_TCP, kListen, "tcp_diag",
+     "/proc/self/net/tcp"},
+    {Section::kTcp6, Section::kProcTcp6, AF_INET6, IPPROTO_TCP, kListen, "tcp_diag",
+     "/proc/self/net/tcp6"},
     {Section::kUdp4, Section::kProcUdp4, AF_INET, IPPROTO_UDP, kClose | kEstablished, "udp_diag",
      "/proc/self/net/udp"},
     {Section::kUdp6, Section::kProcUdp6, AF_INET6, IPPROTO_UDP, kClose | kEstablished, "udp_diag",

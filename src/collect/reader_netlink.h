@@ -19,9 +19,9 @@ class NetlinkSocket {
   ~NetlinkSocket();
   [[nodiscard]] int error() const { return error_; }  // errno of its making, or 0
 
-  // One dump as one section. Read again when the kernel says that it moved (NLM_F_DUMP_INTR) or that
-  // our buffer overflowed, up to kMostAttempts; then EINTR or ENOBUFS. `messages`, when given, is
-  // the number of messages that the dump held.
+  // One dump as one section. Read again when the kernel says that it moved (NLM_F_DUMP_INTR) or
+  // that our buffer overflowed, up to kMostAttempts; then EINTR or ENOBUFS. `messages`, when given,
+  // is the number of messages that the dump held.
   void dump(ReaderOutput& out, Section section, std::uint16_t type, ByteView body,
             std::size_t* messages = nullptr);
   // One request with one answer, appended to the open section. An errno or 0.
@@ -42,12 +42,14 @@ class NetlinkSocket {
 void read_network(ReaderOutput& out);
 // nf_tables without set elements: kGenerationBefore to kGenerationAfter, and kIpSets.
 void read_rules(ReaderOutput& out);
-// `sets`: per set u8 family, table NUL, set NUL. One section kSetElements each, then kGenerationAfter.
+// `sets`: per set u8 family, table NUL, set NUL. One section kSetElements each, then
+// kGenerationAfter.
 void read_set_elements(ReaderOutput& out, ByteView sets);
 // kTcp4 to kUdpLite6, or the /proc text where asking would load a module.
 void read_sockets(ReaderOutput& out);
 // Ids that the current namespace has for others, into the open section: per descriptor that `next`
-// gives an RTM_NEWNSID message, or NLMSG_NOOP where there was no answer (NLMSG_ERROR may precede it).
+// gives an RTM_NEWNSID message, or NLMSG_NOOP where there was no answer (NLMSG_ERROR may precede
+// it).
 void read_namespace_ids(ReaderOutput& out, const std::function<std::optional<int>()>& next);
 
 }  // namespace bulkhead::collect

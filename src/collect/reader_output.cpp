@@ -100,7 +100,9 @@ void ReaderOutput::restart() {
   sent_part_ = false;
 }
 
-void ReaderOutput::finish(int error) { close_frame(kLast, error); }
+void ReaderOutput::finish(int error) {
+  close_frame(kLast, error);
+}
 
 void ReaderOutput::section(Section section, ByteView bytes, int error) {
   begin(section);

@@ -1,7 +1,10 @@
 #include "collect/reader_processes.h"
 
-// Before the kernel's own headers.
+// Before the kernel's own headers, which then leave out what libc has defined
+// (linux/libc-compat.h).
+// clang-format off
 #include <netinet/in.h>
+// clang-format on
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -46,7 +49,8 @@ struct Held {
 };
 
 // errno, or 0; `held` gets what this process holds of `wanted`.
-int held_sockets(std::uint32_t pid, std::span<const std::uint64_t> wanted, std::vector<Held>& held) {
+int held_sockets(std::uint32_t pid, std::span<const std::uint64_t> wanted,
+                 std::vector<Held>& held) {
   held.clear();
   char path[64];
   std::snprintf(path, sizeof path, "/proc/%u/fd", pid);
@@ -60,7 +64,8 @@ int held_sockets(std::uint32_t pid, std::span<const std::uint64_t> wanted, std::
     if (length < 0 && (errno == EACCES || errno == EPERM)) error = errno;
     if (length <= 0) continue;
     const std::uint64_t inode = socket_inode({link, static_cast<std::size_t>(length)});
-    if (inode == 0 || held.size() >= kMostHeld || !std::ranges::binary_search(wanted, inode)) continue;
+    if (inode == 0 || held.size() >= kMostHeld || !std::ranges::binary_search(wanted, inode))
+      continue;
     std::uint32_t fd = 0;
     if (number(item->d_name, fd)) held.push_back({inode, fd});
   }
@@ -86,8 +91,8 @@ void append_counted(ReaderOutput& out, std::string_view text) {
   out.append_text(text);
 }
 
-// What /proc/net does not tell, asked of the socket itself: a copy of its descriptor is held for the
-// length of two questions (pidfd_getfd, Linux 5.6; SO_BINDTOIFINDEX, Linux 5.1).
+// What /proc/net does not tell, asked of the socket itself: a copy of its descriptor is held for
+// the length of two questions (pidfd_getfd, Linux 5.6; SO_BINDTOIFINDEX, Linux 5.1).
 void append_options(ReaderOutput& out, int process, std::uint32_t fd) {
   std::int32_t v6_only = -1, bound_to = -1;
   const int copy = process < 0 ? -1 : static_cast<int>(syscall(SYS_pidfd_getfd, process, fd, 0));
@@ -127,6 +132,15 @@ void append_owner(ReaderOutput& out, std::uint32_t pid, std::span<const Held> he
 
 }  // namespace
 
+void read_cgroups(ReaderOutput& out, std::span<const std::uint32_t> pids) {
+  out.begin(Section::kCgroups);
+  for (const std::uint32_t pid : pids) {
+    append_counted(out,
+                   read_file(("/proc/" + std::to_string(pid) + "/cgroup").c_str(), 16384).text);
+  }
+  out.finish(0);
+}
+
 void read_socket_owners(ReaderOutput& out, std::span<const std::uint64_t> wanted,
                         bool with_options) {
   DIR* directory = opendir("/proc");
@@ -146,8 +160,8 @@ void read_socket_owners(ReaderOutput& out, std::span<const std::uint64_t> wanted
   }
   closedir(directory);
   out.finish(0);
-  // With the right to look into every process, what is hidden is hidden by the system's policy: such a
-  // socket is one whose owner could not be found, and no lack of rights.
+  // With the right to look into every process, what is hidden is hidden by the system's policy:
+  // such a socket is one whose owner could not be found, and no lack of rights.
   if (denied != 0 && !can_look_into_processes()) {
     out.problem("the sockets of " + std::to_string(denied) +
                 " processes could not be looked up: permission denied");

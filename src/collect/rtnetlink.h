@@ -19,7 +19,8 @@ namespace bulkhead::collect {
 
 struct DecodedLink {
   model::Link link;
-  std::optional<std::int32_t> peer_nsid;  // IFLA_LINK_NETNSID: id of the peer's namespace as seen here
+  std::optional<std::int32_t>
+      peer_nsid;  // IFLA_LINK_NETNSID: id of the peer's namespace as seen here
 };
 [[nodiscard]] Result<std::vector<DecodedLink>> decode_links(ByteView dump);
 // Interfaces that have a clsact or ingress qdisc.
@@ -30,14 +31,15 @@ struct DecodedLink {
 // Next hop objects by id; groups hold the hops of their members.
 using NextHopObjects = std::map<std::uint32_t, std::vector<model::NextHop>>;
 [[nodiscard]] Result<NextHopObjects> decode_next_hop_objects(ByteView dump);
-// A route that names an object only by its id gets the object's hops. Cached (cloned) routes are left
-// out: they are results, not configuration.
+// A route that names an object only by its id gets the object's hops. Cached (cloned) routes are
+// left out: they are results, not configuration.
 [[nodiscard]] Result<std::vector<model::Route>> decode_routes(ByteView dump,
                                                               const NextHopObjects& objects);
 [[nodiscard]] Result<std::vector<model::RoutingRule>> decode_routing_rules(ByteView dump);
 [[nodiscard]] Result<std::vector<model::Neighbour>> decode_neighbours(ByteView dump);
 [[nodiscard]] Result<std::vector<model::BridgeFdbEntry>> decode_fdb(ByteView dump);
 // Answers to RTM_GETNSID, one per question: nullopt where there is no id (or NLMSG_NOOP stands).
-[[nodiscard]] Result<std::vector<std::optional<std::int32_t>>> decode_namespace_ids(ByteView answers);
+[[nodiscard]] Result<std::vector<std::optional<std::int32_t>>> decode_namespace_ids(
+    ByteView answers);
 
 }  // namespace bulkhead::collect

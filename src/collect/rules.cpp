@@ -93,7 +93,8 @@ Status read_elements(Broker& broker, std::uint64_t inode, Reading& reading) {
 void fill_legacy(const Answer& answer, model::NetNs& ns) {
   const SectionData* info = nullptr;
   for (const SectionData& data : answer.sections) {
-    const bool v4 = data.section == Section::kLegacyInfo4 || data.section == Section::kLegacyEntries4;
+    const bool v4 =
+        data.section == Section::kLegacyInfo4 || data.section == Section::kLegacyEntries4;
     const char* what = v4 ? "iptables-legacy" : "ip6tables-legacy";
     const std::string_view name(reinterpret_cast<const char*>(data.bytes.data()),
                                 std::min<std::size_t>(data.bytes.size(), 32));
@@ -104,22 +105,19 @@ void fill_legacy(const Answer& answer, model::NetNs& ns) {
       if (data.error != 0) {
         ns.gaps.push_back({what, "table " + escape_text(name) + ": " + errno_text(data.error)});
       }
-    } else if (data.section == Section::kLegacyEntries4 || data.section == Section::kLegacyEntries6) {
+    } else if (data.section == Section::kLegacyEntries4 ||
+               data.section == Section::kLegacyEntries6) {
       if (info == nullptr || info->error != 0) continue;
       const std::string_view table(reinterpret_cast<const char*>(info->bytes.data()),
                                    std::min<std::size_t>(info->bytes.size(), 32));
-#ifdef BULKHEAD_HAVE_LEGACY
-      auto decoded = ruleset::decode_legacy_table(v4 ? IpFamily::kV4 : IpFamily::kV6,
-                                                  table.substr(0, table.find('\0')), info->bytes,
-                                                  data.bytes);
+      auto decoded =
+          ruleset::decode_legacy_table(v4 ? IpFamily::kV4 : IpFamily::kV6,
+                                       table.substr(0, table.find('\0')), info->bytes, data.bytes);
       if (!decoded) {
         ns.gaps.push_back({what, decoded.error().message});
         continue;
       }
       ns.ruleset.tables.push_back(*std::move(decoded));
-#else
-      ns.gaps.push_back({what, "table " + escape_text(table) + " is not decoded"});
-#endif
     }
   }
 }
@@ -132,14 +130,12 @@ void fill_ipsets(const Answer& answer, model::NetNs& ns) {
     ns.gaps.push_back({"ipset", errno_text(data->error)});
     return;
   }
-#ifdef BULKHEAD_HAVE_IPSET
   auto sets = ruleset::decode_ipsets(data->bytes, {});
   if (!sets) {
     ns.gaps.push_back({"ipset", sets.error().message});
     return;
   }
   ns.ruleset.ipsets = *std::move(sets);
-#endif
 }
 
 }  // namespace

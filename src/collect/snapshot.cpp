@@ -52,15 +52,17 @@ void describe(NamespaceRecord record, NetNs& ns) {
 }
 
 // Reads the namespaces from position `first` on.
-Status read_namespaces(Broker& broker, std::vector<NetNs>& namespaces, std::vector<Pending>& pending,
-                       std::vector<bool>& entered, std::size_t first) {
+Status read_namespaces(Broker& broker, std::vector<NetNs>& namespaces,
+                       std::vector<Pending>& pending, std::vector<bool>& entered,
+                       std::size_t first) {
   pending.resize(namespaces.size());
   entered.resize(namespaces.size());
   const auto request = [&](std::size_t i) {
     return read_request(namespaces[first + i].inode, kReadAll);
   };
   const auto take = [&](std::size_t i, Answer answer) {
-    entered[first + i] = fill_namespace(std::move(answer), namespaces[first + i], pending[first + i]);
+    entered[first + i] =
+        fill_namespace(std::move(answer), namespaces[first + i], pending[first + i]);
   };
   if (Status status =
           pipeline(broker, Op::kReadNamespace, namespaces.size() - first, request, take);
@@ -80,8 +82,8 @@ void drop_unread(Snapshot& snapshot, std::vector<Pending>& pending, std::vector<
   for (std::size_t i = 0; i < snapshot.namespaces.size(); ++i) {
     NetNs& ns = snapshot.namespaces[i];
     if (i != 0 && !entered[i]) {
-      const std::string name =
-          ns.paths.empty() ? "net:[" + std::to_string(ns.inode) + "]" : escape_text(ns.paths.front());
+      const std::string name = ns.paths.empty() ? "net:[" + std::to_string(ns.inode) + "]"
+                                                : escape_text(ns.paths.front());
       for (const model::Gap& gap : ns.gaps) {
         snapshot.gaps.push_back({"namespace " + name, gap.reason});
       }
@@ -112,7 +114,8 @@ Status read_missing(Broker& broker, Snapshot& snapshot, std::vector<Pending>& pe
     ns.inode = inode;
     ns.paths.push_back(std::move(path));
   }
-  if (Status status = read_namespaces(broker, snapshot.namespaces, pending, entered, first); !status) {
+  if (Status status = read_namespaces(broker, snapshot.namespaces, pending, entered, first);
+      !status) {
     return status;
   }
   drop_unread(snapshot, pending, entered);
@@ -121,10 +124,11 @@ Status read_missing(Broker& broker, Snapshot& snapshot, std::vector<Pending>& pe
 }
 
 bool has_gap(const Snapshot& snapshot) {
-  return !snapshot.gaps.empty() ||
-         std::ranges::any_of(snapshot.namespaces, [](const NetNs& ns) { return !ns.gaps.empty(); }) ||
-         std::ranges::any_of(snapshot.engines,
-                             [](const model::Engine& engine) { return !engine.gaps.empty(); });
+  return !snapshot.gaps.empty() || std::ranges::any_of(snapshot.namespaces, [](const NetNs& ns) {
+    return !ns.gaps.empty();
+  }) || std::ranges::any_of(snapshot.engines, [](const model::Engine& engine) {
+    return !engine.gaps.empty();
+  });
 }
 
 }  // namespace
@@ -135,7 +139,8 @@ Result<Snapshot> take_snapshot(Broker& broker, const Options& options) {
   read_engines(broker, options, snapshot);
   auto records = list_namespaces(broker, options, snapshot);
   if (!records) return std::unexpected(records.error());
-  if (records->empty()) return fail(ErrorCode::kUnavailable, "no network namespace could be listed");
+  if (records->empty())
+    return fail(ErrorCode::kUnavailable, "no network namespace could be listed");
   snapshot.namespaces.resize(records->size());
   for (std::size_t i = 0; i < records->size(); ++i) {
     describe(std::move((*records)[i]), snapshot.namespaces[i]);
@@ -150,6 +155,7 @@ Result<Snapshot> take_snapshot(Broker& broker, const Options& options) {
   }
   drop_unread(snapshot, pending, entered);
   status = read_missing(broker, snapshot, pending, entered);
+  name_unplaced(snapshot);
   if (status) status = resolve_peers(broker, snapshot.namespaces, pending);
   if (status) status = fill_owners(broker, snapshot, pending);
   if (!status) return std::unexpected(status.error());

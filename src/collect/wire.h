@@ -21,6 +21,7 @@ enum class Op : std::uint32_t {
   kSocketOwners = 6,     // u32 with options (0, 1), u64 socket inodes, ascending
   kOpenSocket = 7,       // u64 inode, i32 family, i32 type
   kConnectUnix = 8,      // path
+  kProcessCgroups = 9,   // u32 pids
 };
 
 // Groups of a kReadNamespace request.
@@ -32,22 +33,52 @@ inline constexpr std::uint32_t kReadAll = 15;
 
 enum class Section : std::uint16_t {
   kEnd = 0,
-  kNamespaces,   // NamespaceRecord (listing.h)
-  kProblem,      // text for a person
-  kOpened,       // the namespace was entered (or the errno why not)
-  kLinks, kAddresses, kRoutes4, kRoutes6, kNextHops, kRules4, kRules6, kNeighbours, kProxyNeighbours,
-  kFdb, kQdiscs,
-  kSysctls,      // "path NUL value NUL" pairs
-  kGenerationBefore, kTables, kChains, kNfRules, kSets, kObjects, kGenerationAfter, kSetElements,
-  kLegacyInfo4, kLegacyEntries4, kLegacyInfo6, kLegacyEntries6,  // one pair per table
-  kLegacyArp,    // /proc/net/arp_tables_names
+  kNamespaces,  // records of ReaderNamespaces::list
+  kProblem,     // text for a person
+  kOpened,      // the namespace was entered (or the errno why not)
+  kLinks,
+  kAddresses,
+  kRoutes4,
+  kRoutes6,
+  kNextHops,
+  kRules4,
+  kRules6,
+  kNeighbours,
+  kProxyNeighbours,
+  kFdb,
+  kQdiscs,
+  kSysctls,  // "path NUL value NUL" pairs
+  kGenerationBefore,
+  kTables,
+  kChains,
+  kNfRules,
+  kSets,
+  kObjects,
+  kGenerationAfter,
+  kSetElements,
+  kLegacyInfo4,
+  kLegacyEntries4,
+  kLegacyInfo6,
+  kLegacyEntries6,  // one pair per table
+  kLegacyArp,       // /proc/net/arp_tables_names
   kIpSets,
-  kTcp4, kTcp6, kUdp4, kUdp6, kUdpLite4, kUdpLite6,  // inet_diag dumps
-  kProcTcp4, kProcTcp6, kProcUdp4, kProcUdp6, kProcUdpLite4, kProcUdpLite6,  // /proc/net text
-  kIds,          // i32 per namespace asked for
-  kInodes,       // u64 per path, 0: none
-  kOwners,       // OwnerRecord (owners.h)
-  kDescriptor,   // with a file descriptor
+  kTcp4,
+  kTcp6,
+  kUdp4,
+  kUdp6,
+  kUdpLite4,
+  kUdpLite6,  // inet_diag dumps
+  kProcTcp4,
+  kProcTcp6,
+  kProcUdp4,
+  kProcUdp6,
+  kProcUdpLite4,
+  kProcUdpLite6,  // /proc/net text
+  kIds,           // i32 per namespace asked for
+  kInodes,        // u64 per path, 0: none
+  kOwners,        // records of reader_processes.h
+  kCgroups,       // per process u32 length and the text of /proc/PID/cgroup
+  kDescriptor,    // with a file descriptor
   kLastSection = kDescriptor,
 };
 
@@ -65,11 +96,11 @@ struct FrameHeader {
   std::uint32_t length = 0;
 };
 
-inline constexpr std::size_t kMostRequest = 16U << 20;  // bytes of one request
-inline constexpr std::size_t kMostFrame = 1U << 20;     // bytes of one frame
-inline constexpr std::size_t kMostSection = 256U << 20; // bytes of one dump
+inline constexpr std::size_t kMostRequest = 16U << 20;   // bytes of one request
+inline constexpr std::size_t kMostFrame = 1U << 20;      // bytes of one frame
+inline constexpr std::size_t kMostSection = 256U << 20;  // bytes of one dump
 inline constexpr std::size_t kMostAnswer = 1U << 30;
-inline constexpr int kMostAttempts = 5;                 // of a dump that moves while it is read
-inline constexpr int kAnswerTimeoutMs = 30'000;         // without a byte of progress
+inline constexpr int kMostAttempts = 5;          // of a dump that moves while it is read
+inline constexpr int kAnswerTimeoutMs = 30'000;  // without a byte of progress
 
 }  // namespace bulkhead::collect

@@ -41,8 +41,12 @@ struct ListedContainer {
 [[nodiscard]] bool read_network(model::JsonCursor& in, model::EngineNetwork& out);
 [[nodiscard]] Result<std::vector<model::EngineNetwork>> parse_networks(std::string_view json);
 
-// GET /libpod/networks/json: network name -> interface.
-[[nodiscard]] Result<std::map<std::string, std::string>> parse_podman_bridges(
+// GET /libpod/networks/json, by network id. Podman's Docker-compatible answers call its default
+// network "bridge" where containers call it "podman", and do not name the interface.
+struct PodmanNetwork {
+  std::string name, interface;
+};
+[[nodiscard]] Result<std::map<std::string, PodmanNetwork>> parse_podman_networks(
     std::string_view json);
 
 // {"message":"…"} of an error; the text itself when it is not that. Escaped.

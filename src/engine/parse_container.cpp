@@ -268,6 +268,10 @@ model::Container finish(Draft draft) {
   if (out.network_mode == "default") out.network_mode = "bridge";
   const bool live = draft.running || out.pid != 0;
   out.published = std::move(live && draft.tells_opened ? draft.opened : draft.asked);
+  if (out.network_mode.starts_with("container:")) {  // Podman repeats what is the other's
+    out.published.clear();
+    out.attachments.clear();
+  }
   if (!live) {
     out.pid = 0;
     out.sandbox.clear();  // the file of the last run

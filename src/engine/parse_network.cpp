@@ -118,21 +118,23 @@ Result<std::vector<EngineNetwork>> parse_networks(std::string_view json) {
   return networks;
 }
 
-Result<std::map<std::string, std::string>> parse_podman_bridges(std::string_view json) {
+Result<std::map<std::string, PodmanNetwork>> parse_podman_networks(std::string_view json) {
   JsonCursor in = answer_cursor(json);
-  std::map<std::string, std::string> bridges;
+  std::map<std::string, PodmanNetwork> networks;
   const bool good = each_element(in, [&] {
-    std::string name, interface;
+    std::string id;
+    PodmanNetwork network;
     const bool read = each_member(in, [&](const std::string& key) {
-      if (key == "name") return read_text(in, name);
-      if (key == "network_interface") return read_text(in, interface);
+      if (key == "id") return read_text(in, id);
+      if (key == "name") return read_text(in, network.name);
+      if (key == "network_interface") return read_text(in, network.interface);
       return in.skip_value();
     });
-    if (read) bridges[name] = interface;
+    if (read) networks[id] = std::move(network);
     return read;
   });
   if (!good || !in.finish()) return std::unexpected(in.error());
-  return bridges;
+  return networks;
 }
 
 }  // namespace bulkhead::engine

@@ -180,12 +180,15 @@ Seat Asker::seat_of(const model::Engine& engine, const model::Container& contain
 
 namespace {
 
-// The Internet does not route private addresses; the host's own uplink address counts, as something
-// in front of it may forward to it (the zone's remark says so).
-bool routed_from_internet(const model::Snapshot& snapshot, IpAddress to) {
-  if (!to.is_private() && !to.is_link_local() && !to.is_loopback()) return true;
-  const auto own = own_addresses(snapshot);
-  return !to.is_link_local() && !to.is_loopback() && std::ranges::find(own, to) != own.end();
+// The Internet does not route private addresses; the uplink's own address counts, as something in
+// front of it may forward to it (the zone's remark says so).
+bool routed_from_internet(const model::Snapshot& snapshot, const policy::Zone& zone, IpAddress to) {
+  if (to.is_link_local() || to.is_loopback()) return false;
+  if (!to.is_private()) return true;
+  if (snapshot.host.value >= snapshot.namespaces.size()) return false;
+  return std::ranges::any_of(
+      snapshot.namespaces[snapshot.host.value].addresses,
+      [&](const model::Address& a) { return a.link == zone.link && a.local == to; });
 }
 
 trace::Question question(const std::variant<trace::LocalOrigin, trace::OutsideOrigin>& origin,
@@ -250,7 +253,7 @@ Reply ask_many(const trace::World& world, const Seat& seat, const Target& target
 Reply Asker::ask(const Seat& seat, const Target& target) const {
   Reply reply;
   const bool internet = seat.zone != nullptr && seat.zone->role == policy::ZoneRole::kInternet;
-  if (internet && !routed_from_internet(world_->snapshot(), target.to)) {
+  if (internet && !routed_from_internet(world_->snapshot(), *seat.zone, target.to)) {
     reply.answer = closed(trace::How::kUnreachable, "private addresses are not routed on the Internet");
     return reply;
   }

@@ -200,11 +200,20 @@ bool usable(const policy::Zone& zone, const Prefix& inside, IpAddress a, std::sp
   return !numbered || (a != inside.first() && (a.is_v6() || a != inside.last()));
 }
 
+// What people recognise as "somebody out there" (RFC 5737, RFC 3849), when its class holds it.
+IpAddress familiar(IpFamily family) {
+  if (family == IpFamily::kV4) return IpAddress::v4(198, 51, 100, 7);
+  return IpAddress::v6({0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7});
+}
+
 // A usable address in [from, to] that is inside the prefix and the zone.
 std::optional<IpAddress> pick(const policy::Zone& zone, const Prefix& inside, IpAddress from, IpAddress to,
                               std::span<const IpAddress> own) {
   from = std::max(from, inside.first());
   to = std::min(to, inside.last());
+  const IpAddress liked = familiar(inside.family());
+  if (from <= liked && liked <= to && usable(zone, inside, liked, own)) return liked;
+  if (from < to && usable(zone, inside, from.next(), own)) return from.next();
   for (int tries = 0; tries < 64 && from <= to; ++tries) {
     if (usable(zone, inside, from, own)) return from;
     const auto blocked = std::ranges::find_if(
@@ -260,6 +269,7 @@ Representatives representatives(const policy::Zone& zone, std::span<const IpAddr
       from = *at++;
     }
   }
+  std::ranges::stable_partition(out.addresses, [](IpAddress a) { return a == familiar(a.family()); });
   return out;
 }
 

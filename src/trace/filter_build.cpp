@@ -110,57 +110,61 @@ class Builder {
   // -------------------------------------------------------------------------- statements
 
   void add_statement(const model::Statement& statement) {
+    OpDetail detail;
+    detail.statement = &statement;
+    std::visit([&](const auto& s) { details(detail, s); }, statement);
+    note_conntrack_use(p_, *table_, detail);
     Op op;
-    op.statement = &statement;
-    std::visit([&](const auto& s) { details(op, s); }, statement);
-    if (!p_.fast || !lower(p_, op, p_.ops)) p_.ops.push_back(op);
+    op.detail = static_cast<std::uint32_t>(p_.details.size());
+    p_.details.push_back(detail);
+    if (!p_.fast) {
+      p_.ops.push_back(op);
+      return;
+    }
+    if (const auto* compare = std::get_if<model::Compare>(&statement)) make_fast(p_, op, *compare);
+    if (const auto* range = std::get_if<model::InRange>(&statement)) make_fast(op, *range);
+    if (!lower(p_, op, p_.ops)) p_.ops.push_back(op);
   }
 
-  void details(Op& op, const model::Compare& s) {
-    op.terms[0] = term(s.left);
-    if (p_.fast) make_fast(p_, op, s);
-  }
-  void details(Op& op, const model::InRange& s) {
-    op.terms[0] = term(s.left);
-    if (p_.fast) make_fast(op, s);
-  }
-  void details(Op& op, const model::InSet& s) {
+  void details(OpDetail& op, const model::Compare& s) { op.terms[0] = term(s.left); }
+  void details(OpDetail& op, const model::InRange& s) { op.terms[0] = term(s.left); }
+  void details(OpDetail& op, const model::InSet& s) {
     op.terms[0] = term(s.key);
     op.set = find_set(s.set);
     op.text = text("set " + escape_text(s.set));
   }
-  void details(Op& op, const model::VerdictMap& s) {
+  void details(OpDetail& op, const model::VerdictMap& s) {
     op.terms[0] = term(s.key);
     op.set = find_set(s.set);
     op.text = text("verdict map " + escape_text(s.set));
   }
-  void details(Op& op, const model::Decide& s) {
+  void details(OpDetail& op, const model::Decide& s) {
     op.verdict = verdict(s.verdict);
     op.text = text(why_of(s.verdict));
   }
-  void details(Op& op, const model::SetMeta& s) { op.terms[0] = term(s.value); }
-  void details(Op& op, const model::SetCt& s) { op.terms[0] = term(s.value); }
-  void details(Op& op, const model::SetPayload& s) { op.terms[0] = term(s.value); }
-  void details(Op& op, const model::Nat& s) {
+  void details(OpDetail& op, const model::SetMeta& s) { op.terms[0] = term(s.value); }
+  void details(OpDetail& op, const model::SetCt& s) { op.terms[0] = term(s.value); }
+  void details(OpDetail& op, const model::SetPayload& s) { op.terms[0] = term(s.value); }
+  void details(OpDetail& op, const model::Nat& s) {
     op.terms = {term(s.address), term(s.address_max), term(s.port), term(s.port_max)};
   }
-  void details(Op&, const model::Reject&) {}
-  void details(Op&, const model::Notrack&) {}
-  void details(Op&, const model::Tproxy&) {}
-  void details(Op&, const model::Forward&) {}
-  void details(Op& op, const model::May& s) {
+  void details(OpDetail&, const model::Reject&) {}
+  void details(OpDetail&, const model::Notrack&) {}
+  void details(OpDetail&, const model::Tproxy&) {}
+  void details(OpDetail&, const model::Forward&) {}
+  void details(OpDetail& op, const model::May& s) {
     op.text = text(escape_text(s.detail.empty() ? s.what : s.what + " " + s.detail));
   }
-  void details(Op& op, const model::UpdateSet& s) {
+  void details(OpDetail& op, const model::UpdateSet& s) {
     op.terms[0] = term(s.key);
     const std::uint32_t set = find_set(s.set);
     if (set == kNone) return;
     p_.sets[set].filled_by_rules = true;
     p_.sets[set].why_filled = "set " + escape_text(s.set) + ", which rules fill";
   }
-  void details(Op&, const model::Observe&) {}
-  void details(Op&, const model::XtHeader&) {}
-  void details(Op& op, const model::XtMatch& s) {
+  void details(OpDetail&, const model::Observe&) {}
+  void details(OpDetail&, const model::XtHeader&) {}
+  void details(OpDetail& op, const model::XtMatch& s) {
     std::string why = "xt match '" + escape_text(s.name) + "'";
     if (const auto* may = std::get_if<model::xt::May>(&s.info)) {
       if (!may->detail.empty()) why += " " + escape_text(may->detail);
@@ -172,7 +176,7 @@ class Builder {
     }
     op.text = text(std::move(why));
   }
-  void details(Op& op, const model::XtTarget& s) {
+  void details(OpDetail& op, const model::XtTarget& s) {
     std::string why = "xt target '" + escape_text(s.name) + "'";
     if (std::holds_alternative<model::xt::Opaque>(s.info)) why += " not understood";
     if (const auto* standard = std::get_if<model::xt::Standard>(&s.info)) {
@@ -181,7 +185,7 @@ class Builder {
     }
     op.text = text(std::move(why));
   }
-  void details(Op& op, const model::OpaqueStatement& s) {
+  void details(OpDetail& op, const model::OpaqueStatement& s) {
     op.text = text("expression '" + escape_text(s.what) + "' not understood");
   }
 
@@ -237,7 +241,6 @@ Program::Program(const model::Ruleset& rules_in, bool little_endian_host, bool f
   Builder builder(*this);
   for (const model::Table& table : ruleset->tables) builder.table(table);
   add_hooks(*this);
-  find_conntrack_users(*this);
 }
 
 }  // namespace bulkhead::trace::filtering

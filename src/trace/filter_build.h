@@ -24,7 +24,7 @@ void make_fast(Op& op, const model::InRange& range);
 
 // Base chains in the kernel's order (filter_hooks.cpp).
 void add_hooks(Program& program);
-// Which families have connections tracked because of a rule (filter_conntrack.cpp).
-void find_conntrack_users(Program& program);
+// Notes when a rule makes the kernel track connections (filter_conntrack.cpp).
+void note_conntrack_use(Program& program, const model::Table& table, const OpDetail& op);
 
 }  // namespace bulkhead::trace::filtering

@@ -61,33 +61,22 @@ bool any_term_tracks(const Program& p, std::uint32_t index, unsigned depth = 0) 
   return false;
 }
 
-bool op_tracks(const Program& p, const Op& op) {
+bool op_tracks(const Program& p, const OpDetail& op) {
   return statement_tracks(*op.statement) ||
          std::any_of(op.terms.begin(), op.terms.end(),
                      [&](std::uint32_t term) { return any_term_tracks(p, term); });
 }
 
-bool chain_tracks(const Program& p, const ChainCode& chain) {
-  for (std::uint32_t rule = chain.first; rule < chain.end; ++rule) {
-    for (std::uint32_t op = p.rules[rule].first; op < p.rules[rule].end; ++op) {
-      if (op_tracks(p, p.ops[op])) return true;
-    }
-  }
-  return false;
-}
-
 }  // namespace
 
-void find_conntrack_users(Program& program) {
-  for (const ChainCode& chain : program.chains) {
-    const model::NfFamily family = chain.table->family;
-    const bool v4 = family != model::NfFamily::kIp6, v6 = family != model::NfFamily::kIp;
-    if (family == model::NfFamily::kArp || family == model::NfFamily::kNetdev) continue;
-    if ((program.tracks[0] || !v4) && (program.tracks[1] || !v6)) continue;
-    if (!chain_tracks(program, chain)) continue;
-    program.tracks[0] = program.tracks[0] || v4;
-    program.tracks[1] = program.tracks[1] || v6;
-  }
+void note_conntrack_use(Program& program, const model::Table& table, const OpDetail& op) {
+  const model::NfFamily family = table.family;
+  const bool v4 = family != model::NfFamily::kIp6, v6 = family != model::NfFamily::kIp;
+  if (family == model::NfFamily::kArp || family == model::NfFamily::kNetdev) return;
+  if ((program.tracks[0] || !v4) && (program.tracks[1] || !v6)) return;
+  if (!op_tracks(program, op)) return;
+  program.tracks[0] = program.tracks[0] || v4;
+  program.tracks[1] = program.tracks[1] || v6;
 }
 
 }  // namespace bulkhead::trace::filtering

@@ -111,11 +111,20 @@ bool make_field(Op& op, const model::Compare& c) {
   return false;
 }
 
-// Byte strings that ops point to live in the program.
-void set_name(Program& program, Op& op, Bytes name) {
-  op.kind = OpKind::kName;
-  op.name_size = static_cast<std::uint8_t>(name.size());
-  op.name = program.names.emplace_back(std::move(name)).data();
+void set_wide(Program& program, Op& op, OpKind kind, std::span<const std::uint8_t, 16> value,
+              std::span<const std::uint8_t, 16> bits) {
+  op.kind = kind;
+  op.wide = static_cast<std::uint32_t>(program.wides.size());
+  program.wides.push_back({big_endian_number(bits.first(8)), big_endian_number(bits.subspan(8)),
+                           big_endian_number(value.first(8)), big_endian_number(value.subspan(8))});
+}
+
+// Compares the first bytes of an interface name, as many as are given.
+void set_name(Program& program, Op& op, ByteView name) {
+  std::array<std::uint8_t, kNameBytes> bits{}, value{};
+  std::copy(name.begin(), name.end(), value.begin());
+  std::fill_n(bits.begin(), name.size(), std::uint8_t{0xff});
+  set_wide(program, op, OpKind::kName, value, bits);
 }
 
 bool make_name(Program& program, Op& op, const model::Compare& c) {
@@ -128,16 +137,7 @@ bool make_name(Program& program, Op& op, const model::Compare& c) {
   return true;
 }
 
-void set_address6(Op& op, std::span<const std::uint8_t, 16> value,
-                  std::span<const std::uint8_t, 16> bits) {
-  op.kind = OpKind::kAddress6;
-  op.mask = big_endian_number(bits.first(8));
-  op.mask_low = big_endian_number(bits.subspan(8));
-  op.first = big_endian_number(value.first(8));
-  op.first_low = big_endian_number(value.subspan(8));
-}
-
-bool make_address6(Op& op, const model::Compare& c) {
+bool make_address6(Program& program, Op& op, const model::Compare& c) {
   constexpr std::size_t kWidth = 16;
   const Bytes* mask = nullptr;
   const model::Term* leaf = masked(c.left, mask);
@@ -151,7 +151,7 @@ bool make_address6(Op& op, const model::Compare& c) {
     bits[i] = mask == nullptr ? std::uint8_t{0xff} : (*mask)[i];
     value[i] = c.right[i];
   }
-  set_address6(op, value, bits);
+  set_wide(program, op, OpKind::kAddress6, value, bits);
   op.second = payload->offset == 24;
   op.inverted = c.op == CompareOp::kNotEqual;
   return true;
@@ -215,8 +215,9 @@ bool lower_conntrack(std::vector<Op>& ops, const Op& like, const model::xt::Conn
 }
 
 // An address of the fixed part of a rule: absent ones match everything, unless inverted.
-bool lower_address(std::vector<Op>& ops, const Op& like, const std::optional<IpAddress>& wanted,
-                   const std::optional<IpAddress>& mask, bool inverted, bool destination) {
+bool lower_address(Program& program, std::vector<Op>& ops, const Op& like,
+                   const std::optional<IpAddress>& wanted, const std::optional<IpAddress>& mask,
+                   bool inverted, bool destination) {
   if (!wanted) return !inverted;
   if (!mask || mask->family() != wanted->family()) return false;
   if (wanted->is_v4()) {
@@ -231,7 +232,7 @@ bool lower_address(std::vector<Op>& ops, const Op& like, const std::optional<IpA
     value[i] = static_cast<std::uint8_t>(wanted->octets()[i] & bits[i]);
   }
   Op op = like;
-  set_address6(op, value, bits);
+  set_wide(program, op, OpKind::kAddress6, value, bits);
   op.second = destination;
   op.inverted = inverted;
   ops.push_back(op);
@@ -250,7 +251,7 @@ bool lower_interface(Program& program, std::vector<Op>& ops, const Op& like,
     name.resize(kNameBytes);
   }
   Op op = like;
-  set_name(program, op, std::move(name));
+  set_name(program, op, name);
   op.second = outgoing;
   op.inverted = inverted;
   ops.push_back(op);
@@ -260,8 +261,9 @@ bool lower_interface(Program& program, std::vector<Op>& ops, const Op& like,
 bool lower_header(Program& program, std::vector<Op>& ops, const Op& like,
                   const model::XtHeader& h) {
   if (h.fragment != h.fragment_inverted) return false;
-  if (!lower_address(ops, like, h.source, h.source_mask, h.source_inverted, false) ||
-      !lower_address(ops, like, h.destination, h.destination_mask, h.destination_inverted, true) ||
+  if (!lower_address(program, ops, like, h.source, h.source_mask, h.source_inverted, false) ||
+      !lower_address(program, ops, like, h.destination, h.destination_mask, h.destination_inverted,
+                     true) ||
       !lower_interface(program, ops, like, h.in_interface, h.in_inverted, false) ||
       !lower_interface(program, ops, like, h.out_interface, h.out_inverted, true)) {
     return false;
@@ -299,7 +301,7 @@ void make_fast(Program& program, Op& op, const model::Compare& compare) {
   if (make_field(op, compare)) return;
   const bool equality = compare.op == CompareOp::kEqual || compare.op == CompareOp::kNotEqual;
   if (!equality || make_name(program, op, compare)) return;
-  static_cast<void>(make_address6(op, compare));
+  static_cast<void>(make_address6(program, op, compare));
 }
 
 void make_fast(Op& op, const model::InRange& range) {
@@ -311,11 +313,12 @@ void make_fast(Op& op, const model::InRange& range) {
 }
 
 bool lower(Program& program, const Op& op, std::vector<Op>& out) {
+  const model::Statement& statement = *program.details[op.detail].statement;
   std::vector<Op> ops;
   bool done = false;
-  if (const auto* header = std::get_if<model::XtHeader>(op.statement)) {
+  if (const auto* header = std::get_if<model::XtHeader>(&statement)) {
     done = lower_header(program, ops, op, *header);
-  } else if (const auto* match = std::get_if<model::XtMatch>(op.statement)) {
+  } else if (const auto* match = std::get_if<model::XtMatch>(&statement)) {
     if (const auto* tcp = std::get_if<model::xt::Tcp>(&match->info)) {
       done = lower_tcp(ops, op, *tcp);
     } else if (const auto* state = std::get_if<model::xt::Conntrack>(&match->info)) {
@@ -323,10 +326,10 @@ bool lower(Program& program, const Op& op, std::vector<Op>& out) {
     } else {
       done = std::holds_alternative<model::xt::Comment>(match->info);
     }
-  } else if (const auto* target = std::get_if<model::XtTarget>(op.statement)) {
+  } else if (const auto* target = std::get_if<model::XtTarget>(&statement)) {
     done = std::holds_alternative<model::xt::PassTarget>(target->info);
   } else {
-    done = std::holds_alternative<model::Observe>(*op.statement);
+    done = std::holds_alternative<model::Observe>(statement);
   }
   if (done) out.insert(out.end(), ops.begin(), ops.end());
   return done;

@@ -56,7 +56,7 @@ bool store_device(Run& run, const model::FibTerm& term, IfIndex index, Value& ou
     return true;
   }
   out.size = 16;
-  std::memcpy(out.bytes.data(), name.data(), std::min<std::size_t>(name.size(), 15));
+  std::copy_n(name.begin(), std::min<std::size_t>(name.size(), 15), out.bytes.begin());
   return true;
 }
 

@@ -70,12 +70,12 @@ bool reroutes(const ChainCode& chain) {
 // nf_hook_entries_grow(): by priority; of equal ones the last registered comes first. Handles grow
 // with time. Legacy tables before nft ones, among themselves as the snapshot lists them.
 void sort(const Program& p, std::vector<HookCode>& hooks) {
-  std::stable_sort(hooks.begin(), hooks.end(), [&](const HookCode& a, const HookCode& b) {
+  std::sort(hooks.begin(), hooks.end(), [&](const HookCode& a, const HookCode& b) {
     const auto key = [&](const HookCode& hook) {
       const ChainCode& chain = p.chains[hook.chain];
       const bool legacy = hook.legacy;
       return std::tuple(hook.priority, !legacy, legacy ? 0 : ~chain.table->handle,
-                        legacy ? 0 : ~chain.chain->handle);
+                        legacy ? 0 : ~chain.chain->handle, hook.chain);
     };
     return key(a) < key(b);
   });

@@ -55,21 +55,30 @@ struct TermCode {
 
 enum class OpKind : std::uint8_t { kField, kAddress6, kName, kStatement };
 
-struct Op {
-  OpKind kind = OpKind::kStatement;
-  Field field = Field::kCount;
-  bool inverted = false;
-  bool second = false;                          // kAddress6: destination; kName: outgoing
-  std::uint64_t mask = 0, first = 0, span = 0;  // kField: (x & mask) - first <= span
-  std::uint64_t mask_low = 0, first_low = 0;    // kAddress6: the low half
+// What the general evaluation of a statement needs.
+struct OpDetail {
   const model::Statement* statement = nullptr;
-  const std::uint8_t* name = nullptr;  // kName: name_size bytes
-  std::uint8_t name_size = 0;
   std::array<std::uint32_t, 4> terms = {kNone, kNone, kNone, kNone};
   std::uint32_t set = kNone;  // nft set
   std::uint32_t ipset = kNone;
   std::uint32_t text = kNone;  // why, for a choice or an unknown outcome
   VerdictCode verdict;
+};
+
+// The hot part: small, because a packet passes hundreds of them.
+struct Op {
+  OpKind kind = OpKind::kStatement;
+  Field field = Field::kCount;
+  bool inverted = false;
+  bool second = false;           // kAddress6: destination; kName: outgoing
+  std::uint32_t detail = kNone;  // index: the statement, also of a fast form that does not apply
+  std::uint32_t wide = 0;        // kAddress6, kName: index of the constant
+  std::uint64_t mask = 0, first = 0, span = 0;  // kField: (x & mask) - first <= span
+};
+
+// Sixteen bytes, an IPv6 address or an interface name, as two numbers in network order.
+struct Wide {
+  std::uint64_t mask = 0, mask_low = 0, value = 0, value_low = 0;
 };
 
 struct RuleCode {
@@ -109,7 +118,8 @@ struct Program {
   std::vector<TermCode> terms;
   std::vector<SetCode> sets;
   std::vector<IpSetCode> ipsets;
-  std::deque<Bytes> names;        // stable addresses: Op::name points here
+  std::vector<OpDetail> details;
+  std::vector<Wide> wides;
   std::deque<std::string> texts;  // stable addresses: Choices and Value::why point here
   std::array<std::array<Hooks, 2>, kPoints> hooks;  // by point; [1] is IPv6 at the ip points
   std::array<bool, 2> tracks{}, nat{};

@@ -8,13 +8,16 @@
 namespace bulkhead::trace::filtering {
 namespace {
 
-std::uint64_t low_word(std::span<const std::uint8_t> octets, std::size_t at) {
+std::uint64_t word(std::span<const std::uint8_t> octets, std::size_t at) {
   return big_endian_number(octets.subspan(at, 8));
 }
 
-void copy_name(const model::Link* link, std::array<char, 16>& out) {
-  if (link == nullptr) return;
-  std::memcpy(out.data(), link->name.data(), std::min<std::size_t>(link->name.size(), 15));
+WideName wide_name(const model::Link* link) {
+  std::array<std::uint8_t, 16> bytes{};
+  if (link != nullptr) {
+    std::copy_n(link->name.begin(), std::min<std::size_t>(link->name.size(), 15), bytes.begin());
+  }
+  return {word(bytes, 0), word(bytes, 8)};
 }
 
 bool has_ports(IpProtocol protocol) {
@@ -27,8 +30,7 @@ bool has_ports(IpProtocol protocol) {
 
 Run::Run(const Program& program_in, FilterPoint point_in, Context& context_in)
     : program(program_in), point(point_in), context(context_in), packet(*context_in.packet) {
-  copy_name(context.in, names_[0]);
-  copy_name(context.out, names_[1]);
+  names_ = {wide_name(context.in), wide_name(context.out)};
   refresh();
 }
 
@@ -151,40 +153,39 @@ Flow decide(Run& run, const VerdictCode& verdict, std::string_view why) {
   return verdict.kind == model::VerdictKind::kJump ? Flow::kJump : Flow::kGoto;
 }
 
-Flow Run::field_op(const Op& op) {
-  if (!fields.has(op.field)) return execute_general(op);
-  const bool inside = (fields[op.field] & op.mask) - op.first <= op.span;
-  return matched(inside != op.inverted);
+bool Run::holds(const Wide& wanted, std::uint64_t high, std::uint64_t low) {
+  return (high & wanted.mask) == wanted.value && (low & wanted.mask_low) == wanted.value_low;
 }
 
 Flow Run::address_op(const Op& op) {
-  if (!packet.is_ip() || packet.source.is_v4()) return execute_general(op);
+  if (!packet.is_ip() || packet.source.is_v4()) return general(op);
   const auto octets = (op.second ? packet.destination : packet.source).octets();
-  const bool equal = (low_word(octets, 0) & op.mask) == op.first &&
-                     (low_word(octets, 8) & op.mask_low) == op.first_low;
-  return matched(equal != op.inverted);
-}
-
-Flow Run::name_op(const Op& op) {
-  const bool equal = std::memcmp(names_[op.second ? 1 : 0].data(), op.name, op.name_size) == 0;
-  return matched(equal != op.inverted);
+  return matched(holds(program.wides[op.wide], word(octets, 0), word(octets, 8)) != op.inverted);
 }
 
 Flow Run::execute(const Op& op) {
   switch (op.kind) {
-    case OpKind::kField: return field_op(op);
+    case OpKind::kField: {
+      if (!fields.has(op.field)) break;
+      const bool inside = (fields[op.field] & op.mask) - op.first <= op.span;
+      return matched(inside != op.inverted);
+    }
+    case OpKind::kName: {
+      const WideName& name = names_[op.second ? 1 : 0];
+      return matched(holds(program.wides[op.wide], name.high, name.low) != op.inverted);
+    }
     case OpKind::kAddress6: return address_op(op);
-    case OpKind::kName: return name_op(op);
     case OpKind::kStatement: break;
   }
-  return execute_general(op);
+  return general(op);
 }
 
 Flow Run::rule(const RuleCode& code) {
-  for (std::uint32_t at = code.first; at < code.end; ++at) {
-    const Flow step = execute(program.ops[at]);
-    if (in_doubt_) return Flow::kUnknown;
-    if (step != Flow::kContinue) return step;
+  const Op* const end = program.ops.data() + code.end;
+  for (const Op* op = program.ops.data() + code.first; op != end; ++op) {
+    const Flow flow = execute(*op);
+    if (flow == Flow::kContinue && !in_doubt_) continue;
+    return in_doubt_ ? Flow::kUnknown : flow;
   }
   return Flow::kContinue;
 }
@@ -209,7 +210,7 @@ Flow Run::rules(std::uint32_t start) {
     }
     if (budget_-- == 0) return give_up("the rules jump in circles");
     rule_ = at;
-    const Flow step = rule(program.rules[at]);
+    const Flow step = rule(program.rules.data()[at]);
     switch (step) {
       case Flow::kContinue:
       case Flow::kBreak: ++at; break;

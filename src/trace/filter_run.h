@@ -45,6 +45,10 @@ struct FieldTable {
   }
 };
 
+struct WideName {  // an interface name in its 16 bytes, "" when there is no interface
+  std::uint64_t high = 0, low = 0;
+};
+
 class Run {
  public:
   Run(const Program& program, FilterPoint point, Context& context);
@@ -61,11 +65,11 @@ class Run {
 
   // ---- what statements need (filter_statement.cpp, filter_xt_*.cpp)
   [[nodiscard]] Flow execute(const Op& op);
-  [[nodiscard]] Flow execute_general(const Op& op);
+  [[nodiscard]] Flow execute_general(const OpDetail& op);
   // False: no value for this packet. Never fails otherwise: what is not known is in Value::doubt.
   [[nodiscard]] bool evaluate(std::uint32_t term, Value& out);
-  [[nodiscard]] Flow xt_match(const Op& op, const model::XtMatch& match);
-  [[nodiscard]] Flow xt_target(const Op& op, const model::XtTarget& target);
+  [[nodiscard]] Flow xt_match(const OpDetail& op, const model::XtMatch& match);
+  [[nodiscard]] Flow xt_target(const OpDetail& op, const model::XtTarget& target);
   [[nodiscard]] Flow xt_header(const model::XtHeader& header) const;
 
   // One of both outcomes, for what a snapshot cannot tell. Without Choices: unknown.
@@ -103,23 +107,23 @@ class Run {
   [[nodiscard]] Flow rules(std::uint32_t chain);
   [[nodiscard]] Flow rule(const RuleCode& code);
   [[nodiscard]] bool jump(std::uint32_t target, std::uint32_t return_to);
-  [[nodiscard]] Flow field_op(const Op& op);
+  [[nodiscard]] Flow general(const Op& op) { return execute_general(program.details[op.detail]); }
   [[nodiscard]] Flow address_op(const Op& op);
-  [[nodiscard]] Flow name_op(const Op& op);
+  [[nodiscard]] static bool holds(const Wide& wanted, std::uint64_t high, std::uint64_t low);
 
   struct Frame {
-    std::uint32_t chain = 0, next_rule = 0;
+    std::uint32_t chain, next_rule;
   };
   static constexpr std::size_t kDeepest = 128;
   static constexpr std::uint32_t kMostRules = 4'000'000;
 
-  std::array<Frame, kDeepest> stack_{};
+  std::array<Frame, kDeepest> stack_;  // not cleared: a packet seldom jumps deep
   std::size_t depth_ = 0;
   std::uint32_t chain_ = 0, rule_ = 0;
   std::uint32_t budget_ = kMostRules;
-  std::int32_t target_ = -1;  // of a jump or goto
-  bool in_doubt_ = false;     // pick() had nobody to ask
-  std::array<std::array<char, 16>, 2> names_{};
+  std::int32_t target_ = -1;         // of a jump or goto
+  bool in_doubt_ = false;            // pick() had nobody to ask
+  std::array<WideName, 2> names_{};  // incoming, outgoing
   std::optional<Image> image_;
 
   friend Flow decide(Run& run, const VerdictCode& verdict, std::string_view why);

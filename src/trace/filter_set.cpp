@@ -31,10 +31,12 @@ SetCode::SetCode(const model::SetDef& definition) : definition_(&definition) {
   for (const model::SetElement& element : definition.elements) elements_.push_back({&element, {}});
   if (broken_) return;
   for (std::uint32_t i = 0; i < elements_.size(); ++i) add(i);
-  std::stable_sort(narrow_.begin(), narrow_.end(),
-                   [](const Narrow& a, const Narrow& b) { return a.first < b.first; });
-  std::stable_sort(sorted_.begin(), sorted_.end(), [](const Interval& a, const Interval& b) {
-    return order(a.first, b.first) < 0;
+  std::sort(narrow_.begin(), narrow_.end(), [](const Narrow& a, const Narrow& b) {
+    return std::pair(a.first, a.element) < std::pair(b.first, b.element);
+  });
+  std::sort(sorted_.begin(), sorted_.end(), [](const Interval& a, const Interval& b) {
+    const int by_first = order(a.first, b.first);
+    return by_first != 0 ? by_first < 0 : a.element < b.element;
   });
 }
 

@@ -12,6 +12,7 @@ using model::CompareOp;
 
 // The first bytes of a value against a constant, as memcmp sees them.
 int order(const Value& left, const Bytes& right) {
+  if (right.empty()) return 0;
   return std::memcmp(left.bytes.data(), right.data(), std::min(right.size(), Value::kMost));
 }
 
@@ -43,7 +44,7 @@ std::string_view reason(const Value& value) {
 
 struct Execute {
   Run& run;
-  const Op& op;
+  const OpDetail& op;
 
   Flow operator()(const model::Compare& compare) const {
     Value left;
@@ -268,7 +269,7 @@ struct Execute {
 
 }  // namespace
 
-Flow Run::execute_general(const Op& op) {
+Flow Run::execute_general(const OpDetail& op) {
   return std::visit(Execute{*this, op}, *op.statement);
 }
 

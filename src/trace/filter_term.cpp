@@ -24,7 +24,7 @@ bool store_byte(Value& out, std::uint8_t byte) {
 
 bool store_text(Value& out, std::string_view text) {
   out.size = kNameBytes;
-  std::memcpy(out.bytes.data(), text.data(), std::min(text.size(), kNameBytes - 1));
+  std::copy_n(text.begin(), std::min(text.size(), kNameBytes - 1), out.bytes.begin());
   return true;
 }
 

@@ -228,7 +228,7 @@ bool multiport(const Packet& p, const xt::Multiport& m) {
   return any != m.inverted;
 }
 
-bool set_match(Run& run, const Op& op, const xt::Set& m) {
+bool set_match(Run& run, const OpDetail& op, const xt::Set& m) {
   const std::string_view why = run.program.text(op.text);
   if (op.ipset == kNone) return run.pick(why);
   const IpSetCode& set = run.program.ipsets[op.ipset];
@@ -249,7 +249,7 @@ bool set_match(Run& run, const Op& op, const xt::Set& m) {
 
 struct Match {
   Run& run;
-  const Op& op;
+  const OpDetail& op;
   const model::XtMatch& match;
 
   bool operator()(const xt::Opaque&) const { return run.pick(run.program.text(op.text)); }
@@ -327,7 +327,7 @@ bool header_address(const std::optional<IpAddress>& wanted, const std::optional<
 
 }  // namespace
 
-Flow Run::xt_match(const Op& op, const model::XtMatch& match) {
+Flow Run::xt_match(const OpDetail& op, const model::XtMatch& match) {
   if (!packet.is_ip()) return matched(pick(program.text(op.text)));
   return matched(std::visit(Match{*this, op, match}, match.info));
 }

@@ -15,7 +15,7 @@ std::uint32_t shifted(std::uint32_t value, const xt::ConnmarkTarget& t) {
 
 struct Target {
   Run& run;
-  const Op& op;
+  const OpDetail& op;
 
   [[nodiscard]] Flow give_up() const { return run.give_up(run.program.text(op.text)); }
 
@@ -102,7 +102,7 @@ struct Target {
 
 }  // namespace
 
-Flow Run::xt_target(const Op& op, const model::XtTarget& target) {
+Flow Run::xt_target(const OpDetail& op, const model::XtTarget& target) {
   if (!packet.is_ip()) return give_up(program.text(op.text));
   return std::visit(Target{*this, op}, target.info);
 }

@@ -40,6 +40,10 @@ void Run::transmit(Device& dev, Skb skb) {
     lost(skb, "dropped by a tc filter on ", dev.name());
     return;
   }
+  if (meant_for_outsider(dev, skb)) {
+    outsider_hears(dev, skb);
+    return;
+  }
   switch (dev.kind) {
     case DeviceKind::kLoopback:
       skb.p.type = PacketType::kHost;

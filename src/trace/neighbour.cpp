@@ -183,7 +183,8 @@ Resolved Run::resolve(Device& dev, IpAddress target, const Skb& cause, bool& may
 
 Resolved Run::ask_for(Device& dev, IpAddress target, IpAddress source) {
   const NeighbourKey key{&dev, target, source};
-  if (!explain_) {
+  const bool shared = !outsider_may_answer(target);  // else the answer holds for this question alone
+  if (!explain_ && shared) {
     std::shared_ptr<const Resolved> found;
     {
       const std::shared_lock guard(world_.lock);
@@ -234,7 +235,7 @@ Resolved Run::ask_for(Device& dev, IpAddress target, IpAddress source) {
   for (std::size_t i = learned_before; i < scratch_.learned.size(); ++i) {
     r.learned.push_back(scratch_.learned[i]);
   }
-  const bool plain = choices_.reasons().size() == choices_before && !stopped_ &&
+  const bool plain = shared && choices_.reasons().size() == choices_before && !stopped_ &&
                      (outsider_ == nullptr || r.exit == nullptr);
   if (plain) {
     const std::unique_lock guard(world_.lock);
@@ -377,9 +378,22 @@ void Run::nd_receive(Skb& skb) {
   ip_local_out(reply);
 }
 
-bool Run::outsider_answers(const Device& dev, IpAddress target) const {
-  if (outsider_ == nullptr || &dev != outsider_link_) return false;
+bool Run::outsider_may_answer(IpAddress target) const {
+  if (outsider_ == nullptr) return false;
   return target == outsider_->source || std::ranges::find(outsider_gateways_, target) != outsider_gateways_.end();
+}
+
+bool Run::outsider_answers(const Device& dev, IpAddress target) const {
+  return &dev == outsider_link_ && outsider_may_answer(target);
+}
+
+// The outsider is one more machine on its wire, whoever else is there: a link may lead to a namespace
+// of the model and still be somebody's LAN.
+bool Run::meant_for_outsider(const Device& dev, const Skb& skb) const {
+  if (outsider_ == nullptr || &dev != outsider_link_) return false;
+  const Packet& p = skb.p;
+  if (p.arp && p.arp->operation == 1) return outsider_answers(dev, p.arp->target_ip);
+  return p.destination_mac == outsider_->mac;
 }
 
 }  // namespace bulkhead::trace

@@ -160,6 +160,8 @@ class Run {
   void learn(Device& dev, IpAddress address, MacAddress mac);
   const MacAddress* learned(const Device& dev, IpAddress address) const;
   bool outsider_answers(const Device& dev, IpAddress target) const;
+  bool meant_for_outsider(const Device& dev, const Skb& skb) const;
+  bool outsider_may_answer(IpAddress target) const;
 
   // ---- sockets.cpp
   void socket_receive(Skb& skb);

@@ -25,7 +25,8 @@ class Channel : public testing::Test {
   void say(const void* bytes, std::size_t count) {
     ASSERT_EQ(send(ends_[1], bytes, count, MSG_NOSIGNAL), static_cast<ssize_t>(count));
   }
-  void frame(std::uint16_t section, std::uint16_t flags, std::int32_t error, std::string_view body) {
+  void frame(std::uint16_t section, std::uint16_t flags, std::int32_t error,
+             std::string_view body) {
     const FrameHeader header{section, flags, error, static_cast<std::uint32_t>(body.size())};
     say(&header, sizeof header);
     if (!body.empty()) say(body.data(), body.size());
@@ -50,7 +51,8 @@ TEST_F(Channel, SectionsInPartsAreJoinedAndRestartsTakeBack) {
   ASSERT_TRUE(answer) << answer.error().message;
   const ByteView links = answer->bytes(Section::kLinks);
   EXPECT_EQ(std::string(links.begin(), links.end()), "abcd");
-  EXPECT_TRUE(answer->bytes(Section::kRoutes4).empty()) << "what is not whole is not taken for whole";
+  EXPECT_TRUE(answer->bytes(Section::kRoutes4).empty())
+      << "what is not whole is not taken for whole";
   EXPECT_EQ(answer->find(Section::kRoutes4)->error, EINTR);
 }
 

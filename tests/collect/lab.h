@@ -24,7 +24,8 @@ inline std::string run(const std::string& command) {
     return out;
   }
   std::array<char, 4096> part;
-  while (const std::size_t count = fread(part.data(), 1, part.size(), pipe)) out.append(part.data(), count);
+  while (const std::size_t count = fread(part.data(), 1, part.size(), pipe))
+    out.append(part.data(), count);
   EXPECT_EQ(pclose(pipe), 0) << command;
   return out;
 }
@@ -37,7 +38,9 @@ class LabTest : public testing::Test {
   }
   void TearDown() override {
     for (const std::string& name : names_) {
-      run("ip netns del " + name + " 2>/dev/null || test ! -e /run/netns/" + name);
+      const std::string path = "/run/netns/" + name;
+      run("ip netns del " + name + " 2>/dev/null || { umount " + path + " 2>/dev/null; rm -f " + path +
+          "; }");
     }
   }
   // PREFIX-NAME, removed at the end.
@@ -64,7 +67,8 @@ class LabTest : public testing::Test {
     EXPECT_TRUE(snapshot) << snapshot.error().message;
     return snapshot ? *std::move(snapshot) : model::Snapshot();
   }
-  [[nodiscard]] static const model::NetNs* find(const model::Snapshot& snapshot, std::uint64_t inode) {
+  [[nodiscard]] static const model::NetNs* find(const model::Snapshot& snapshot,
+                                                std::uint64_t inode) {
     for (const model::NetNs& ns : snapshot.namespaces) {
       if (ns.inode == inode) return &ns;
     }

@@ -1,9 +1,10 @@
 #!/bin/bash
 # Three namespaces PREFIX-host, PREFIX-a and PREFIX-b with one of nearly everything that is read.
 # The caller removes them.
+# shellcheck disable=SC2086  # names of namespaces hold no blanks, and $H is a command
 set -e
 P=$1
-for n in host a b; do ip netns add $P-$n; ip -n $P-$n link set lo up; done
+for n in host a b; do ip netns add $P-$n; nsenter --net=/run/netns/$P-$n sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.all.accept_dad=0; ip -n $P-$n link set lo up; done
 H="ip -n $P-host"
 $H link add br0 type bridge; $H link set br0 up alias "the bridge"
 $H link add va type veth peer name eth0 netns $P-a

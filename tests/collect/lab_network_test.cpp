@@ -67,7 +67,8 @@ TEST_F(LabNetwork, EveryLinkIsWhatIpSaysItIs) {
       EXPECT_EQ((read.flags & 1) != 0, said["flags"].dump().find("\"UP\"") != std::string::npos)
           << read.name;
       EXPECT_EQ(device(*ns, read.master), said.value("master", "")) << read.name;
-      EXPECT_EQ(read.kind, said.contains("linkinfo") ? said["linkinfo"].value("info_kind", "") : "");
+      EXPECT_EQ(read.kind,
+                said.contains("linkinfo") ? said["linkinfo"].value("info_kind", "") : "");
       EXPECT_EQ(read.peer_elsewhere, said.contains("link_netnsid")) << read.name;
       if (said.contains("link_index")) {
         EXPECT_EQ(read.peer.value, said["link_index"]);
@@ -115,7 +116,8 @@ TEST_F(LabNetwork, SettingsOfEveryInterfaceAreThoseOfTheirFiles) {
   std::size_t compared = 0;
   for (const auto& [part, ns] : {std::pair{"host", host_}, {"a", a_}, {"b", b_}}) {
     std::map<std::string, std::string> files;
-    std::string text = in(name(part), "sh -c 'cd /proc/sys/net && grep -r . ipv4/conf ipv6/conf 2>/dev/null; true'");
+    std::string text = in(
+        name(part), "sh -c 'cd /proc/sys/net && grep -r . ipv4/conf ipv6/conf 2>/dev/null; true'");
     for (std::size_t at = 0; at < text.size();) {
       const std::size_t end = text.find('\n', at);
       const std::string line = text.substr(at, end - at);
@@ -125,12 +127,13 @@ TEST_F(LabNetwork, SettingsOfEveryInterfaceAreThoseOfTheirFiles) {
       at = end + 1;
     }
     const auto compare = [&](const std::string& folder, auto& conf) {
-      std::remove_cvref_t<decltype(conf)>::fields(conf, [&](const char* member, const std::int32_t& value) {
-        const auto file = files.find(folder + "/" + member);
-        if (file == files.end()) return;  // a member that this kernel has no file for
-        EXPECT_EQ(std::to_string(value), file->second) << part << " " << file->first;
-        ++compared;
-      });
+      std::remove_cvref_t<decltype(conf)>::fields(
+          conf, [&](const char* member, const std::int32_t& value) {
+            const auto file = files.find(folder + "/" + member);
+            if (file == files.end()) return;  // a member that this kernel has no file for
+            EXPECT_EQ(std::to_string(value), file->second) << part << " " << file->first;
+            ++compared;
+          });
     };
     for (const model::Link& item : ns->links) {
       compare("ipv4/conf/" + item.name, item.ipv4);
@@ -168,7 +171,8 @@ std::string hop_text(const std::string& device, const std::string& gateway, int 
 }
 
 std::string said_hop(const json& hop) {
-  const std::string gateway = hop.contains("via") ? hop["via"].value("host", "") : hop.value("gateway", "");
+  const std::string gateway =
+      hop.contains("via") ? hop["via"].value("host", "") : hop.value("gateway", "");
   return hop_text(hop.value("dev", ""), gateway, hop.value("weight", 1));
 }
 
@@ -176,15 +180,18 @@ TEST_F(LabNetwork, RoutesOfAllTablesAreWhatIpSays) {
   for (const auto& [part, ns] : {std::pair{"host", host_}, {"a", a_}, {"b", b_}}) {
     std::multiset<std::string> said, read;
     for (const char* family : {"-4", "-6"}) {
-      for (const json& route : ask(part, std::string("ip -j -N ") + family + " route show table all")) {
+      for (const json& route :
+           ask(part, std::string("ip -j -N ") + family + " route show table all")) {
         std::string destination = route["dst"];
-        if (destination == "default") destination = std::string(family) == "-4" ? "0.0.0.0/0" : "::/0";
+        if (destination == "default")
+          destination = std::string(family) == "-4" ? "0.0.0.0/0" : "::/0";
         if (destination.find('/') == std::string::npos) {
           destination += std::string(family) == "-4" ? "/32" : "/128";
         }
         std::string text = destination + " type " + route.value("type", "1") + " table " +
                            route.value("table", "254") + " metric " +
-                           std::to_string(route.value("metric", 0)) + " src " + route.value("prefsrc", "");
+                           std::to_string(route.value("metric", 0)) + " src " +
+                           route.value("prefsrc", "");
         if (route.contains("nexthops")) {
           for (const json& hop : route["nexthops"]) text += said_hop(hop);
         } else if (route.contains("dev")) {
@@ -195,7 +202,8 @@ TEST_F(LabNetwork, RoutesOfAllTablesAreWhatIpSays) {
     }
     for (const model::Route& route : ns->routes) {
       std::string text = route.destination.to_string();
-      if (text.find('/') == std::string::npos) text += "/" + std::to_string(route.destination.length());
+      if (text.find('/') == std::string::npos)
+        text += "/" + std::to_string(route.destination.length());
       text += " type " + std::to_string(route.type) + " table " + std::to_string(route.table) +
               " metric " + std::to_string(route.metric) + " src " +
               (route.preferred_source ? route.preferred_source->to_string() : "");
@@ -290,9 +298,11 @@ class LabSockets : public LabTest, public testing::WithParamInterface<bool> {
     inet_pton(v4 ? AF_INET : AF_INET6, address.c_str(),
               v4 ? static_cast<void*>(&four.sin_addr) : static_cast<void*>(&six.sin6_addr));
     if (!v4) setsockopt(*fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof v6_only);
-    if (device != nullptr) setsockopt(*fd, SOL_SOCKET, SO_BINDTODEVICE, device, static_cast<socklen_t>(strlen(device)));
+    if (device != nullptr)
+      setsockopt(*fd, SOL_SOCKET, SO_BINDTODEVICE, device, static_cast<socklen_t>(strlen(device)));
     ASSERT_EQ(bind(*fd, v4 ? reinterpret_cast<sockaddr*>(&four) : reinterpret_cast<sockaddr*>(&six),
-                   v4 ? sizeof four : sizeof six), 0)
+                   v4 ? sizeof four : sizeof six),
+              0)
         << address << " " << strerror(errno);
     if (type == SOCK_STREAM) {
       ASSERT_EQ(listen(*fd, 1), 0);
@@ -333,12 +343,14 @@ TEST_P(LabSockets, ListenersAreReadWithTheirBindingsAndTheirProcess) {
     ASSERT_EQ(socket.owners.size(), 1U) << socket.port.number;
     // This process is left out of no list: it holds them.
     EXPECT_EQ(socket.owners.front().pid, static_cast<std::uint32_t>(getpid()));
-    EXPECT_EQ(socket.owners.front().command, run("cat /proc/" + std::to_string(getpid()) + "/comm | tr -d '\\n'"));
+    EXPECT_EQ(socket.owners.front().command,
+              run("cat /proc/" + std::to_string(getpid()) + "/comm | tr -d '\\n'"));
     EXPECT_FALSE(socket.owners.front().executable.empty());
   }
   EXPECT_TRUE(read->gaps.empty()) << read->gaps.front().reason;
-  EXPECT_THAT(sockets, testing::ElementsAre("tcp 0.0.0.0 80", "tcp 127.0.0.1 81 if1", "tcp :: 82",
-                                            "tcp ::1 83 only6", "udp 127.0.0.1 54", "udp :: 53 only6"));
+  EXPECT_THAT(sockets,
+              testing::ElementsAre("tcp 0.0.0.0 80", "tcp 127.0.0.1 81 if1", "tcp :: 82",
+                                   "tcp ::1 83 only6", "udp 127.0.0.1 54", "udp :: 53 only6"));
 }
 
 }  // namespace

@@ -1,11 +1,11 @@
 // How the reading behaves: it changes nothing, bears what moves, and says what it could not read.
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <gmock/gmock.h>
+#include <grp.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
-#include <netinet/in.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -40,12 +40,14 @@ class Beside {
  public:
   explicit Beside(const std::string& script) : pid_(fork()) {
     if (pid_ != 0) return;
+    setpgid(0, 0);  // so that what it runs ends with it
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     execl("/bin/bash", "bash", "-c", script.c_str(), nullptr);
     _exit(127);
   }
   ~Beside() {
-    kill(pid_, SIGTERM);
+    setpgid(pid_, pid_);  // in case it has not come so far
+    kill(-pid_, SIGKILL);
     waitpid(pid_, nullptr, 0);
   }
 
@@ -59,14 +61,17 @@ TEST_F(LabReading, ChangesNothing) {
   for (const char* part : {"host", "a", "b"}) adopt(part);
   run(std::string(BULKHEAD_SOURCE_DIR) + "/tests/collect/lab_network.sh " + prefix_);
   run("nsenter --net=/run/netns/" + name("host") +
-      " nft 'table inet t { set s { type ipv4_addr; elements = { 10.0.0.1 } }; chain c { ip saddr @s drop; }; }'");
+      " nft 'table inet t { set s { type ipv4_addr; elements = { 10.0.0.1 } }; chain c { ip saddr "
+      "@s drop; }; }'");
   const auto state = [&] {
     std::string out = run("cat /proc/modules 2>/dev/null; ls /sys/module");
     for (const char* part : {"host", "a", "b"}) {
-      out += in(name(part), "sh -c 'cat /proc/net/ip_tables_names /proc/net/ip6_tables_names "
-                            "/proc/net/arp_tables_names 2>/dev/null; nft -a list ruleset; ip -d link; "
-                            "ip addr; ip route show table all; ip -6 route show table all; ip neigh; "
-                            "bridge fdb; tc qdisc; ip netns list-id | grep -c . ; cat /proc/net/netlink | wc -l'");
+      out +=
+          in(name(part),
+             "sh -c 'cat /proc/net/ip_tables_names /proc/net/ip6_tables_names "
+             "/proc/net/arp_tables_names 2>/dev/null; nft -a list ruleset; ip -d link; "
+             "ip addr; ip route show table all; ip -6 route show table all; ip neigh; "
+             "bridge fdb; tc qdisc; ip netns list-id | grep -c . ; cat /proc/net/netlink | wc -l'");
     }
     return out;
   };
@@ -177,7 +182,8 @@ TEST_F(LabReading, NamespacesThatComeAndGoDoNotStopIt) {
   adopt("churn");
   const std::string churn = name("churn");
   const Beside beside("while true; do ip netns add " + churn + "; ip -n " + churn +
-                      " link add a type veth peer name b; ip netns del " + churn + "; done 2>/dev/null");
+                      " link add a type veth peer name b; ip netns del " + churn +
+                      "; done 2>/dev/null");
   for (int i = 0; i < 20; ++i) {
     const model::Snapshot snapshot = take();
     ASSERT_FALSE(snapshot.namespaces.empty());
@@ -195,16 +201,19 @@ TEST_F(LabReading, RulesThatChangeAreReadAsOneStateOrNamed) {
   const std::string ns = add("rules");
   run("nsenter --net=/run/netns/" + ns + " nft add table ip t");
   // Every state has as many rules as its set has members.
-  const Beside beside(
-      "exec nsenter --net=/run/netns/" + ns + " bash -c 'while true; do for n in 1 2 3 4 5; do "
-      "echo \"delete table ip t; table ip t { set s { type inet_service; elements = { $(seq -s , 1 $n) } }; "
-      "chain c { $(for i in $(seq $n); do echo \"tcp dport $i accept;\"; done) }; }\" | nft -f -; done; done'");
+  const Beside beside("exec nsenter --net=/run/netns/" + ns +
+                      " bash -c 'while true; do for n in 1 2 3 4 5; do "
+                      "echo \"delete table ip t; table ip t { set s { type inet_service; elements "
+                      "= { $(seq -s , 1 $n) } }; "
+                      "chain c { $(for i in $(seq $n); do echo \"tcp dport $i accept;\"; done) }; "
+                      "}\" | nft -f -; done; done'");
   std::size_t whole = 0;
   for (int i = 0; i < 40; ++i) {
     const model::Snapshot snapshot = take();
     const model::NetNs* read = find(snapshot, inode(ns));
     ASSERT_NE(read, nullptr);
-    if (!read->gaps.empty() || read->ruleset.tables.empty() || read->ruleset.tables[0].chains.empty()) {
+    if (!read->gaps.empty() || read->ruleset.tables.empty() ||
+        read->ruleset.tables[0].chains.empty()) {
       continue;  // said not to be whole, or the empty table of the beginning
     }
     ++whole;
@@ -215,7 +224,8 @@ TEST_F(LabReading, RulesThatChangeAreReadAsOneStateOrNamed) {
   EXPECT_GT(whole, 0U);
 }
 
-// ------------------------------------------------------------------------------ a broker that fails
+// ------------------------------------------------------------------------------ a broker that
+// fails
 
 TEST_F(LabReading, AReaderThatDiedIsAnErrorAndNoHang) {
   auto broker = Broker::start();
@@ -246,7 +256,8 @@ TEST_F(LabReading, TheReaderEndsWithItsParent) {
   close(ends[1]);
   // Gone, or a zombie that nobody has reaped yet.
   for (int i = 0; i < 500; ++i) {
-    const std::string state = run("sed -n 's/^State:.//p' /proc/" + std::to_string(pid) + "/status 2>/dev/null || true");
+    const std::string state =
+        run("sed -n 's/^State:.//p' /proc/" + std::to_string(pid) + "/status 2>/dev/null || true");
     if (state.empty() || state.starts_with("Z") || state.starts_with("X")) return;
     usleep(10'000);
   }
@@ -265,11 +276,13 @@ TEST_F(LabReading, SocketsOfANamespaceBelongToIt) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(0x0a7b2d43);
-  EXPECT_EQ(bind(*fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0) << "an address of that namespace alone";
+  EXPECT_EQ(bind(*fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0)
+      << "an address of that namespace alone";
   EXPECT_NE(fcntl(*fd, F_GETFD) & FD_CLOEXEC, 0);
   EXPECT_NE(fcntl(*fd, F_GETFL) & O_NONBLOCK, 0);
   close(*fd);
-  EXPECT_EQ(broker->open_socket(inode(ns), AF_PACKET, SOCK_RAW).error().code, ErrorCode::kInvalidInput);
+  EXPECT_EQ(broker->open_socket(inode(ns), AF_PACKET, SOCK_RAW).error().code,
+            ErrorCode::kInvalidInput);
 }
 
 }  // namespace

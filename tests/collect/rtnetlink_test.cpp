@@ -17,9 +17,15 @@ namespace {
 
 using testing::ElementsAre;
 
-IpAddress ip(std::string_view text) { return IpAddress::parse(text).value(); }
-Prefix net(std::string_view text) { return Prefix::parse(text).value(); }
-ByteView octets(const IpAddress& address) { return address.octets(); }
+IpAddress ip(std::string_view text) {
+  return IpAddress::parse(text).value();
+}
+Prefix net(std::string_view text) {
+  return Prefix::parse(text).value();
+}
+ByteView octets(const IpAddress& address) {
+  return address.octets();
+}
 
 ifinfomsg link_header(int index) {
   ifinfomsg header{};
@@ -59,16 +65,28 @@ TEST(Links, VethInAnotherNamespaceKeepsTheIdOfThatNamespace) {
 TEST(Links, EachNumberOfTheInetArraysReachesItsMember) {
   struct Row {
     int index;
-    std::int32_t model::Ipv4Conf::*member;
+    std::int32_t model::Ipv4Conf::* member;
   };
   // include/uapi/linux/ip.h, counted from IPV4_DEVCONF_FORWARDING = 1; the array begins there.
   using C = model::Ipv4Conf;
-  const Row rows[] = {{0, &C::forwarding}, {1, &C::mc_forwarding}, {2, &C::proxy_arp},
-                      {3, &C::accept_redirects}, {6, &C::shared_media}, {7, &C::rp_filter},
-                      {8, &C::accept_source_route}, {10, &C::log_martians}, {12, &C::arp_filter},
-                      {13, &C::medium_id}, {15, &C::disable_policy}, {17, &C::arp_announce},
-                      {18, &C::arp_ignore}, {20, &C::arp_accept}, {22, &C::accept_local},
-                      {23, &C::src_valid_mark}, {24, &C::proxy_arp_pvlan}, {25, &C::route_localnet},
+  const Row rows[] = {{0, &C::forwarding},
+                      {1, &C::mc_forwarding},
+                      {2, &C::proxy_arp},
+                      {3, &C::accept_redirects},
+                      {6, &C::shared_media},
+                      {7, &C::rp_filter},
+                      {8, &C::accept_source_route},
+                      {10, &C::log_martians},
+                      {12, &C::arp_filter},
+                      {13, &C::medium_id},
+                      {15, &C::disable_policy},
+                      {17, &C::arp_announce},
+                      {18, &C::arp_ignore},
+                      {20, &C::arp_accept},
+                      {22, &C::accept_local},
+                      {23, &C::src_valid_mark},
+                      {24, &C::proxy_arp_pvlan},
+                      {25, &C::route_localnet},
                       {28, &C::ignore_routes_with_linkdown},
                       {29, &C::drop_unicast_in_l2_multicast}};
   for (const Row& row : rows) {
@@ -258,7 +276,8 @@ TEST(Routes, NextHopObjectsAndTheirGroupsAreResolvedByNumber) {
           .attribute(NHA_GATEWAY, octets(gateway))
           .message(RTM_NEWNEXTHOP, nhmsg{})
           .attribute(NHA_ID, std::uint32_t{6})
-          .attribute(NHA_GROUP, ByteView(reinterpret_cast<const std::uint8_t*>(group), sizeof group))
+          .attribute(NHA_GROUP,
+                     ByteView(reinterpret_cast<const std::uint8_t*>(group), sizeof group))
           .bytes());
   ASSERT_TRUE(objects);
   const auto routes = decode_routes(NetlinkBuilder()
@@ -313,7 +332,8 @@ TEST(RoutingRules, SelectorsAndTheAbsentOnesAreToldApart) {
 TEST(RoutingRules, AConditionThatTheModelLacksIsNotPassedOver) {
   fib_rule_hdr header{};
   header.family = AF_INET;
-  for (const std::uint16_t type : {25, 26, 28, 30, 40}) {  // DSCP, flow label, port mask, DSCP mask, new
+  for (const std::uint16_t type :
+       {25, 26, 28, 30, 40}) {  // DSCP, flow label, port mask, DSCP mask, new
     const auto rules = decode_routing_rules(
         NetlinkBuilder().message(RTM_NEWRULE, header).attribute(type, std::uint8_t{1}).bytes());
     ASSERT_TRUE(rules);
@@ -352,13 +372,20 @@ struct HostileRow {
   Decoder decode;
 };
 const HostileRow kHostile[] = {
-    {"links", RTM_NEWLINK, sizeof(ifinfomsg), [](ByteView b) { return decode_links(b).has_value(); }},
-    {"qdiscs", RTM_NEWQDISC, sizeof(tcmsg), [](ByteView b) { return decode_filtered_links(b).has_value(); }},
-    {"addresses", RTM_NEWADDR, sizeof(ifaddrmsg), [](ByteView b) { return decode_addresses(b).has_value(); }},
-    {"routes", RTM_NEWROUTE, sizeof(rtmsg), [](ByteView b) { return decode_routes(b, {}).has_value(); }},
-    {"next hops", RTM_NEWNEXTHOP, sizeof(nhmsg), [](ByteView b) { return decode_next_hop_objects(b).has_value(); }},
-    {"rules", RTM_NEWRULE, sizeof(fib_rule_hdr), [](ByteView b) { return decode_routing_rules(b).has_value(); }},
-    {"neighbours", RTM_NEWNEIGH, sizeof(ndmsg), [](ByteView b) { return decode_neighbours(b).has_value(); }},
+    {"links", RTM_NEWLINK, sizeof(ifinfomsg),
+     [](ByteView b) { return decode_links(b).has_value(); }},
+    {"qdiscs", RTM_NEWQDISC, sizeof(tcmsg),
+     [](ByteView b) { return decode_filtered_links(b).has_value(); }},
+    {"addresses", RTM_NEWADDR, sizeof(ifaddrmsg),
+     [](ByteView b) { return decode_addresses(b).has_value(); }},
+    {"routes", RTM_NEWROUTE, sizeof(rtmsg),
+     [](ByteView b) { return decode_routes(b, {}).has_value(); }},
+    {"next hops", RTM_NEWNEXTHOP, sizeof(nhmsg),
+     [](ByteView b) { return decode_next_hop_objects(b).has_value(); }},
+    {"rules", RTM_NEWRULE, sizeof(fib_rule_hdr),
+     [](ByteView b) { return decode_routing_rules(b).has_value(); }},
+    {"neighbours", RTM_NEWNEIGH, sizeof(ndmsg),
+     [](ByteView b) { return decode_neighbours(b).has_value(); }},
     {"fdb", RTM_NEWNEIGH, sizeof(ndmsg), [](ByteView b) { return decode_fdb(b).has_value(); }},
     {"ids", RTM_NEWNSID, 4, [](ByteView b) { return decode_namespace_ids(b).has_value(); }},
 };
@@ -374,8 +401,10 @@ TEST(HostileNetlink, LengthsThatLieAreErrorsNotReads) {
   for (const HostileRow& row : kHostile) {
     const auto whole = static_cast<std::uint32_t>(sizeof(nlmsghdr) + row.header);
     EXPECT_TRUE(row.decode({})) << row.name << ": an empty dump is no error";
-    EXPECT_FALSE(row.decode(message_of(row.type, whole + 400, row.header))) << row.name << ": too long";
-    EXPECT_FALSE(row.decode(message_of(row.type, 3, row.header))) << row.name << ": shorter than its header";
+    EXPECT_FALSE(row.decode(message_of(row.type, whole + 400, row.header)))
+        << row.name << ": too long";
+    EXPECT_FALSE(row.decode(message_of(row.type, 3, row.header)))
+        << row.name << ": shorter than its header";
     EXPECT_FALSE(row.decode(message_of(row.type, whole - 2, row.header - 2)))
         << row.name << ": no room for its structure";
     EXPECT_FALSE(row.decode(message_of(row.type, 0, 0))) << row.name << ": no length at all";
@@ -387,8 +416,10 @@ TEST(HostileNetlink, LengthsThatLieAreErrorsNotReads) {
 }
 
 TEST(HostileNetlink, PrefixLongerThanItsAddressIsAnError) {
-  EXPECT_FALSE(decode_routes(NetlinkBuilder().message(RTM_NEWROUTE, route_header(AF_INET, 33)).bytes(), {}));
-  EXPECT_FALSE(decode_routes(NetlinkBuilder().message(RTM_NEWROUTE, route_header(AF_INET6, 129)).bytes(), {}));
+  EXPECT_FALSE(
+      decode_routes(NetlinkBuilder().message(RTM_NEWROUTE, route_header(AF_INET, 33)).bytes(), {}));
+  EXPECT_FALSE(decode_routes(
+      NetlinkBuilder().message(RTM_NEWROUTE, route_header(AF_INET6, 129)).bytes(), {}));
 }
 
 TEST(HostileNetlink, MultipathWhoseLengthIsZeroEnds) {

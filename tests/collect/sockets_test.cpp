@@ -11,7 +11,9 @@
 namespace bulkhead::collect {
 namespace {
 
-IpAddress ip(std::string_view text) { return IpAddress::parse(text).value(); }
+IpAddress ip(std::string_view text) {
+  return IpAddress::parse(text).value();
+}
 
 inet_diag_msg socket_message(std::string_view address, std::uint16_t port) {
   inet_diag_msg message{};
@@ -27,12 +29,13 @@ TEST(Sockets, AddressPortInterfaceAndV6OnlyAreRead) {
   message.id.idiag_if = 9;
   message.idiag_inode = 4711;
   message.idiag_uid = 33;
-  const auto sockets = decode_sockets(NetlinkBuilder()
-                                          .message(SOCK_DIAG_BY_FAMILY, message)
-                                          .attribute(INET_DIAG_SKV6ONLY, std::uint8_t{1})
-                                          .message(SOCK_DIAG_BY_FAMILY, socket_message("0.0.0.0", 53))
-                                          .bytes(),
-                                      IpProtocol::kTcp);
+  const auto sockets =
+      decode_sockets(NetlinkBuilder()
+                         .message(SOCK_DIAG_BY_FAMILY, message)
+                         .attribute(INET_DIAG_SKV6ONLY, std::uint8_t{1})
+                         .message(SOCK_DIAG_BY_FAMILY, socket_message("0.0.0.0", 53))
+                         .bytes(),
+                     IpProtocol::kTcp);
   ASSERT_TRUE(sockets);
   ASSERT_EQ(sockets->size(), 2U);
   const model::Socket& first = sockets->front();
@@ -70,12 +73,16 @@ TEST(Sockets, MessagesThatLieAreErrors) {
 }
 
 constexpr const char* kTcpText =
-    "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
-    "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000    33        0 4711 1 0 1\n"
-    "   1: 0100007F:1F90 0100007F:C350 01 00000000:00000000 00:00000000 00000000    33        0 4712 1 0 1\n";
+    "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout "
+    "inode\n"
+    "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000    33        0 "
+    "4711 1 0 1\n"
+    "   1: 0100007F:1F90 0100007F:C350 01 00000000:00000000 00:00000000 00000000    33        0 "
+    "4712 1 0 1\n";
 
 TEST(SocketText, OnlyListenersOfTcpAreTaken) {
-  if (std::endian::native != std::endian::little) GTEST_FAIL() << "the text is that of such a machine";
+  if (std::endian::native != std::endian::little)
+    GTEST_FAIL() << "the text is that of such a machine";
   const auto sockets = parse_socket_text(kTcpText, IpFamily::kV4, IpProtocol::kTcp);
   ASSERT_TRUE(sockets) << sockets.error().message;
   ASSERT_EQ(sockets->size(), 1U);
@@ -87,7 +94,8 @@ TEST(SocketText, OnlyListenersOfTcpAreTaken) {
 
 TEST(SocketText, WordsOfAnIPv6AddressAreEachInTheHostsOrder) {
   const auto sockets = parse_socket_text(
-      "header\n   0: B80D0120000000000000000001000000:0050 00000000000000000000000000000000:0000 0A "
+      "header\n   0: B80D0120000000000000000001000000:0050 00000000000000000000000000000000:0000 "
+      "0A "
       "0:0 0:0 0 0 0 12 1\n",
       IpFamily::kV6, IpProtocol::kTcp);
   ASSERT_TRUE(sockets) << sockets.error().message;
@@ -96,9 +104,11 @@ TEST(SocketText, WordsOfAnIPv6AddressAreEachInTheHostsOrder) {
 }
 
 TEST(SocketText, LinesThatAreNotUnderstoodAreErrors) {
-  for (const char* line : {"0: zz", "0: 0100007F:1F90", "0: 0100007F:1F9 00000000:0000 0A 0 0 0 0 0 0",
-                           "0: 0100007F:1F90 00000000:0000 0A 0 0 0 x 0 12", "\xff\xff"}) {
-    EXPECT_FALSE(parse_socket_text(std::string("header\n") + line, IpFamily::kV4, IpProtocol::kTcp)) << line;
+  for (const char* line :
+       {"0: zz", "0: 0100007F:1F90", "0: 0100007F:1F9 00000000:0000 0A 0 0 0 0 0 0",
+        "0: 0100007F:1F90 00000000:0000 0A 0 0 0 x 0 12", "\xff\xff"}) {
+    EXPECT_FALSE(parse_socket_text(std::string("header\n") + line, IpFamily::kV4, IpProtocol::kTcp))
+        << line;
   }
 }
 
@@ -183,8 +193,8 @@ TEST(Namespaces, CountsThatLieAreErrorsBeforeMemoryIsTaken) {
 TEST(SysctlList, ValuesReachTheirMembersAndOddOnesAreNamed) {
   std::string text;
   for (const char* part : {"ipv4/ip_forward", "1\n", "ipv4/ip_local_port_range", "32768\t60999\n",
-                           "ipv4/conf/all/rp_filter", "2\n", "ipv6/conf/all/force_forwarding", "1\n",
-                           "ipv4/ip_early_demux", ""}) {
+                           "ipv4/conf/all/rp_filter", "2\n", "ipv6/conf/all/force_forwarding",
+                           "1\n", "ipv4/ip_early_demux", ""}) {
     text.append(part).push_back('\0');
   }
   std::vector<std::string> unread;

@@ -26,13 +26,14 @@ void print_namespace(const model::NetNs& ns, std::size_t number) {
   }
   std::size_t owned = 0;
   for (const model::Socket& socket : ns.sockets) owned += socket.owners.empty() ? 0 : 1;
-  std::printf("#%zu net:[%llu] %s: %zu links, %zu addresses, %zu routes, %zu rules, %zu neighbours, "
-              "%zu fdb, %zu sockets (%zu owned), %zu tables, %zu nf rules, %zu ipsets\n",
-              number, static_cast<unsigned long long>(ns.inode),
-              ns.paths.empty() ? "-" : escape_text(ns.paths.front()).c_str(), ns.links.size(),
-              ns.addresses.size(), ns.routes.size(), ns.routing_rules.size(), ns.neighbours.size(),
-              ns.fdb.size(), ns.sockets.size(), owned, ns.ruleset.tables.size(), rules,
-              ns.ruleset.ipsets.size());
+  std::printf(
+      "#%zu net:[%llu] %s: %zu links, %zu addresses, %zu routes, %zu rules, %zu neighbours, "
+      "%zu fdb, %zu sockets (%zu owned), %zu tables, %zu nf rules, %zu ipsets\n",
+      number, static_cast<unsigned long long>(ns.inode),
+      ns.paths.empty() ? "-" : escape_text(ns.paths.front()).c_str(), ns.links.size(),
+      ns.addresses.size(), ns.routes.size(), ns.routing_rules.size(), ns.neighbours.size(),
+      ns.fdb.size(), ns.sockets.size(), owned, ns.ruleset.tables.size(), rules,
+      ns.ruleset.ipsets.size());
   for (const model::Link& link : ns.links) {
     std::printf("   %u %s %s", link.index.value, escape_text(link.name).c_str(), link.kind.c_str());
     if (link.peer) std::printf(" peer %u", link.peer.value);

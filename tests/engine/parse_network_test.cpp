@@ -66,12 +66,14 @@ TEST(ParseNetwork, ASubnetGivenByOneOfItsAddressesIsTheNetwork) {
   EXPECT_EQ(network->bridge, "br-0123456789ab");
 }
 
-TEST(ParseNetwork, BridgesOfPodmanComeFromItsOwnApi) {
-  const auto bridges = parse_podman_bridges(
-      R"([{"name":"podman","id":"2f25","driver":"bridge","network_interface":"podman0","subnets":[{"subnet":"10.88.0.0/16"}]},{"name":"x","network_interface":"podman1"}])");
-  ASSERT_TRUE(bridges) << bridges.error().message;
-  EXPECT_EQ(bridges->at("podman"), "podman0");
-  EXPECT_EQ(bridges->at("x"), "podman1");
+TEST(ParseNetwork, NamesAndInterfacesOfPodmanComeFromItsOwnApi) {
+  const auto known = parse_podman_networks(recorded("podman-libpod-networks"));
+  ASSERT_TRUE(known) << known.error().message;
+  std::map<std::string, std::string> interfaces;
+  for (const auto& [id, network] : *known) interfaces[network.name] = network.interface;
+  const std::map<std::string, std::string> expected = {
+      {"podman", "podman0"}, {"tenant", "podman1"}, {"dual", "podman2"}, {"inside", "podman3"}};
+  EXPECT_EQ(interfaces, expected);
 }
 
 struct Refusal {

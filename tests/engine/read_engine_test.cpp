@@ -383,23 +383,66 @@ TEST(ReadEngine, SharedNamespacesAreNamedById) {
   }
 }
 
-TEST(ReadEngine, PodmanTellsItsBridgesElsewhere) {
+TEST(ReadEngine, AsRecordedFromPodman43) {
   FakeEngine fake([](const std::string& path) {
-    if (path == "/version")
-      return json_answer(
-          R"({"Components":[{"Name":"Podman Engine"}],"ApiVersion":"1.41","MinAPIVersion":"1.24"})");
-    if (path == "/v1.41/networks")
-      return json_answer(
-          R"([{"Id":"2f25","Name":"podman","Driver":"bridge"},{"Id":"77","Name":"x","Driver":"bridge"}])");
+    if (path == "/version") return json_answer(recorded("podman-version"));
+    if (path == "/v1.41/info") return json_answer(recorded("podman-info"));
+    if (path == "/v1.41/networks") return json_answer(recorded("podman-networks"));
     if (path == "/v4.0.0/libpod/networks/json")
-      return json_answer(R"([{"name":"podman","network_interface":"podman0"}])");
-    return usual(path);
+      return json_answer(recorded("podman-libpod-networks"));
+    if (path == "/v1.41/containers/json?all=1") return json_answer(recorded("podman-containers"));
+    for (const std::string name : {"web", "six", "beside", "onhost", "never"}) {
+      const std::string text = recorded("podman-container-" + name);
+      if (text.find("\"Id\":\"" + path.substr(18, 64)) != std::string::npos)
+        return json_answer(text);
+    }
+    return usual("");
   });
   const auto engine = read(fake);
   ASSERT_TRUE(engine) << engine.error().message;
   EXPECT_EQ(engine->kind, model::EngineKind::kPodman);
-  EXPECT_EQ(engine->networks.at(0).bridge, "podman0");
-  EXPECT_EQ(engine->networks.at(1).bridge, "");
+  EXPECT_THAT(reasons(*engine), ElementsAre());
+  ASSERT_THAT(names(*engine), ElementsAre("beside", "never", "onhost", "six", "web"));
+
+  std::map<std::string, model::EngineNetwork> networks;
+  for (const auto& network : engine->networks) networks[network.name] = network;
+  ASSERT_EQ(networks.size(), 4U);
+  EXPECT_EQ(networks.at("podman").bridge, "podman0");
+  EXPECT_TRUE(networks.at("podman").is_default_bridge);
+  EXPECT_EQ(networks.at("tenant").bridge, "podman1");
+  EXPECT_FALSE(networks.at("tenant").is_default_bridge);
+  EXPECT_TRUE(networks.at("inside").internal);
+
+  const model::Container& web = engine->containers[4];
+  EXPECT_EQ(web.network_mode, "tenant");
+  EXPECT_EQ(web.project, "shop");
+  ASSERT_EQ(web.attachments.size(), 1U);
+  EXPECT_EQ(web.attachments[0].network_id, networks.at("tenant").id);
+  EXPECT_EQ(web.published.size(), 3U);
+  EXPECT_THAT(web.sandbox, StartsWith("/run/netns/"));
+  EXPECT_THAT(web.capabilities_dropped, Contains("NET_RAW"));  // of Docker's usual ones
+
+  const model::Container& beside =
+      engine->containers[0];  // Podman repeats web's ports and networks
+  EXPECT_EQ(beside.network_mode, "container:" + web.id);
+  EXPECT_EQ(beside.published.size(), 0U);
+  EXPECT_EQ(beside.attachments.size(), 0U);
+  EXPECT_EQ(beside.sandbox, web.sandbox);
+
+  EXPECT_EQ(engine->containers[1].network_mode, "bridge");  // on the default network
+  EXPECT_EQ(engine->containers[2].network_mode, "host");
+}
+
+TEST(ReadEngine, PodmanThatDoesNotTellItsInterfaces) {
+  FakeEngine fake([](const std::string& path) {
+    if (path == "/version") return json_answer(recorded("podman-version"));
+    if (path == "/v1.41/networks") return json_answer(recorded("podman-networks"));
+    return usual(path);
+  });
+  const auto engine = read(fake);
+  ASSERT_TRUE(engine) << engine.error().message;
+  EXPECT_THAT(reasons(*engine), ElementsAre(HasSubstr("/libpod/networks/json: answered 404")));
+  for (const auto& network : engine->networks) EXPECT_EQ(network.bridge, "");
 }
 
 TEST(ReadEngine, ProxiesOfTheEnvironmentAreNotUsed) {

@@ -78,6 +78,16 @@ std::string KernelLab::build() {
   return made.status == 0 ? std::string() : made.text;
 }
 
+std::string KernelLab::bridge_script() const {
+  const std::string in = "nsenter -t " + peer_->pid() + " -n ip neigh add ";
+  const std::string far = " lladdr 02:00:00:00:02:02 dev p0 nud permanent\n";
+  return "set -e\nexport PATH=/usr/sbin:/usr/bin:/sbin:/bin\n"
+         "sysctl -qw net.ipv6.conf.default.disable_ipv6=1\n"
+         "ip link add br0 type bridge forward_delay 0 mcast_snooping 0\n"
+         "ip link set br0 up\nip link set eth0 master br0\nip link set eth1 master br0\n" +
+         in + "10.1.0.9" + far + in + "fd01::9" + far;
+}
+
 std::string KernelLab::send(const std::string& from, const std::string& to, bool tcp,
                             std::uint16_t port) const {
   const bool ours = from.ends_with(".1") || from.ends_with("::1");

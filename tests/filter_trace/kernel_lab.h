@@ -37,6 +37,9 @@ class KernelLab {
   [[nodiscard]] std::string send(const std::string& from, const std::string& to, bool tcp,
                                  std::uint16_t port) const;
 
+  // Makes eth0 and eth1 ports of a bridge without addresses; 10.1.0.9 and fd01::9 are then far's.
+  [[nodiscard]] std::string bridge_script() const;
+
  private:
   std::optional<NamespaceHolder> peer_, far_;
 };
