@@ -1,6 +1,8 @@
 #include "lab/demo.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -67,7 +69,10 @@ Status firewall_rules(const std::string& network) {
 }
 
 Result<pid_t> host_service(const Traces& traces, const std::string& network) {
-  Command command{{kBusybox, "nc", "-ll", "-p", "873", "-e", "/bin/cat"}, {}, network, {}};
+  Command command{{kBusybox, "httpd", "-f", "-p", "873", "-h", traces.directory + "/rootfs/www"},
+                  {},
+                  network,
+                  {}};
   return start(command, traces.directory + "/host-service.log");
 }
 
@@ -134,7 +139,7 @@ std::vector<ImageFile> scripts() {
   };
 }
 
-// `children` takes the processes that the caller has to wait for, also when a later step fails.
+// `children` takes the processes to wait for, also when a later step fails.
 Result<DemoSite> build(const DemoOptions& options, const Traces& traces,
                        std::vector<pid_t>& children) {
   if (mkdir(traces.directory.c_str(), 0700) != 0) {

@@ -15,11 +15,13 @@ namespace bulkhead::lab {
 
 // One problem that an audit has to find.
 struct Planted {
-  std::string_view
-      threat;  // "T1".."T6", or the advice: docker-sock, host-mode, default-bridge, firewall
-  std::string_view
-      subject;  // the container's name; "host" for a service of the host; a network's name for T6
-  Port port;    // of the service in its own namespace; 0 where no port belongs to it
+  // As an audit names it: "T1".."T6", "engine-socket", "host-mode", "default-bridge",
+  // "firewall-contradicted".
+  std::string_view threat;
+  // The container's name; "host" for a service of the host; the network's name for T6 and
+  // "default-bridge".
+  std::string_view subject;
+  Port port;  // of the service in its own namespace; 0 where no port belongs to it
   std::string_view why;
 };
 std::span<const Planted> planted();
