@@ -258,9 +258,13 @@ std::optional<MacAddress> Run::known_by_its_question(Device& dev, IpAddress targ
     flow.source = target;
     const Output o = target.is_v4() ? route_output4(*other, flow, false, nullptr)
                                     : route_output6(*other, flow, false, nullptr);
-    if (o.error != NetError::kNone || o.dst.local || o.dst.gateway) continue;
+    // Its route to the asker may not be a direct one, or none: what it reaches by way of the asker
+    // makes it ask all the same, from the interface that has the address.
+    const bool direct = o.error == NetError::kNone && !o.dst.local && !o.dst.gateway;
+    Device* const from = direct ? o.dst.device : other->addresses.find(target)->second;
+    if (from->loopback) continue;
     ++depth_;
-    static_cast<void>(ask_for(*o.dst.device, source, target));
+    static_cast<void>(ask_for(*from, source, target));
     --depth_;
     if (const MacAddress* found = learned(dev, target)) mac = *found;
   }

@@ -35,7 +35,8 @@ struct Skb {
   Device* physical_in = nullptr;
   Device* physical_out = nullptr;
   bool from_isolated_port = false;
-  bool ours = false;  // belongs to the connection in question (not ARP, ND or an error about those)
+  bool about_reset = false;  // an ICMP error about a reset sent in the client's name
+  bool ours = false;         // belongs to the connection in question (not ARP, ND or an error about those)
   Leg leg = Leg::kRequest;
 };
 
