@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace bulkhead::trace {
@@ -26,9 +27,21 @@ class Choices {
     return taken_[at_++];
   }
 
+  // The same, but one question for each `key` in a run: what the kernel takes from a hash of the flow
+  // stays as it is for all packets of the flow.
+  bool pick_once(const void* key, std::string_view why) {
+    for (const auto& [known, taken] : fixed_) {
+      if (known == key) return taken;
+    }
+    const bool taken = pick(why);
+    fixed_.emplace_back(key, taken);
+    return taken;
+  }
+
   // Prepares the next combination; false when there is none.
   bool next() {
     at_ = 0;
+    fixed_.clear();
     while (!taken_.empty() && !taken_.back()) {
       taken_.pop_back();
       reasons_.pop_back();
@@ -47,6 +60,7 @@ class Choices {
 
   std::vector<bool> taken_;
   std::vector<std::string> reasons_;
+  std::vector<std::pair<const void*, bool>> fixed_;
   std::size_t at_ = 0;
   bool exhausted_ = false;
 };

@@ -81,7 +81,7 @@ NetError Fib4::table_lookup(const RouteTable& table, const Flow& flow, bool igno
         if (found == nullptr) {
           found = &hop;
           if (choices == nullptr || flow.oif) break;
-        } else if (choices->pick("multipath route: the kernel chooses by a hash")) {
+        } else if (choices->pick_once(&hop, "multipath route: the kernel chooses by a hash")) {
           continue;
         } else {
           found = &hop;

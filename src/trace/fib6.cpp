@@ -95,7 +95,7 @@ RouteHit Fib6::table_lookup(const RouteTable& table, const Flow& flow, Choices* 
             best = {&route, &hop, score};
             chosen_here = true;
           } else if (chosen_here && choices != nullptr && score == best.score &&
-                     !choices->pick("multipath route: the kernel chooses by a hash")) {
+                     !choices->pick_once(&hop, "multipath route: the kernel chooses by a hash")) {
             best = {&route, &hop, score};
           }
         }

@@ -25,6 +25,7 @@ Skb error_of(const Skb& cause, IpProtocol protocol, std::uint8_t type, std::uint
   e.p.quoted = Quoted{cause.p.source, cause.p.destination, cause.p.protocol, cause.p.source_port,
                       cause.p.destination_port};
   e.ours = cause.ours;
+  e.about_reset = cause.p.protocol == IpProtocol::kTcp && (cause.p.tcp_flags & tcp::kRst) != 0;
   e.leg = Leg::kReply;
   return e;
 }

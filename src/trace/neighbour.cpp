@@ -246,27 +246,6 @@ Resolved Run::ask_for(Device& dev, IpAddress target, IpAddress source) {
   return r;
 }
 
-// Where machine `m` might ask for `neighbour` with its own address `own`: it talks to it, forwards to it
-// for others, or through it (a gateway is asked for whatever routes say of the gateway's own address).
-std::vector<Device*> Run::devices_that_would_ask(Machine& m, IpAddress neighbour, IpAddress own) {
-  std::vector<Device*> out;
-  Flow flow;
-  flow.destination = neighbour;
-  flow.source = own;
-  const Output o = own.is_v4() ? route_output4(m, flow, false, nullptr)
-                               : route_output6(m, flow, false, nullptr);
-  if (o.error == NetError::kNone && !o.dst.local && !o.dst.gateway) out.push_back(o.dst.device);
-  for (const model::Route& route : m.ns->routes) {
-    for (const model::NextHop& hop : route.next_hops) {
-      const bool direct = !hop.gateway && route.type == rtn::kUnicast && route.destination.contains(neighbour);
-      Device* device = direct || hop.gateway == neighbour ? m.device(hop.link) : nullptr;
-      if (device == nullptr || std::ranges::find(out, device) != out.end()) continue;
-      if (asking_address(*device, neighbour, Skb()) == own) out.push_back(device);
-    }
-  }
-  return out;
-}
-
 // Who is asked remembers the asker (neigh_event_ns, ndisc_recv_ns). So a neighbour that will not
 // answer, by a rule or its reverse path filter, may still be known, if it had a reason to ask before.
 std::optional<MacAddress> Run::known_by_its_question(Device& dev, IpAddress target, IpAddress source) {
@@ -275,11 +254,19 @@ std::optional<MacAddress> Run::known_by_its_question(Device& dev, IpAddress targ
   const std::size_t before = scratch_.learned.size();
   for (const auto& other : world_.machines) {
     if (other.get() == dev.machine || !other->has_address(target) || other->loopback == nullptr) continue;
-    for (Device* out : devices_that_would_ask(*other, source, target)) {
-      ++depth_;
-      static_cast<void>(ask_for(*out, source, target));
-      --depth_;
-    }
+    Flow flow;
+    flow.destination = source;
+    flow.source = target;
+    const Output o = target.is_v4() ? route_output4(*other, flow, false, nullptr)
+                                    : route_output6(*other, flow, false, nullptr);
+    // Its route to the asker may not be a direct one, or none: what it reaches by way of the asker
+    // makes it ask all the same, from the interface that has the address.
+    const bool direct = o.error == NetError::kNone && !o.dst.local && !o.dst.gateway;
+    Device* const from = direct ? o.dst.device : other->addresses.find(target)->second;
+    if (from->loopback) continue;
+    ++depth_;
+    static_cast<void>(ask_for(*from, source, target));
+    --depth_;
     if (const MacAddress* found = learned(dev, target)) mac = *found;
   }
   scratch_.learned.resize(before);

@@ -35,7 +35,8 @@ struct Skb {
   Device* physical_in = nullptr;
   Device* physical_out = nullptr;
   bool from_isolated_port = false;
-  bool ours = false;  // belongs to the connection in question (not ARP, ND or an error about those)
+  bool about_reset = false;  // an ICMP error about a reset sent in the client's name
+  bool ours = false;         // belongs to the connection in question (not ARP, ND or an error about those)
   Leg leg = Leg::kRequest;
 };
 
@@ -151,7 +152,6 @@ class Run {
   void neighbour_output(Device& dev, Skb& skb, IpAddress next_hop);
   Resolved resolve(Device& dev, IpAddress target, const Skb& cause, bool& may_be_cached);
   Resolved ask_for(Device& dev, IpAddress target, IpAddress source);
-  std::vector<Device*> devices_that_would_ask(Machine& m, IpAddress neighbour, IpAddress own);
   std::optional<MacAddress> known_by_its_question(Device& dev, IpAddress target, IpAddress source);
   IpAddress asking_address(Device& dev, IpAddress target, const Skb& cause) const;
   void arp_receive(Device& dev, Skb& skb);

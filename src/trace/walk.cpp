@@ -339,6 +339,9 @@ void Run::client_hears(const Skb& skb, std::string_view where) {
   answer_.verdict = Verdict::kClosed;
   answer_.how = port ? How::kRefused : How::kUnreachable;
   answer_.reason = first_loss_.empty() ? "ICMP error" : first_loss_;
+  // tcp_v4_err() takes it only when the sequence number is within what was sent, and that of a reset
+  // made from the SYN/ACK is not while connect() is still sending: silence until the SYN is sent again.
+  if (skb.about_reset) answer_.how = How::kUnknown;
 }
 
 // The client's ACK ends the handshake. When a rule answers it with a reset or an ICMP error, the
