@@ -57,6 +57,8 @@ void Run::ip_receive(Device& dev, Skb& skb) {
       lost(skb, "::1 or a multicast source from the network");
       return;
     }
+    // ip6_rcv_core(): where the bridge's netfilter has routed it already, the device of that route.
+    skb.received6 = skb.dst.kind != Dst::Kind::kNone && skb.dst.device != nullptr ? skb.dst.device : &dev;
   }
   if (skb.bridge_info && !skb.prerouting_done && !skb.in_prerouting) {
     skb.prerouting_done = true;  // ip_sabotage_in: the bridge has run it already
@@ -158,7 +160,9 @@ void Run::ip_local_deliver(Skb& skb) {
     nd_receive(skb);
     return;
   }
-  if (skb.dst.group) {
+  // __udp4_lib_mcast_deliver(): every socket that matches gets a copy; nobody is told of a failure.
+  const bool to_all = skb.dst.group && skb.p.destination.is_v4() && skb.p.protocol == IpProtocol::kUdp;
+  if (skb.dst.group && !to_all) {
     lost(skb, "for a broadcast address");
     return;
   }
@@ -166,7 +170,7 @@ void Run::ip_local_deliver(Skb& skb) {
     icmp_deliver(skb);
     return;
   }
-  if (skb.p.type == PacketType::kHost) socket_receive(skb);
+  if (skb.p.type == PacketType::kHost || to_all) socket_receive(skb);
   else lost(skb, "for a broadcast address");
 }
 
@@ -174,7 +178,8 @@ void Run::ip_forward(Skb& skb) {
   Device& in = *skb.dev;
   const Machine& m = *in.machine;
   const bool v4 = skb.p.source.is_v4();
-  if (!v4 && !m.forward6_all && !in.force_forwarding) {
+  const Device& switched = skb.received6 != nullptr ? *skb.received6 : in;
+  if (!v4 && !m.forward6_all && !switched.force_forwarding) {
     lost(skb, "not for this machine, and IPv6 forwarding is off on ", in.name());
     return;
   }

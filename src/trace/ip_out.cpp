@@ -28,6 +28,7 @@ Flow Run::flow_of(const Skb& skb) const {
 bool Run::route_again(Skb& skb) {
   Machine& m = *skb.dst.device->machine;
   Flow flow = flow_of(skb);
+  flow.oif = skb.bound_to;
   Output o;
   if (skb.p.source.is_v4()) {
     const std::uint8_t type = address_type4(m, skb.p.source, skb.dst.device);
@@ -38,14 +39,24 @@ bool Run::route_again(Skb& skb) {
     if (needs_strict_interface(skb.p.destination) && !skb.p.destination.is_loopback()) {
       flow.oif = skb.dst.device->index();
     }
-    o = route_output6(m, flow, false, &choices_);
+    o = route_output6(m, flow, static_cast<bool>(skb.bound_to), &choices_);
   }
   if (o.error != NetError::kNone) return false;
   skb.dst = o.dst;
   return true;
 }
 
+// A drop at output or postrouting is send()'s own error (EPERM) for a datagram; TCP just tries again.
 bool Run::ip_local_out(Skb& skb) {
+  const bool passed = ip_local_hooks(skb);
+  if (!passed && skb.ours && skb.leg == Leg::kRequest && skb.p.has_socket &&
+      skb.p.protocol == IpProtocol::kUdp) {
+    send_fails_ = true;
+  }
+  return passed;
+}
+
+bool Run::ip_local_hooks(Skb& skb) {
   Machine& m = *skb.dst.device->machine;
   skb.dev = nullptr;
   // The hook's output device stays what it was when the hook began, even when the packet is routed
@@ -74,8 +85,7 @@ bool Run::ip_local_out(Skb& skb) {
     }
   }
   if (!part(kNatDestination, kLast)) return false;
-  ip_output(skb, nullptr);
-  return true;
+  return ip_output(skb, nullptr);
 }
 
 bool Run::ip_postrouting(Skb& skb, Device* in, Device* out) {
@@ -86,15 +96,16 @@ bool Run::ip_postrouting(Skb& skb, Device* in, Device* out) {
   return confirm(skb, m);
 }
 
-void Run::ip_output(Skb& skb, Device* in) {
+bool Run::ip_output(Skb& skb, Device* in) {
   Device& out = *skb.dst.device;
   skb.dev = &out;
   if (skb.p.family() == IpFamily::kV6 && !out.ipv6) {
     lost(skb, "IPv6 is off on ", out.name());
-    return;
+    return true;
   }
-  if (!ip_postrouting(skb, in, &out)) return;
+  if (!ip_postrouting(skb, in, &out)) return false;
   ip_finish_output(skb);
+  return true;
 }
 
 void Run::ip_finish_output(Skb& skb) {

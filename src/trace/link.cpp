@@ -20,6 +20,8 @@ void scrub(Skb& skb, bool other_namespace) {
   skb.bridge_info = skb.in_prerouting = skb.prerouting_done = skb.was_other_host = false;
   skb.physical_in = skb.physical_out = nullptr;
   skb.from_isolated_port = false;
+  skb.received6 = nullptr;
+  skb.bound_to = {};
   skb.p.has_socket = false;
   skb.p.socket_cgroup = {};
   if (other_namespace) skb.p.mark = 0;

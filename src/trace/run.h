@@ -35,6 +35,8 @@ struct Skb {
   Device* physical_in = nullptr;
   Device* physical_out = nullptr;
   bool from_isolated_port = false;
+  Device* received6 = nullptr;  // IP6CB(skb)->iif: whose forwarding switch counts for IPv6
+  IfIndex bound_to;             // SO_BINDTODEVICE of the socket that sends it
   bool about_reset = false;  // an ICMP error about a reset sent in the client's name
   bool ours = false;         // belongs to the connection in question (not ARP, ND or an error about those)
   Leg leg = Leg::kRequest;
@@ -111,7 +113,8 @@ class Run {
 
   // ---- ip_out.cpp
   bool ip_local_out(Skb& skb);                  // OUTPUT and on; false: dropped in OUTPUT
-  void ip_output(Skb& skb, Device* in);         // POSTROUTING and on
+  bool ip_local_hooks(Skb& skb);
+  bool ip_output(Skb& skb, Device* in);  // false: dropped by a rule         // POSTROUTING and on
   bool ip_postrouting(Skb& skb, Device* in, Device* out);
   void ip_finish_output(Skb& skb);
   bool route_again(Skb& skb);                   // ip_route_me_harder
@@ -203,6 +206,7 @@ class Run {
 
   // The client's end of the connection.
   Machine* client_ = nullptr;           // LocalOrigin
+  bool send_fails_ = false;  // a datagram was dropped within send(), which reports it
   const OutsideOrigin* outsider_ = nullptr;
   Device* outsider_link_ = nullptr;
   std::vector<IpAddress> outsider_gateways_;

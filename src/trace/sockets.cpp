@@ -111,6 +111,7 @@ void Run::answer_syn(Skb& skb, const Machine& m, const model::Socket& socket) {
   if (m.mark_accept) a.p.mark = skb.p.mark;
   Flow flow = flow_of(a);
   flow.oif = socket.bound_to;
+  a.bound_to = socket.bound_to;
   Output o;
   if (a.p.source.is_v4()) {
     o = route_output4(m, flow, false, &choices_);
@@ -128,9 +129,10 @@ void Run::answer_syn(Skb& skb, const Machine& m, const model::Socket& socket) {
 
 // Nothing listens: tcp_v4_send_reset(), icmp_send(PORT_UNREACH)
 void Run::refuse(Skb& skb, const Machine& m) {
-  if (!skb.dst.local) return;
+  if (!skb.dst.local && !skb.dst.group) return;
   if ((skb.p.tcp_flags & tcp::kAck) != 0) lost(skb, "the handshake ends at a machine that does not know the connection");
   else lost(skb, "nothing listens on port ", std::to_string(skb.p.destination_port.number));
+  if (skb.dst.group) return;
   if (skb.p.protocol != IpProtocol::kTcp) {
     const bool v4 = skb.p.source.is_v4();
     icmp_error(skb, v4 ? 3 : 1, v4 ? 3 : 4);

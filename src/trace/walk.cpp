@@ -65,6 +65,10 @@ void Run::finish() {
   else if (first_loss_ == last_loss_) answer_.reason = first_loss_;
   else answer_.reason = first_loss_ + "; then: " + last_loss_;
   if (reached_socket_ && first_loss_ == last_loss_) answer_.reason = "the answer is lost: " + first_loss_;
+  if (send_fails_) {
+    answer_.how = How::kUnreachable;
+    answer_.reason += " (send() fails: EPERM)";
+  }
 }
 
 void Run::stop_unknown(std::string why) {
