@@ -14,7 +14,12 @@ constexpr IpProtocol kTcp = IpProtocol::kTcp;
 
 class ExitFinder {
  public:
-  explicit ExitFinder(const Scene& scene) : scene_(scene) {}
+  // A zone is outside, even where the snapshot happens to hold the machine at the other end.
+  explicit ExitFinder(const Scene& scene) : scene_(scene) {
+    for (const policy::Zone& zone : scene.oracle.zones()) {
+      if (zone.link) edges_.push_back({scene.snapshot.host, zone.link});
+    }
+  }
 
   std::vector<Draft> find() {
     egress();
@@ -45,6 +50,7 @@ class ExitFinder {
       query::Target target;
       target.to = dial.to;
       target.port = dial.port;
+      target.edges = edges_;
       Asked asked{seat, dial, scene_.oracle.ask(from.seat, target)};
       if (leaves(asked.reply.answer)) return asked;
     }
@@ -219,6 +225,7 @@ class ExitFinder {
   }
 
   const Scene& scene_;
+  std::vector<trace::Edge> edges_;
   std::vector<Draft> out_;
 };
 

@@ -14,6 +14,7 @@
 #include <charconv>
 #include <cstdio>
 #include <cstring>
+#include <unordered_map>
 
 #include "collect/reader_files.h"
 
@@ -60,14 +61,13 @@ std::size_t raise_descriptor_limit() {
   return std::min<std::size_t>(limit.rlim_cur / 2, 32'768);
 }
 
-// Whether a process whose ns/net may not be looked at is in our namespace: each namespace has its
-// own files below /proc/PID/net, which everybody may see (fs/proc/proc_net.c).
-bool shares_own(std::uint32_t pid) {
+// Each namespace has its own files below /proc/PID/net, which everybody may see (fs/proc/proc_net.c):
+// the same file, the same namespace, even where ns/net may not be looked at. 0: there is none.
+std::uint64_t mark_of(std::uint32_t pid) {
   char path[64];
   std::snprintf(path, sizeof path, "/proc/%u/net/dev", pid);
-  struct stat theirs{}, ours{};
-  return stat(path, &theirs) == 0 && stat("/proc/self/net/dev", &ours) == 0 &&
-         theirs.st_ino == ours.st_ino && theirs.st_dev == ours.st_dev;
+  struct stat info{};
+  return stat(path, &info) == 0 ? info.st_ino : 0;
 }
 
 bool is_network_namespace(int fd) {
@@ -93,7 +93,7 @@ void ReaderNamespaces::find_in_processes(ReaderOutput& out) {
   }
   const auto self = static_cast<std::uint32_t>(getpid());
   const auto parent = static_cast<std::uint32_t>(getppid());
-  std::size_t denied = 0;
+  std::vector<std::uint32_t> denied;
   std::size_t count = 0;
   while (const dirent* item = readdir(directory)) {
     std::uint32_t pid = 0;
@@ -105,20 +105,34 @@ void ReaderNamespaces::find_in_processes(ReaderOutput& out) {
     std::snprintf(path, sizeof path, "/proc/%u/ns/net", pid);
     struct stat info{};
     if (stat(path, &info) != 0) {
-      if (errno != EACCES && errno != EPERM) continue;
-      if (!shares_own(pid)) {
-        ++denied;
-        continue;
-      }
-      info.st_ino = own_;
+      if (errno == EACCES || errno == EPERM) denied.push_back(pid);
+      continue;
     }
     entries_[info.st_ino].pids.push_back(pid);
   }
   closedir(directory);
-  if (denied != 0) {
-    out.problem("the network namespaces of " + std::to_string(denied) +
-                " processes could not be read: permission denied");
+  place_by_files(denied);
+  if (!denied.empty()) {
+    out.problem("the network namespaces of " + std::to_string(denied.size()) +
+                (denied.size() == 1 ? " process" : " processes") + " could not be read: permission denied");
   }
+}
+
+// Finds the namespaces of processes that hide theirs among those that were found; what stays is not
+// there.
+void ReaderNamespaces::place_by_files(std::vector<std::uint32_t>& pids) {
+  if (pids.empty()) return;
+  std::unordered_map<std::uint64_t, std::uint64_t> known{{mark_of(static_cast<std::uint32_t>(getpid())), own_}};
+  for (const auto& [inode, entry] : entries_) {
+    if (!entry.pids.empty()) known.emplace(mark_of(entry.pids.front()), inode);
+  }
+  known.erase(0);
+  std::erase_if(pids, [&](std::uint32_t pid) {
+    const auto at = known.find(mark_of(pid));
+    if (at == known.end()) return false;
+    entries_[at->second].pids.push_back(pid);
+    return true;
+  });
 }
 
 void ReaderNamespaces::find_in_mounts() {

@@ -35,6 +35,7 @@ class ReaderNamespaces {
     int fd = -1;
   };
   void find_in_processes(ReaderOutput& out);
+  void place_by_files(std::vector<std::uint32_t>& pids);
   void find_in_mounts();
   [[nodiscard]] int open_entry(std::uint64_t inode, const Entry& entry);
   void close_descriptors();

@@ -155,7 +155,8 @@ class Round {
     event.events = EPOLLOUT | EPOLLERR | EPOLLHUP;
     event.data.u64 = index;
     if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, socket.get(), &event) != 0) return;
-    live_.push_back({index, std::move(socket), Clock::now() + std::chrono::milliseconds(limits_.patience_ms)});
+    const auto patience = tries_[index] >= limits_.tries ? limits_.last_patience_ms : limits_.patience_ms;
+    live_.push_back({index, std::move(socket), Clock::now() + std::chrono::milliseconds(patience)});
   }
 
   void finish(std::size_t index, int error, Descriptor socket) {

@@ -25,7 +25,8 @@ struct Attempt {
 
 struct Limits {
   std::uint32_t in_flight = 128;        // sockets open at once
-  std::uint32_t patience_ms = 300;      // per try
+  std::uint32_t patience_ms = 300;      // of the first try
+  std::uint32_t last_patience_ms = 1500;  // of the last one: long enough for a second SYN (1 s)
   std::uint32_t tries = 2;              // a silent target is asked again
   std::uint32_t all_ms = 20'000;        // for the whole round; what is not done then is left out
   std::uint32_t most = 4096;            // attempts; the rest is left out

@@ -201,6 +201,7 @@ trace::Question question(const std::variant<trace::LocalOrigin, trace::OutsideOr
   q.source = target.source;
   q.source_port = target.source_port;
   q.explain = target.explain;
+  q.edges = target.edges;
   if (auto* outside = std::get_if<trace::OutsideOrigin>(&q.from); outside != nullptr && target.source) {
     outside->source = *target.source;
   }

@@ -40,6 +40,7 @@ struct Target {
   std::optional<Port> source_port;
   bool as_attacker = false;
   bool explain = false;
+  std::vector<trace::Edge> edges = {};  // links beyond which is not asked
 };
 
 struct Reply {

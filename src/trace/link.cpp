@@ -1,4 +1,6 @@
 // Devices: sending into one, and what comes out at its other end.
+#include <algorithm>
+
 #include "trace/run.h"
 
 namespace bulkhead::trace {
@@ -42,6 +44,10 @@ void Run::transmit(Device& dev, Skb skb) {
     lost(skb, "dropped by a tc filter on ", dev.name());
     return;
   }
+  if (skb.ours && skb.leg == Leg::kRequest && is_edge(dev)) {
+    leave_model(skb, dev, std::nullopt);
+    return;
+  }
   if (meant_for_outsider(dev, skb)) {
     outsider_hears(dev, skb);
     return;
@@ -78,6 +84,12 @@ void Run::transmit(Device& dev, Skb skb) {
     return;
   }
   outsider_hears(dev, skb);
+}
+
+bool Run::is_edge(const Device& dev) const {
+  return std::ranges::any_of(question_.edges, [&dev](const Edge& edge) {
+    return edge.ns == dev.machine->id && edge.link == dev.index();
+  });
 }
 
 // macvlan_queue_xmit(): siblings in bridge mode hear each other; the parent's own machine never does.

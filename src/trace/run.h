@@ -166,6 +166,7 @@ class Run {
   bool outsider_answers(const Device& dev, IpAddress target) const;
   bool meant_for_outsider(const Device& dev, const Skb& skb) const;
   bool outsider_may_answer(IpAddress target) const;
+  bool is_edge(const Device& dev) const;
 
   // ---- sockets.cpp
   void socket_receive(Skb& skb);

@@ -42,6 +42,13 @@ struct OutsideOrigin {
   MacAddress mac{{0x02, 0xb0, 0, 0, 0, 1}};
 };
 
+// A link beyond which the question is not followed, whether or not the snapshot knows what is there:
+// a request that is sent on it has left (Answer::exit).
+struct Edge {
+  model::NsId ns;
+  IfIndex link;
+};
+
 struct Question {
   std::variant<LocalOrigin, OutsideOrigin> from;
   IpAddress to;
@@ -51,6 +58,7 @@ struct Question {
   std::optional<Port> source_port;    // else an ephemeral one
   std::uint32_t mark = 0;
   bool explain = false;
+  std::vector<Edge> edges = {};
 };
 
 enum class Leg : std::uint8_t { kRequest, kReply };
