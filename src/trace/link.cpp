@@ -29,7 +29,7 @@ void scrub(Skb& skb, bool other_namespace) {
 
 void Run::enqueue(Device& dev, const Skb& skb) { scratch_.queue.push_back({&dev, skb}); }
 
-void Run::transmit(Device& dev, Skb skb) {
+void Run::transmit(Device& dev, Skb& skb) {
   if (stopped_) return;
   if (!dev.up) {
     lost(skb, "interface is down: ", dev.name());
@@ -47,7 +47,7 @@ void Run::transmit(Device& dev, Skb skb) {
       skb.from_isolated_port = false;
       enqueue(dev, skb);
       return;
-    case DeviceKind::kBridge: bridge_transmit(dev, std::move(skb)); return;
+    case DeviceKind::kBridge: bridge_transmit(dev, skb); return;
     case DeviceKind::kVeth: {
       if (dev.peer == nullptr) break;
       if (!dev.peer->up) {
@@ -109,7 +109,7 @@ bool Run::receive_on_parent(Device& dev, Skb& skb) {
   return false;
 }
 
-void Run::receive(Device& dev, Skb skb) {
+void Run::receive(Device& dev, Skb& skb) {
   if (!dev.up) {
     lost(skb, "interface is down: ", dev.name());
     return;
@@ -134,7 +134,7 @@ void Run::receive(Device& dev, Skb skb) {
     return;
   }
   if (dev.bridge != nullptr) {
-    bridge_receive(dev, std::move(skb));
+    bridge_receive(dev, skb);
     return;
   }
   if (!dev.children.empty() && receive_on_parent(dev, skb)) return;
