@@ -29,7 +29,7 @@ bool Run::bridge_calls_ip(const Device& bridge, const Packet& p) const {
   return p.ether_type == EtherType::kIpv6 && bridge.call_ip6tables;
 }
 
-void Run::bridge_receive(Device& port, Skb skb) {
+void Run::bridge_receive(Device& port, Skb& skb) {
   Device& bridge = *port.bridge;
   const model::BridgePort& settings = port.link->port.value_or(model::BridgePort{});
   if (settings.state != kForwarding && settings.state != kLearning) {
@@ -52,11 +52,11 @@ void Run::bridge_receive(Device& port, Skb skb) {
   bool done = false;
   if (bridge_calls_ip(bridge, skb.p) && !bridge_ip_prerouting(port, skb, done)) return;
   if (done) {
-    bridged_dnat(port, std::move(skb));
+    bridged_dnat(port, skb);
     return;
   }
   if (!hook(FilterPoint::kBridgePrerouting, 1, kLast, skb, &port, nullptr)) return;
-  bridge_finish(port, std::move(skb));
+  bridge_finish(port, skb);
 }
 
 // br_nf_pre_routing() and br_nf_pre_routing_finish(). `diverted`: DNAT pointed it to another host on
@@ -102,12 +102,11 @@ bool Run::bridge_ip_prerouting(Device& port, Skb& skb, bool& diverted) {
 
 // br_nf_pre_routing_finish_bridge(): the new destination's MAC is asked for in the bridge's name; the
 // frame keeps its source MAC.
-void Run::bridged_dnat(Device& port, Skb skb) {
+void Run::bridged_dnat(Device& port, Skb& skb) {
   if (!hook(FilterPoint::kBridgePrerouting, 1, kLast, skb, &port, nullptr)) return;
   Device& bridge = *port.bridge;
   const IpAddress next_hop = skb.dst.gateway.value_or(skb.p.destination);
-  bool cached = false;
-  const Resolved r = resolve(bridge, next_hop, skb, cached);
+  const Way r = resolve(bridge, next_hop, skb);
   if (stopped_) return;
   if (r.how != Resolution::kFound) {
     lost(skb, "no neighbour for the translated destination: ", next_hop.to_string());
@@ -117,10 +116,10 @@ void Run::bridged_dnat(Device& port, Skb skb) {
   }
   skb.p.destination_mac = r.mac;
   skb.dev = &port;
-  bridge_finish(port, std::move(skb));
+  bridge_finish(port, skb);
 }
 
-void Run::bridge_finish(Device& port, Skb skb) {
+void Run::bridge_finish(Device& port, Skb& skb) {
   Device& bridge = *port.bridge;
   const model::BridgePort& settings = port.link->port.value_or(model::BridgePort{});
   if (settings.state == kLearning) {
@@ -131,16 +130,16 @@ void Run::bridge_finish(Device& port, Skb skb) {
   const MacAddress to = skb.p.destination_mac;
   if (to.is_multicast()) {
     bridge_flood(bridge, skb, &port);
-    bridge_up(bridge, std::move(skb), port);
+    bridge_up(bridge, skb, port);
     return;
   }
   if (to == bridge.mac) {
-    bridge_up(bridge, std::move(skb), port);
+    bridge_up(bridge, skb, port);
     return;
   }
   for (const Device* p : bridge.ports) {
     if (p->mac == to) {
-      bridge_up(bridge, std::move(skb), port);
+      bridge_up(bridge, skb, port);
       return;
     }
   }
@@ -155,7 +154,7 @@ void Run::bridge_finish(Device& port, Skb skb) {
          known->second->name());
     return;
   }
-  bridge_forward(*known->second, std::move(skb), &port);
+  bridge_forward(*known->second, skb, &port);
 }
 
 void Run::bridge_flood(Device& bridge, const Skb& skb, Device* from) {
@@ -163,13 +162,14 @@ void Run::bridge_flood(Device& bridge, const Skb& skb, Device* from) {
   for (Device* to : bridge.ports) {
     if (!may_leave(*to, skb, from) || !floods_to(*to, skb.p.destination_mac)) continue;
     any = true;
-    bridge_forward(*to, skb, from);
+    Skb copy = skb;
+    bridge_forward(*to, copy, from);
   }
   if (!any) lost(skb, "the bridge has no port for it: ", bridge.name());
 }
 
 // __br_forward(); `from` null: made by this machine.
-void Run::bridge_forward(Device& to, Skb skb, Device* from) {
+void Run::bridge_forward(Device& to, Skb& skb, Device* from) {
   Device& bridge = *to.bridge;
   skb.dev = &to;
   if (from == nullptr) {
@@ -193,10 +193,10 @@ void Run::bridge_forward(Device& to, Skb skb, Device* from) {
     if (!ip_postrouting(skb, nullptr, &bridge)) return;
   }
   if (explain_) step(skb, *bridge.machine, "bridge", &to, "switched by " + bridge.name());
-  transmit(to, std::move(skb));
+  transmit(to, skb);
 }
 
-void Run::bridge_transmit(Device& bridge, Skb skb) {  // br_dev_xmit
+void Run::bridge_transmit(Device& bridge, Skb& skb) {  // br_dev_xmit
   const MacAddress to = skb.p.destination_mac;
   skb.from_isolated_port = false;
   skb.dev = &bridge;
@@ -213,10 +213,10 @@ void Run::bridge_transmit(Device& bridge, Skb skb) {  // br_dev_xmit
     lost(skb, "bridge port is not forwarding: ", known->second->name());
     return;
   }
-  bridge_forward(*known->second, std::move(skb), nullptr);
+  bridge_forward(*known->second, skb, nullptr);
 }
 
-void Run::bridge_up(Device& bridge, Skb skb, Device& port) {  // br_pass_frame_up
+void Run::bridge_up(Device& bridge, Skb& skb, Device& port) {  // br_pass_frame_up
   if (!bridge.up) {
     lost(skb, "interface is down: ", bridge.name());
     return;

@@ -33,7 +33,7 @@ void scrub(Skb& skb, bool other_namespace) {
 
 void Run::enqueue(Device& dev, const Skb& skb) { scratch_.queue.push_back({&dev, skb}); }
 
-void Run::transmit(Device& dev, Skb skb) {
+void Run::transmit(Device& dev, Skb& skb) {
   if (stopped_) return;
   if (!dev.up) {
     lost(skb, "interface is down: ", dev.name());
@@ -59,7 +59,7 @@ void Run::transmit(Device& dev, Skb skb) {
       skb.from_isolated_port = false;
       enqueue(dev, skb);
       return;
-    case DeviceKind::kBridge: bridge_transmit(dev, std::move(skb)); return;
+    case DeviceKind::kBridge: bridge_transmit(dev, skb); return;
     case DeviceKind::kVeth: {
       if (dev.peer == nullptr) break;
       if (!dev.peer->up) {
@@ -127,7 +127,7 @@ bool Run::receive_on_parent(Device& dev, Skb& skb) {
   return false;
 }
 
-void Run::receive(Device& dev, Skb skb) {
+void Run::receive(Device& dev, Skb& skb) {
   if (!dev.up) {
     lost(skb, "interface is down: ", dev.name());
     return;
@@ -152,7 +152,7 @@ void Run::receive(Device& dev, Skb skb) {
     return;
   }
   if (dev.bridge != nullptr) {
-    bridge_receive(dev, std::move(skb));
+    bridge_receive(dev, skb);
     return;
   }
   if (!dev.children.empty() && receive_on_parent(dev, skb)) return;

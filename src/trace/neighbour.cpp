@@ -77,7 +77,7 @@ Skb nd_message(Device& dev, std::uint8_t type, IpAddress from, IpAddress to, IpA
 
 }  // namespace
 
-void Run::learn(Device& dev, IpAddress address, MacAddress mac) {
+void Run::learn(const Device& dev, IpAddress address, MacAddress mac) {
   if (learned(dev, address) != nullptr || scratch_.learned.size() >= kMostLearned) return;
   scratch_.learned.push_back({&dev, address, mac});
 }
@@ -93,34 +93,35 @@ void Run::neighbour_output(Device& dev, Skb& skb, IpAddress next_hop) {
   skb.p.source_mac = dev.mac;
   if (dev.loopback) {
     skb.p.source_mac = skb.p.destination_mac = MacAddress();
-    transmit(dev, std::move(skb));
+    transmit(dev, skb);
     return;
   }
   if (next_hop.is_multicast()) {
     skb.p.destination_mac = multicast_mac(next_hop);
-    transmit(dev, std::move(skb));
+    transmit(dev, skb);
     return;
   }
   if (dev.no_arp || dev.point_to_point) {
     skb.p.destination_mac = dev.peer != nullptr ? dev.peer->mac : MacAddress::broadcast();
-    transmit(dev, std::move(skb));
+    transmit(dev, skb);
     return;
   }
-  bool cached = false;
-  Resolved r = resolve(dev, next_hop, skb, cached);
+  const Way way = resolve(dev, next_hop, skb);
   if (stopped_) return;
-  switch (r.how) {
+  switch (way.how) {
     case Resolution::kFound:
-      skb.p.destination_mac = r.mac;
-      transmit(dev, std::move(skb));
+      skb.p.destination_mac = way.mac;
+      transmit(dev, skb);
       return;
-    case Resolution::kOutside: leave_model(skb, *const_cast<Device*>(r.exit), next_hop); return;
-    case Resolution::kUnknown: stop_unknown(r.why); return;
+    case Resolution::kOutside: leave_model(skb, *way.asked->exit, next_hop); return;
     case Resolution::kFailed: break;
   }
-  for (const RuleRef& rule : r.rules) decided(skb, rule);
-  lost(skb, "no neighbour answers for ", next_hop.to_string() + " on " + dev.name() +
-                                             (r.why.empty() ? "" : " (" + r.why + ")"));
+  const std::string why = way.asked != nullptr ? way.asked->why : std::string();
+  if (way.asked != nullptr) {
+    for (const RuleRef& rule : way.asked->rules) decided(skb, rule);
+  }
+  lost(skb, "no neighbour answers for ",
+       next_hop.to_string() + " on " + dev.name() + (why.empty() ? "" : " (" + why + ")"));
   if (skb.dst.kind == Dst::Kind::kOutput) skb.dst.local = false;
   const bool v4 = skb.p.source.is_v4();
   icmp_error(skb, v4 ? 3 : 1, v4 ? 1 : 3);
@@ -146,60 +147,52 @@ IpAddress Run::asking_address(Device& dev, IpAddress target, const Skb& cause) c
   return select_address4(m, &dev, target, kScopeLink).value_or(IpAddress());
 }
 
-Resolved Run::resolve(Device& dev, IpAddress target, const Skb& cause, bool& may_be_cached) {
-  Resolved known;
-  known.how = Resolution::kFound;
-  if (const MacAddress* mac = learned(dev, target)) {
-    known.mac = *mac;
-    return known;
-  }
+Run::Way Run::resolve(Device& dev, IpAddress target, const Skb& cause) {
+  if (const MacAddress* mac = learned(dev, target)) return {Resolution::kFound, *mac, nullptr};
   std::optional<MacAddress> cached;
   for (const model::Neighbour* n : dev.neighbours) {
     if (n->address != target || !n->mac || (n->flags & kProxyFlag) != 0) continue;
-    if ((n->state & (kPermanent | kNoArpState)) != 0) {
-      known.mac = *n->mac;
-      return known;
-    }
+    if ((n->state & (kPermanent | kNoArpState)) != 0) return {Resolution::kFound, *n->mac, nullptr};
     if ((n->state & (kReachable | kStale | kDelay | kProbe)) != 0) cached = n->mac;
   }
-  const IpAddress source = asking_address(dev, target, cause);
-  Resolved r = ask_for(dev, target, source);
-  if (!stopped_ && !cached && r.how == Resolution::kFailed && r.if_it_asks && cause.ours &&
-      choices_.pick("neighbour " + target.to_string() + " does not answer, but is known if it asked first")) {
-    known.mac = *r.if_it_asks;
-    return known;
+  const Resolved& r = ask_for(dev, target, asking_address(dev, target, cause));
+  const Way way{r.how, r.mac, &r};
+  if (stopped_) return way;
+  if (!cached) {
+    // As things stand it is not known: that is the first of the two ways.
+    if (r.how == Resolution::kFailed && r.if_it_asks && cause.ours &&
+        !choices_.pick("neighbour " + target.to_string() + std::string(kAskedFirst))) {
+      return {Resolution::kFound, *r.if_it_asks, &r};
+    }
+    return way;
   }
-  if (stopped_ || !cached) return r;
   // The kernel uses what it remembers and asks again only later. Where the two agree all is well.
-  if (r.how == Resolution::kFound && r.mac == *cached) return r;
-  may_be_cached = true;
-  if (r.how == Resolution::kOutside) return r;
+  if (r.how == Resolution::kOutside || (r.how == Resolution::kFound && r.mac == *cached)) return way;
   if (choices_.pick("neighbour " + target.to_string() + " is remembered, but would not be found again")) {
-    known.mac = *cached;
-    return known;
+    return {Resolution::kFound, *cached, &r};
   }
-  return r;
+  return way;
 }
 
-Resolved Run::ask_for(Device& dev, IpAddress target, IpAddress source) {
+const Resolved& Run::ask_for(Device& dev, IpAddress target, IpAddress source) {
   const NeighbourKey key{&dev, target, source};
   const bool shared = !outsider_may_answer(target);  // else the answer holds for this question alone
   if (!explain_ && shared) {
-    std::shared_ptr<const Resolved> found;
+    const Resolved* found = nullptr;
     {
       const std::shared_lock guard(world_.lock);
       const auto at = world_.memory.find(key);
-      if (at != world_.memory.end()) found = at->second;
+      if (at != world_.memory.end()) found = at->second.get();
     }
     if (found != nullptr && (outsider_ == nullptr || found->exit == nullptr)) {
-      for (const LearnedNeighbour& n : found->learned) learn(*const_cast<Device*>(n.device), n.address, n.mac);
+      for (const LearnedNeighbour& n : found->learned) learn(*n.device, n.address, n.mac);
       return *found;
     }
   }
   Resolved r;
   if (depth_ >= kMostNested) {
     r.why = "questions for neighbours nest too deeply";
-    return r;
+    return *scratch_.held.emplace_back(std::make_unique<const Resolved>(std::move(r)));
   }
   const std::size_t choices_before = choices_.reasons().size();
   const std::size_t learned_before = scratch_.learned.size();
@@ -240,10 +233,10 @@ Resolved Run::ask_for(Device& dev, IpAddress target, IpAddress source) {
   if (plain) {
     const std::unique_lock guard(world_.lock);
     if (world_.memory.size() < kMostRemembered) {
-      world_.memory.try_emplace(key, std::make_shared<const Resolved>(r));
+      return *world_.memory.try_emplace(key, std::make_unique<const Resolved>(std::move(r))).first->second;
     }
   }
-  return r;
+  return *scratch_.held.emplace_back(std::make_unique<const Resolved>(std::move(r)));
 }
 
 // Who is asked remembers the asker (neigh_event_ns, ndisc_recv_ns). So a neighbour that will not
@@ -281,7 +274,7 @@ void Run::arp_send(Device& dev, const Arp& arp, MacAddress to) {
   skb.p.destination_mac = to;
   skb.p.length = 28;
   if (!hook(FilterPoint::kArpOutput, kFirst, kLast, skb, nullptr, &dev)) return;
-  transmit(dev, std::move(skb));
+  transmit(dev, skb);
 }
 
 // arp_ignore()

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,6 +24,10 @@ namespace bulkhead::trace {
 
 inline constexpr std::int32_t kFirst = std::numeric_limits<std::int32_t>::min();
 inline constexpr std::int32_t kLast = std::numeric_limits<std::int32_t>::max();
+
+// Ends the reason of the choice whether a neighbour that does not answer has made itself known. Its
+// first way is how things stand, so `how` is taken from there.
+inline constexpr std::string_view kAskedFirst = " does not answer, but is known if it asked first";
 
 // A packet with what travels beside it (struct sk_buff).
 struct Skb {
@@ -57,6 +62,7 @@ struct Scratch {
   std::vector<Event> queue;
   std::vector<Tracked> tracked;  // never grows past its capacity: pointers into it are kept
   std::vector<LearnedNeighbour> learned;
+  std::vector<std::unique_ptr<const Resolved>> held;  // answers that are not for the World to remember
   static constexpr std::size_t kMostTracked = 64;
 };
 
@@ -85,23 +91,23 @@ class Run {
   void outsider_hears(const Device& device, const Skb& skb);
 
   // ---- link.cpp: devices
-  void transmit(Device& dev, Skb skb);          // dev_queue_xmit
-  void receive(Device& dev, Skb skb);           // netif_receive_skb
+  void transmit(Device& dev, Skb& skb);         // dev_queue_xmit
+  void receive(Device& dev, Skb& skb);          // netif_receive_skb
   void deliver(Device& dev, Skb& skb);          // to the protocols above
   void enqueue(Device& dev, const Skb& skb);
   bool receive_on_parent(Device& dev, Skb& skb);
   void transmit_macvlan(Device& dev, Skb& skb);
 
   // ---- bridge.cpp
-  void bridge_receive(Device& port, Skb skb);
-  void bridge_finish(Device& port, Skb skb);    // br_handle_frame_finish
-  void bridge_transmit(Device& bridge, Skb skb);
-  void bridge_forward(Device& to, Skb skb, Device* from);
+  void bridge_receive(Device& port, Skb& skb);
+  void bridge_finish(Device& port, Skb& skb);   // br_handle_frame_finish
+  void bridge_transmit(Device& bridge, Skb& skb);
+  void bridge_forward(Device& to, Skb& skb, Device* from);
   void bridge_flood(Device& bridge, const Skb& skb, Device* from);
-  void bridge_up(Device& bridge, Skb skb, Device& port);
+  void bridge_up(Device& bridge, Skb& skb, Device& port);
   bool bridge_calls_ip(const Device& bridge, const Packet& p) const;
   bool bridge_ip_prerouting(Device& port, Skb& skb, bool& done);
-  void bridged_dnat(Device& port, Skb skb);
+  void bridged_dnat(Device& port, Skb& skb);
 
   // ---- ip_in.cpp
   void ip_receive(Device& dev, Skb& skb);
@@ -153,15 +159,20 @@ class Run {
 
   // ---- neighbour.cpp
   void neighbour_output(Device& dev, Skb& skb, IpAddress next_hop);
-  Resolved resolve(Device& dev, IpAddress target, const Skb& cause, bool& may_be_cached);
-  Resolved ask_for(Device& dev, IpAddress target, IpAddress source);
+  struct Way {  // what resolve() came to
+    Resolution how = Resolution::kFailed;
+    MacAddress mac;
+    const Resolved* asked = nullptr;  // when a question was asked; lives as long as the walk
+  };
+  Way resolve(Device& dev, IpAddress target, const Skb& cause);
+  const Resolved& ask_for(Device& dev, IpAddress target, IpAddress source);
   std::optional<MacAddress> known_by_its_question(Device& dev, IpAddress target, IpAddress source);
   IpAddress asking_address(Device& dev, IpAddress target, const Skb& cause) const;
   void arp_receive(Device& dev, Skb& skb);
   void arp_send(Device& dev, const Arp& arp, MacAddress to);
   bool arp_refuses(const Device& dev, IpAddress asker, IpAddress target) const;
   void nd_receive(Skb& skb);
-  void learn(Device& dev, IpAddress address, MacAddress mac);
+  void learn(const Device& dev, IpAddress address, MacAddress mac);
   const MacAddress* learned(const Device& dev, IpAddress address) const;
   bool outsider_answers(const Device& dev, IpAddress target) const;
   bool meant_for_outsider(const Device& dev, const Skb& skb) const;

@@ -33,6 +33,7 @@ Run::Run(const WorldState& world, const Question& question, Choices& choices, Sc
   scratch_.tracked.clear();
   scratch_.tracked.reserve(Scratch::kMostTracked);
   scratch_.learned.clear();
+  scratch_.held.clear();
 }
 
 void Run::go() {
@@ -50,8 +51,8 @@ void Run::run_queue(std::size_t from) {
       stop_unknown("the walk did not end (a loop of bridges or routes)");
       break;
     }
-    Scratch::Event event = scratch_.queue[at];
-    receive(*event.dev, std::move(event.skb));
+    Scratch::Event event = scratch_.queue[at];  // a copy: the queue grows meanwhile
+    receive(*event.dev, event.skb);
   }
   scratch_.queue.resize(from);
 }
@@ -449,7 +450,12 @@ class Borrowed {  // a Scratch from the World's store
   std::unique_ptr<Scratch> mine_;
 };
 
-void combine(Answer& all, Answer&& one) {
+bool only_asked_first(const Choices& choices) {
+  return std::ranges::all_of(choices.reasons(), [](const std::string& r) { return r.ends_with(kAskedFirst); });
+}
+
+// `keep_how`: of different ways to be closed the first one stays.
+void combine(Answer& all, Answer&& one, bool keep_how) {
   if (all.verdict != one.verdict) {
     if (!all.exit) all.exit = one.exit;
     if (all.verdict != Verdict::kUnknown && one.verdict == Verdict::kUnknown) all.reason = one.reason;
@@ -457,7 +463,7 @@ void combine(Answer& all, Answer&& one) {
     all.how = How::kUnknown;
     return;
   }
-  if (all.how != one.how) all.how = How::kUnknown;
+  if (all.how != one.how && !keep_how) all.how = How::kUnknown;
   if (all.reason.empty()) all.reason = one.reason;
 }
 
@@ -471,6 +477,7 @@ Answer World::ask(const Question& question) const {
   if (!choices.any()) return all;
   std::string why = join_reasons(choices);
   bool bounded = choices.exhausted();
+  bool keep_how = only_asked_first(choices);
   int runs = 1;
   for (; runs < kMostRuns && choices.next(); ++runs) {
     Answer one;
@@ -480,7 +487,8 @@ Answer World::ask(const Question& question) const {
       const std::string more = join_reasons(choices);
       if (!more.empty() && why.find(more) == std::string::npos) why += "; " + more;
     }
-    combine(all, std::move(one));
+    keep_how = keep_how && only_asked_first(choices);
+    combine(all, std::move(one), keep_how);
   }
   if (runs == kMostRuns || bounded) {
     all.verdict = Verdict::kUnknown;

@@ -94,7 +94,7 @@ struct Machine final : Surroundings {
 };
 
 // What asking for a neighbour came to.
-enum class Resolution : std::uint8_t { kFound, kFailed, kOutside, kUnknown };
+enum class Resolution : std::uint8_t { kFound, kFailed, kOutside };
 
 struct LearnedNeighbour {  // a machine that heard a request knows the asker from then on
   const Device* device = nullptr;
@@ -106,7 +106,7 @@ struct Resolved {
   Resolution how = Resolution::kFailed;
   MacAddress mac;
   const Device* exit = nullptr;  // kOutside: where the question left the model
-  std::string why;               // kFailed, kUnknown
+  std::string why;               // kFailed
   std::vector<RuleRef> rules;
   std::vector<LearnedNeighbour> learned;
   // kFailed, but the neighbour exists and would make itself known by a question of its own.
@@ -146,7 +146,8 @@ struct WorldState {
   mutable std::mutex scratch_lock;
   mutable std::vector<std::unique_ptr<Scratch>> scratches;  // one for each walk under way
   mutable std::shared_mutex lock;
-  mutable std::unordered_map<NeighbourKey, std::shared_ptr<const Resolved>, NeighbourKeyHash> memory;
+  // Entries are never taken out again, so that pointers to them stay good.
+  mutable std::unordered_map<NeighbourKey, std::unique_ptr<const Resolved>, NeighbourKeyHash> memory;
 
   [[nodiscard]] Machine* machine(model::NsId id) const {
     return id.value < machines.size() ? machines[id.value].get() : nullptr;
