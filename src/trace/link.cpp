@@ -6,7 +6,7 @@
 namespace bulkhead::trace {
 namespace {
 
-constexpr std::uint32_t kMacvlanPrivate = 1, kMacvlanVepa = 2, kMacvlanBridge = 4;
+constexpr std::uint32_t kMacvlanBridge = 4;  // private (1) and vepa (2) do not reach siblings
 
 void classify(const Device& dev, Skb& skb) {  // eth_type_trans
   const MacAddress& to = skb.p.destination_mac;

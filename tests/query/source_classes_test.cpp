@@ -1,0 +1,99 @@
+#include "query/source_classes.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "trace/net.h"
+
+namespace bulkhead::query {
+namespace {
+
+using trace::testing::Net;
+
+IpAddress ip(const char* text) { return *IpAddress::parse(text); }
+
+policy::Zone zone(std::initializer_list<const char*> prefixes, std::initializer_list<const char*> excluded = {}) {
+  policy::Zone z;
+  z.link = IfIndex{1};
+  for (const char* p : prefixes) z.prefixes.push_back(*Prefix::parse(p));
+  for (const char* p : excluded) z.excluded.push_back(*Prefix::parse(p));
+  return z;
+}
+
+model::Snapshot with(model::Statement statement) {
+  model::Snapshot snapshot;
+  model::NetNs& ns = snapshot.namespaces.emplace_back();
+  model::Table& table = ns.ruleset.tables.emplace_back();
+  table.chains.emplace_back().rules.emplace_back().statements.push_back(std::move(statement));
+  return snapshot;
+}
+
+bool cuts_around(const model::Snapshot& snapshot, const char* first, const char* behind) {
+  const auto cuts = source_boundaries(snapshot);
+  return std::ranges::binary_search(cuts, ip(first)) && std::ranges::binary_search(cuts, ip(behind));
+}
+
+model::Term source(std::uint32_t length) {
+  return {model::PayloadTerm{model::PayloadBase::kNetwork, 12, length}};
+}
+
+TEST(SourceClasses, EveryFormInWhichARuleNamesASourceCuts) {
+  EXPECT_TRUE(cuts_around(with(model::Compare{source(4), model::CompareOp::kEqual, {192, 0, 2, 7}}),
+                          "192.0.2.7", "192.0.2.8"));
+  // nft loads only the first three bytes for a /24
+  EXPECT_TRUE(cuts_around(with(model::Compare{source(3), model::CompareOp::kEqual, {192, 0, 2}}),
+                          "192.0.2.0", "192.0.3.0"));
+  EXPECT_TRUE(cuts_around(
+      with(model::Compare{{model::BitwiseTerm{{source(4)}, {255, 255, 240, 0}, {0, 0, 0, 0}}},
+                          model::CompareOp::kEqual, {172, 16, 16, 0}}),
+      "172.16.16.0", "172.16.32.0"));
+  EXPECT_TRUE(cuts_around(with(model::InRange{source(4), false, {10, 0, 0, 5}, {10, 0, 0, 9}}),
+                          "10.0.0.5", "10.0.0.10"));
+  model::XtHeader header;
+  header.source = ip("198.51.100.0");
+  header.source_mask = ip("255.255.255.192");
+  EXPECT_TRUE(cuts_around(with(header), "198.51.100.0", "198.51.100.64"));
+  model::XtMatch range;
+  range.info = model::xt::Iprange{model::xt::AddressRange{ip("10.1.0.3"), ip("10.1.0.4")}, {}, false, false};
+  EXPECT_TRUE(cuts_around(with(range), "10.1.0.3", "10.1.0.5"));
+}
+
+TEST(SourceClasses, AConcatenatedSetCutsAtItsSourcePart) {
+  model::Snapshot snapshot = with(model::InSet{
+      {model::ConcatTerm{{{model::PayloadTerm{model::PayloadBase::kTransport, 2, 2}}, source(4)}}}, "s", false});
+  model::SetDef& set = snapshot.namespaces[0].ruleset.tables[0].sets.emplace_back();
+  set.name = "s";
+  set.key_length = 8;
+  model::SetElement& element = set.elements.emplace_back();
+  element.first = {0, 80, 0, 0, 203, 0, 113, 4};
+  element.last = {0, 80, 0, 0, 203, 0, 113, 6};
+  EXPECT_TRUE(cuts_around(snapshot, "203.0.113.4", "203.0.113.7"));
+}
+
+TEST(SourceClasses, EveryClassInsideAZoneHasOneRepresentativeThatASenderCanHave) {
+  const std::vector<IpAddress> cuts{ip("192.0.2.20"), ip("192.0.2.21"), ip("192.0.2.128")};
+  const std::vector<IpAddress> own{ip("192.0.2.1"), ip("192.0.2.2")};
+  const Representatives found = representatives(zone({"192.0.2.0/24"}), cuts, own, 100);
+  EXPECT_TRUE(found.complete);
+  ASSERT_EQ(found.addresses.size(), 4U);
+  const auto in = [&](const char* first, const char* last) {
+    return std::ranges::count_if(found.addresses, [&](IpAddress a) { return ip(first) <= a && a <= ip(last); });
+  };
+  EXPECT_EQ(in("192.0.2.3", "192.0.2.19"), 1);
+  EXPECT_EQ(in("192.0.2.20", "192.0.2.20"), 1);
+  EXPECT_EQ(in("192.0.2.21", "192.0.2.127"), 1);
+  EXPECT_EQ(in("192.0.2.128", "192.0.2.254"), 1);
+}
+
+TEST(SourceClasses, ExcludedPrefixesAndTooManyClassesAreRespected) {
+  const Representatives some = representatives(zone({"10.0.0.0/8"}, {"10.0.0.0/9"}), {}, {}, 100);
+  ASSERT_EQ(some.addresses.size(), 1U);
+  EXPECT_TRUE(Prefix::parse("10.128.0.0/9")->contains(some.addresses[0]));
+  std::vector<IpAddress> cuts;
+  for (IpAddress a = ip("10.0.0.1"); cuts.size() < 50; a = a.next()) cuts.push_back(a);
+  EXPECT_FALSE(representatives(zone({"10.0.0.0/8"}), cuts, {}, 10).complete);
+}
+
+}  // namespace
+}  // namespace bulkhead::query
