@@ -32,11 +32,11 @@ constexpr Planted kPlanted[] = {
     {"T4", "shop-api", Port{7070}, "an inner service of the shop, published needlessly"},
     {"T5", "shop-cache", Port{6379}, "a Redis without password, published on 0.0.0.0"},
     {"T6", "shared", Port{}, "shop and blog share a network"},
-    {"engine-socket", "ops-agent", Port{}, "the engine's socket is mounted: root on the host"},
+    {"docker-sock", "ops-agent", Port{}, "the engine's socket is mounted: root on the host"},
     {"host-mode", "ops-exporter", Port{}, "in the host's network, listening on nothing"},
     {"default-bridge", "bridge", Port{}, "ops-legacy is on the default bridge"},
-    {"firewall-contradicted", "shop-api", Port{7070}, "INPUT says closed, the engine opened it"},
-    {"firewall-contradicted", "shop-cache", Port{6379}, "INPUT says closed, the engine opened it"},
+    {"firewall", "shop-api", Port{7070}, "INPUT says closed, the engine opened it"},
+    {"firewall", "shop-cache", Port{6379}, "INPUT says closed, the engine opened it"},
 };
 
 constexpr std::string_view kEgress[] = {

@@ -15,8 +15,8 @@ namespace bulkhead::lab {
 
 // One problem that an audit has to find.
 struct Planted {
-  // As an audit names it: "T1".."T6", "engine-socket", "host-mode", "default-bridge",
-  // "firewall-contradicted".
+  // As an audit names it: "T1".."T6", "docker-sock", "host-mode", "default-bridge",
+  // "firewall".
   std::string_view threat;
   // The container's name; "host" for a service of the host; the network's name for T6 and
   // "default-bridge".

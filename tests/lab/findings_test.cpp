@@ -40,7 +40,7 @@ std::set<std::string> planted_rows() {
 // Reaching the Internet is said of many containers at once and is a matter of its own.
 bool is_exit(const json& finding) {
   const auto kind = finding.value("kind", "");
-  return kind == "egress" || kind == "metadata";
+  return kind == "egress" || kind == "cloud-metadata";
 }
 
 json audit_of_the_demonstration() {
