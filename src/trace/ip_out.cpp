@@ -30,7 +30,7 @@ bool Run::route_again(Skb& skb) {
   Flow flow = flow_of(skb);
   Output o;
   if (skb.p.source.is_v4()) {
-    const std::uint8_t type = address_type4(m, skb.p.source, skb.dst.device);
+    const std::uint8_t type = address_type4(m, skb.p.source, nullptr);
     const bool any_source = type == rtn::kLocal || type == rtn::kUnicast;
     if (!any_source) flow.source = IpAddress();
     o = route_output4(m, flow, any_source, &choices_);

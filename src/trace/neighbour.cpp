@@ -138,7 +138,7 @@ IpAddress Run::asking_address(Device& dev, IpAddress target, const Skb& cause) c
     }
     return IpAddress::any(IpFamily::kV6);
   }
-  if (own.is_v4() && dev.arp_announce < 2 && address_type4(m, own, &dev) == rtn::kLocal) {
+  if (own.is_v4() && dev.arp_announce < 2 && (m.has_address(own) || address_type4(m, own, nullptr) == rtn::kLocal)) {
     const bool onlink = std::ranges::any_of(dev.addresses4, [&](const model::Address* a) {
       return inside(*a, target) && inside(*a, own);
     });
@@ -311,7 +311,7 @@ void Run::arp_receive(Device& dev, Skb& skb) {
     arp_send(dev, Arp{kReply, dev.mac, arp.sender_mac, tip, sip}, arp.sender_mac);
   };
   if (sip.is_unspecified()) {
-    if (address_type4(m, tip, &dev) == rtn::kLocal && !arp_refuses(dev, sip, tip)) answer(false);
+    if (address_type4(m, tip, nullptr) == rtn::kLocal && !arp_refuses(dev, sip, tip)) answer(false);
     return;
   }
   Dst dst;
