@@ -160,8 +160,6 @@ Result<IpAddress> IpAddress::parse(std::string_view text) {
   return v4((*quad)[0], (*quad)[1], (*quad)[2], (*quad)[3]);
 }
 
-bool IpAddress::is_unspecified() const { return *this == any(family_); }
-
 bool IpAddress::is_loopback() const {
   if (is_v4()) return octets_[0] == 127;
   IpAddress one = any(IpFamily::kV6);

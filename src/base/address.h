@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <compare>
 #include <cstdint>
 #include <functional>
@@ -63,7 +64,9 @@ class IpAddress {
            std::uint32_t{octets_[2]} << 8 | std::uint32_t{octets_[3]};
   }
 
-  [[nodiscard]] bool is_unspecified() const;
+  [[nodiscard]] constexpr bool is_unspecified() const {
+    return std::bit_cast<Halves>(octets_) == Halves{};
+  }
   [[nodiscard]] bool is_loopback() const;    // 127.0.0.0/8, ::1
   [[nodiscard]] bool is_multicast() const;   // 224.0.0.0/4, ff00::/8
   [[nodiscard]] bool is_link_local() const;  // 169.254.0.0/16, fe80::/10
@@ -76,13 +79,20 @@ class IpAddress {
 
   [[nodiscard]] std::string to_string() const;  // RFC 5952 for IPv6
 
-  friend constexpr bool operator==(const IpAddress&, const IpAddress&) = default;
+  friend constexpr bool operator==(const IpAddress& a, const IpAddress& b) {
+    const Halves x = std::bit_cast<Halves>(a.octets_), y = std::bit_cast<Halves>(b.octets_);
+    return x.first == y.first && x.second == y.second && a.family_ == b.family_;
+  }
   friend constexpr std::strong_ordering operator<=>(const IpAddress& a, const IpAddress& b) {
     if (auto c = a.family_ <=> b.family_; c != 0) return c;
     return a.octets_ <=> b.octets_;
   }
 
  private:
+  struct Halves {  // to compare without a call of memcmp()
+    std::uint64_t first = 0, second = 0;
+    friend constexpr bool operator==(const Halves&, const Halves&) = default;
+  };
   std::array<std::uint8_t, 16> octets_{};  // the last 12 are 0 for IPv4
   IpFamily family_ = IpFamily::kV4;
 };

@@ -77,6 +77,8 @@ void Run::track(Skb& skb, const Machine& m) {
     if (reply) {
       ct.info = CtInfo::kEstablishedReply;
       entry->seen_reply = true;
+    } else if (!entry->seen_reply && p.protocol == IpProtocol::kTcp && (p.tcp_flags & tcp::kAck) != 0) {
+      ct = {};  // tcp_conntracks[]: an ACK after a SYN whose answer was not seen is invalid
     } else {
       ct.info = entry->seen_reply ? CtInfo::kEstablished : CtInfo::kNew;
     }

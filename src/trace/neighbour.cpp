@@ -138,7 +138,7 @@ IpAddress Run::asking_address(Device& dev, IpAddress target, const Skb& cause) c
     }
     return IpAddress::any(IpFamily::kV6);
   }
-  if (own.is_v4() && dev.arp_announce < 2 && address_type4(m, own, nullptr) == rtn::kLocal) {
+  if (own.is_v4() && dev.arp_announce < 2 && (m.has_address(own) || address_type4(m, own, nullptr) == rtn::kLocal)) {
     const bool onlink = std::ranges::any_of(dev.addresses4, [&](const model::Address* a) {
       return inside(*a, target) && inside(*a, own);
     });

@@ -12,8 +12,8 @@ bool is_limited_broadcast(IpAddress a) { return a.v4_number() == 0xffffffffU; }
 const IpAddress kLoopback4 = IpAddress::v4(127, 0, 0, 1);
 
 bool same_subnet(const model::Address& a, IpAddress other) {
-  const IpAddress base = a.peer.value_or(a.local);
-  return Prefix::covering(base, a.prefix_length).contains(other);
+  const std::uint32_t mask = a.prefix_length == 0 ? 0 : 0xffffffffU << (32 - std::min<unsigned>(a.prefix_length, 32));
+  return ((a.peer.value_or(a.local).v4_number() ^ other.v4_number()) & mask) == 0;
 }
 
 std::uint8_t scope_of(const model::Address& a, bool route_localnet) {

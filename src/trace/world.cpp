@@ -99,6 +99,36 @@ void note_gaps(Machine& m) {
   }
 }
 
+// The ACK of a handshake has the SYN's addresses and ports. So it goes where the SYN went, or is
+// lost in silence, unless rules refuse packets, mark them or leave them untracked.
+bool is_plain(const model::Statement& statement) {
+  if (const auto* t = std::get_if<model::XtTarget>(&statement)) {
+    return std::holds_alternative<model::xt::Standard>(t->info) ||
+           std::holds_alternative<model::xt::NatTarget>(t->info) ||
+           std::holds_alternative<model::xt::PassTarget>(t->info);
+  }
+  return std::holds_alternative<model::Compare>(statement) ||
+         std::holds_alternative<model::InRange>(statement) ||
+         std::holds_alternative<model::InSet>(statement) ||
+         std::holds_alternative<model::VerdictMap>(statement) ||
+         std::holds_alternative<model::Decide>(statement) ||
+         std::holds_alternative<model::Nat>(statement) ||
+         std::holds_alternative<model::Observe>(statement) ||
+         std::holds_alternative<model::XtHeader>(statement) ||
+         std::holds_alternative<model::XtMatch>(statement);
+}
+
+bool may_answer_acks(const model::Ruleset& rules) {
+  for (const model::Table& table : rules.tables) {
+    for (const model::Chain& chain : table.chains) {
+      for (const model::Rule& rule : chain.rules) {
+        if (!std::ranges::all_of(rule.statements, is_plain)) return true;
+      }
+    }
+  }
+  return false;
+}
+
 std::uint32_t socket_key(IpProtocol protocol, Port port) {
   return std::uint32_t{static_cast<std::uint8_t>(protocol)} << 16 | port.number;
 }
@@ -270,6 +300,8 @@ Result<World> World::build(const model::Snapshot& snapshot) {
       state->machines.back()->routes_unknown = true;
     }
   }
+  state->acks_matter = std::ranges::any_of(
+      snapshot.namespaces, [](const model::NetNs& ns) { return may_answer_acks(ns.ruleset); });
   join_links(*state);
   learn_macs(*state);
   for (auto& m : state->machines) {

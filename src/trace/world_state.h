@@ -149,6 +149,9 @@ struct WorldState {
   // Entries are never taken out again, so that pointers to them stay good.
   mutable std::unordered_map<NeighbourKey, std::unique_ptr<const Resolved>, NeighbourKeyHash> memory;
 
+  // Some rule could make of the handshake's ACK something else than of its SYN and yet answer it.
+  bool acks_matter = false;
+
   [[nodiscard]] Machine* machine(model::NsId id) const {
     return id.value < machines.size() ? machines[id.value].get() : nullptr;
   }
