@@ -83,7 +83,8 @@ void match_destination(model::Rule& rule, const Prefix& to) {
       mask.back() = static_cast<std::uint8_t>(mask.back() | (0x80U >> (bit % 8)));
   }
   model::BitwiseTerm masked{{field}, mask, Bytes(mask.size(), 0)};
-  const auto octets = to.address().octets();
+  const IpAddress network = to.address();
+  const auto octets = network.octets();
   rule.statements.emplace_back(equals({std::move(masked)}, Bytes(octets.begin(), octets.end())));
 }
 

@@ -42,7 +42,8 @@ struct Host {
     model::Chain& chain = table.chains.emplace_back();
     chain.name = "input";
     chain.base = model::BaseChain{model::Hook::kInput, model::ChainType::kFilter, 0, model::VerdictKind::kDrop, {}};
-    const auto octets = IpAddress::parse(source)->octets();
+    const IpAddress address = *IpAddress::parse(source);
+    const auto octets = address.octets();
     model::Rule& rule = chain.rules.emplace_back();
     rule.handle = 1;
     rule.statements = {
