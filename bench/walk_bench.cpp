@@ -20,18 +20,22 @@ model::Table engine_table() {
   forward.push_back(rule({is(meta(MetaKey::kOifname), name("br0")), jump("DOCKER")}));
   forward.push_back(rule({is(meta(MetaKey::kIifname), name("br0")), accept()}));
   for (int i = 0; i < kGuests; ++i) {
-    docker.push_back(rule({is(net(16, 4), bytes({10, 1, 0, 10 + i})), is(meta(MetaKey::kL4proto), bytes({6})),
-                           is(th(2, 2), be16(80)), accept()}));
+    docker.push_back(
+        rule({is(net(16, 4), bytes({10, 1, 0, 10 + i})), is(meta(MetaKey::kL4proto), bytes({6})),
+              is(th(2, 2), be16(80)), accept()}));
     model::Nat to;
     to.kind = model::NatKind::kDnat;
     to.family = IpFamily::kV4;
     to.address = constant(bytes({10, 1, 0, 10 + i}));
     to.port = constant(be16(80));
-    nat.push_back(rule({is(meta(MetaKey::kL4proto), bytes({6})), is(th(2, 2), be16(static_cast<unsigned>(8000 + i))), to}));
+    nat.push_back(rule({is(meta(MetaKey::kL4proto), bytes({6})),
+                        is(th(2, 2), be16(static_cast<unsigned>(8000 + i))), to}));
   }
   return table(model::NfFamily::kIp,
-               {base("FORWARD", Hook::kForward, 0, forward, model::VerdictKind::kDrop), chain("DOCKER", docker),
-                base("PREROUTING", Hook::kPrerouting, -100, nat, model::VerdictKind::kAccept, model::ChainType::kNat)});
+               {base("FORWARD", Hook::kForward, 0, forward, model::VerdictKind::kDrop),
+                chain("DOCKER", docker),
+                base("PREROUTING", Hook::kPrerouting, -100, nat, model::VerdictKind::kAccept,
+                     model::ChainType::kNat)});
 }
 
 Net engine_host() {
@@ -42,7 +46,8 @@ Net engine_host() {
   for (int i = 0; i < kGuests; ++i) {
     const std::string g = "g" + std::to_string(i);
     n.machine(g).joined("host", "br0", "v" + g, g);
-    n.address(g, "eth0", "10.1.0." + std::to_string(10 + i) + "/24").route(g, "default", "10.1.0.1", "eth0");
+    n.address(g, "eth0", "10.1.0." + std::to_string(10 + i) + "/24")
+        .route(g, "default", "10.1.0.1", "eth0");
     n.listen(g, "0.0.0.0", 80);
   }
   n.forwarding("host").bridge_calls("host", true).rules("host", engine_table());
@@ -72,10 +77,15 @@ void verdicts(benchmark::State& state) {
     for (const Question& q : questions) open += world->ask(q).verdict == Verdict::kOpen ? 1U : 0U;
     asked += questions.size();
   }
-  // Port 80: from everyone. Published ports: from outside and from every guest but a hairpin to itself.
+  // Port 80: from everyone. Published ports: from outside and from every guest but a hairpin to
+  // itself.
   const std::size_t expected = 14 * kGuests + 1 * kGuests + kGuests * (kGuests - 1);
-  if (open != expected) state.SkipWithError(("wrong: open " + std::to_string(open) + " of " + std::to_string(questions.size())).c_str());
-  state.counters["verdicts/s"] = benchmark::Counter(static_cast<double>(asked), benchmark::Counter::kIsRate);
+  if (open != expected)
+    state.SkipWithError(
+        ("wrong: open " + std::to_string(open) + " of " + std::to_string(questions.size()))
+            .c_str());
+  state.counters["verdicts/s"] =
+      benchmark::Counter(static_cast<double>(asked), benchmark::Counter::kIsRate);
   state.counters["at_least:verdicts/s"] = 500000;
 }
 BENCHMARK(verdicts)->Name("verdicts/base");

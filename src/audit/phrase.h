@@ -13,9 +13,10 @@ namespace bulkhead::audit {
 #define BULKHEAD_PHRASES(X)                                                                        \
   /* what */                                                                                       \
   X(kT1What)                                                                                       \
-  X(kT2What) X(kT3What) X(kT4What) X(kT5What) X(kT6What) X(kManagementNetworkWhat)                 \
-      X(kFirewallWhat) X(kV4OnlyWhat) X(kIpv6What) X(kLoopbackWhat) X(kSocketWhat)                 \
-          X(kHostModeWhat) X(kMetadataWhat) X(kDefaultBridgeWhat) X(                               \
+  X(kT2What)                                                                                       \
+  X(kT3What) X(kT4What) X(kT5What) X(kT6What) X(kManagementNetworkWhat) X(kFirewallWhat)           \
+      X(kV4OnlyWhat) X(kIpv6What) X(kLoopbackWhat) X(kSocketWhat) X(kHostModeWhat)                 \
+          X(kMetadataWhat) X(kDefaultBridgeWhat) X(                                                \
               kEgressWhat) /* why: {bind} {author} {rule} {process} {stops} {count} {of} {path} */ \
       X(kWhyPublished) X(kWhyPublishedProxy) X(kWhyRouted) X(kWhyHostListens) X(kWhyHostMode)      \
           X(kWhySameSegment) X(kWhySegment) X(kWhySegmentOpen) X(kWhyManagementNetwork)            \

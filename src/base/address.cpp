@@ -10,8 +10,9 @@ namespace bulkhead {
 namespace {
 
 std::unexpected<Error> not_an_address(std::string_view text) {
-  return fail(ErrorCode::kInvalidInput,
-              "'" + escape_text(text, 64) + "' is not an IP address; write 192.0.2.1 or 2001:db8::1");
+  return fail(
+      ErrorCode::kInvalidInput,
+      "'" + escape_text(text, 64) + "' is not an IP address; write 192.0.2.1 or 2001:db8::1");
 }
 
 // One decimal octet without sign or leading zero.
@@ -179,11 +180,13 @@ bool IpAddress::is_link_local() const {
 bool IpAddress::is_private() const {
   if (is_v6()) return (octets_[0] & 0xfe) == 0xfc;
   return octets_[0] == 10 || (octets_[0] == 172 && (octets_[1] & 0xf0) == 16) ||
-         (octets_[0] == 192 && octets_[1] == 168) || (octets_[0] == 100 && (octets_[1] & 0xc0) == 64);
+         (octets_[0] == 192 && octets_[1] == 168) ||
+         (octets_[0] == 100 && (octets_[1] & 0xc0) == 64);
 }
 
 bool IpAddress::is_v4_mapped() const {
-  return is_v6() && std::all_of(octets_.begin(), octets_.begin() + 10, [](auto o) { return o == 0; }) &&
+  return is_v6() &&
+         std::all_of(octets_.begin(), octets_.begin() + 10, [](auto o) { return o == 0; }) &&
          octets_[10] == 0xff && octets_[11] == 0xff;
 }
 
@@ -238,7 +241,8 @@ Prefix Prefix::covering(IpAddress address, unsigned length) {
   }
   Prefix p;
   p.length_ = static_cast<std::uint8_t>(length);
-  p.address_ = address.is_v6() ? IpAddress::v6(kept) : IpAddress::v4(kept[0], kept[1], kept[2], kept[3]);
+  p.address_ =
+      address.is_v6() ? IpAddress::v6(kept) : IpAddress::v4(kept[0], kept[1], kept[2], kept[3]);
   return p;
 }
 
@@ -257,9 +261,9 @@ Result<Prefix> Prefix::parse(std::string_view text) {
   }
   auto prefix = make(*address, length);
   if (prefix && prefix->address() != *address) {
-    return fail(ErrorCode::kInvalidInput, "'" + escape_text(text, 64) +
-                                              "' has bits behind its length; write " +
-                                              prefix->to_string());
+    return fail(
+        ErrorCode::kInvalidInput,
+        "'" + escape_text(text, 64) + "' has bits behind its length; write " + prefix->to_string());
   }
   return prefix;
 }
@@ -269,7 +273,8 @@ bool Prefix::contains(IpAddress address) const {
   auto mine = address_.octets();
   auto other = address.octets();
   const std::size_t whole = length_ / 8U;
-  if (!std::equal(mine.begin(), mine.begin() + static_cast<std::ptrdiff_t>(whole), other.begin())) return false;
+  if (!std::equal(mine.begin(), mine.begin() + static_cast<std::ptrdiff_t>(whole), other.begin()))
+    return false;
   const unsigned rest = length_ % 8U;
   return rest == 0 || ((mine[whole] ^ other[whole]) >> (8 - rest)) == 0;
 }
@@ -278,7 +283,9 @@ bool Prefix::contains(const Prefix& other) const {
   return other.length_ >= length_ && contains(other.address_);
 }
 
-bool Prefix::overlaps(const Prefix& other) const { return contains(other) || other.contains(*this); }
+bool Prefix::overlaps(const Prefix& other) const {
+  return contains(other) || other.contains(*this);
+}
 
 IpAddress Prefix::last() const {
   std::array<std::uint8_t, 16> o{};
@@ -306,8 +313,8 @@ Result<MacAddress> MacAddress::from_octets(std::span<const std::uint8_t> octets)
 Result<MacAddress> MacAddress::parse(std::string_view text) {
   std::array<std::uint8_t, 6> octets{};
   const auto bad = [&] {
-    return fail(ErrorCode::kInvalidInput, "'" + escape_text(text, 64) +
-                                              "' is not a MAC address; write 02:42:ac:11:00:02");
+    return fail(ErrorCode::kInvalidInput,
+                "'" + escape_text(text, 64) + "' is not a MAC address; write 02:42:ac:11:00:02");
   };
   if (text.size() != 17) return bad();
   for (std::size_t i = 0; i < 6; ++i) {

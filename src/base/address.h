@@ -165,8 +165,17 @@ struct IfIndex {
 
 // IANA protocol numbers that Bulkhead speaks of by name; any other value is possible.
 enum class IpProtocol : std::uint8_t {
-  kHopByHop = 0, kIcmp = 1, kIgmp = 2, kTcp = 6, kUdp = 17, kDccp = 33, kEsp = 50, kAh = 51,
-  kIcmpV6 = 58, kSctp = 132, kUdpLite = 136,
+  kHopByHop = 0,
+  kIcmp = 1,
+  kIgmp = 2,
+  kTcp = 6,
+  kUdp = 17,
+  kDccp = 33,
+  kEsp = 50,
+  kAh = 51,
+  kIcmpV6 = 58,
+  kSctp = 132,
+  kUdpLite = 136,
 };
 [[nodiscard]] std::string to_string(IpProtocol protocol);  // "tcp"; a number when it has no name
 [[nodiscard]] Result<IpProtocol> parse_protocol(std::string_view text);

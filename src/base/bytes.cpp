@@ -31,7 +31,8 @@ Result<Bytes> from_hex(std::string_view text) {
     const int high = digit(text[i]);
     const int low = digit(text[i + 1]);
     if (high < 0 || low < 0) {
-      return fail(ErrorCode::kInvalidInput, "not a hexadecimal digit at offset " + std::to_string(i));
+      return fail(ErrorCode::kInvalidInput,
+                  "not a hexadecimal digit at offset " + std::to_string(i));
     }
     out.push_back(static_cast<std::uint8_t>(high << 4 | low));
   }

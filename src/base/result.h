@@ -10,14 +10,14 @@ namespace bulkhead {
 
 // What kind of failure; the command line maps each to an exit code (docs/exit-codes.md).
 enum class ErrorCode {
-  kInvalidInput,   // bytes or text from outside do not have the form they must have
-  kUnsupported,    // well formed, but something that Bulkhead does not handle
-  kNotFound,       // what was named does not exist
-  kDenied,         // the kernel or an engine said no (EPERM, EACCES, 403)
-  kUnavailable,    // could not be reached or read now (no such socket, time-out)
-  kBudget,         // a bound on size, count, depth or time was reached
-  kInterrupted,    // it moved while it was read
-  kInternal,       // our own mistake
+  kInvalidInput,  // bytes or text from outside do not have the form they must have
+  kUnsupported,   // well formed, but something that Bulkhead does not handle
+  kNotFound,      // what was named does not exist
+  kDenied,        // the kernel or an engine said no (EPERM, EACCES, 403)
+  kUnavailable,   // could not be reached or read now (no such socket, time-out)
+  kBudget,        // a bound on size, count, depth or time was reached
+  kInterrupted,   // it moved while it was read
+  kInternal,      // our own mistake
 };
 
 [[nodiscard]] std::string_view to_string(ErrorCode code);

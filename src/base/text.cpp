@@ -15,17 +15,33 @@ struct CodeRange {
 
 template <std::size_t N>
 bool within(const std::array<CodeRange, N>& ranges, char32_t code) {
-  return std::ranges::any_of(ranges, [code](CodeRange r) { return code >= r.first && code <= r.last; });
+  return std::ranges::any_of(ranges,
+                             [code](CodeRange r) { return code >= r.first && code <= r.last; });
 }
 
 // Invisible or direction-changing characters with which one text can pose as another.
-constexpr std::array<CodeRange, 10> kDeceptive{{{0x80, 0x9f}, {0xad, 0xad}, {0x61c, 0x61c},
-    {0x180e, 0x180e}, {0x200b, 0x200f}, {0x2028, 0x202e}, {0x2060, 0x206f}, {0xfeff, 0xfeff},
-    {0xfff9, 0xfffb}, {0xe0000, 0xe007f}}};
+constexpr std::array<CodeRange, 10> kDeceptive{{{0x80, 0x9f},
+                                                {0xad, 0xad},
+                                                {0x61c, 0x61c},
+                                                {0x180e, 0x180e},
+                                                {0x200b, 0x200f},
+                                                {0x2028, 0x202e},
+                                                {0x2060, 0x206f},
+                                                {0xfeff, 0xfeff},
+                                                {0xfff9, 0xfffb},
+                                                {0xe0000, 0xe007f}}};
 
-constexpr std::array<CodeRange, 11> kWide{{{0x1100, 0x115f}, {0x2e80, 0x303e}, {0x3041, 0x33ff},
-    {0x3400, 0x4dbf}, {0x4e00, 0x9fff}, {0xa000, 0xa4cf}, {0xac00, 0xd7a3}, {0xf900, 0xfaff},
-    {0xfe30, 0xfe6f}, {0xff00, 0xff60}, {0x1f300, 0x3fffd}}};
+constexpr std::array<CodeRange, 11> kWide{{{0x1100, 0x115f},
+                                           {0x2e80, 0x303e},
+                                           {0x3041, 0x33ff},
+                                           {0x3400, 0x4dbf},
+                                           {0x4e00, 0x9fff},
+                                           {0xa000, 0xa4cf},
+                                           {0xac00, 0xd7a3},
+                                           {0xf900, 0xfaff},
+                                           {0xfe30, 0xfe6f},
+                                           {0xff00, 0xff60},
+                                           {0x1f300, 0x3fffd}}};
 
 constexpr std::array<CodeRange, 4> kCombining{
     {{0x300, 0x36f}, {0x1ab0, 0x1aff}, {0x20d0, 0x20ff}, {0xfe00, 0xfe0f}}};

@@ -8,8 +8,8 @@
 namespace bulkhead {
 
 // For a terminal or a log: control characters, escape sequences, bidirectional controls and invalid
-// UTF-8 become \xNN or \u{N}; what is longer than `limit` bytes ends in "...". Valid printable UTF-8
-// stays. Linear.
+// UTF-8 become \xNN or \u{N}; what is longer than `limit` bytes ends in "...". Valid printable
+// UTF-8 stays. Linear.
 [[nodiscard]] std::string escape_text(std::string_view text, std::size_t limit = 256);
 
 // The inside of a JSON string (no quotes). Invalid UTF-8 becomes U+FFFD, so that the output is

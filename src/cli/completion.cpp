@@ -8,7 +8,7 @@ namespace bulkhead::cli {
 namespace {
 
 struct Verb {
-  std::string path;   // "lab demo"; "" for the program itself
+  std::string path;  // "lab demo"; "" for the program itself
   std::string about;
   std::vector<std::pair<std::string, std::string>> options;  // "--json", what it does
   std::vector<std::string> below;
@@ -24,7 +24,8 @@ void gather(const CLI::App& app, const std::string& path, std::vector<Verb>& out
   const auto below = app.get_subcommands([](const CLI::App*) { return true; });
   for (const CLI::App* sub : below) verb.below.push_back(sub->get_name());
   out.push_back(std::move(verb));
-  for (const CLI::App* sub : below) gather(*sub, path.empty() ? sub->get_name() : path + " " + sub->get_name(), out);
+  for (const CLI::App* sub : below)
+    gather(*sub, path.empty() ? sub->get_name() : path + " " + sub->get_name(), out);
 }
 
 std::string joined(const Verb& verb) {
@@ -64,8 +65,10 @@ std::string bash_script(const std::vector<Verb>& verbs) {
 std::string single_quoted(std::string_view text) {
   std::string out;
   for (char c : text) {
-    if (c == '\'') out += "'\\''";
-    else out += c;
+    if (c == '\'')
+      out += "'\\''";
+    else
+      out += c;
   }
   return out;
 }
@@ -91,15 +94,18 @@ std::string fish_script(const std::vector<Verb>& verbs) {
   for (const Verb& verb : verbs) {
     const std::size_t space = verb.path.rfind(' ');
     const std::string last = space == std::string::npos ? verb.path : verb.path.substr(space + 1);
-    const std::string when = verb.path.empty() ? "__fish_use_subcommand" : "__fish_seen_subcommand_from " + last;
+    const std::string when =
+        verb.path.empty() ? "__fish_use_subcommand" : "__fish_seen_subcommand_from " + last;
     for (const std::string& name : verb.below) {
       out += "complete -c bulkhead -n '" + when + "' -f -a " + name + "\n";
     }
     for (const auto& [name, about] : verb.options) {
-      out += "complete -c bulkhead -n '" + when + "' -l " + name.substr(2) + " -d '" + single_quoted(about) + "'\n";
+      out += "complete -c bulkhead -n '" + when + "' -l " + name.substr(2) + " -d '" +
+             single_quoted(about) + "'\n";
     }
   }
-  return out + "complete -c bulkhead -n '__fish_seen_subcommand_from completion' -f -a 'bash zsh fish'\n";
+  return out +
+         "complete -c bulkhead -n '__fish_seen_subcommand_from completion' -f -a 'bash zsh fish'\n";
 }
 
 }  // namespace

@@ -1,11 +1,11 @@
 #include "cli/files.h"
 
-#include <cerrno>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -30,7 +30,7 @@ class File {
 
 std::unexpected<Error> system_error(const std::string& path, std::string_view what) {
   const int error = errno;
-  const ErrorCode code = error == ENOENT             ? ErrorCode::kNotFound
+  const ErrorCode code = error == ENOENT                     ? ErrorCode::kNotFound
                          : error == EACCES || error == EPERM ? ErrorCode::kDenied
                                                              : ErrorCode::kUnavailable;
   return fail(code, escape_text(path) + ": " + std::string(what) + ": " + std::strerror(error));
@@ -59,7 +59,8 @@ Result<std::string> read_file(const std::string& path, std::size_t most) {
     if (count < 0) return system_error(path, "cannot read");
     if (count == 0) return out;
     if (out.size() + static_cast<std::size_t>(count) > most) {
-      return fail(ErrorCode::kInvalidInput, escape_text(path) + ": over " + std::to_string(most) + " bytes");
+      return fail(ErrorCode::kInvalidInput,
+                  escape_text(path) + ": over " + std::to_string(most) + " bytes");
     }
     out.append(block.data(), static_cast<std::size_t>(count));
   }
@@ -72,25 +73,33 @@ Status write_file(const std::string& path, std::string_view content) {
   if (file.get() < 0) return system_error(beside, "cannot create");
   auto written = write_all(file.get(), path, content);
   if (written && ::fsync(file.get()) != 0) written = system_error(path, "cannot write");
-  if (written && ::rename(beside.c_str(), path.c_str()) != 0) written = system_error(path, "cannot rename");
+  if (written && ::rename(beside.c_str(), path.c_str()) != 0)
+    written = system_error(path, "cannot rename");
   if (!written) ::unlink(beside.c_str());
   return written;
 }
 
-Status print(std::string_view text) { return write_all(STDOUT_FILENO, "standard output", text); }
+Status print(std::string_view text) {
+  return write_all(STDOUT_FILENO, "standard output", text);
+}
 
-bool stdout_is_terminal() { return ::isatty(STDOUT_FILENO) == 1; }
+bool stdout_is_terminal() {
+  return ::isatty(STDOUT_FILENO) == 1;
+}
 
 Status check_trusted(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   if (::stat(path.c_str(), &status) != 0) return system_error(path, "cannot stat");
   if (status.st_uid != 0 && status.st_uid != ::geteuid()) {
-    return fail(ErrorCode::kDenied, escape_text(path) + ": belongs to user " + std::to_string(status.st_uid) +
-                                        ", so it is not followed; name it with --config if you trust it");
+    return fail(ErrorCode::kDenied,
+                escape_text(path) + ": belongs to user " + std::to_string(status.st_uid) +
+                    ", so it is not followed; name it with --config if you trust it");
   }
   if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-    return fail(ErrorCode::kDenied, escape_text(path) + ": others may write it, so it is not followed; chmod go-w it, "
-                                                        "or name it with --config if you trust it");
+    return fail(ErrorCode::kDenied,
+                escape_text(path) +
+                    ": others may write it, so it is not followed; chmod go-w it, "
+                    "or name it with --config if you trust it");
   }
   return {};
 }

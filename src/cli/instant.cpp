@@ -9,8 +9,8 @@ namespace bulkhead::cli {
 namespace {
 
 std::unexpected<Error> not_an_instant(std::string_view text) {
-  return fail(ErrorCode::kInvalidInput, "'" + escape_text(text, 40) +
-                                            "' is not an instant; write 2026-11-24T23:20:00Z");
+  return fail(ErrorCode::kInvalidInput,
+              "'" + escape_text(text, 40) + "' is not an instant; write 2026-11-24T23:20:00Z");
 }
 
 // Reads digits and fixed characters from the front of a text.

@@ -26,7 +26,8 @@ std::string_view locale_name() {
 report::Style text_style(const OutputOptions& options) {
   report::Style style;
   const std::string_view language = options.language.empty() ? locale_name() : options.language;
-  style.language = language.starts_with("ja") ? report::Language::kJapanese : report::Language::kEnglish;
+  style.language =
+      language.starts_with("ja") ? report::Language::kJapanese : report::Language::kEnglish;
   style.color = stdout_is_terminal() && !options.no_color && environment("NO_COLOR").empty();
   style.details = options.details;
   return style;

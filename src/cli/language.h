@@ -6,8 +6,8 @@
 
 namespace bulkhead::cli {
 
-// Language: --lang, else LC_ALL, LC_MESSAGES, LANG; Japanese when it begins with "ja", else English.
-// Colours: only on a terminal, not with NO_COLOR or --no-color. 80 columns.
+// Language: --lang, else LC_ALL, LC_MESSAGES, LANG; Japanese when it begins with "ja", else
+// English. Colours: only on a terminal, not with NO_COLOR or --no-color. 80 columns.
 [[nodiscard]] report::Style text_style(const OutputOptions& options);
 
 }  // namespace bulkhead::cli

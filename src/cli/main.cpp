@@ -1,6 +1,5 @@
 // The command line: verbs, flags and exit codes, no logic of its own.
 #include <CLI/CLI.hpp>
-
 #include <cstdio>
 #include <exception>
 #include <functional>
@@ -14,17 +13,21 @@ namespace bulkhead::cli {
 namespace {
 
 void add_source(CLI::App& verb, SourceOptions& options) {
-  verb.add_option("--snapshot", options.snapshot_file, "Answer from this snapshot instead of this host")
+  verb.add_option("--snapshot", options.snapshot_file,
+                  "Answer from this snapshot instead of this host")
       ->type_name("FILE");
-  verb.add_option("--config", options.config_file, "Use this configuration file")->type_name("FILE");
-  verb.add_option("--engine", options.engines, "Ask this engine (unix:///…, tcp://…); may be repeated")
+  verb.add_option("--config", options.config_file, "Use this configuration file")
+      ->type_name("FILE");
+  verb.add_option("--engine", options.engines,
+                  "Ask this engine (unix:///…, tcp://…); may be repeated")
       ->type_name("URL")
       ->allow_extra_args(false);
 }
 
 void add_output(CLI::App& verb, OutputOptions& options) {
   verb.add_flag("--json", options.json, "Answer in JSON");
-  verb.add_option("--lang", options.language, "Language of the text: en or ja")->check(CLI::IsMember({"en", "ja"}));
+  verb.add_option("--lang", options.language, "Language of the text: en or ja")
+      ->check(CLI::IsMember({"en", "ja"}));
   verb.add_flag("--no-color", options.no_color, "No colours");
   verb.add_flag("--details", options.details, "Show evidence, paths and all lines to paste");
 }
@@ -56,19 +59,25 @@ struct CommandLine {
 
  private:
   void add_audit() {
-    auto* verb = app.add_subcommand("audit", "Which of this host's services are reachable from where, and which threats that is");
+    auto* verb = app.add_subcommand(
+        "audit",
+        "Which of this host's services are reachable from where, and which threats that is");
     add_source(*verb, audit.source);
     add_output(*verb, audit.output);
     verb->add_flag("!--no-probe", audit.probe, "Send nothing: computed answers only");
-    verb->add_option("--fail-on", audit.fail_on, "End 1 when a finding is at or above this severity")
+    verb->add_option("--fail-on", audit.fail_on,
+                     "End 1 when a finding is at or above this severity")
         ->check(CLI::IsMember({"info", "low", "medium", "high", "critical", "never"}))
         ->capture_default_str();
     verb->add_option("--at", audit.at, "Take this instant for now (RFC 3339)")->type_name("TIME");
     verb->callback([this] { run = [this] { return run_audit(audit); }; });
   }
   void add_trace() {
-    auto* verb = app.add_subcommand("trace", "Walk one packet through the host and say what decides");
-    verb->add_option("FROM", trace.from, "A vantage: internet, lan, zone:NAME, host, container:NAME, netns:PATH")->required();
+    auto* verb =
+        app.add_subcommand("trace", "Walk one packet through the host and say what decides");
+    verb->add_option("FROM", trace.from,
+                     "A vantage: internet, lan, zone:NAME, host, container:NAME, netns:PATH")
+        ->required();
     verb->add_option("TO", trace.to, "An address, or the name of a container")->required();
     verb->add_option("PORT", trace.port, "A port, as 6379 or 53/udp")->required();
     verb->add_option("--source", trace.source_address, "Send from this address")->type_name("IP");
@@ -85,29 +94,36 @@ struct CommandLine {
   }
   void add_snapshot() {
     auto* verb = app.add_subcommand("snapshot", "Write all that was read as one JSON file");
-    verb->add_option("-o,--output", snapshot.output, "Where to; - is standard output")->capture_default_str();
-    verb->add_flag("--redact", snapshot.redact, "Keep the structure, hide names, secrets and environment");
+    verb->add_option("-o,--output", snapshot.output, "Where to; - is standard output")
+        ->capture_default_str();
+    verb->add_flag("--redact", snapshot.redact,
+                   "Keep the structure, hide names, secrets and environment");
     add_source(*verb, snapshot.source);
     verb->callback([this] { run = [this] { return run_snapshot(snapshot); }; });
   }
   void add_map() {
-    auto* verb = app.add_subcommand("map", "The network as a tree: where each interface leads and what hangs on it");
+    auto* verb = app.add_subcommand(
+        "map", "The network as a tree: where each interface leads and what hangs on it");
     add_source(*verb, map.source);
     add_output(*verb, map.output);
     verb->callback([this] { run = [this] { return run_map(map); }; });
   }
   void add_lab() {
-    auto* verb = app.add_subcommand("lab", "Laboratories: networks and engines that exist only for a test");
+    auto* verb =
+        app.add_subcommand("lab", "Laboratories: networks and engines that exist only for a test");
     verb->require_subcommand(1);
-    auto* demo = verb->add_subcommand("demo", "Plant all six threats on a private engine, audit it, remove all of it");
-    demo->add_option("--audit-args", lab.audit_arguments, "Arguments for the audit, such as --json")->allow_extra_args(true);
+    auto* demo = verb->add_subcommand(
+        "demo", "Plant all six threats on a private engine, audit it, remove all of it");
+    demo->add_option("--audit-args", lab.audit_arguments, "Arguments for the audit, such as --json")
+        ->allow_extra_args(true);
     demo->callback([this] { run = [this] { return run_lab_demo(lab); }; });
   }
   void add_small_ones() {
     auto* version = app.add_subcommand("version", "Print the version");
     version->add_flag("--json", version_json, "Answer in JSON");
     version->callback([this] { run = [this] { return run_version(version_json); }; });
-    auto* completion = app.add_subcommand("completion", "Print a completion script for bash, zsh or fish");
+    auto* completion =
+        app.add_subcommand("completion", "Print a completion script for bash, zsh or fish");
     completion->add_option("SHELL", shell, "bash, zsh or fish")->required();
     completion->callback([this] { run = [this] { return run_completion(); }; });
   }

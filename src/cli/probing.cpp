@@ -6,11 +6,13 @@
 
 namespace bulkhead::cli {
 
-std::vector<model::Observation> probe_wishes(Session& session, const std::vector<audit::ProbeWish>& wishes) {
+std::vector<model::Observation> probe_wishes(Session& session,
+                                             const std::vector<audit::ProbeWish>& wishes) {
   std::vector<probe::Attempt> attempts;
   for (const audit::ProbeWish& wish : wishes) {
     if (wish.protocol != IpProtocol::kTcp) continue;
-    attempts.push_back({.vantage = wish.vantage, .from = wish.from, .to = wish.to, .port = wish.port});
+    attempts.push_back(
+        {.vantage = wish.vantage, .from = wish.from, .to = wish.to, .port = wish.port});
   }
   const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::system_clock::now().time_since_epoch());

@@ -82,7 +82,8 @@ Result<Session> open_session(const SourceOptions& options) {
   if (!config) return std::unexpected(config.error());
   session.config = std::move(*config);
   if (session.broker) {
-    if (auto dropped = collect::drop_privileges(); !dropped) return std::unexpected(dropped.error());
+    if (auto dropped = collect::drop_privileges(); !dropped)
+      return std::unexpected(dropped.error());
     auto snapshot = collect::take_snapshot(*session.broker, collect_options(options));
     if (!snapshot) return std::unexpected(snapshot.error());
     session.snapshot = std::make_unique<model::Snapshot>(std::move(*snapshot));

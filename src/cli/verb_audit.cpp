@@ -35,7 +35,8 @@ Result<audit::Report> make_report(const AuditOptions& options, Session& session)
   if (!report || !options.probe || !session.broker) return report;
   auto oracle = make(*session.snapshot);
   if (!oracle) return std::unexpected(oracle.error());
-  audit::merge_observations(*report, probe_wishes(session, audit::wanted_probes(*report)), **oracle);
+  audit::merge_observations(*report, probe_wishes(session, audit::wanted_probes(*report)),
+                            **oracle);
   return report;
 }
 

@@ -1,6 +1,5 @@
-#include <sys/types.h>
-
 #include <fcntl.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 #include <array>
@@ -20,14 +19,16 @@ namespace {
 // Answers as lines come, so that a pipe gets its answers while it still asks.
 class LineLoop {
  public:
-  LineLoop(query::LineAnswerer& answerer, std::string name) : answerer_(answerer), name_(std::move(name)) {}
+  LineLoop(query::LineAnswerer& answerer, std::string name)
+      : answerer_(answerer), name_(std::move(name)) {}
 
   Status run(int fd) {
     std::array<char, 65536> block;
     while (true) {
       const ssize_t count = ::read(fd, block.data(), block.size());
       if (count < 0 && errno == EINTR) continue;
-      if (count < 0) return fail(ErrorCode::kUnavailable, name_ + ": cannot read: " + std::strerror(errno));
+      if (count < 0)
+        return fail(ErrorCode::kUnavailable, name_ + ": cannot read: " + std::strerror(errno));
       if (count == 0) break;
       pending_.append(block.data(), static_cast<std::size_t>(count));
       if (auto status = take_lines(); !status) return status;
@@ -44,12 +45,14 @@ class LineLoop {
     std::string out;
     std::size_t start = 0;
     Status status;
-    for (std::size_t end = 0; status && (end = pending_.find('\n', start)) != std::string::npos; start = end + 1) {
+    for (std::size_t end = 0; status && (end = pending_.find('\n', start)) != std::string::npos;
+         start = end + 1) {
       status = one(std::string_view(pending_).substr(start, end - start), out);
     }
     pending_.erase(0, start);
     if (status && pending_.size() > query::LineAnswerer::kLongestLine) {
-      status = fail(ErrorCode::kInvalidInput, name_ + ":" + std::to_string(number_ + 1) + ": the line is too long");
+      status = fail(ErrorCode::kInvalidInput,
+                    name_ + ":" + std::to_string(number_ + 1) + ": the line is too long");
     }
     const Status printed = print(out);
     return status ? printed : status;

@@ -17,15 +17,20 @@ namespace {
 Status read_port(std::string_view text, query::Target& target) {
   const std::size_t slash = text.find('/');
   const std::string_view digits = text.substr(0, slash);
-  auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), target.port.number);
+  auto [end, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), target.port.number);
   if (error != std::errc() || end != digits.data() + digits.size()) {
-    return fail(ErrorCode::kInvalidInput, "'" + escape_text(text, 32) + "' is not a port; write 6379 or 53/udp");
+    return fail(ErrorCode::kInvalidInput,
+                "'" + escape_text(text, 32) + "' is not a port; write 6379 or 53/udp");
   }
   if (slash == std::string_view::npos) return {};
   const std::string_view protocol = text.substr(slash + 1);
-  if (protocol == "tcp") target.protocol = IpProtocol::kTcp;
-  else if (protocol == "udp") target.protocol = IpProtocol::kUdp;
-  else return fail(ErrorCode::kInvalidInput, "'" + escape_text(protocol, 32) + "' is not tcp or udp");
+  if (protocol == "tcp")
+    target.protocol = IpProtocol::kTcp;
+  else if (protocol == "udp")
+    target.protocol = IpProtocol::kUdp;
+  else
+    return fail(ErrorCode::kInvalidInput, "'" + escape_text(protocol, 32) + "' is not tcp or udp");
   return {};
 }
 
@@ -39,17 +44,20 @@ Result<IpAddress> read_address(const model::Snapshot& snapshot, const std::strin
         if (at.address4) return *at.address4;
         if (at.address6) return *at.address6;
       }
-      return fail(ErrorCode::kNotFound, "container '" + escape_text(text, 64) + "' has no address of its own");
+      return fail(ErrorCode::kNotFound,
+                  "container '" + escape_text(text, 64) + "' has no address of its own");
     }
   }
-  return fail(ErrorCode::kInvalidInput,
-              "'" + escape_text(text, 64) + "' is neither an IP address nor the name of a container");
+  return fail(
+      ErrorCode::kInvalidInput,
+      "'" + escape_text(text, 64) + "' is neither an IP address nor the name of a container");
 }
 
 Result<query::Target> read_target(const TraceOptions& options, const model::Snapshot& snapshot) {
   query::Target target;
   target.explain = true;
-  if (auto status = read_port(options.port, target); !status) return std::unexpected(status.error());
+  if (auto status = read_port(options.port, target); !status)
+    return std::unexpected(status.error());
   auto to = read_address(snapshot, options.to);
   if (!to) return std::unexpected(to.error());
   target.to = *to;
@@ -57,7 +65,8 @@ Result<query::Target> read_target(const TraceOptions& options, const model::Snap
     auto source = IpAddress::parse(options.source_address);
     if (!source) return within("--source", source.error());
     if (source->family() != to->family()) {
-      return fail(ErrorCode::kInvalidInput, "--source and the destination are of different address families");
+      return fail(ErrorCode::kInvalidInput,
+                  "--source and the destination are of different address families");
     }
     target.source = *source;
   }
@@ -85,7 +94,8 @@ Exit run_trace(const TraceOptions& options) {
                                : report::trace_text(*session->snapshot, *vantage, *target, reply,
                                                     text_style(options.output));
   if (auto printed = print(text); !printed) return complain(printed.error());
-  const bool blind = reply.answer.verdict == trace::Verdict::kUnknown && !session->snapshot->complete;
+  const bool blind =
+      reply.answer.verdict == trace::Verdict::kUnknown && !session->snapshot->complete;
   return blind ? Exit::kIncomplete : Exit::kDone;
 }
 

@@ -1,5 +1,5 @@
-// Reads the host into a model::Snapshot. Reading changes nothing: no module is loaded, no rule, link
-// or generation moves (tests/collect proves it).
+// Reads the host into a model::Snapshot. Reading changes nothing: no module is loaded, no rule,
+// link or generation moves (tests/collect proves it).
 //
 // Privilege: a forked reader holds the capabilities and dumps bytes; this process decodes them.
 #pragma once
@@ -17,10 +17,11 @@
 namespace bulkhead::collect {
 
 struct Options {
-  std::vector<engine::Endpoint> engines;  // empty: DOCKER_HOST/CONTAINER_HOST were unset: the usual sockets
-  bool engines_required = false;          // named by the user: an unreachable one is a gap that counts
+  std::vector<engine::Endpoint>
+      engines;                    // empty: DOCKER_HOST/CONTAINER_HOST were unset: the usual sockets
+  bool engines_required = false;  // named by the user: an unreachable one is a gap that counts
   bool read_engines = true;
-  std::vector<std::string> extra_netns;   // paths that a question names
+  std::vector<std::string> extra_netns;  // paths that a question names
   std::uint32_t most_namespaces = 20'000;
 };
 

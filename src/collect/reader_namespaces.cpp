@@ -61,8 +61,9 @@ std::size_t raise_descriptor_limit() {
   return std::min<std::size_t>(limit.rlim_cur / 2, 32'768);
 }
 
-// Each namespace has its own files below /proc/PID/net, which everybody may see (fs/proc/proc_net.c):
-// the same file, the same namespace, even where ns/net may not be looked at. 0: there is none.
+// Each namespace has its own files below /proc/PID/net, which everybody may see
+// (fs/proc/proc_net.c): the same file, the same namespace, even where ns/net may not be looked at.
+// 0: there is none.
 std::uint64_t mark_of(std::uint32_t pid) {
   char path[64];
   std::snprintf(path, sizeof path, "/proc/%u/net/dev", pid);
@@ -114,7 +115,8 @@ void ReaderNamespaces::find_in_processes(ReaderOutput& out) {
   place_by_files(denied);
   if (!denied.empty()) {
     out.problem("the network namespaces of " + std::to_string(denied.size()) +
-                (denied.size() == 1 ? " process" : " processes") + " could not be read: permission denied");
+                (denied.size() == 1 ? " process" : " processes") +
+                " could not be read: permission denied");
   }
 }
 
@@ -122,7 +124,8 @@ void ReaderNamespaces::find_in_processes(ReaderOutput& out) {
 // there.
 void ReaderNamespaces::place_by_files(std::vector<std::uint32_t>& pids) {
   if (pids.empty()) return;
-  std::unordered_map<std::uint64_t, std::uint64_t> known{{mark_of(static_cast<std::uint32_t>(getpid())), own_}};
+  std::unordered_map<std::uint64_t, std::uint64_t> known{
+      {mark_of(static_cast<std::uint32_t>(getpid())), own_}};
   for (const auto& [inode, entry] : entries_) {
     if (!entry.pids.empty()) known.emplace(mark_of(entry.pids.front()), inode);
   }

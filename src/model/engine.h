@@ -17,12 +17,13 @@ namespace bulkhead::model {
 
 struct EngineNetwork {
   std::string id, name, driver, scope;
-  bool internal = false, ipv6 = false, attachable = false, ingress = false, is_default_bridge = false;
+  bool internal = false, ipv6 = false, attachable = false, ingress = false,
+       is_default_bridge = false;
   std::vector<Prefix> subnets;
   std::vector<IpAddress> gateways;
-  std::string bridge;           // interface on the host: com.docker.network.bridge.name, br-ID, docker0
-  std::string parent;           // of macvlan and ipvlan
-  std::optional<bool> icc;      // com.docker.network.bridge.enable_icc
+  std::string bridge;       // interface on the host: com.docker.network.bridge.name, br-ID, docker0
+  std::string parent;       // of macvlan and ipvlan
+  std::optional<bool> icc;  // com.docker.network.bridge.enable_icc
   std::map<std::string, std::string> options, labels;
   BULKHEAD_FIELDS(BULKHEAD_F(id) BULKHEAD_F(name) BULKHEAD_F(driver) BULKHEAD_F(scope)
                       BULKHEAD_F(internal) BULKHEAD_F(ipv6) BULKHEAD_F(attachable)
@@ -95,7 +96,7 @@ struct Engine {
   std::string data_root, firewall_backend, cgroup_driver;
   bool swarm = false, live_restore = false, rootless = false, user_namespaces = false;
   bool userland_proxy = true;
-  bool local = true;     // its containers live on this host (their namespaces were found)
+  bool local = true;  // its containers live on this host (their namespaces were found)
   std::vector<EngineNetwork> networks;
   std::vector<Container> containers;
   std::vector<Gap> gaps;

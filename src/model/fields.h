@@ -7,9 +7,9 @@
 
 // BULKHEAD_FIELDS(f(name), f(mtu)) inside a struct writes that function. The macro is the one place
 // where a member's name becomes its name in JSON.
-#define BULKHEAD_FIELDS(...)                            \
-  template <class Self, class Visit>                    \
-  static void fields(Self& self, Visit&& visit) {       \
-    __VA_ARGS__                                         \
+#define BULKHEAD_FIELDS(...)                      \
+  template <class Self, class Visit>              \
+  static void fields(Self& self, Visit&& visit) { \
+    __VA_ARGS__                                   \
   }
 #define BULKHEAD_F(member) visit(#member, self.member);

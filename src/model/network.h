@@ -30,8 +30,9 @@ struct Ipv4Conf {
   std::int32_t forwarding = 0, rp_filter = 0, accept_local = 0, route_localnet = 0, arp_ignore = 0,
                arp_announce = 0, arp_filter = 0, arp_accept = 0, proxy_arp = 0, proxy_arp_pvlan = 0,
                src_valid_mark = 0, accept_source_route = 0, mc_forwarding = 0, medium_id = 0,
-               disable_policy = 0, drop_unicast_in_l2_multicast = 0, ignore_routes_with_linkdown = 0,
-               shared_media = 1, accept_redirects = 1, log_martians = 0;
+               disable_policy = 0, drop_unicast_in_l2_multicast = 0,
+               ignore_routes_with_linkdown = 0, shared_media = 1, accept_redirects = 1,
+               log_martians = 0;
   BULKHEAD_FIELDS(
       BULKHEAD_F(forwarding) BULKHEAD_F(rp_filter) BULKHEAD_F(accept_local)
       BULKHEAD_F(route_localnet) BULKHEAD_F(arp_ignore) BULKHEAD_F(arp_announce)
@@ -66,7 +67,8 @@ struct BridgeInfo {  // IFLA_BR_*
 };
 
 struct BridgePort {  // IFLA_BRPORT_*
-  std::uint8_t state = 3;  // BR_STATE_*: disabled 0, listening 1, learning 2, forwarding 3, blocking 4
+  std::uint8_t state =
+      3;  // BR_STATE_*: disabled 0, listening 1, learning 2, forwarding 3, blocking 4
   bool isolated = false, hairpin = false, learning = true, unicast_flood = true,
        multicast_flood = true, broadcast_flood = true, proxy_arp = false, proxy_arp_wifi = false,
        neigh_suppress = false, locked = false, guard = false;
@@ -80,7 +82,8 @@ struct BridgePort {  // IFLA_BRPORT_*
 
 // What a virtual link adds: which members are set depends on Link::kind.
 struct LinkDetail {
-  std::optional<std::uint32_t> macvlan_mode;  // MACVLAN_MODE_*: private 1, vepa 2, bridge 4, passthru 8
+  std::optional<std::uint32_t>
+      macvlan_mode;  // MACVLAN_MODE_*: private 1, vepa 2, bridge 4, passthru 8
   std::optional<std::uint32_t> ipvlan_mode;   // l2 0, l3 1, l3s 2
   std::optional<std::uint32_t> ipvlan_flags;  // bridge 0, private 1, vepa 2
   std::optional<std::uint16_t> vlan_id;
@@ -99,17 +102,17 @@ struct LinkDetail {
 struct Link {
   IfIndex index;
   std::string name;
-  std::string kind;           // IFLA_INFO_KIND: "veth", "bridge", "macvlan"...; "" for real devices and lo
+  std::string kind;  // IFLA_INFO_KIND: "veth", "bridge", "macvlan"...; "" for real devices and lo
   std::uint16_t hw_type = 1;  // ARPHRD_*: ether 1, loopback 772
   MacAddress mac;
   std::uint32_t mtu = 0;
-  std::uint32_t flags = 0;         // IFF_*: up 1, loopback 8, running 0x40, noarp 0x80, promisc 0x100
-  std::uint8_t operstate = 0;      // IF_OPER_*: unknown 0, notpresent 1, down 2, lowerlayerdown 3, up 6
+  std::uint32_t flags = 0;     // IFF_*: up 1, loopback 8, running 0x40, noarp 0x80, promisc 0x100
+  std::uint8_t operstate = 0;  // IF_OPER_*: unknown 0, notpresent 1, down 2, lowerlayerdown 3, up 6
   bool carrier = true;
-  IfIndex master;                  // bridge, bond, vrf; in the same namespace
-  IfIndex peer;                    // IFLA_LINK: veth peer, parent of macvlan, ipvlan, vlan, vxlan
-  std::optional<NsId> peer_ns;     // where `peer` lives; absent: in this namespace, or not known
-  bool peer_elsewhere = false;     // it lives in another namespace (IFLA_LINK_NETNSID is there)
+  IfIndex master;               // bridge, bond, vrf; in the same namespace
+  IfIndex peer;                 // IFLA_LINK: veth peer, parent of macvlan, ipvlan, vlan, vxlan
+  std::optional<NsId> peer_ns;  // where `peer` lives; absent: in this namespace, or not known
+  bool peer_elsewhere = false;  // it lives in another namespace (IFLA_LINK_NETNSID is there)
   std::string alias;
   std::vector<std::string> alternative_names;
   std::uint32_t group = 0;
@@ -117,9 +120,9 @@ struct Link {
   std::optional<BridgePort> port;  // it is the port of a bridge
   LinkDetail detail;
   Ipv4Conf ipv4;
-  std::optional<Ipv6Conf> ipv6;    // absent: IPv6 does not run on it
-  bool xdp = false;                // an XDP program is attached: what it does is unknown
-  bool tc_filters = false;         // a clsact/ingress qdisc is there: what it does is unknown
+  std::optional<Ipv6Conf> ipv6;  // absent: IPv6 does not run on it
+  bool xdp = false;              // an XDP program is attached: what it does is unknown
+  bool tc_filters = false;       // a clsact/ingress qdisc is there: what it does is unknown
   BULKHEAD_FIELDS(BULKHEAD_F(index) BULKHEAD_F(name) BULKHEAD_F(kind) BULKHEAD_F(hw_type)
                       BULKHEAD_F(mac) BULKHEAD_F(mtu) BULKHEAD_F(flags) BULKHEAD_F(operstate)
                       BULKHEAD_F(carrier) BULKHEAD_F(master) BULKHEAD_F(peer) BULKHEAD_F(peer_ns)
@@ -133,10 +136,11 @@ struct Address {
   IfIndex link;
   IpAddress local;
   std::uint8_t prefix_length = 0;
-  std::optional<IpAddress> peer;       // point to point: the prefix is that of the peer
+  std::optional<IpAddress> peer;  // point to point: the prefix is that of the peer
   std::optional<IpAddress> broadcast;
-  std::uint8_t scope = 0;              // RT_SCOPE_*: universe 0, site 200, link 253, host 254
-  std::uint32_t flags = 0;             // IFA_F_*: secondary 1, dadfailed 8, deprecated 0x20, tentative 0x40, ...
+  std::uint8_t scope = 0;  // RT_SCOPE_*: universe 0, site 200, link 253, host 254
+  std::uint32_t flags =
+      0;  // IFA_F_*: secondary 1, dadfailed 8, deprecated 0x20, tentative 0x40, ...
   std::string label;
   BULKHEAD_FIELDS(BULKHEAD_F(link) BULKHEAD_F(local) BULKHEAD_F(prefix_length) BULKHEAD_F(peer)
                       BULKHEAD_F(broadcast) BULKHEAD_F(scope) BULKHEAD_F(flags) BULKHEAD_F(label))
@@ -149,15 +153,15 @@ struct NextHop {
   IfIndex link;
   std::optional<IpAddress> gateway;  // may be of the other family (RTA_VIA)
   std::uint32_t weight = 1;
-  std::uint32_t flags = 0;           // RTNH_F_*: dead 1, onlink 4, linkdown 16
-  bool encapsulated = false;         // lwtunnel (MPLS, seg6, ip...): unknown
+  std::uint32_t flags = 0;    // RTNH_F_*: dead 1, onlink 4, linkdown 16
+  bool encapsulated = false;  // lwtunnel (MPLS, seg6, ip...): unknown
   BULKHEAD_FIELDS(BULKHEAD_F(link) BULKHEAD_F(gateway) BULKHEAD_F(weight) BULKHEAD_F(flags)
                       BULKHEAD_F(encapsulated))
   friend bool operator==(const NextHop&, const NextHop&) = default;
 };
 
 struct Route {
-  std::uint32_t table = 254;     // local 255, main 254, default 253
+  std::uint32_t table = 254;  // local 255, main 254, default 253
   Prefix destination;
   std::optional<Prefix> source;  // IPv6 subtrees
   std::uint8_t type = 1;         // RTN_*: unicast 1, local 2, broadcast 3, anycast 4, multicast 5,
@@ -168,7 +172,7 @@ struct Route {
   std::uint32_t metric = 0;
   std::optional<IpAddress> preferred_source;
   std::vector<NextHop> next_hops;
-  std::uint32_t flags = 0;       // RTM_F_* and RTNH_F_* of the route itself
+  std::uint32_t flags = 0;                   // RTM_F_* and RTNH_F_* of the route itself
   std::optional<std::uint32_t> next_hop_id;  // RTA_NH_ID
   BULKHEAD_FIELDS(BULKHEAD_F(table) BULKHEAD_F(destination) BULKHEAD_F(source) BULKHEAD_F(type)
                       BULKHEAD_F(scope) BULKHEAD_F(protocol) BULKHEAD_F(tos) BULKHEAD_F(metric)
@@ -177,7 +181,8 @@ struct Route {
   friend bool operator==(const Route&, const Route&) = default;
 };
 
-// Policy routing (ip rule), FR_ACT_*: lookup 1, goto 2, nop 3, blackhole 6, unreachable 7, prohibit 8.
+// Policy routing (ip rule), FR_ACT_*: lookup 1, goto 2, nop 3, blackhole 6, unreachable 7,
+// prohibit 8.
 struct RoutingRule {
   IpFamily family = IpFamily::kV4;
   std::uint32_t priority = 0;
@@ -212,7 +217,8 @@ struct Neighbour {  // ARP and ND entries, and proxy entries (NTF_PROXY 8)
   IfIndex link;
   IpAddress address;
   std::optional<MacAddress> mac;
-  std::uint16_t state = 0;  // NUD_*: incomplete 1, reachable 2, stale 4, delay 8, probe 16, failed 32, noarp 64, permanent 128
+  std::uint16_t state = 0;  // NUD_*: incomplete 1, reachable 2, stale 4, delay 8, probe 16, failed
+                            // 32, noarp 64, permanent 128
   std::uint8_t flags = 0;   // NTF_*
   BULKHEAD_FIELDS(BULKHEAD_F(link) BULKHEAD_F(address) BULKHEAD_F(mac) BULKHEAD_F(state)
                       BULKHEAD_F(flags))
@@ -220,8 +226,8 @@ struct Neighbour {  // ARP and ND entries, and proxy entries (NTF_PROXY 8)
 };
 
 struct BridgeFdbEntry {
-  IfIndex link;     // the port (or the bridge itself)
-  IfIndex bridge;   // NDA_MASTER; none for entries of vxlan devices
+  IfIndex link;    // the port (or the bridge itself)
+  IfIndex bridge;  // NDA_MASTER; none for entries of vxlan devices
   MacAddress mac;
   std::uint16_t state = 0;
   std::uint8_t flags = 0;
@@ -240,10 +246,11 @@ struct Sysctls {
   Ipv4Conf ipv4_all;
   Ipv6Conf ipv6_all;
   std::optional<std::int32_t> ip_forward, bridge_nf_call_iptables, bridge_nf_call_ip6tables,
-      bridge_nf_call_arptables, bridge_nf_filter_vlan_tagged, bridge_nf_filter_pppoe_tagged, bridge_nf_pass_vlan_input_dev, ip_nonlocal_bind,
-      ipv6_ip_nonlocal_bind, ip_early_demux, fib_multipath_hash_policy, conntrack_tcp_loose,
-      conntrack_tcp_be_liberal, icmp_echo_ignore_all, tcp_l3mdev_accept, udp_l3mdev_accept,
-      ip_local_port_first, ip_local_port_last, fwmark_reflect, tcp_fwmark_accept;
+      bridge_nf_call_arptables, bridge_nf_filter_vlan_tagged, bridge_nf_filter_pppoe_tagged,
+      bridge_nf_pass_vlan_input_dev, ip_nonlocal_bind, ipv6_ip_nonlocal_bind, ip_early_demux,
+      fib_multipath_hash_policy, conntrack_tcp_loose, conntrack_tcp_be_liberal,
+      icmp_echo_ignore_all, tcp_l3mdev_accept, udp_l3mdev_accept, ip_local_port_first,
+      ip_local_port_last, fwmark_reflect, tcp_fwmark_accept;
   BULKHEAD_FIELDS(BULKHEAD_F(ipv4_all) BULKHEAD_F(ipv6_all) BULKHEAD_F(ip_forward)
                       BULKHEAD_F(bridge_nf_call_iptables) BULKHEAD_F(bridge_nf_call_ip6tables)
                       BULKHEAD_F(bridge_nf_call_arptables) BULKHEAD_F(bridge_nf_filter_vlan_tagged)
@@ -263,11 +270,11 @@ struct Sysctls {
 // The process that holds a socket. Absent for kernel sockets and when it could not be found.
 struct SocketOwner {
   std::uint32_t pid = 0;
-  std::string command;      // /proc/PID/comm
-  std::string executable;   // /proc/PID/exe, "" when not readable
+  std::string command;     // /proc/PID/comm
+  std::string executable;  // /proc/PID/exe, "" when not readable
   std::uint32_t uid = 0;
-  std::string cgroup;       // path of the container or service within its hierarchy
-  std::string container_id; // 64 hex digits found in `cgroup`, else ""
+  std::string cgroup;        // path of the container or service within its hierarchy
+  std::string container_id;  // 64 hex digits found in `cgroup`, else ""
   BULKHEAD_FIELDS(BULKHEAD_F(pid) BULKHEAD_F(command) BULKHEAD_F(executable) BULKHEAD_F(uid)
                       BULKHEAD_F(cgroup) BULKHEAD_F(container_id))
   friend bool operator==(const SocketOwner&, const SocketOwner&) = default;
@@ -275,10 +282,10 @@ struct SocketOwner {
 
 struct Socket {  // TCP in LISTEN, and bound UDP without a peer
   IpProtocol protocol = IpProtocol::kTcp;
-  IpAddress address;        // its family is the socket's
+  IpAddress address;  // its family is the socket's
   Port port;
   bool v6_only = false;
-  IfIndex bound_to;         // SO_BINDTODEVICE
+  IfIndex bound_to;  // SO_BINDTODEVICE
   std::uint64_t inode = 0;
   std::uint32_t uid = 0;
   std::optional<IpAddress> peer;  // connected UDP
@@ -301,9 +308,9 @@ struct Gap {
 };
 
 struct NetNs {
-  std::uint64_t inode = 0;            // of the nsfs file: its identity on this machine
-  std::vector<std::string> paths;     // /run/netns/NAME, an engine's sandbox file
-  std::vector<std::uint32_t> pids;    // some processes in it, at most 16, lowest first
+  std::uint64_t inode = 0;          // of the nsfs file: its identity on this machine
+  std::vector<std::string> paths;   // /run/netns/NAME, an engine's sandbox file
+  std::vector<std::uint32_t> pids;  // some processes in it, at most 16, lowest first
   std::vector<Link> links;
   std::vector<Address> addresses;
   std::vector<Route> routes;

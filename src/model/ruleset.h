@@ -18,21 +18,41 @@
 namespace bulkhead::model {
 
 // NFPROTO_*; the numbers are the kernel's.
-enum class NfFamily : std::uint8_t { kInet = 1, kIp = 2, kArp = 3, kNetdev = 5, kBridge = 7, kIp6 = 10 };
+enum class NfFamily : std::uint8_t {
+  kInet = 1,
+  kIp = 2,
+  kArp = 3,
+  kNetdev = 5,
+  kBridge = 7,
+  kIp6 = 10
+};
 
 enum class Hook : std::uint8_t {
-  kPrerouting, kInput, kForward, kOutput, kPostrouting, kIngress, kEgress,
+  kPrerouting,
+  kInput,
+  kForward,
+  kOutput,
+  kPostrouting,
+  kIngress,
+  kEgress,
 };
 
 enum class VerdictKind : std::uint8_t {
-  kAccept, kDrop, kContinue, kReturn, kJump, kGoto, kQueue, kStolen,
+  kAccept,
+  kDrop,
+  kContinue,
+  kReturn,
+  kJump,
+  kGoto,
+  kQueue,
+  kStolen,
 };
 
 struct Verdict {
   VerdictKind kind = VerdictKind::kContinue;
-  std::string chain;             // target of jump and goto (same table)
-  std::uint16_t queue = 0;       // first queue number of kQueue
-  bool queue_bypass = false;     // kQueue: accept when nobody listens
+  std::string chain;          // target of jump and goto (same table)
+  std::uint16_t queue = 0;    // first queue number of kQueue
+  bool queue_bypass = false;  // kQueue: accept when nobody listens
   BULKHEAD_FIELDS(BULKHEAD_F(kind) BULKHEAD_F(chain) BULKHEAD_F(queue) BULKHEAD_F(queue_bypass))
   friend bool operator==(const Verdict&, const Verdict&) = default;
 };
@@ -47,17 +67,71 @@ struct Verdict {
 enum class PayloadBase : std::uint8_t { kLink, kNetwork, kTransport, kInner, kTunnel };
 
 enum class MetaKey : std::uint8_t {
-  kLength, kProtocol, kPriority, kMark, kIif, kOif, kIifname, kOifname, kIiftype, kOiftype, kSkuid,
-  kSkgid, kNftrace, kRtClassid, kSecmark, kNfproto, kL4proto, kBridgeIifname, kBridgeOifname,
-  kPkttype, kCpu, kIifgroup, kOifgroup, kCgroup, kRandom, kSecpath, kIifkind, kOifkind,
-  kBridgeIifPvid, kBridgeIifVproto, kTimeNs, kTimeDay, kTimeHour, kSdif, kSdifname, kBridgeBroute,
+  kLength,
+  kProtocol,
+  kPriority,
+  kMark,
+  kIif,
+  kOif,
+  kIifname,
+  kOifname,
+  kIiftype,
+  kOiftype,
+  kSkuid,
+  kSkgid,
+  kNftrace,
+  kRtClassid,
+  kSecmark,
+  kNfproto,
+  kL4proto,
+  kBridgeIifname,
+  kBridgeOifname,
+  kPkttype,
+  kCpu,
+  kIifgroup,
+  kOifgroup,
+  kCgroup,
+  kRandom,
+  kSecpath,
+  kIifkind,
+  kOifkind,
+  kBridgeIifPvid,
+  kBridgeIifVproto,
+  kTimeNs,
+  kTimeDay,
+  kTimeHour,
+  kSdif,
+  kSdifname,
+  kBridgeBroute,
   kOther,
 };
 
 enum class CtKey : std::uint8_t {
-  kState, kDirection, kStatus, kMark, kSecmark, kExpiration, kHelper, kL3protocol, kSrc, kDst,
-  kProtocol, kProtoSrc, kProtoDst, kLabels, kPackets, kBytes, kAvgpkt, kZone, kEventmask, kSrcIp,
-  kDstIp, kSrcIp6, kDstIp6, kId, kOther,
+  kState,
+  kDirection,
+  kStatus,
+  kMark,
+  kSecmark,
+  kExpiration,
+  kHelper,
+  kL3protocol,
+  kSrc,
+  kDst,
+  kProtocol,
+  kProtoSrc,
+  kProtoDst,
+  kLabels,
+  kPackets,
+  kBytes,
+  kAvgpkt,
+  kZone,
+  kEventmask,
+  kSrcIp,
+  kDstIp,
+  kSrcIp6,
+  kDstIp6,
+  kId,
+  kOther,
 };
 
 enum class CtDirection : std::uint8_t { kOriginal, kReply };
@@ -180,7 +254,8 @@ struct MapTerm {
   static constexpr std::string_view kKind = "map";
   std::string set;  // name within the table (anonymous ones have one too)
   Terms key;
-  std::uint32_t slice_offset = 0;  // bytes of the data that this term stands for (concatenated data)
+  std::uint32_t slice_offset =
+      0;  // bytes of the data that this term stands for (concatenated data)
   std::uint32_t slice_length = 0;  // 0: all
   BULKHEAD_FIELDS(BULKHEAD_F(set) BULKHEAD_F(key) BULKHEAD_F(slice_offset) BULKHEAD_F(slice_length))
   friend bool operator==(const MapTerm&, const MapTerm&) = default;
@@ -213,7 +288,14 @@ struct Term {
 
 // -------------------------------------------------------------------------------- statements
 
-enum class CompareOp : std::uint8_t { kEqual, kNotEqual, kLess, kLessEqual, kGreater, kGreaterEqual };
+enum class CompareOp : std::uint8_t {
+  kEqual,
+  kNotEqual,
+  kLess,
+  kLessEqual,
+  kGreater,
+  kGreaterEqual
+};
 
 // memcmp order on the term's bytes (nft_cmp.c). `right` may be shorter than the term: then only the
 // first bytes count ("eth*" is the three bytes of iifname that it names).
@@ -387,9 +469,9 @@ struct OpaqueStatement {  // an expression that is not understood
   friend bool operator==(const OpaqueStatement&, const OpaqueStatement&) = default;
 };
 
-using Statement = std::variant<Compare, InRange, InSet, VerdictMap, Decide, SetMeta, SetCt, SetPayload,
-                               Nat, Reject, Notrack, Tproxy, Forward, May, UpdateSet, Observe,
-                               XtHeader, XtMatch, XtTarget, OpaqueStatement>;
+using Statement = std::variant<Compare, InRange, InSet, VerdictMap, Decide, SetMeta, SetCt,
+                               SetPayload, Nat, Reject, Notrack, Tproxy, Forward, May, UpdateSet,
+                               Observe, XtHeader, XtMatch, XtTarget, OpaqueStatement>;
 
 // ------------------------------------------------------------------------------------ tables
 
@@ -430,8 +512,8 @@ struct SetElement {
   Bytes first;
   Bytes last;
   bool catch_all = false;
-  std::optional<Bytes> data;        // maps to values
-  std::optional<Verdict> verdict;   // verdict maps
+  std::optional<Bytes> data;                // maps to values
+  std::optional<Verdict> verdict;           // verdict maps
   std::optional<std::uint64_t> expires_ms;  // left when the snapshot was taken
   std::string comment;
   BULKHEAD_FIELDS(BULKHEAD_F(first) BULKHEAD_F(last) BULKHEAD_F(catch_all) BULKHEAD_F(data)
@@ -442,10 +524,10 @@ struct SetElement {
 struct SetDef {
   std::string name;
   std::uint64_t handle = 0;
-  std::uint32_t flags = 0;        // NFT_SET_*
-  std::uint32_t key_type = 0;     // nft's datatype numbers: printing only
-  std::uint32_t key_length = 0;   // bytes
-  std::uint32_t data_type = 0;    // 0xffffff00: verdict
+  std::uint32_t flags = 0;       // NFT_SET_*
+  std::uint32_t key_type = 0;    // nft's datatype numbers: printing only
+  std::uint32_t key_length = 0;  // bytes
+  std::uint32_t data_type = 0;   // 0xffffff00: verdict
   std::uint32_t data_length = 0;
   std::vector<std::uint32_t> field_lengths;  // of a concatenated key, unpadded bytes
   std::vector<SetElement> elements;
@@ -458,8 +540,8 @@ struct SetDef {
 
 enum class TableBackend : std::uint8_t { kNftables, kLegacy };
 
-// A legacy table ("filter" of iptables-legacy) is a Table with backend kLegacy whose built-in chains
-// are base chains with the hooks and priorities of netfilter_ipv4.h.
+// A legacy table ("filter" of iptables-legacy) is a Table with backend kLegacy whose built-in
+// chains are base chains with the hooks and priorities of netfilter_ipv4.h.
 struct Table {
   TableBackend backend = TableBackend::kNftables;
   NfFamily family = NfFamily::kInet;
@@ -476,17 +558,18 @@ struct Table {
   friend bool operator==(const Table&, const Table&) = default;
 };
 
-// One entry of an ipset: what a set type does not have is absent. Port 0 with protocol 0 is a value.
+// One entry of an ipset: what a set type does not have is absent. Port 0 with protocol 0 is a
+// value.
 struct IpSetEntry {
-  std::optional<Prefix> prefix;            // first dimension that is an address
-  std::optional<IpAddress> last_address;   // ranges (bitmap:ip, hash:*)
-  std::optional<Prefix> prefix2;           // hash:net,net and hash:ip,port,net
+  std::optional<Prefix> prefix;           // first dimension that is an address
+  std::optional<IpAddress> last_address;  // ranges (bitmap:ip, hash:*)
+  std::optional<Prefix> prefix2;          // hash:net,net and hash:ip,port,net
   std::optional<MacAddress> mac;
   std::optional<std::uint8_t> protocol;
   std::optional<Port> port, last_port;
   std::optional<std::uint32_t> mark;
-  std::string interface;                   // hash:net,iface
-  std::string member_set;                  // list:set
+  std::string interface;   // hash:net,iface
+  std::string member_set;  // list:set
   bool nomatch = false;
   std::optional<std::uint32_t> timeout_s;
   BULKHEAD_FIELDS(BULKHEAD_F(prefix) BULKHEAD_F(last_address) BULKHEAD_F(prefix2) BULKHEAD_F(mac)
@@ -498,8 +581,8 @@ struct IpSetEntry {
 
 struct IpSet {
   std::string name;
-  std::uint32_t index = 0;   // the number by which xt_set blobs name it
-  std::string type;          // "hash:ip,port"
+  std::uint32_t index = 0;  // the number by which xt_set blobs name it
+  std::string type;         // "hash:ip,port"
   std::uint8_t revision = 0;
   std::optional<IpFamily> family;
   std::optional<std::uint32_t> netmask_length;  // hash:ip netmask

@@ -71,9 +71,9 @@ struct AddressMask {
   BULKHEAD_FIELDS(BULKHEAD_F(address) BULKHEAD_F(mask))
   friend bool operator==(const AddressMask&, const AddressMask&) = default;
 };
-// conntrack and state (which is conntrack with only `state`). state_mask has the XT_CONNTRACK_STATE_*
-// bits: INVALID 1, ESTABLISHED 2, RELATED 4, NEW 8, SNAT 64, DNAT 128, UNTRACKED 256. Each part that
-// is present must hold; *_inverted turns that part.
+// conntrack and state (which is conntrack with only `state`). state_mask has the
+// XT_CONNTRACK_STATE_* bits: INVALID 1, ESTABLISHED 2, RELATED 4, NEW 8, SNAT 64, DNAT 128,
+// UNTRACKED 256. Each part that is present must hold; *_inverted turns that part.
 struct Conntrack {
   static constexpr std::string_view kKind = "conntrack";
   std::optional<std::uint16_t> state_mask;
@@ -110,8 +110,8 @@ struct Mac {
   BULKHEAD_FIELDS(BULKHEAD_F(source) BULKHEAD_F(inverted))
   friend bool operator==(const Mac&, const Mac&) = default;
 };
-// Masks have bit (1 << RTN_*): UNICAST 1, LOCAL 2, BROADCAST 3, ANYCAST 4, MULTICAST 5, BLACKHOLE 6,
-// UNREACHABLE 7, PROHIBIT 8.
+// Masks have bit (1 << RTN_*): UNICAST 1, LOCAL 2, BROADCAST 3, ANYCAST 4, MULTICAST 5, BLACKHOLE
+// 6, UNREACHABLE 7, PROHIBIT 8.
 struct Addrtype {
   static constexpr std::string_view kKind = "addrtype";
   std::uint16_t source_mask = 0, destination_mask = 0;  // 0: not asked
@@ -223,8 +223,8 @@ struct Helper {
   BULKHEAD_FIELDS(BULKHEAD_F(name) BULKHEAD_F(inverted))
   friend bool operator==(const Helper&, const Helper&) = default;
 };
-// limit, hashlimit, recent, connlimit, statistic, time, string, quota, connbytes, rateest, cpu, bpf,
-// u32...: both outcomes are possible, and the answer names them.
+// limit, hashlimit, recent, connlimit, statistic, time, string, quota, connbytes, rateest, cpu,
+// bpf, u32...: both outcomes are possible, and the answer names them.
 struct May {
   static constexpr std::string_view kKind = "may";
   std::string detail;  // printable, as iptables-save writes it when known
@@ -237,12 +237,14 @@ struct Opaque {  // not understood: XtMatch::raw has the bytes
   friend bool operator==(const Opaque&, const Opaque&) = default;
 };
 
-using Match = std::variant<Opaque, Tcp, Udp, Icmp, Multiport, Comment, Conntrack, Mac, Addrtype, Iprange,
-                           Pkttype, Mark, Owner, Set, Hop, Rpfilter, Physdev, Length, Dscp, Helper, May>;
+using Match =
+    std::variant<Opaque, Tcp, Udp, Icmp, Multiport, Comment, Conntrack, Mac, Addrtype, Iprange,
+                 Pkttype, Mark, Owner, Set, Hop, Rpfilter, Physdev, Length, Dscp, Helper, May>;
 
 // ---------------------------------------------------------------------------------- targets
 
-// A built-in verdict or a jump of a legacy table ("standard target"). nft tables use Decide instead.
+// A built-in verdict or a jump of a legacy table ("standard target"). nft tables use Decide
+// instead.
 enum class StandardVerdict : std::uint8_t { kAccept, kDrop, kReturn, kQueue, kJump, kGoto };
 struct Standard {
   static constexpr std::string_view kKind = "standard";
@@ -254,7 +256,7 @@ struct Standard {
 struct RejectTarget {
   static constexpr std::string_view kKind = "reject";
   bool tcp_reset = false;
-  bool echo_reply = false;   // never sent by kernels of today: silent
+  bool echo_reply = false;     // never sent by kernels of today: silent
   std::uint8_t icmp_code = 0;  // of ICMP type 3 or ICMPv6 type 1
   BULKHEAD_FIELDS(BULKHEAD_F(tcp_reset) BULKHEAD_F(echo_reply) BULKHEAD_F(icmp_code))
   friend bool operator==(const RejectTarget&, const RejectTarget&) = default;

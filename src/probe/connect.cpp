@@ -1,6 +1,5 @@
 #include "probe/connect.h"
 
-#include <cerrno>
 #include <linux/errqueue.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
@@ -9,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <deque>
@@ -143,10 +143,13 @@ class Round {
     if (!opened) return;  // the namespace has gone: no observation
     Descriptor socket(*opened);
     const int on = 1;
-    if (v6) ::setsockopt(socket.get(), SOL_IPV6, IPV6_RECVERR, &on, sizeof on);
-    else ::setsockopt(socket.get(), SOL_IP, IP_RECVERR, &on, sizeof on);
+    if (v6)
+      ::setsockopt(socket.get(), SOL_IPV6, IPV6_RECVERR, &on, sizeof on);
+    else
+      ::setsockopt(socket.get(), SOL_IP, IP_RECVERR, &on, sizeof on);
     const Target target = to_sockaddr(attempt.to, attempt.port);
-    const int rc = ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&target.address), target.length);
+    const int rc =
+        ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&target.address), target.length);
     if (rc == 0 || errno != EINPROGRESS) {
       finish(index, rc == 0 ? 0 : errno, std::move(socket));
       return;
@@ -155,7 +158,8 @@ class Round {
     event.events = EPOLLOUT | EPOLLERR | EPOLLHUP;
     event.data.u64 = index;
     if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, socket.get(), &event) != 0) return;
-    const auto patience = tries_[index] >= limits_.tries ? limits_.last_patience_ms : limits_.patience_ms;
+    const auto patience =
+        tries_[index] >= limits_.tries ? limits_.last_patience_ms : limits_.patience_ms;
     live_.push_back({index, std::move(socket), Clock::now() + std::chrono::milliseconds(patience)});
   }
 
@@ -172,12 +176,15 @@ class Round {
   }
 
   void settle(std::size_t index) {
-    const auto at = std::ranges::find_if(live_, [index](const Live& l) { return l.attempt == index; });
+    const auto at =
+        std::ranges::find_if(live_, [index](const Live& l) { return l.attempt == index; });
     if (at == live_.end()) return;
     int error = 0;
     socklen_t length = sizeof error;
-    if (auto queued = queued_error(at->socket.get())) error = *queued;
-    else ::getsockopt(at->socket.get(), SOL_SOCKET, SO_ERROR, &error, &length);
+    if (auto queued = queued_error(at->socket.get()))
+      error = *queued;
+    else
+      ::getsockopt(at->socket.get(), SOL_SOCKET, SO_ERROR, &error, &length);
     Descriptor socket = std::move(at->socket);
     live_.erase(at);
     finish(index, error, std::move(socket));
@@ -192,7 +199,8 @@ class Round {
       }
       Live old = std::move(live_[i]);
       live_.erase(live_.begin() + static_cast<std::ptrdiff_t>(i));
-      finish(old.attempt, queued_error(old.socket.get()).value_or(ETIMEDOUT), std::move(old.socket));
+      finish(old.attempt, queued_error(old.socket.get()).value_or(ETIMEDOUT),
+             std::move(old.socket));
     }
   }
 
@@ -210,7 +218,8 @@ class Round {
 
 }  // namespace
 
-std::vector<model::Observation> connect_all(collect::Broker& broker, const model::Snapshot& snapshot,
+std::vector<model::Observation> connect_all(collect::Broker& broker,
+                                            const model::Snapshot& snapshot,
                                             std::span<const Attempt> attempts, const Limits& limits,
                                             std::uint64_t now_ms) {
   const std::vector<std::optional<int>> results = Round(broker, snapshot, attempts, limits).run();
@@ -218,8 +227,13 @@ std::vector<model::Observation> connect_all(collect::Broker& broker, const model
   for (std::size_t i = 0; i < results.size(); ++i) {
     if (!results[i]) continue;
     const Attempt& a = attempts[i];
-    out.push_back({.vantage = a.vantage, .from = a.from, .to = a.to, .port = a.port,
-                   .protocol = IpProtocol::kTcp, .how = how_of(*results[i]), .error = *results[i],
+    out.push_back({.vantage = a.vantage,
+                   .from = a.from,
+                   .to = a.to,
+                   .port = a.port,
+                   .protocol = IpProtocol::kTcp,
+                   .how = how_of(*results[i]),
+                   .error = *results[i],
                    .taken_at_ms = now_ms});
   }
   return out;

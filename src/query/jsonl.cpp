@@ -20,11 +20,14 @@ struct Line {
   bool has_from = false, has_to = false, has_port = false;
 };
 
-std::unexpected<Error> bad(std::string text) { return fail(ErrorCode::kInvalidInput, std::move(text)); }
+std::unexpected<Error> bad(std::string text) {
+  return fail(ErrorCode::kInvalidInput, std::move(text));
+}
 
 Result<std::string_view> text_of(od::value value, std::string_view key) {
   std::string_view text;
-  if (value.get_string().get(text) != simdjson::SUCCESS) return bad("\"" + std::string(key) + "\" must be a string");
+  if (value.get_string().get(text) != simdjson::SUCCESS)
+    return bad("\"" + std::string(key) + "\" must be a string");
   return text;
 }
 
@@ -47,18 +50,24 @@ Result<Port> port_of(od::value value, std::string_view key) {
 Status read_protocol(od::value value, Line& line) {
   auto text = text_of(value, "proto");
   if (!text) return std::unexpected(text.error());
-  if (*text == "tcp") line.target.protocol = IpProtocol::kTcp;
-  else if (*text == "udp") line.target.protocol = IpProtocol::kUdp;
-  else return bad("\"proto\" is '" + escape_text(*text, 32) + "'; write tcp or udp");
+  if (*text == "tcp")
+    line.target.protocol = IpProtocol::kTcp;
+  else if (*text == "udp")
+    line.target.protocol = IpProtocol::kUdp;
+  else
+    return bad("\"proto\" is '" + escape_text(*text, 32) + "'; write tcp or udp");
   return {};
 }
 
 Status read_expect(od::value value, Line& line) {
   auto text = text_of(value, "expect");
   if (!text) return std::unexpected(text.error());
-  if (*text == "open") line.expect = trace::Verdict::kOpen;
-  else if (*text == "closed") line.expect = trace::Verdict::kClosed;
-  else return bad("\"expect\" is '" + escape_text(*text, 32) + "'; write open or closed");
+  if (*text == "open")
+    line.expect = trace::Verdict::kOpen;
+  else if (*text == "closed")
+    line.expect = trace::Verdict::kClosed;
+  else
+    return bad("\"expect\" is '" + escape_text(*text, 32) + "'; write open or closed");
   return {};
 }
 
@@ -99,7 +108,8 @@ Status read_field(std::string_view key, od::value value, Line& line) {
   if (key == "as") return read_as(value, line);
   if (key == "expect") return read_expect(value, line);
   if (key == "explain") {
-    if (value.get_bool().get(line.target.explain) != simdjson::SUCCESS) return bad("\"explain\" must be true or false");
+    if (value.get_bool().get(line.target.explain) != simdjson::SUCCESS)
+      return bad("\"explain\" must be true or false");
     return {};
   }
   return bad("unknown key \"" + escape_text(key, 64) +
@@ -131,7 +141,8 @@ void append_rule(std::string& out, const trace::RuleRef& ref) {
   append_json_escaped(out, ruleset::print_place(*ref.table, *ref.chain, ref.rule));
   out += '"';
   append_text(out, "author", ruleset::guess_author(*ref.table, *ref.chain, ref.rule));
-  append_text(out, "text", ref.rule == nullptr ? "policy" : ruleset::print_rule(*ref.table, *ref.rule));
+  append_text(out, "text",
+              ref.rule == nullptr ? "policy" : ruleset::print_rule(*ref.table, *ref.rule));
   out += '}';
 }
 
@@ -151,7 +162,8 @@ void append_path(std::string& out, const std::vector<trace::Step>& steps) {
 
 void append_socket(std::string& out, const trace::Answer& answer) {
   const model::Socket& socket = *answer.socket;
-  out += ",\"socket\":{\"address\":\"" + socket.address.to_string() + "\",\"port\":" + std::to_string(socket.port.number);
+  out += ",\"socket\":{\"address\":\"" + socket.address.to_string() +
+         "\",\"port\":" + std::to_string(socket.port.number);
   if (answer.socket_ns) out += ",\"netns\":" + std::to_string(answer.socket_ns->value);
   if (!socket.owners.empty()) {
     const model::SocketOwner& owner = socket.owners.front();
@@ -163,7 +175,8 @@ void append_socket(std::string& out, const trace::Answer& answer) {
 }
 
 void append_explanation(std::string& out, const Target& target, const Reply& reply) {
-  out += ",\"witness\":{\"destination\":\"" + target.to.to_string() + "\",\"port\":" + std::to_string(target.port.number);
+  out += ",\"witness\":{\"destination\":\"" + target.to.to_string() +
+         "\",\"port\":" + std::to_string(target.port.number);
   if (reply.witness) out += ",\"source\":\"" + reply.witness->to_string() + "\"";
   out += ",\"source_port\":" + std::to_string(reply.answer.source_port.number) + "}";
   append_path(out, reply.answer.steps);
@@ -179,8 +192,10 @@ void append_answer(std::string& out, const Target& target, const Reply& reply) {
   append_text(out, "how", trace::to_string(answer.how));
   append_text(out, "reason", answer.reason);
   if (reply.some) out += ",\"some\":true";
-  if (target.explain) append_explanation(out, target, reply);
-  else if (reply.witness) out += ",\"witness\":{\"source\":\"" + reply.witness->to_string() + "\"}";
+  if (target.explain)
+    append_explanation(out, target, reply);
+  else if (reply.witness)
+    out += ",\"witness\":{\"source\":\"" + reply.witness->to_string() + "\"}";
 }
 
 // The question as it came, without its closing brace.
@@ -195,7 +210,8 @@ std::string_view open_object(std::string_view line) {
 std::string answer_line(const Vantage& from, const Target& target, const Reply& reply) {
   std::string out = "{\"from\":\"";
   append_json_escaped(out, from.to_string());
-  out += "\",\"to\":\"" + target.to.to_string() + "\",\"port\":" + std::to_string(target.port.number);
+  out +=
+      "\",\"to\":\"" + target.to.to_string() + "\",\"port\":" + std::to_string(target.port.number);
   append_text(out, "proto", to_string(target.protocol));
   append_answer(out, target, reply);
   return out + "}\n";
@@ -226,7 +242,8 @@ Result<Line> LineAnswerer::State::parse(std::string_view text) {
   for (auto member : object) {
     std::string_view key;
     od::value value;
-    if (member.error() != simdjson::SUCCESS || member.unescaped_key().get(key) != simdjson::SUCCESS ||
+    if (member.error() != simdjson::SUCCESS ||
+        member.unescaped_key().get(key) != simdjson::SUCCESS ||
         member.value().get(value) != simdjson::SUCCESS) {
       return bad("not valid JSON");
     }
@@ -252,12 +269,19 @@ Result<const Seat*> LineAnswerer::State::seat(std::string_view from) {
 
 LineAnswerer::LineAnswerer(const Asker& asker) : state_(std::make_unique<State>(asker)) {}
 LineAnswerer::~LineAnswerer() = default;
-std::size_t LineAnswerer::unmet() const { return state_->unmet; }
-std::size_t LineAnswerer::answered() const { return state_->answered; }
-std::size_t LineAnswerer::unknown() const { return state_->unknown; }
+std::size_t LineAnswerer::unmet() const {
+  return state_->unmet;
+}
+std::size_t LineAnswerer::answered() const {
+  return state_->answered;
+}
+std::size_t LineAnswerer::unknown() const {
+  return state_->unknown;
+}
 
 Status LineAnswerer::answer(std::string_view text, std::string& out) {
-  if (text.size() > kLongestLine) return bad("a line of over " + std::to_string(kLongestLine) + " bytes");
+  if (text.size() > kLongestLine)
+    return bad("a line of over " + std::to_string(kLongestLine) + " bytes");
   auto line = state_->parse(text);
   if (!line) return std::unexpected(line.error());
   auto seat = state_->seat(line->from);

@@ -1,5 +1,5 @@
-// The JSON Lines form of `bulkhead query` (schemas/query-in, query-out): one question a line in, the
-// same line with its answer out.
+// The JSON Lines form of `bulkhead query` (schemas/query-in, query-out): one question a line in,
+// the same line with its answer out.
 #pragma once
 
 #include <memory>
@@ -11,8 +11,10 @@
 
 namespace bulkhead::query {
 
-// One question that did not come as JSON, with its answer, as query-out describes it; ends in a newline.
-[[nodiscard]] std::string answer_line(const Vantage& from, const Target& target, const Reply& reply);
+// One question that did not come as JSON, with its answer, as query-out describes it; ends in a
+// newline.
+[[nodiscard]] std::string answer_line(const Vantage& from, const Target& target,
+                                      const Reply& reply);
 
 class LineAnswerer {
  public:

@@ -33,7 +33,8 @@ std::string_view canonical(std::string_view path) {
 
 bool names(const model::NetNs& ns, std::string_view path) {
   path = canonical(path);
-  if (std::ranges::any_of(ns.paths, [path](const std::string& p) { return canonical(p) == path; })) {
+  if (std::ranges::any_of(ns.paths,
+                          [path](const std::string& p) { return canonical(p) == path; })) {
     return true;
   }
   return std::ranges::any_of(ns.pids, [path](std::uint32_t pid) {
@@ -86,7 +87,12 @@ Asker::Asker(const trace::World& world, std::span<const policy::Zone> zones)
     : world_(&world), zones_(zones), boundaries_(source_boundaries(world.snapshot())) {}
 
 Seat Asker::zone_seat(const Vantage& vantage, const policy::Zone& zone) const {
-  Seat seat{.vantage = vantage, .origins = {}, .many = true, .zone = &zone, .container = nullptr, .unknown = {}};
+  Seat seat{.vantage = vantage,
+            .origins = {},
+            .many = true,
+            .zone = &zone,
+            .container = nullptr,
+            .unknown = {}};
   if (!zone.link) {
     seat.unknown = "zone " + escape_text(zone.name, 64) + " has no interface on this host";
     return seat;
@@ -95,9 +101,11 @@ Seat Asker::zone_seat(const Vantage& vantage, const policy::Zone& zone) const {
   Representatives found = representatives(zone, boundaries_, own, kMostOrigins);
   if (!found.complete) seat.unknown = "more source classes than " + std::to_string(kMostOrigins);
   for (IpAddress source : found.addresses) {
-    seat.origins.emplace_back(trace::OutsideOrigin{.ns = world_->snapshot().host, .link = zone.link, .source = source});
+    seat.origins.emplace_back(
+        trace::OutsideOrigin{.ns = world_->snapshot().host, .link = zone.link, .source = source});
   }
-  if (seat.origins.empty()) seat.unknown = "zone " + escape_text(zone.name, 64) + " has no addresses";
+  if (seat.origins.empty())
+    seat.unknown = "zone " + escape_text(zone.name, 64) + " has no addresses";
   return seat;
 }
 
@@ -112,14 +120,24 @@ Result<Seat> Asker::seat(const Vantage& vantage) const {
   auto zone = zones_.end();
   switch (vantage.kind) {
     case VantageKind::kHost: {
-      Seat seat{.vantage = vantage, .origins = {}, .many = false, .zone = nullptr, .container = nullptr, .unknown = {}};
+      Seat seat{.vantage = vantage,
+                .origins = {},
+                .many = false,
+                .zone = nullptr,
+                .container = nullptr,
+                .unknown = {}};
       seat.origins.emplace_back(trace::LocalOrigin{.ns = snapshot.host});
       return seat;
     }
     case VantageKind::kNetns: {
       for (std::uint32_t i = 0; i < snapshot.namespaces.size(); ++i) {
         if (!names(snapshot.namespaces[i], vantage.name)) continue;
-        Seat seat{.vantage = vantage, .origins = {}, .many = false, .zone = nullptr, .container = nullptr, .unknown = {}};
+        Seat seat{.vantage = vantage,
+                  .origins = {},
+                  .many = false,
+                  .zone = nullptr,
+                  .container = nullptr,
+                  .unknown = {}};
         seat.origins.emplace_back(trace::LocalOrigin{.ns = model::NsId{i}});
         return seat;
       }
@@ -141,7 +159,8 @@ Result<Seat> Asker::seat(const Vantage& vantage) const {
     }
     case VantageKind::kInternet: zone = by_role(policy::ZoneRole::kInternet); break;
     case VantageKind::kLan:
-      zone = vantage.name.empty() ? by_role(policy::ZoneRole::kLan) : by_name("lan:" + vantage.name);
+      zone =
+          vantage.name.empty() ? by_role(policy::ZoneRole::kLan) : by_name("lan:" + vantage.name);
       if (zone == zones_.end() && !vantage.name.empty()) {
         zone = std::ranges::find_if(zones_, [&](const policy::Zone& z) {
           return z.interface == vantage.name && !z.beyond_gateway;
@@ -153,24 +172,37 @@ Result<Seat> Asker::seat(const Vantage& vantage) const {
   }
   if (zone == zones_.end()) {
     std::string known;
-    for (const policy::Zone& z : zones_) known += (known.empty() ? "" : ", ") + escape_text(z.name, 64);
+    for (const policy::Zone& z : zones_)
+      known += (known.empty() ? "" : ", ") + escape_text(z.name, 64);
     return fail(ErrorCode::kNotFound, "no zone for '" + escape_text(vantage.to_string(), 128) +
                                           "'; there are: " + (known.empty() ? "none" : known));
   }
   if (vantage.kind != VantageKind::kAddress) return zone_seat(vantage, *zone);
-  Seat seat{.vantage = vantage, .origins = {}, .many = false, .zone = &*zone, .container = nullptr, .unknown = {}};
-  seat.origins.emplace_back(trace::OutsideOrigin{.ns = snapshot.host, .link = zone->link, .source = vantage.address});
-  if (!zone->link) seat.unknown = "zone " + escape_text(zone->name, 64) + " has no interface on this host";
+  Seat seat{.vantage = vantage,
+            .origins = {},
+            .many = false,
+            .zone = &*zone,
+            .container = nullptr,
+            .unknown = {}};
+  seat.origins.emplace_back(
+      trace::OutsideOrigin{.ns = snapshot.host, .link = zone->link, .source = vantage.address});
+  if (!zone->link)
+    seat.unknown = "zone " + escape_text(zone->name, 64) + " has no interface on this host";
   return seat;
 }
 
 Seat Asker::seat_of(const model::Engine& engine, const model::Container& container) const {
-  Seat seat{.vantage = {VantageKind::kContainer, container.name, engine.name, {}}, .origins = {},
-            .many = false, .zone = nullptr, .container = &container, .unknown = {}};
+  Seat seat{.vantage = {VantageKind::kContainer, container.name, engine.name, {}},
+            .origins = {},
+            .many = false,
+            .zone = nullptr,
+            .container = &container,
+            .unknown = {}};
   if (container.netns && container.netns->value < world_->snapshot().namespaces.size()) {
     seat.origins.emplace_back(trace::LocalOrigin{.ns = *container.netns});
   } else if (container.state != "running") {
-    seat.unknown = "container " + escape_text(container.name, 64) + " is " + escape_text(container.state, 32);
+    seat.unknown =
+        "container " + escape_text(container.name, 64) + " is " + escape_text(container.state, 32);
   } else {
     seat.unknown = "the network namespace of container " + escape_text(container.name, 64) +
                    " could not be read";
@@ -202,7 +234,8 @@ trace::Question question(const std::variant<trace::LocalOrigin, trace::OutsideOr
   q.source_port = target.source_port;
   q.explain = target.explain;
   q.edges = target.edges;
-  if (auto* outside = std::get_if<trace::OutsideOrigin>(&q.from); outside != nullptr && target.source) {
+  if (auto* outside = std::get_if<trace::OutsideOrigin>(&q.from);
+      outside != nullptr && target.source) {
     outside->source = *target.source;
   }
   return q;
@@ -237,10 +270,12 @@ Reply ask_many(const trace::World& world, const Seat& seat, const Target& target
     if (target.source) break;
   }
   if (!any) {
-    best.answer = closed(trace::How::kUnreachable, "nobody in that zone speaks this address family");
+    best.answer =
+        closed(trace::How::kUnreachable, "nobody in that zone speaks this address family");
     return best;
   }
-  if (!seat.unknown.empty() && best.answer.verdict == trace::Verdict::kClosed) best.answer = unknown(seat.unknown);
+  if (!seat.unknown.empty() && best.answer.verdict == trace::Verdict::kClosed)
+    best.answer = unknown(seat.unknown);
   if (target.explain && best.witness) {
     auto origin = std::get<trace::OutsideOrigin>(seat.origins.front());
     origin.source = *best.witness;
@@ -255,7 +290,8 @@ Reply Asker::ask(const Seat& seat, const Target& target) const {
   Reply reply;
   const bool internet = seat.zone != nullptr && seat.zone->role == policy::ZoneRole::kInternet;
   if (internet && !routed_from_internet(world_->snapshot(), *seat.zone, target.to)) {
-    reply.answer = closed(trace::How::kUnreachable, "private addresses are not routed on the Internet");
+    reply.answer =
+        closed(trace::How::kUnreachable, "private addresses are not routed on the Internet");
     return reply;
   }
   reply = seat.many ? ask_many(*world_, seat, target) : ask_one(*world_, seat, target);

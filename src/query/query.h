@@ -26,10 +26,10 @@ namespace bulkhead::query {
 struct Seat {
   Vantage vantage;
   std::vector<std::variant<trace::LocalOrigin, trace::OutsideOrigin>> origins;  // one of each class
-  bool many = false;               // stands for many senders
+  bool many = false;  // stands for many senders
   const policy::Zone* zone = nullptr;
   const model::Container* container = nullptr;
-  std::string unknown;             // when set: nothing can be asked from here, and why
+  std::string unknown;  // when set: nothing can be asked from here, and why
 };
 
 struct Target {
@@ -44,9 +44,9 @@ struct Target {
 };
 
 struct Reply {
-  trace::Answer answer;                // of the witness
-  std::optional<IpAddress> witness;    // the source of the packet that `answer` is about
-  bool some = false;                   // other senders of the zone get another answer
+  trace::Answer answer;              // of the witness
+  std::optional<IpAddress> witness;  // the source of the packet that `answer` is about
+  bool some = false;                 // other senders of the zone get another answer
 };
 
 // Owns nothing but indexes; the world and the zones must outlive it. ask() is const and may be
@@ -58,7 +58,8 @@ class Asker {
   // kNotFound names what is there. O(containers) for names; build seats once and reuse them.
   [[nodiscard]] Result<Seat> seat(const Vantage& vantage) const;
 
-  // The container's network namespace may be shared (host mode, container:X): same seat, other name.
+  // The container's network namespace may be shared (host mode, container:X): same seat, other
+  // name.
   [[nodiscard]] Seat seat_of(const model::Engine& engine, const model::Container& container) const;
 
   [[nodiscard]] Reply ask(const Seat& seat, const Target& target) const;
@@ -71,7 +72,8 @@ class Asker {
 
   const trace::World* world_;
   std::span<const policy::Zone> zones_;
-  std::vector<IpAddress> boundaries_;  // first addresses of the classes that rules and routes tell apart
+  std::vector<IpAddress>
+      boundaries_;  // first addresses of the classes that rules and routes tell apart
 };
 
 }  // namespace bulkhead::query

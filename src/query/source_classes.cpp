@@ -47,7 +47,9 @@ struct Slot {
   std::size_t width = 0;   // 4 or 16
 };
 
-std::size_t padded(std::size_t length) { return (length + 3) / 4 * 4; }
+std::size_t padded(std::size_t length) {
+  return (length + 3) / 4 * 4;
+}
 
 std::optional<std::size_t> address_width(const model::PayloadTerm& p) {
   if (p.base != model::PayloadBase::kNetwork || p.length == 0) return std::nullopt;
@@ -67,7 +69,8 @@ std::size_t term_length(const model::Term& term, std::size_t rest) {
 }
 
 // Slots of a key of `size` bytes. Conntrack addresses count as sources too.
-void find_slots(const model::Term& term, std::size_t offset, std::size_t size, std::vector<Slot>& out) {
+void find_slots(const model::Term& term, std::size_t offset, std::size_t size,
+                std::vector<Slot>& out) {
   if (const auto* p = std::get_if<model::PayloadTerm>(&term.node)) {
     if (auto width = address_width(*p)) out.push_back({offset, p->length, *width});
   } else if (const auto* b = std::get_if<model::BitwiseTerm>(&term.node)) {
@@ -144,7 +147,8 @@ class RuleCuts {
 
  private:
   void cut_term(const model::Term& term) {
-    if (const auto* map = std::get_if<model::MapTerm>(&term.node); map != nullptr && !map->key.empty()) {
+    if (const auto* map = std::get_if<model::MapTerm>(&term.node);
+        map != nullptr && !map->key.empty()) {
       cut_set(map->key.front(), map->set);
     }
   }
@@ -154,7 +158,8 @@ class RuleCuts {
     std::vector<Slot> slots;
     find_slots(key, 0, found->second->key_length, slots);
     for (const Slot& slot : slots) {
-      for (const model::SetElement& e : found->second->elements) cut_slot(cuts_, slot, e.first, e.last);
+      for (const model::SetElement& e : found->second->elements)
+        cut_slot(cuts_, slot, e.first, e.last);
     }
   }
   // A mask that is no prefix still cuts at its lowest and highest member; what lies between may be
@@ -165,7 +170,8 @@ class RuleCuts {
     const auto m = mask.octets();
     if (a.size() != m.size()) return;
     for (std::size_t i = 0; i < a.size(); ++i) last[i] = static_cast<std::uint8_t>(a[i] | ~m[i]);
-    if (auto end = IpAddress::from_octets(std::span(last).first(a.size()))) cuts_.range(address, *end);
+    if (auto end = IpAddress::from_octets(std::span(last).first(a.size())))
+      cuts_.range(address, *end);
   }
 
   Cuts& cuts_;
@@ -192,10 +198,12 @@ void cut_routing(const model::NetNs& ns, Cuts& cuts) {
   }
 }
 
-bool usable(const policy::Zone& zone, const Prefix& inside, IpAddress a, std::span<const IpAddress> own) {
+bool usable(const policy::Zone& zone, const Prefix& inside, IpAddress a,
+            std::span<const IpAddress> own) {
   if (std::ranges::find(own, a) != own.end()) return false;
   if (a.is_multicast() || a.is_unspecified() || a.is_loopback()) return false;
-  if (std::ranges::any_of(zone.excluded, [a](const Prefix& p) { return p.contains(a); })) return false;
+  if (std::ranges::any_of(zone.excluded, [a](const Prefix& p) { return p.contains(a); }))
+    return false;
   const bool numbered = a.bits() - inside.length() > 1;
   return !numbered || (a != inside.first() && (a.is_v6() || a != inside.last()));
 }
@@ -207,8 +215,8 @@ IpAddress familiar(IpFamily family) {
 }
 
 // A usable address in [from, to] that is inside the prefix and the zone.
-std::optional<IpAddress> pick(const policy::Zone& zone, const Prefix& inside, IpAddress from, IpAddress to,
-                              std::span<const IpAddress> own) {
+std::optional<IpAddress> pick(const policy::Zone& zone, const Prefix& inside, IpAddress from,
+                              IpAddress to, std::span<const IpAddress> own) {
   from = std::max(from, inside.first());
   to = std::min(to, inside.last());
   const IpAddress liked = familiar(inside.family());
@@ -216,8 +224,8 @@ std::optional<IpAddress> pick(const policy::Zone& zone, const Prefix& inside, Ip
   if (from < to && usable(zone, inside, from.next(), own)) return from.next();
   for (int tries = 0; tries < 64 && from <= to; ++tries) {
     if (usable(zone, inside, from, own)) return from;
-    const auto blocked = std::ranges::find_if(
-        zone.excluded, [from](const Prefix& p) { return p.contains(from); });
+    const auto blocked =
+        std::ranges::find_if(zone.excluded, [from](const Prefix& p) { return p.contains(from); });
     const IpAddress next = (blocked != zone.excluded.end() ? blocked->last() : from).next();
     if (next <= from) break;
     from = next;
@@ -229,7 +237,8 @@ std::optional<IpAddress> pick(const policy::Zone& zone, const Prefix& inside, Ip
 
 std::vector<IpAddress> source_boundaries(const model::Snapshot& snapshot) {
   Cuts cuts;
-  for (const char* text : {"0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3", "::/127", "ff00::/8", "fe80::/10"}) {
+  for (const char* text :
+       {"0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3", "::/127", "ff00::/8", "fe80::/10"}) {
     if (auto prefix = Prefix::parse(text)) cuts.prefix(*prefix);
   }
   for (const model::NetNs& ns : snapshot.namespaces) {
@@ -269,7 +278,8 @@ Representatives representatives(const policy::Zone& zone, std::span<const IpAddr
       from = *at++;
     }
   }
-  std::ranges::stable_partition(out.addresses, [](IpAddress a) { return a == familiar(a.family()); });
+  std::ranges::stable_partition(out.addresses,
+                                [](IpAddress a) { return a == familiar(a.family()); });
   return out;
 }
 

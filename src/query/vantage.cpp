@@ -27,12 +27,15 @@ Result<Vantage> parse_address(std::string_view text, std::string_view rest) {
 
 Result<Vantage> parse_container(std::string_view text, std::string_view rest) {
   const std::size_t slash = rest.find('/');
-  if (slash == std::string_view::npos) return Vantage{VantageKind::kContainer, std::string(rest), "", {}};
+  if (slash == std::string_view::npos)
+    return Vantage{VantageKind::kContainer, std::string(rest), "", {}};
   if (slash == 0 || slash + 1 == rest.size()) {
     return not_a_vantage(text, "an engine or a container without a name");
   }
-  return Vantage{VantageKind::kContainer, std::string(rest.substr(slash + 1)),
-                 std::string(rest.substr(0, slash)), {}};
+  return Vantage{VantageKind::kContainer,
+                 std::string(rest.substr(slash + 1)),
+                 std::string(rest.substr(0, slash)),
+                 {}};
 }
 
 }  // namespace
@@ -60,7 +63,8 @@ std::string Vantage::to_string() const {
     case VantageKind::kLan: return name.empty() ? "lan" : "lan:" + name;
     case VantageKind::kZone: return "zone:" + name;
     case VantageKind::kHost: return "host";
-    case VantageKind::kContainer: return "container:" + (engine.empty() ? name : engine + "/" + name);
+    case VantageKind::kContainer:
+      return "container:" + (engine.empty() ? name : engine + "/" + name);
     case VantageKind::kNetns: return "netns:" + name;
     case VantageKind::kAddress: return "addr:" + address.to_string() + "@" + name;
   }

@@ -10,7 +10,15 @@
 
 namespace bulkhead::query {
 
-enum class VantageKind : std::uint8_t { kInternet, kLan, kZone, kHost, kContainer, kNetns, kAddress };
+enum class VantageKind : std::uint8_t {
+  kInternet,
+  kLan,
+  kZone,
+  kHost,
+  kContainer,
+  kNetns,
+  kAddress
+};
 
 // `internet`, `lan`, `lan:IFACE`, `zone:NAME`, `host`, `container:NAME`, `container:ENGINE/NAME`,
 // `netns:PATH`, `addr:IP@ZONE`.

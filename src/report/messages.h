@@ -17,11 +17,11 @@ namespace bulkhead::report {
 #define BULKHEAD_LABELS(X)                                                                         \
   /* head and foot */                                                                              \
   X(kAuditTitle)                                                                                   \
-  X(kAuditScope) X(kNoFindings) X(kNoFindingsButUnknown) X(kCounts) X(kUnknownLine)                \
-      X(kUnknownReason) X(kGaps) X(kReachableTitle) X(kReachableNone) X(kMoreHint)                 \
-          X(kSuppressedCount) X(kSuppressionExpired) X(kSuppressionUnused) X(kContradictionTitle)  \
-              X(kContradictionLine) X(kZonesGuessed) X(kUplinkPrivate)                             \
-                  X(kIncomplete) /* one finding */                                                 \
+  X(kAuditScope)                                                                                   \
+  X(kNoFindings) X(kNoFindingsButUnknown) X(kCounts) X(kUnknownLine) X(kUnknownReason) X(kGaps)    \
+      X(kReachableTitle) X(kReachableNone) X(kMoreHint) X(kSuppressedCount) X(kSuppressionExpired) \
+          X(kSuppressionUnused) X(kContradictionTitle) X(kContradictionLine) X(kZonesGuessed)      \
+              X(kUplinkPrivate) X(kIncomplete) /* one finding */                                   \
       X(kWhy) X(kFix) X(kSeverityCritical) X(kSeverityHigh) X(kSeverityMedium) X(kSeverityLow)     \
           X(kSeverityInfo) X(kStateComputed) X(kStateConfirmed) X(kStateContradicted) X(kAdvice)   \
               X(kReachedFrom) X(kBecause) X(kRules) X(kClosing) X(kOpening) X(kPath) X(kPaste)     \

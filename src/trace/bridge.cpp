@@ -1,5 +1,5 @@
-// Linux bridges: forwarding by MAC, isolation, hairpin, and br_netfilter, which shows bridged packets
-// to the IP hooks (net/bridge/br_input.c, br_forward.c, br_netfilter_hooks.c).
+// Linux bridges: forwarding by MAC, isolation, hairpin, and br_netfilter, which shows bridged
+// packets to the IP hooks (net/bridge/br_input.c, br_forward.c, br_netfilter_hooks.c).
 //
 // Every machine that has spoken is known to its bridges, so a MAC that exists behind one port is
 // looked up there; only MACs that nobody has are flooded.
@@ -46,8 +46,8 @@ void Run::bridge_receive(Device& port, Skb& skb) {
     return;
   }
   if (skb.p.destination_mac == bridge.mac) skb.p.type = PacketType::kHost;
-  // br_netfilter's own hook stands at priority 0; it was registered with the first bridge, so rules of
-  // the same priority run before it.
+  // br_netfilter's own hook stands at priority 0; it was registered with the first bridge, so rules
+  // of the same priority run before it.
   if (!hook(FilterPoint::kBridgePrerouting, kFirst, 1, skb, &port, nullptr)) return;
   bool done = false;
   if (bridge_calls_ip(bridge, skb.p) && !bridge_ip_prerouting(port, skb, done)) return;
@@ -59,8 +59,8 @@ void Run::bridge_receive(Device& port, Skb& skb) {
   bridge_finish(port, skb);
 }
 
-// br_nf_pre_routing() and br_nf_pre_routing_finish(). `diverted`: DNAT pointed it to another host on
-// this bridge, and it goes on as a bridged packet with that host's MAC.
+// br_nf_pre_routing() and br_nf_pre_routing_finish(). `diverted`: DNAT pointed it to another host
+// on this bridge, and it goes on as a bridged packet with that host's MAC.
 bool Run::bridge_ip_prerouting(Device& port, Skb& skb, bool& diverted) {
   Device& bridge = *port.bridge;
   skb.bridge_info = skb.in_prerouting = true;
@@ -81,8 +81,9 @@ bool Run::bridge_ip_prerouting(Device& port, Skb& skb, bool& diverted) {
   }
   std::string_view why;
   const bool routed = skb.p.destination.is_v4()
-      ? route_input4(*bridge.machine, bridge, skb.p, false, skb.p.destination, skb.p.source, &choices_, skb.dst, why)
-      : route_input6(*bridge.machine, bridge, skb.p, &choices_, skb.dst, why);
+                          ? route_input4(*bridge.machine, bridge, skb.p, false, skb.p.destination,
+                                         skb.p.source, &choices_, skb.dst, why)
+                          : route_input6(*bridge.machine, bridge, skb.p, &choices_, skb.dst, why);
   if (!routed) {
     lost(skb, why);
     return false;
@@ -100,8 +101,8 @@ bool Run::bridge_ip_prerouting(Device& port, Skb& skb, bool& diverted) {
   return true;
 }
 
-// br_nf_pre_routing_finish_bridge(): the new destination's MAC is asked for in the bridge's name; the
-// frame keeps its source MAC.
+// br_nf_pre_routing_finish_bridge(): the new destination's MAC is asked for in the bridge's name;
+// the frame keeps its source MAC.
 void Run::bridged_dnat(Device& port, Skb& skb) {
   if (!hook(FilterPoint::kBridgePrerouting, 1, kLast, skb, &port, nullptr)) return;
   Device& bridge = *port.bridge;
@@ -110,8 +111,10 @@ void Run::bridged_dnat(Device& port, Skb& skb) {
   if (stopped_) return;
   if (r.how != Resolution::kFound) {
     lost(skb, "no neighbour for the translated destination: ", next_hop.to_string());
-    if (r.how == Resolution::kOutside) leave_model(skb, bridge, next_hop);
-    else icmp_error(skb, skb.p.source.is_v4() ? 3 : 1, skb.p.source.is_v4() ? 1 : 3);
+    if (r.how == Resolution::kOutside)
+      leave_model(skb, bridge, next_hop);
+    else
+      icmp_error(skb, skb.p.source.is_v4() ? 3 : 1, skb.p.source.is_v4() ? 1 : 3);
     return;
   }
   skb.p.destination_mac = r.mac;
@@ -149,8 +152,10 @@ void Run::bridge_finish(Device& port, Skb& skb) {
     return;
   }
   if (!may_leave(*known->second, skb, &port)) {
-    lost(skb, known->second == &port ? "the bridge does not send back to the port of arrival (no hairpin): "
-                                     : "bridge port isolation: ",
+    lost(skb,
+         known->second == &port
+             ? "the bridge does not send back to the port of arrival (no hairpin): "
+             : "bridge port isolation: ",
          known->second->name());
     return;
   }

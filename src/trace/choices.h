@@ -1,6 +1,6 @@
-// What the kernel decides by something that a snapshot does not hold: a rate limit, a random number,
-// a match that is not understood. A walk asks pick(); the walk is repeated with every combination
-// (up to a bound), and only where all agree is the answer known.
+// What the kernel decides by something that a snapshot does not hold: a rate limit, a random
+// number, a match that is not understood. A walk asks pick(); the walk is repeated with every
+// combination (up to a bound), and only where all agree is the answer known.
 #pragma once
 
 #include <cstddef>
@@ -27,8 +27,8 @@ class Choices {
     return taken_[at_++];
   }
 
-  // The same, but one question for each `key` in a run: what the kernel takes from a hash of the flow
-  // stays as it is for all packets of the flow.
+  // The same, but one question for each `key` in a run: what the kernel takes from a hash of the
+  // flow stays as it is for all packets of the flow.
   bool pick_once(const void* key, std::string_view why) {
     for (const auto& [known, taken] : fixed_) {
       if (known == key) return taken;

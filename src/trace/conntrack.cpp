@@ -11,8 +11,12 @@
 namespace bulkhead::trace {
 namespace {
 
-bool is_reply(CtInfo info) { return info == CtInfo::kEstablishedReply || info == CtInfo::kRelatedReply; }
-bool is_related(CtInfo info) { return info == CtInfo::kRelated || info == CtInfo::kRelatedReply; }
+bool is_reply(CtInfo info) {
+  return info == CtInfo::kEstablishedReply || info == CtInfo::kRelatedReply;
+}
+bool is_related(CtInfo info) {
+  return info == CtInfo::kRelated || info == CtInfo::kRelatedReply;
+}
 
 Tuple invert(const Tuple& t) {
   return {t.destination, t.source, t.destination_port, t.source_port, t.protocol};
@@ -44,7 +48,8 @@ void Run::track(Skb& skb, const Machine& m) {
   if (ct.entry != nullptr || ct.untracked) return;
   const Packet& p = skb.p;
   if (!m.tracks(p.family())) return;
-  if (p.protocol == IpProtocol::kIcmpV6 && ((p.icmp_type >= 130 && p.icmp_type <= 137) || p.icmp_type == 143)) {
+  if (p.protocol == IpProtocol::kIcmpV6 &&
+      ((p.icmp_type >= 130 && p.icmp_type <= 137) || p.icmp_type == 143)) {
     ct.untracked = true;
     return;
   }
@@ -60,8 +65,8 @@ void Run::track(Skb& skb, const Machine& m) {
   if (is_icmp(p)) {
     if (!p.quoted) return;
     const Quoted& q = *p.quoted;
-    // nf_conntrack_inet_error(): the quoted packet, turned round, must be one of ours, and the error
-    // must be for its sender.
+    // nf_conntrack_inet_error(): the quoted packet, turned round, must be one of ours, and the
+    // error must be for its sender.
     const Tuple turned{q.destination, q.source, q.destination_port, q.source_port, q.protocol};
     ConnTrack* entry = known(turned, reply);
     if (entry == nullptr) return;
@@ -77,7 +82,8 @@ void Run::track(Skb& skb, const Machine& m) {
     if (reply) {
       ct.info = CtInfo::kEstablishedReply;
       entry->seen_reply = true;
-    } else if (!entry->seen_reply && p.protocol == IpProtocol::kTcp && (p.tcp_flags & tcp::kAck) != 0) {
+    } else if (!entry->seen_reply && p.protocol == IpProtocol::kTcp &&
+               (p.tcp_flags & tcp::kAck) != 0) {
       ct = {};  // tcp_conntracks[]: an ACK after a SYN whose answer was not seen is invalid
     } else {
       ct.info = entry->seen_reply ? CtInfo::kEstablished : CtInfo::kNew;
@@ -135,7 +141,8 @@ std::optional<IpAddress> Run::nat_address(const NatRequest& r, const Skb& skb, F
   const Packet& p = skb.p;
   if (r.masquerade) {
     if (p.source.is_v6()) return select_address6(*out->machine, out, p.destination);
-    const IpAddress next = skb.dst.gateway && skb.dst.gateway->is_v4() ? *skb.dst.gateway : p.destination;
+    const IpAddress next =
+        skb.dst.gateway && skb.dst.gateway->is_v4() ? *skb.dst.gateway : p.destination;
     return select_address4(*out->machine, out, next, kScopeUniverse);
   }
   if (r.redirect) {
@@ -145,7 +152,8 @@ std::optional<IpAddress> Run::nat_address(const NatRequest& r, const Skb& skb, F
     }
     const auto& list = p.source.is_v4() ? in->addresses4 : in->addresses6;
     for (const model::Address* a : list) {
-      if (a->local.is_v6() && ((a->flags & kAddressTentative) != 0 || a->local.is_v4_mapped())) continue;
+      if (a->local.is_v6() && ((a->flags & kAddressTentative) != 0 || a->local.is_v4_mapped()))
+        continue;
       if (a->local.is_v6() && p.destination.is_link_local() && !a->local.is_link_local()) continue;
       return a->local;
     }
@@ -271,7 +279,8 @@ bool Run::translate(FilterPoint point, Skb& skb, Device* in, Device* out) {
         return false;
       }
       if (request) decided(skb, request->rule);
-      if (!set_up_nat(skb, point, request ? &*request : nullptr, source_side, in, out)) return false;
+      if (!set_up_nat(skb, point, request ? &*request : nullptr, source_side, in, out))
+        return false;
     }
   }
   apply_nat(skb, source_side);

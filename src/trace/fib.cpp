@@ -84,8 +84,8 @@ std::pair<std::size_t, std::size_t> RouteTable::find(const Length& length, const
     }
     return {0, 0};
   }
-  const Entry* const at = std::lower_bound(
-      begin, end, key, [](const Entry& e, const Key& k) { return e.key < k; });
+  const Entry* const at =
+      std::lower_bound(begin, end, key, [](const Entry& e, const Key& k) { return e.key < k; });
   if (at == end || at->key != key) return {0, 0};
   return {at->first, at->last};
 }

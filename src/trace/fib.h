@@ -1,4 +1,5 @@
-// Routing tables and policy rules of one namespace, as the kernel looks them up. Internal to trace/.
+// Routing tables and policy rules of one namespace, as the kernel looks them up. Internal to
+// trace/.
 //
 // IPv4: net/ipv4/fib_trie.c, fib_rules.c, fib_semantics.c. IPv6: net/ipv6/ip6_fib.c, fib6_rules.c,
 // route.c. Lookups allocate nothing; cost: one binary search for each prefix length in use.
@@ -21,7 +22,14 @@ class Choices;
 
 // Why a lookup or a local send failed, by the errno that the kernel uses.
 enum class NetError : std::uint8_t {
-  kNone, kNetUnreachable, kHostUnreachable, kDenied, kInvalid, kNoDevice, kAddressNotAvailable, kAgain,
+  kNone,
+  kNetUnreachable,
+  kHostUnreachable,
+  kDenied,
+  kInvalid,
+  kNoDevice,
+  kAddressNotAvailable,
+  kAgain,
 };
 [[nodiscard]] std::string_view to_string(NetError error);  // "ENETUNREACH"
 
@@ -81,7 +89,8 @@ class RouteTable {
     std::size_t first, last;  // in routes_
   };
   static Key masked(const IpAddress& address, unsigned bits);
-  [[nodiscard]] std::pair<std::size_t, std::size_t> find(const Length& length, const Key& key) const;
+  [[nodiscard]] std::pair<std::size_t, std::size_t> find(const Length& length,
+                                                         const Key& key) const;
   std::vector<const model::Route*> pending_, routes_;
   std::vector<Entry> prefixes_;
   std::vector<Length> lengths_;
@@ -98,8 +107,8 @@ class Fib4 {
   [[nodiscard]] bool dissects() const { return dissects_; }  // a rule asks for ports
 
  private:
-  [[nodiscard]] NetError table_lookup(const RouteTable& table, const Flow& flow, bool ignore_linkstate,
-                                      Choices* choices, RouteHit& hit) const;
+  [[nodiscard]] NetError table_lookup(const RouteTable& table, const Flow& flow,
+                                      bool ignore_linkstate, Choices* choices, RouteHit& hit) const;
   [[nodiscard]] const RouteTable* table(std::uint32_t id) const;
   [[nodiscard]] RouteHit by_rules(const Flow& flow, bool ignore_linkstate, Choices* choices) const;
   const Machine* machine_ = nullptr;
@@ -116,7 +125,8 @@ class Fib6 {
   [[nodiscard]] bool dissects() const { return dissects_; }
 
  private:
-  [[nodiscard]] RouteHit table_lookup(const RouteTable& table, const Flow& flow, Choices* choices) const;
+  [[nodiscard]] RouteHit table_lookup(const RouteTable& table, const Flow& flow,
+                                      Choices* choices) const;
   [[nodiscard]] const RouteTable* table(std::uint32_t id) const;
   const Machine* machine_ = nullptr;
   std::vector<RouteTable> tables_;

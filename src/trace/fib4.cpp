@@ -23,7 +23,8 @@ bool is_default_rule(const model::RoutingRule& rule) {
                    (rule.priority == 32767 && rule.table == kDefaultTable));
 }
 
-bool usable(const model::NextHop& hop, const Device* device, const Flow& flow, bool ignore_linkstate) {
+bool usable(const model::NextHop& hop, const Device* device, const Flow& flow,
+            bool ignore_linkstate) {
   if ((hop.flags & kHopDead) != 0) return false;
   if (!ignore_linkstate && device != nullptr && device->ignore_linkdown4 &&
       (hop.flags & kHopLinkdown) != 0) {

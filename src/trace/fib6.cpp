@@ -1,7 +1,7 @@
 // IPv6 lookups: fib6_rule_lookup(), then fib6_table_lookup() and rt6_select() within a prefix.
 //
-// Unlike IPv4 the local table is always asked before main. An error route (unreachable, prohibit) is
-// an answer; `throw` and "nothing found" go on to the next rule.
+// Unlike IPv4 the local table is always asked before main. An error route (unreachable, prohibit)
+// is an answer; `throw` and "nothing found" go on to the next rule.
 #include <algorithm>
 
 #include "trace/choices.h"
@@ -78,7 +78,8 @@ RouteHit Fib6::table_lookup(const RouteTable& table, const Flow& flow, Choices* 
       Best best;
       for (; at != end && (*at)->metric == metric; ++at) {
         const model::Route& route = **at;
-        if (route.source && route.source->length() > 0 && !route.source->contains(flow.source)) continue;
+        if (route.source && route.source->length() > 0 && !route.source->contains(flow.source))
+          continue;
         if (error_of_type(route.type) != NetError::kNone) {
           // Its device is lo: another one that is demanded excludes it (rt6_score_route).
           const bool other = wanted && wanted != machine_->loopback->index();

@@ -19,7 +19,8 @@ inline constexpr std::uint8_t kTable = 1, kGoto = 2, kNop = 3, kBlackhole = 6, k
 // RTNH_F_*
 inline constexpr std::uint32_t kHopDead = 1, kHopOnlink = 4, kHopLinkdown = 16;
 
-// Follows the rules in order: `look(table_id, hit)` returns the error of a table's lookup, kAgain to go on.
+// Follows the rules in order: `look(table_id, hit)` returns the error of a table's lookup, kAgain
+// to go on.
 template <class Look>
 RouteHit follow_rules(const Machine& machine, const std::vector<const model::RoutingRule*>& rules,
                       const Flow& flow, Look&& look) {
@@ -32,7 +33,8 @@ RouteHit follow_rules(const Machine& machine, const std::vector<const model::Rou
     if (rule.action == fr::kGoto) {
       std::size_t to = i + 1;
       while (to < rules.size() && rules[to]->priority < rule.goto_priority) ++to;
-      if (to == rules.size() || rules[to]->priority != rule.goto_priority) continue;  // no such target yet
+      if (to == rules.size() || rules[to]->priority != rule.goto_priority)
+        continue;  // no such target yet
       i = to - 1;
       continue;
     }

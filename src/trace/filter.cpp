@@ -52,8 +52,8 @@ struct RouteKey {
   friend bool operator==(const RouteKey&, const RouteKey&) = default;
 };
 
-// Calls visit(hook) in the order of the hooks, of equal priorities legacy tables last when asked so,
-// until it returns true.
+// Calls visit(hook) in the order of the hooks, of equal priorities legacy tables last when asked
+// so, until it returns true.
 template <class Visit>
 void each_hook(const std::vector<HookCode>& hooks, bool legacy_last, Visit&& visit) {
   if (!legacy_last) {

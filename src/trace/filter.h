@@ -112,7 +112,7 @@ struct Context {
   std::vector<RuleRef>* explain = nullptr;  // when set: every rule that took part in the decision
   std::uint32_t next_hop_mtu = 1500;
   std::optional<IpAddress> next_hop;  // rt nexthop
-  bool legacy_last = false;  // of equal priorities: nft chains before legacy tables
+  bool legacy_last = false;           // of equal priorities: nft chains before legacy tables
   std::uint64_t now_ms = 0;           // of the snapshot: time-outs of elements, time matches
 };
 
@@ -145,8 +145,8 @@ class Filter {
   [[nodiscard]] HookResult run_nat(FilterPoint point, Context& context,
                                    std::optional<NatRequest>& request) const;
 
-  // Legacy tables and nft chains stand at one priority: a snapshot does not tell which were registered
-  // first, and so which run first. Context::legacy_last chooses.
+  // Legacy tables and nft chains stand at one priority: a snapshot does not tell which were
+  // registered first, and so which run first. Context::legacy_last chooses.
   [[nodiscard]] bool has_open_order(FilterPoint point) const;
   [[nodiscard]] bool has_chains(FilterPoint point) const;  // anything at all, NAT included
   [[nodiscard]] bool has_device_chains(FilterPoint point, std::string_view device) const;

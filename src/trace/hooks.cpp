@@ -78,13 +78,14 @@ Context Run::context_of(Skb& skb, Device* in, Device* out) {
 
 namespace {
 
-constexpr std::string_view kOrder = "legacy and nft chains of one priority: which were made first is not known";
+constexpr std::string_view kOrder =
+    "legacy and nft chains of one priority: which were made first is not known";
 
 bool same_result(const HookResult& a, const HookResult& b) {
   if (a.outcome != b.outcome || a.reject.has_value() != b.reject.has_value()) return false;
-  return !a.reject || (a.reject->tcp_reset == b.reject->tcp_reset &&
-                       a.reject->icmp_type == b.reject->icmp_type &&
-                       a.reject->icmp_code == b.reject->icmp_code);
+  return !a.reject ||
+         (a.reject->tcp_reset == b.reject->tcp_reset &&
+          a.reject->icmp_type == b.reject->icmp_type && a.reject->icmp_code == b.reject->icmp_code);
 }
 
 bool same_request(const std::optional<NatRequest>& a, const std::optional<NatRequest>& b) {
@@ -100,9 +101,10 @@ bool same_request(const std::optional<NatRequest>& a, const std::optional<NatReq
 
 // Where legacy tables and nft chains stand at one priority both orders are tried; when they differ,
 // which is right is a choice.
-HookResult Run::run_filter(FilterPoint point, std::int32_t from, std::int32_t to, Context& c, Skb& skb,
-                           const Machine& m, bool* reroute) {
-  if (!m.open_order[static_cast<std::size_t>(point)]) return m.filter->run(point, from, to, c, reroute);
+HookResult Run::run_filter(FilterPoint point, std::int32_t from, std::int32_t to, Context& c,
+                           Skb& skb, const Machine& m, bool* reroute) {
+  if (!m.open_order[static_cast<std::size_t>(point)])
+    return m.filter->run(point, from, to, c, reroute);
   ConnTrack* const entry = skb.ct.entry;
   const Skb before = skb;
   const ConnTrack entry_before = entry != nullptr ? *entry : ConnTrack{};
@@ -159,7 +161,8 @@ bool Run::hook(FilterPoint point, std::int32_t from, std::int32_t to, Skb& skb, 
   if (m.rules_unknown) stop_unknown(m.unknown_why);
   if (stopped_) return false;
   if (explain_ && !seen_.empty()) {
-    step(skb, m, "filter", in != nullptr ? in : out, r.outcome == Outcome::kAccept ? "passes" : "stopped");
+    step(skb, m, "filter", in != nullptr ? in : out,
+         r.outcome == Outcome::kAccept ? "passes" : "stopped");
     if (!answer_.steps.empty()) answer_.steps.back().rules = seen_;
   }
   switch (r.outcome) {
@@ -250,7 +253,8 @@ void Run::reset(FilterPoint point, Skb& skb, Device* in) {
   }
   attach(answer, skb);
   if (skb.bridge_info && skb.physical_in != nullptr) {
-    // Sent out of the port on which the packet came, in the name of its destination: no hook sees it.
+    // Sent out of the port on which the packet came, in the name of its destination: no hook sees
+    // it.
     answer.p.source_mac = skb.p.destination_mac;
     answer.p.destination_mac = skb.p.source_mac;
     answer.dst = {};
@@ -261,7 +265,8 @@ void Run::reset(FilterPoint point, Skb& skb, Device* in) {
   ip_local_out(answer);
 }
 
-// nft_reject_bridge.c, nft_reject_netdev.c: built from the packet alone and sent back where it came from.
+// nft_reject_bridge.c, nft_reject_netdev.c: built from the packet alone and sent back where it came
+// from.
 void Run::reject_on_link(Skb& skb, Device& in, const RejectAnswer& how) {
   if (!skb.p.is_ip() || skb.p.destination_mac.is_multicast()) return;
   Skb answer;

@@ -19,7 +19,8 @@ Skb error_of(const Skb& cause, IpProtocol protocol, std::uint8_t type, std::uint
   e.p.icmp_type = type;
   e.p.icmp_code = code;
   e.p.tcp_flags = 0;
-  e.p.tos = protocol == IpProtocol::kIcmp ? static_cast<std::uint8_t>((cause.p.tos & 0x1e) | 0xc0) : 0;
+  e.p.tos =
+      protocol == IpProtocol::kIcmp ? static_cast<std::uint8_t>((cause.p.tos & 0x1e) | 0xc0) : 0;
   e.p.destination = cause.p.source;
   e.p.length = protocol == IpProtocol::kIcmp ? 88 : 128;
   e.p.quoted = Quoted{cause.p.source, cause.p.destination, cause.p.protocol, cause.p.source_port,
@@ -35,8 +36,10 @@ Skb error_of(const Skb& cause, IpProtocol protocol, std::uint8_t type, std::uint
 void Run::icmp_error(Skb& cause, std::uint8_t type, std::uint8_t code) {
   if (is_error(cause.p) || cause.dst.group || cause.p.type != PacketType::kHost) return;
   if (cause.p.source.is_unspecified() || cause.p.source.is_multicast()) return;
-  if (cause.p.source.is_v4()) icmp_error4(cause, type, code);
-  else icmp_error6(cause, type, code);
+  if (cause.p.source.is_v4())
+    icmp_error4(cause, type, code);
+  else
+    icmp_error6(cause, type, code);
 }
 
 // __icmp_send(): from the address that was asked for when it is ours, else by the route back.
@@ -59,7 +62,10 @@ void Run::icmp_error4(Skb& cause, std::uint8_t type, std::uint8_t code) {
   e.p.source = o.source.is_unspecified() ? IpAddress::v4(192, 0, 0, 8) : o.source;
   e.dst = o.dst;
   attach(e, cause);
-  if (explain_) step(e, m, "icmp", o.dst.device, "error " + std::to_string(type) + "/" + std::to_string(code) + " to " + e.p.destination.to_string());
+  if (explain_)
+    step(e, m, "icmp", o.dst.device,
+         "error " + std::to_string(type) + "/" + std::to_string(code) + " to " +
+             e.p.destination.to_string());
   ip_local_out(e);
 }
 
@@ -84,9 +90,11 @@ void Run::icmp_error6(Skb& cause, std::uint8_t type, std::uint8_t code) {
     flow.source = cause.p.destination;
   } else {
     const Output way = route_output6(m, flow, false, &choices_);
-    const bool preferred = way.error == NetError::kNone && way.dst.route->preferred_source.has_value();
+    const bool preferred =
+        way.error == NetError::kNone && way.dst.route->preferred_source.has_value();
     if (!preferred && on != nullptr) {
-      flow.source = select_address6(m, on, flow.destination).value_or(IpAddress::any(IpFamily::kV6));
+      flow.source =
+          select_address6(m, on, flow.destination).value_or(IpAddress::any(IpFamily::kV6));
     }
   }
   if (e.p.destination.is_link_local()) flow.oif = (on != nullptr ? on : any)->index();
@@ -98,7 +106,10 @@ void Run::icmp_error6(Skb& cause, std::uint8_t type, std::uint8_t code) {
   e.p.source = o.source;
   e.dst = o.dst;
   attach(e, cause);
-  if (explain_) step(e, m, "icmp", o.dst.device, "error " + std::to_string(type) + "/" + std::to_string(code) + " to " + e.p.destination.to_string());
+  if (explain_)
+    step(e, m, "icmp", o.dst.device,
+         "error " + std::to_string(type) + "/" + std::to_string(code) + " to " +
+             e.p.destination.to_string());
   ip_local_out(e);
 }
 

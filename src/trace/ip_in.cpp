@@ -1,5 +1,5 @@
-// The IP layers, inward: ip_rcv() to the socket or to the way out (net/ipv4/ip_input.c, ip_forward.c,
-// net/ipv6/ip6_input.c, ip6_output.c).
+// The IP layers, inward: ip_rcv() to the socket or to the way out (net/ipv4/ip_input.c,
+// ip_forward.c, net/ipv6/ip6_input.c, ip6_output.c).
 #include <algorithm>
 
 #include "trace/run.h"
@@ -9,7 +9,8 @@ namespace {
 
 // Priorities at which the kernel's own hooks stand (netfilter_ipv4.h, netfilter_ipv6.h).
 constexpr std::int32_t kConntrack = -200, kNatDestination = -100, kNatSource = 100;
-constexpr std::uint8_t kTimeExceeded4 = 11, kTimeExceeded6 = 3, kUnreachable4 = 3, kUnreachable6 = 1;
+constexpr std::uint8_t kTimeExceeded4 = 11, kTimeExceeded6 = 3, kUnreachable4 = 3,
+                       kUnreachable6 = 1;
 
 bool is_neighbour_discovery(const Packet& p) {
   return p.protocol == IpProtocol::kIcmpV6 && p.icmp_type >= 133 && p.icmp_type <= 137;
@@ -33,7 +34,8 @@ bool Run::ip_prerouting(Skb& skb, Device* in) {
   const Machine& m = *in->machine;
   if (!hook(FilterPoint::kIpPrerouting, kFirst, kConntrack, skb, in, nullptr)) return false;
   track(skb, m);
-  if (!hook(FilterPoint::kIpPrerouting, kConntrack, kNatDestination, skb, in, nullptr)) return false;
+  if (!hook(FilterPoint::kIpPrerouting, kConntrack, kNatDestination, skb, in, nullptr))
+    return false;
   const IpAddress before = skb.p.destination;
   if (!translate(FilterPoint::kIpPrerouting, skb, in, nullptr)) return false;
   if (skb.p.destination != before) skb.dst = {};
@@ -58,7 +60,8 @@ void Run::ip_receive(Device& dev, Skb& skb) {
       return;
     }
     // ip6_rcv_core(): where the bridge's netfilter has routed it already, the device of that route.
-    skb.received6 = skb.dst.kind != Dst::Kind::kNone && skb.dst.device != nullptr ? skb.dst.device : &dev;
+    skb.received6 =
+        skb.dst.kind != Dst::Kind::kNone && skb.dst.device != nullptr ? skb.dst.device : &dev;
   }
   if (skb.bridge_info && !skb.prerouting_done && !skb.in_prerouting) {
     skb.prerouting_done = true;  // ip_sabotage_in: the bridge has run it already
@@ -83,8 +86,9 @@ void Run::ip_route_in(Skb& skb) {
   if (skb.dst.kind == Dst::Kind::kNone) {
     std::string_view why;
     const bool routed = skb.p.destination.is_v4()
-        ? route_input4(m, dev, skb.p, false, skb.p.destination, skb.p.source, &choices_, skb.dst, why)
-        : route_input6(m, dev, skb.p, &choices_, skb.dst, why);
+                            ? route_input4(m, dev, skb.p, false, skb.p.destination, skb.p.source,
+                                           &choices_, skb.dst, why)
+                            : route_input6(m, dev, skb.p, &choices_, skb.dst, why);
     if (!routed) {
       lost(skb, why, " (on " + dev.name() + ")");
       return;
@@ -92,7 +96,8 @@ void Run::ip_route_in(Skb& skb) {
   }
   const Dst& dst = skb.dst;
   if (explain_) {
-    std::string text = dst.route != nullptr ? "route " + dst.route->destination.to_string() : "no route";
+    std::string text =
+        dst.route != nullptr ? "route " + dst.route->destination.to_string() : "no route";
     if (dst.kind == Dst::Kind::kLocal) text = "for this machine (" + text + ")";
     if (dst.kind == Dst::Kind::kForward) {
       text += " dev " + dst.device->name();
@@ -103,8 +108,10 @@ void Run::ip_route_in(Skb& skb) {
   switch (dst.kind) {
     case Dst::Kind::kLocal: ip_local_deliver(skb); return;
     case Dst::Kind::kOutput:  // came over lo: the route of the way out says what it is
-      if (dst.local) ip_local_deliver(skb);
-      else lost(skb, "not for this machine");
+      if (dst.local)
+        ip_local_deliver(skb);
+      else
+        lost(skb, "not for this machine");
       return;
     case Dst::Kind::kForward: ip_forward(skb); return;
     case Dst::Kind::kError: ip_error(skb); return;
@@ -161,7 +168,8 @@ void Run::ip_local_deliver(Skb& skb) {
     return;
   }
   // __udp4_lib_mcast_deliver(): every socket that matches gets a copy; nobody is told of a failure.
-  const bool to_all = skb.dst.group && skb.p.destination.is_v4() && skb.p.protocol == IpProtocol::kUdp;
+  const bool to_all =
+      skb.dst.group && skb.p.destination.is_v4() && skb.p.protocol == IpProtocol::kUdp;
   if (skb.dst.group && !to_all) {
     lost(skb, "for a broadcast address");
     return;
@@ -170,8 +178,10 @@ void Run::ip_local_deliver(Skb& skb) {
     icmp_deliver(skb);
     return;
   }
-  if (skb.p.type == PacketType::kHost || to_all) socket_receive(skb);
-  else lost(skb, "for a broadcast address");
+  if (skb.p.type == PacketType::kHost || to_all)
+    socket_receive(skb);
+  else
+    lost(skb, "for a broadcast address");
 }
 
 void Run::ip_forward(Skb& skb) {
@@ -194,7 +204,8 @@ void Run::ip_forward(Skb& skb) {
   }
   Device& out = *skb.dst.device;
   if (!v4 && &in != &out) {
-    if (skb.p.source.is_unspecified() || skb.p.source.is_multicast() || skb.p.source.is_loopback()) {
+    if (skb.p.source.is_unspecified() || skb.p.source.is_multicast() ||
+        skb.p.source.is_loopback()) {
       lost(skb, "a source that is never forwarded");
       return;
     }

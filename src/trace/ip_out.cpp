@@ -46,7 +46,8 @@ bool Run::route_again(Skb& skb) {
   return true;
 }
 
-// A drop at output or postrouting is send()'s own error (EPERM) for a datagram; TCP just tries again.
+// A drop at output or postrouting is send()'s own error (EPERM) for a datagram; TCP just tries
+// again.
 bool Run::ip_local_out(Skb& skb) {
   const bool passed = ip_local_hooks(skb);
   if (!passed && skb.ours && skb.leg == Leg::kRequest && skb.p.has_socket &&
@@ -77,7 +78,8 @@ bool Run::ip_local_hooks(Skb& skb) {
   if (!translate(FilterPoint::kIpOutput, skb, nullptr, out)) return false;
   if (skb.ct.entry != nullptr && !skb.ct.untracked && m.nat(skb.p.family())) {
     const ConnTrack& ct = *skb.ct.entry;
-    const bool reply = skb.ct.info == CtInfo::kEstablishedReply || skb.ct.info == CtInfo::kRelatedReply;
+    const bool reply =
+        skb.ct.info == CtInfo::kEstablishedReply || skb.ct.info == CtInfo::kRelatedReply;
     const Tuple &here = reply ? ct.reply : ct.original, &there = reply ? ct.original : ct.reply;
     if (here.destination != there.source && !route_again(skb)) {
       lost(skb, "no route to the translated destination");

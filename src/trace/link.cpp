@@ -10,9 +10,12 @@ constexpr std::uint32_t kMacvlanBridge = 4;  // private (1) and vepa (2) do not 
 
 void classify(const Device& dev, Skb& skb) {  // eth_type_trans
   const MacAddress& to = skb.p.destination_mac;
-  if (to == MacAddress::broadcast()) skb.p.type = PacketType::kBroadcast;
-  else if (to.is_multicast()) skb.p.type = PacketType::kMulticast;
-  else skb.p.type = to == dev.mac ? PacketType::kHost : PacketType::kOtherHost;
+  if (to == MacAddress::broadcast())
+    skb.p.type = PacketType::kBroadcast;
+  else if (to.is_multicast())
+    skb.p.type = PacketType::kMulticast;
+  else
+    skb.p.type = to == dev.mac ? PacketType::kHost : PacketType::kOtherHost;
 }
 
 // __dev_forward_skb(): what does not pass from one namespace to another.
@@ -31,7 +34,9 @@ void scrub(Skb& skb, bool other_namespace) {
 
 }  // namespace
 
-void Run::enqueue(Device& dev, const Skb& skb) { scratch_.queue.push_back({&dev, skb}); }
+void Run::enqueue(Device& dev, const Skb& skb) {
+  scratch_.queue.push_back({&dev, skb});
+}
 
 void Run::transmit(Device& dev, Skb& skb) {
   if (stopped_) return;
@@ -39,7 +44,8 @@ void Run::transmit(Device& dev, Skb& skb) {
     lost(skb, "interface is down: ", dev.name());
     return;
   }
-  if (dev.egress_chains && !hook(FilterPoint::kNetdevEgress, kFirst, kLast, skb, nullptr, &dev)) return;
+  if (dev.egress_chains && !hook(FilterPoint::kNetdevEgress, kFirst, kLast, skb, nullptr, &dev))
+    return;
   if (dev.link->tc_filters && !choices_.pick("a tc filter on " + dev.name())) {
     lost(skb, "dropped by a tc filter on ", dev.name());
     return;
@@ -92,7 +98,8 @@ bool Run::is_edge(const Device& dev) const {
   });
 }
 
-// macvlan_queue_xmit(): siblings in bridge mode hear each other; the parent's own machine never does.
+// macvlan_queue_xmit(): siblings in bridge mode hear each other; the parent's own machine never
+// does.
 void Run::transmit_macvlan(Device& dev, Skb& skb) {
   Device& parent = *dev.parent;
   const auto mode = dev.link->detail.macvlan_mode.value_or(kMacvlanBridge);
@@ -142,7 +149,8 @@ void Run::receive(Device& dev, Skb& skb) {
     lost(skb, "dropped by a tc filter on ", dev.name());
     return;
   }
-  if (dev.ingress_chains && !hook(FilterPoint::kNetdevIngress, kFirst, kLast, skb, &dev, nullptr)) return;
+  if (dev.ingress_chains && !hook(FilterPoint::kNetdevIngress, kFirst, kLast, skb, &dev, nullptr))
+    return;
   if (dev.inet_ingress_chains && skb.p.is_ip() &&
       !hook(FilterPoint::kInetIngress, kFirst, kLast, skb, &dev, nullptr)) {
     return;

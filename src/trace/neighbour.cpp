@@ -1,8 +1,8 @@
 // ARP and neighbour discovery, as frames that pass every hook which frames pass (net/ipv4/arp.c,
 // net/ipv6/ndisc.c, net/core/neighbour.c).
 //
-// A question runs to its end in a queue of its own. Its outcome depends on who asks for whom in whose
-// name, not on the connection, and is remembered in the World.
+// A question runs to its end in a queue of its own. Its outcome depends on who asks for whom in
+// whose name, not on the connection, and is remembered in the World.
 #include <algorithm>
 #include <mutex>
 #include <shared_mutex>
@@ -36,10 +36,12 @@ bool inside(const model::Address& a, IpAddress other) {  // inet_ifa_match
 }
 
 // confirm_addr_indev() for a given local address.
-bool confirms(const Device& dev, std::optional<IpAddress> peer, IpAddress local, std::uint8_t scope) {
+bool confirms(const Device& dev, std::optional<IpAddress> peer, IpAddress local,
+              std::uint8_t scope) {
   bool found = false, same = false;
   for (const model::Address* a : dev.addresses4) {
-    const std::uint8_t own = std::min<std::uint8_t>(a->scope, dev.route_localnet ? kScopeLink : kScopeHost);
+    const std::uint8_t own =
+        std::min<std::uint8_t>(a->scope, dev.route_localnet ? kScopeLink : kScopeHost);
     if (!found && a->local == local && own <= scope) {
       found = true;
       if (same) break;
@@ -127,7 +129,8 @@ void Run::neighbour_output(Device& dev, Skb& skb, IpAddress next_hop) {
   icmp_error(skb, v4 ? 3 : 1, v4 ? 1 : 3);
 }
 
-// arp_solicit(), ndisc_solicit(): in whose name is asked. Unspecified: nobody's (no question is sent).
+// arp_solicit(), ndisc_solicit(): in whose name is asked. Unspecified: nobody's (no question is
+// sent).
 IpAddress Run::asking_address(Device& dev, IpAddress target, const Skb& cause) const {
   const Machine& m = *dev.machine;
   const IpAddress own = cause.p.source;
@@ -138,7 +141,8 @@ IpAddress Run::asking_address(Device& dev, IpAddress target, const Skb& cause) c
     }
     return IpAddress::any(IpFamily::kV6);
   }
-  if (own.is_v4() && dev.arp_announce < 2 && (m.has_address(own) || address_type4(m, own, nullptr) == rtn::kLocal)) {
+  if (own.is_v4() && dev.arp_announce < 2 &&
+      (m.has_address(own) || address_type4(m, own, nullptr) == rtn::kLocal)) {
     const bool onlink = std::ranges::any_of(dev.addresses4, [&](const model::Address* a) {
       return inside(*a, target) && inside(*a, own);
     });
@@ -167,8 +171,10 @@ Run::Way Run::resolve(Device& dev, IpAddress target, const Skb& cause) {
     return way;
   }
   // The kernel uses what it remembers and asks again only later. Where the two agree all is well.
-  if (r.how == Resolution::kOutside || (r.how == Resolution::kFound && r.mac == *cached)) return way;
-  if (choices_.pick("neighbour " + target.to_string() + " is remembered, but would not be found again")) {
+  if (r.how == Resolution::kOutside || (r.how == Resolution::kFound && r.mac == *cached))
+    return way;
+  if (choices_.pick("neighbour " + target.to_string() +
+                    " is remembered, but would not be found again")) {
     return {Resolution::kFound, *cached, &r};
   }
   return way;
@@ -176,7 +182,8 @@ Run::Way Run::resolve(Device& dev, IpAddress target, const Skb& cause) {
 
 const Resolved& Run::ask_for(Device& dev, IpAddress target, IpAddress source) {
   const NeighbourKey key{&dev, target, source};
-  const bool shared = !outsider_may_answer(target);  // else the answer holds for this question alone
+  const bool shared =
+      !outsider_may_answer(target);  // else the answer holds for this question alone
   if (!explain_ && shared) {
     const Resolved* found = nullptr;
     {
@@ -233,20 +240,24 @@ const Resolved& Run::ask_for(Device& dev, IpAddress target, IpAddress source) {
   if (plain) {
     const std::unique_lock guard(world_.lock);
     if (world_.memory.size() < kMostRemembered) {
-      return *world_.memory.try_emplace(key, std::make_unique<const Resolved>(std::move(r))).first->second;
+      return *world_.memory.try_emplace(key, std::make_unique<const Resolved>(std::move(r)))
+                  .first->second;
     }
   }
   return *scratch_.held.emplace_back(std::make_unique<const Resolved>(std::move(r)));
 }
 
 // Who is asked remembers the asker (neigh_event_ns, ndisc_recv_ns). So a neighbour that will not
-// answer, by a rule or its reverse path filter, may still be known, if it had a reason to ask before.
-std::optional<MacAddress> Run::known_by_its_question(Device& dev, IpAddress target, IpAddress source) {
+// answer, by a rule or its reverse path filter, may still be known, if it had a reason to ask
+// before.
+std::optional<MacAddress> Run::known_by_its_question(Device& dev, IpAddress target,
+                                                     IpAddress source) {
   if (source.is_unspecified()) return std::nullopt;
   std::optional<MacAddress> mac;
   const std::size_t before = scratch_.learned.size();
   for (const auto& other : world_.machines) {
-    if (other.get() == dev.machine || !other->has_address(target) || other->loopback == nullptr) continue;
+    if (other.get() == dev.machine || !other->has_address(target) || other->loopback == nullptr)
+      continue;
     Flow flow;
     flow.destination = source;
     flow.source = target;
@@ -280,8 +291,9 @@ void Run::arp_send(Device& dev, const Arp& arp, MacAddress to) {
 // arp_ignore()
 bool Run::arp_refuses(const Device& dev, IpAddress asker, IpAddress target) const {
   const auto anywhere = [&](std::uint8_t scope) {
-    return std::ranges::any_of(dev.machine->devices,
-                               [&](const auto& d) { return confirms(*d, std::nullopt, target, scope); });
+    return std::ranges::any_of(dev.machine->devices, [&](const auto& d) {
+      return confirms(*d, std::nullopt, target, scope);
+    });
   };
   switch (dev.arp_ignore) {
     case 1: return !confirms(dev, std::nullopt, target, kScopeHost);
@@ -299,7 +311,8 @@ void Run::arp_receive(Device& dev, Skb& skb) {
   const Arp arp = *skb.p.arp;
   Machine& m = *dev.machine;
   if (arp.operation == kReply) {
-    if (asking_ != nullptr && asking_->device == &dev && asking_->target == arp.sender_ip && !asking_->answered) {
+    if (asking_ != nullptr && asking_->device == &dev && asking_->target == arp.sender_ip &&
+        !asking_->answered) {
       asking_->answered = true;
       asking_->mac = arp.sender_mac;
     }
@@ -358,7 +371,8 @@ void Run::nd_receive(Skb& skb) {
   const Arp nd = *skb.p.arp;
   const IpAddress target = nd.target_ip;
   if (skb.p.icmp_type == kAdvertisement) {
-    if (asking_ != nullptr && asking_->device == &dev && asking_->target == target && !asking_->answered) {
+    if (asking_ != nullptr && asking_->device == &dev && asking_->target == target &&
+        !asking_->answered) {
       asking_->answered = true;
       asking_->mac = nd.sender_mac;
     }
@@ -370,22 +384,24 @@ void Run::nd_receive(Skb& skb) {
                        proxy_entry(dev, target) != nullptr;
   if (!ours && !proxied) return;
   learn(dev, skb.p.source, nd.sender_mac);
-  Skb reply = nd_message(dev, kAdvertisement, ours ? target : asking_address(dev, skb.p.source, Skb()),
-                         skb.p.source, target);
+  Skb reply =
+      nd_message(dev, kAdvertisement, ours ? target : asking_address(dev, skb.p.source, Skb()),
+                 skb.p.source, target);
   ip_local_out(reply);
 }
 
 bool Run::outsider_may_answer(IpAddress target) const {
   if (outsider_ == nullptr) return false;
-  return target == outsider_->source || std::ranges::find(outsider_gateways_, target) != outsider_gateways_.end();
+  return target == outsider_->source ||
+         std::ranges::find(outsider_gateways_, target) != outsider_gateways_.end();
 }
 
 bool Run::outsider_answers(const Device& dev, IpAddress target) const {
   return &dev == outsider_link_ && outsider_may_answer(target);
 }
 
-// The outsider is one more machine on its wire, whoever else is there: a link may lead to a namespace
-// of the model and still be somebody's LAN.
+// The outsider is one more machine on its wire, whoever else is there: a link may lead to a
+// namespace of the model and still be somebody's LAN.
 bool Run::meant_for_outsider(const Device& dev, const Skb& skb) const {
   if (outsider_ == nullptr || &dev != outsider_link_) return false;
   const Packet& p = skb.p;

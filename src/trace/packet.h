@@ -1,5 +1,5 @@
-// One packet as the kernel's socket buffer sees it on its way, and the connection-tracking entry that
-// belongs to it in one namespace. Everything a rule may ask about.
+// One packet as the kernel's socket buffer sees it on its way, and the connection-tracking entry
+// that belongs to it in one namespace. Everything a rule may ask about.
 #pragma once
 
 #include <cstdint>
@@ -52,7 +52,7 @@ struct Packet {
   // What travels beside the bytes, within one namespace
   std::uint32_t mark = 0;
   PacketType type = PacketType::kHost;
-  bool has_socket = false;       // sent by a socket of this namespace (output, postrouting)
+  bool has_socket = false;  // sent by a socket of this namespace (output, postrouting)
   std::uint32_t socket_uid = 0, socket_gid = 0;
   std::string_view socket_cgroup;  // path below /sys/fs/cgroup of that socket's maker, "" unknown
 
@@ -85,8 +85,8 @@ struct ConnTrack {
   std::uint16_t zone = 0;
 };
 
-// How conntrack sees one packet. `entry` null and not untracked: the packet is INVALID, or conntrack
-// has not seen it (yet): nft reads both as "invalid" (nft_ct.c).
+// How conntrack sees one packet. `entry` null and not untracked: the packet is INVALID, or
+// conntrack has not seen it (yet): nft reads both as "invalid" (nft_ct.c).
 struct CtView {
   ConnTrack* entry = nullptr;  // owned by the walk
   CtInfo info = CtInfo::kNew;

@@ -25,14 +25,14 @@ struct Dst {
     kDiscard,  // blackhole: silent
   };
   Kind kind = Kind::kNone;
-  Device* device = nullptr;           // dst->dev
+  Device* device = nullptr;  // dst->dev
   std::optional<IpAddress> gateway;
-  NetError error = NetError::kNone;   // kError
-  bool local = false;                 // RTCF_LOCAL
-  bool group = false;                 // broadcast or multicast
-  bool input = false;                 // it was made by an input lookup
-  bool bridge_stand_in = false;       // br_netfilter's fake route
-  IfIndex arrives_at;                 // rt_iif, rt6i_idev: where a local packet seems to come in
+  NetError error = NetError::kNone;  // kError
+  bool local = false;                // RTCF_LOCAL
+  bool group = false;                // broadcast or multicast
+  bool input = false;                // it was made by an input lookup
+  bool bridge_stand_in = false;      // br_netfilter's fake route
+  IfIndex arrives_at;                // rt_iif, rt6i_idev: where a local packet seems to come in
   const model::Route* route = nullptr;
 };
 

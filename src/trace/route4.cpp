@@ -7,12 +7,17 @@
 namespace bulkhead::trace {
 namespace {
 
-bool is_zeronet(IpAddress a) { return a.octets()[0] == 0; }
-bool is_limited_broadcast(IpAddress a) { return a.v4_number() == 0xffffffffU; }
+bool is_zeronet(IpAddress a) {
+  return a.octets()[0] == 0;
+}
+bool is_limited_broadcast(IpAddress a) {
+  return a.v4_number() == 0xffffffffU;
+}
 const IpAddress kLoopback4 = IpAddress::v4(127, 0, 0, 1);
 
 bool same_subnet(const model::Address& a, IpAddress other) {
-  const std::uint32_t mask = a.prefix_length == 0 ? 0 : 0xffffffffU << (32 - std::min<unsigned>(a.prefix_length, 32));
+  const std::uint32_t mask =
+      a.prefix_length == 0 ? 0 : 0xffffffffU << (32 - std::min<unsigned>(a.prefix_length, 32));
   return ((a.peer.value_or(a.local).v4_number() ^ other.v4_number()) & mask) == 0;
 }
 
@@ -76,8 +81,9 @@ std::string_view refuse_source(const Machine& machine, const Device& in, const P
   if (strictness == 0) {
     if (in.accept_local) return {};
     if (!machine.custom_local_routes && !machine.fib4.custom_rules()) {
-      return machine.has_address(source) ? "source is one of the receiver's own addresses (accept_local is off)"
-                                         : std::string_view{};
+      return machine.has_address(source)
+                 ? "source is one of the receiver's own addresses (accept_local is off)"
+                 : std::string_view{};
     }
   }
   Flow flow;
@@ -94,19 +100,21 @@ std::string_view refuse_source(const Machine& machine, const Device& in, const P
   }
   const RouteHit hit = machine.fib4.lookup(flow, false, choices);
   if (!hit.ok()) return strictness != 0 ? "reverse path filter: no route back to the source" : "";
-  if (hit.route->type != rtn::kUnicast &&
-      (hit.route->type != rtn::kLocal || !in.accept_local)) {
+  if (hit.route->type != rtn::kUnicast && (hit.route->type != rtn::kLocal || !in.accept_local)) {
     return "source is one of the receiver's own or a broadcast address";
   }
-  const bool by_this = std::ranges::any_of(hit.route->next_hops, [&](const model::NextHop& hop) {
-    return hop.link == in.index();
-  }) || (hit.route->type == rtn::kLocal && in.loopback);
+  const bool by_this =
+      std::ranges::any_of(hit.route->next_hops,
+                          [&](const model::NextHop& hop) { return hop.link == in.index(); }) ||
+      (hit.route->type == rtn::kLocal && in.loopback);
   if (by_this) return {};
   if (in.addresses4.empty()) {
-    return strictness != 0 ? "reverse path filter: the interface has no address" : std::string_view{};
+    return strictness != 0 ? "reverse path filter: the interface has no address"
+                           : std::string_view{};
   }
-  return strictness == 1 ? "reverse path filter (strict): the source is reached by another interface"
-                         : std::string_view{};
+  return strictness == 1
+             ? "reverse path filter (strict): the source is reached by another interface"
+             : std::string_view{};
 }
 
 }  // namespace
@@ -125,7 +133,8 @@ std::optional<IpAddress> select_address4(const Machine& machine, const Device* d
   }
   for (const auto& other : machine.devices) {
     for (const model::Address* a : other->addresses4) {
-      if ((a->flags & kAddressSecondary) != 0 || a->scope == kScopeLink || a->scope > scope) continue;
+      if ((a->flags & kAddressSecondary) != 0 || a->scope == kScopeLink || a->scope > scope)
+        continue;
       return a->local;
     }
   }
@@ -145,7 +154,8 @@ Output route_output4(const Machine& machine, const Flow& asked, bool any_source,
   flow.iif = machine.loopback->index();
   const bool has_source = !flow.source.is_unspecified();
   if (has_source) {
-    if (flow.source.is_multicast() || is_limited_broadcast(flow.source) || is_zeronet(flow.source)) {
+    if (flow.source.is_multicast() || is_limited_broadcast(flow.source) ||
+        is_zeronet(flow.source)) {
       return failed(NetError::kInvalid);
     }
     if (!any_source && !is_ours(machine, flow.source)) return failed(NetError::kInvalid);
@@ -178,9 +188,10 @@ Output route_output4(const Machine& machine, const Flow& asked, bool any_source,
   if (!has_source) {
     std::optional<IpAddress> toward = hit.hop != nullptr ? hit.hop->gateway : std::nullopt;
     if (toward && toward->is_v6()) toward.reset();
-    source = hit.route->preferred_source
-                 ? *hit.route->preferred_source
-                 : select_address4(machine, hit.device, toward, hit.route->scope).value_or(IpAddress());
+    source =
+        hit.route->preferred_source
+            ? *hit.route->preferred_source
+            : select_address4(machine, hit.device, toward, hit.route->scope).value_or(IpAddress());
   }
   Output o = make_output(machine, flow, source, hit, hit.route->type, hit.device);
   return o;
@@ -285,15 +296,15 @@ Surroundings::FibAnswer Machine::fib_route(IpAddress lookup, IpAddress other, st
     if (flow.strict_interface) flow.oif = oif_constraint;
     if (!flow.oif) flow.iif = loopback->index();
   }
-  const RouteHit hit = lookup.is_v4() ? fib4.lookup(flow, true, nullptr) : fib6.lookup(flow, nullptr);
+  const RouteHit hit =
+      lookup.is_v4() ? fib4.lookup(flow, true, nullptr) : fib6.lookup(flow, nullptr);
   if (!hit.ok() || hit.route == nullptr) return answer;
   answer.type = hit.route->type;
   answer.found = true;
   if (hit.hop != nullptr) answer.oif = hit.hop->link;
   if (!oif_constraint) return answer;
-  answer.found = std::ranges::any_of(hit.route->next_hops, [&](const model::NextHop& hop) {
-    return hop.link == oif_constraint;
-  });
+  answer.found = std::ranges::any_of(
+      hit.route->next_hops, [&](const model::NextHop& hop) { return hop.link == oif_constraint; });
   if (answer.found) answer.oif = oif_constraint;
   return answer;
 }

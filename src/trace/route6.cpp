@@ -59,7 +59,8 @@ int label6(IpAddress a) {
 
 // The rules of RFC 6724 section 5 in the kernel's order; each is a number, larger wins.
 constexpr std::size_t kRules = 6;
-int rate(std::size_t rule, const model::Address& a, const Device& on, IpAddress to, const Device* out) {
+int rate(std::size_t rule, const model::Address& a, const Device& on, IpAddress to,
+         const Device* out) {
   switch (rule) {
     case 0: return a.local == to ? 1 : 0;
     case 1: {
@@ -74,8 +75,8 @@ int rate(std::size_t rule, const model::Address& a, const Device& on, IpAddress 
   }
 }
 
-bool better(const model::Address& a, const Device& on_a, const model::Address& b, const Device& on_b,
-            IpAddress to, const Device* out) {
+bool better(const model::Address& a, const Device& on_a, const model::Address& b,
+            const Device& on_b, IpAddress to, const Device* out) {
   for (std::size_t rule = 0; rule < kRules; ++rule) {
     const int x = rate(rule, a, on_a, to, out), y = rate(rule, b, on_b, to, out);
     if (x != y) return x > y;
@@ -83,7 +84,9 @@ bool better(const model::Address& a, const Device& on_a, const model::Address& b
   return false;
 }
 
-bool is_local_type(std::uint8_t type) { return type == rtn::kLocal || type == rtn::kAnycast; }
+bool is_local_type(std::uint8_t type) {
+  return type == rtn::kLocal || type == rtn::kAnycast;
+}
 
 }  // namespace
 
@@ -97,7 +100,8 @@ bool device_has_address6(const Device& device, IpAddress address) {
   });
 }
 
-std::optional<IpAddress> select_address6(const Machine& machine, const Device* device, IpAddress to) {
+std::optional<IpAddress> select_address6(const Machine& machine, const Device* device,
+                                         IpAddress to) {
   const bool same_link = device != nullptr && (to.is_multicast() || scope6(to) <= 2);
   const model::Address* best = nullptr;
   const Device* best_on = nullptr;
@@ -118,12 +122,13 @@ std::optional<IpAddress> select_address6(const Machine& machine, const Device* d
   return best == nullptr ? std::nullopt : std::optional(best->local);
 }
 
-Output route_output6(const Machine& machine, const Flow& asked, bool bound_device, Choices* choices) {
+Output route_output6(const Machine& machine, const Flow& asked, bool bound_device,
+                     Choices* choices) {
   Flow flow = asked;
   flow.iif = machine.loopback->index();
   flow.source_known = !flow.source.is_unspecified();
-  flow.strict_interface = bound_device || needs_strict_interface(flow.destination) ||
-                          (flow.oif && !flow.source_known);
+  flow.strict_interface =
+      bound_device || needs_strict_interface(flow.destination) || (flow.oif && !flow.source_known);
   const RouteHit hit = machine.fib6.lookup(flow, choices);
   Output out;
   out.source = flow.source;
@@ -145,14 +150,16 @@ Output route_output6(const Machine& machine, const Flow& asked, bool bound_devic
   return out;
 }
 
-Output route_lookup6(const Machine& machine, const Flow& asked, bool bound_device, Choices* choices) {
+Output route_lookup6(const Machine& machine, const Flow& asked, bool bound_device,
+                     Choices* choices) {
   if (!asked.source.is_unspecified()) return route_output6(machine, asked, bound_device, choices);
   Output first = route_output6(machine, asked, bound_device, choices);
   std::optional<IpAddress> source;
   if (first.error == NetError::kNone && first.dst.route->preferred_source) {
     source = first.dst.route->preferred_source;
   } else {
-    const Device* dev = first.error == NetError::kNone ? machine.device(first.dst.arrives_at) : nullptr;
+    const Device* dev =
+        first.error == NetError::kNone ? machine.device(first.dst.arrives_at) : nullptr;
     source = select_address6(machine, dev, asked.destination);
   }
   if (!source) {

@@ -1,8 +1,8 @@
 // One walk: the packets of one connection, followed from wire to wire until nothing moves any more.
 //
-// Frames between machines wait in a queue, as the kernel's backlog does; within a machine the layers
-// call each other as the kernel's do. Neighbour resolution runs in a queue of its own, to its end,
-// before the packet that asked goes on. Internal to trace/.
+// Frames between machines wait in a queue, as the kernel's backlog does; within a machine the
+// layers call each other as the kernel's do. Neighbour resolution runs in a queue of its own, to
+// its end, before the packet that asked goes on. Internal to trace/.
 #pragma once
 
 #include <array>
@@ -42,8 +42,8 @@ struct Skb {
   bool from_isolated_port = false;
   Device* received6 = nullptr;  // IP6CB(skb)->iif: whose forwarding switch counts for IPv6
   IfIndex bound_to;             // SO_BINDTODEVICE of the socket that sends it
-  bool about_reset = false;  // an ICMP error about a reset sent in the client's name
-  bool ours = false;         // belongs to the connection in question (not ARP, ND or an error about those)
+  bool about_reset = false;     // an ICMP error about a reset sent in the client's name
+  bool ours = false;  // belongs to the connection in question (not ARP, ND or an error about those)
   Leg leg = Leg::kRequest;
 };
 
@@ -62,7 +62,8 @@ struct Scratch {
   std::vector<Event> queue;
   std::vector<Tracked> tracked;  // never grows past its capacity: pointers into it are kept
   std::vector<LearnedNeighbour> learned;
-  std::vector<std::unique_ptr<const Resolved>> held;  // answers that are not for the World to remember
+  std::vector<std::unique_ptr<const Resolved>>
+      held;  // answers that are not for the World to remember
   static constexpr std::size_t kMostTracked = 64;
 };
 
@@ -91,16 +92,16 @@ class Run {
   void outsider_hears(const Device& device, const Skb& skb);
 
   // ---- link.cpp: devices
-  void transmit(Device& dev, Skb& skb);         // dev_queue_xmit
-  void receive(Device& dev, Skb& skb);          // netif_receive_skb
-  void deliver(Device& dev, Skb& skb);          // to the protocols above
+  void transmit(Device& dev, Skb& skb);  // dev_queue_xmit
+  void receive(Device& dev, Skb& skb);   // netif_receive_skb
+  void deliver(Device& dev, Skb& skb);   // to the protocols above
   void enqueue(Device& dev, const Skb& skb);
   bool receive_on_parent(Device& dev, Skb& skb);
   void transmit_macvlan(Device& dev, Skb& skb);
 
   // ---- bridge.cpp
   void bridge_receive(Device& port, Skb& skb);
-  void bridge_finish(Device& port, Skb& skb);   // br_handle_frame_finish
+  void bridge_finish(Device& port, Skb& skb);  // br_handle_frame_finish
   void bridge_transmit(Device& bridge, Skb& skb);
   void bridge_forward(Device& to, Skb& skb, Device* from);
   void bridge_flood(Device& bridge, const Skb& skb, Device* from);
@@ -118,17 +119,17 @@ class Run {
   bool ip_prerouting(Skb& skb, Device* in);
 
   // ---- ip_out.cpp
-  bool ip_local_out(Skb& skb);                  // OUTPUT and on; false: dropped in OUTPUT
+  bool ip_local_out(Skb& skb);  // OUTPUT and on; false: dropped in OUTPUT
   bool ip_local_hooks(Skb& skb);
   bool ip_output(Skb& skb, Device* in);  // false: dropped by a rule         // POSTROUTING and on
   bool ip_postrouting(Skb& skb, Device* in, Device* out);
   void ip_finish_output(Skb& skb);
-  bool route_again(Skb& skb);                   // ip_route_me_harder
+  bool route_again(Skb& skb);  // ip_route_me_harder
   Flow flow_of(const Skb& skb) const;
 
   // ---- hooks.cpp
-  bool hook(FilterPoint point, std::int32_t from, std::int32_t to, Skb& skb, Device* in, Device* out,
-            bool* reroute = nullptr);
+  bool hook(FilterPoint point, std::int32_t from, std::int32_t to, Skb& skb, Device* in,
+            Device* out, bool* reroute = nullptr);
   Context context_of(Skb& skb, Device* in, Device* out);
   HookResult run_filter(FilterPoint point, std::int32_t from, std::int32_t to, Context& context,
                         Skb& skb, const Machine& m, bool* reroute);
@@ -208,17 +209,17 @@ class Run {
   Scratch& scratch_;
   Answer& answer_;
   bool explain_ = false;
-  bool stopped_ = false;   // the answer is known, or the walk went on for too long
-  bool settled_ = false;   // the client has its answer
+  bool stopped_ = false;  // the answer is known, or the walk went on for too long
+  bool settled_ = false;  // the client has its answer
   std::size_t steps_ = 0;
   std::size_t head_ = 0;
-  unsigned depth_ = 0;     // of questions for neighbours within each other
+  unsigned depth_ = 0;  // of questions for neighbours within each other
   Asking* asking_ = nullptr;
   std::vector<RuleRef> seen_;  // filled by the filter when explaining
 
   // The client's end of the connection.
-  Machine* client_ = nullptr;           // LocalOrigin
-  bool send_fails_ = false;  // a datagram was dropped within send(), which reports it
+  Machine* client_ = nullptr;  // LocalOrigin
+  bool send_fails_ = false;    // a datagram was dropped within send(), which reports it
   const OutsideOrigin* outsider_ = nullptr;
   Device* outsider_link_ = nullptr;
   std::vector<IpAddress> outsider_gateways_;
@@ -227,9 +228,9 @@ class Run {
   std::uint32_t client_uid_ = 0;
   std::string first_loss_, last_loss_;
   bool reached_socket_ = false;
-  bool established_ = false;            // the client has heard the SYN/ACK
-  Skb client_template_;                 // how the client sends: its route, its frame
-  const Machine* server_ = nullptr;     // who accepted, and as which connection it knows it
+  bool established_ = false;         // the client has heard the SYN/ACK
+  Skb client_template_;              // how the client sends: its route, its frame
+  const Machine* server_ = nullptr;  // who accepted, and as which connection it knows it
   Tuple server_tuple_;
 };
 

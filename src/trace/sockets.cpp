@@ -10,7 +10,8 @@ namespace {
 int score(const model::Socket& s, const Packet& p, IfIndex in) {
   if (s.bound_to && s.bound_to != in) return -1;
   const bool v4 = p.destination.is_v4();
-  if (s.peer && !s.peer->is_unspecified() && (*s.peer != p.source || (s.peer_port && *s.peer_port != p.source_port))) {
+  if (s.peer && !s.peer->is_unspecified() &&
+      (*s.peer != p.source || (s.peer_port && *s.peer_port != p.source_port))) {
     return -1;
   }
   const bool six = s.address.is_v6();
@@ -28,8 +29,8 @@ int score(const model::Socket& s, const Packet& p, IfIndex in) {
 }  // namespace
 
 const model::Socket* Run::find_socket(const Machine& m, const Packet& p, IfIndex in) const {
-  const std::uint32_t key = std::uint32_t{static_cast<std::uint8_t>(p.protocol)} << 16 |
-                            p.destination_port.number;
+  const std::uint32_t key =
+      std::uint32_t{static_cast<std::uint8_t>(p.protocol)} << 16 | p.destination_port.number;
   const auto at = m.sockets.find(key);
   if (at == m.sockets.end()) return nullptr;
   const model::Socket* best = nullptr;
@@ -55,8 +56,10 @@ void Run::socket_receive(Skb& skb) {
   const bool is_syn = is_tcp && (p.tcp_flags & (tcp::kSyn | tcp::kAck | tcp::kRst)) == tcp::kSyn;
   if (is_tcp && (p.tcp_flags & (tcp::kSyn | tcp::kAck | tcp::kRst)) == tcp::kAck) {
     const Tuple t{p.source, p.destination, p.source_port, p.destination_port, p.protocol};
-    if (&m == server_ && t == server_tuple_) stopped_ = true;  // the handshake is complete
-    else refuse(skb, m);
+    if (&m == server_ && t == server_tuple_)
+      stopped_ = true;  // the handshake is complete
+    else
+      refuse(skb, m);
     return;
   }
   if (is_tcp && !is_syn) {
@@ -72,9 +75,11 @@ void Run::socket_receive(Skb& skb) {
     return;
   }
   if (explain_) {
-    step(skb, m, "socket", skb.dev, socket != nullptr
-        ? "socket " + socket->address.to_string() + " port " + std::to_string(socket->port.number)
-        : "nothing listens on port " + std::to_string(p.destination_port.number));
+    step(skb, m, "socket", skb.dev,
+         socket != nullptr
+             ? "socket " + socket->address.to_string() + " port " +
+                   std::to_string(socket->port.number)
+             : "nothing listens on port " + std::to_string(p.destination_port.number));
   }
   if (socket == nullptr) {
     refuse(skb, m);
@@ -130,8 +135,10 @@ void Run::answer_syn(Skb& skb, const Machine& m, const model::Socket& socket) {
 // Nothing listens: tcp_v4_send_reset(), icmp_send(PORT_UNREACH)
 void Run::refuse(Skb& skb, const Machine& m) {
   if (!skb.dst.local && !skb.dst.group) return;
-  if ((skb.p.tcp_flags & tcp::kAck) != 0) lost(skb, "the handshake ends at a machine that does not know the connection");
-  else lost(skb, "nothing listens on port ", std::to_string(skb.p.destination_port.number));
+  if ((skb.p.tcp_flags & tcp::kAck) != 0)
+    lost(skb, "the handshake ends at a machine that does not know the connection");
+  else
+    lost(skb, "nothing listens on port ", std::to_string(skb.p.destination_port.number));
   if (skb.dst.group) return;
   if (skb.p.protocol != IpProtocol::kTcp) {
     const bool v4 = skb.p.source.is_v4();

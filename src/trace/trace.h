@@ -32,9 +32,9 @@ struct LocalOrigin {
   std::uint32_t uid = 0, gid = 0;
 };
 
-// A machine that is not in the model, on the wire of `link` (which leads out of the model). It sends
-// frames to that link's own MAC address whatever the destination address is, and it answers ARP and
-// ND for `source`, or for the gateway through which `source` is reached.
+// A machine that is not in the model, on the wire of `link` (which leads out of the model). It
+// sends frames to that link's own MAC address whatever the destination address is, and it answers
+// ARP and ND for `source`, or for the gateway through which `source` is reached.
 struct OutsideOrigin {
   model::NsId ns;
   IfIndex link;
@@ -42,8 +42,8 @@ struct OutsideOrigin {
   MacAddress mac{{0x02, 0xb0, 0, 0, 0, 1}};
 };
 
-// A link beyond which the question is not followed, whether or not the snapshot knows what is there:
-// a request that is sent on it has left (Answer::exit).
+// A link beyond which the question is not followed, whether or not the snapshot knows what is
+// there: a request that is sent on it has left (Answer::exit).
 struct Edge {
   model::NsId ns;
   IfIndex link;
@@ -54,8 +54,8 @@ struct Question {
   IpAddress to;
   Port port;
   IpProtocol protocol = IpProtocol::kTcp;
-  std::optional<IpAddress> source;    // else by route lookup (LocalOrigin)
-  std::optional<Port> source_port;    // else an ephemeral one
+  std::optional<IpAddress> source;  // else by route lookup (LocalOrigin)
+  std::optional<Port> source_port;  // else an ephemeral one
   std::uint32_t mark = 0;
   bool explain = false;
   std::vector<Edge> edges = {};
@@ -68,7 +68,7 @@ enum class Leg : std::uint8_t { kRequest, kReply };
 struct Step {
   Leg leg = Leg::kRequest;
   model::NsId ns;
-  std::string stage;      // "output", "route", "prerouting", "forward", "bridge", "arp", "socket", ...
+  std::string stage;  // "output", "route", "prerouting", "forward", "bridge", "arp", "socket", ...
   std::string interface;  // where it is, when it is at one
   std::string detail;
   std::vector<RuleRef> rules;
@@ -86,15 +86,16 @@ struct Exit {
 struct Answer {
   Verdict verdict = Verdict::kUnknown;
   How how = How::kUnknown;
-  std::string reason;                     // what decided, one line; always set for closed and unknown
-  std::vector<RuleRef> rules;             // the rules that decided (drop, reject, NAT, accept under a drop policy)
+  std::string reason;  // what decided, one line; always set for closed and unknown
+  std::vector<RuleRef>
+      rules;  // the rules that decided (drop, reject, NAT, accept under a drop policy)
   std::optional<model::NsId> rules_ns;    // the namespace of the first of them
   const model::Socket* socket = nullptr;  // that accepted; points into the snapshot
   std::optional<model::NsId> socket_ns;
-  std::optional<Exit> exit;               // verdict is kUnknown then: what is beyond is not modelled
-  std::optional<IpAddress> source;        // of the request when it was sent
+  std::optional<Exit> exit;         // verdict is kUnknown then: what is beyond is not modelled
+  std::optional<IpAddress> source;  // of the request when it was sent
   Port source_port;
-  std::vector<Step> steps;                // when Question::explain
+  std::vector<Step> steps;  // when Question::explain
 };
 
 // Indexes of a snapshot (which must outlive it and not change). build is O(size of the snapshot);

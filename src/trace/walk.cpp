@@ -27,7 +27,11 @@ WorldState::~WorldState() = default;
 
 Run::Run(const WorldState& world, const Question& question, Choices& choices, Scratch& scratch,
          Answer& answer)
-    : world_(world), question_(question), choices_(choices), scratch_(scratch), answer_(answer),
+    : world_(world),
+      question_(question),
+      choices_(choices),
+      scratch_(scratch),
+      answer_(answer),
       explain_(question.explain) {
   scratch_.queue.clear();
   scratch_.tracked.clear();
@@ -39,8 +43,10 @@ Run::Run(const WorldState& world, const Question& question, Choices& choices, Sc
 void Run::go() {
   server_address_ = question_.to.unmapped();
   server_port_ = question_.port;
-  if (const auto* local = std::get_if<LocalOrigin>(&question_.from)) start_local(*local);
-  else if (const auto* outside = std::get_if<OutsideOrigin>(&question_.from)) start_outside(*outside);
+  if (const auto* local = std::get_if<LocalOrigin>(&question_.from))
+    start_local(*local);
+  else if (const auto* outside = std::get_if<OutsideOrigin>(&question_.from))
+    start_outside(*outside);
   if (!stopped_) run_queue(0);
   finish();
 }
@@ -59,13 +65,19 @@ void Run::run_queue(std::size_t from) {
 
 void Run::finish() {
   if (settled_) return;
-  if (answer_.how != How::kUnknown || answer_.verdict != Verdict::kUnknown || !answer_.reason.empty()) return;
+  if (answer_.how != How::kUnknown || answer_.verdict != Verdict::kUnknown ||
+      !answer_.reason.empty())
+    return;
   answer_.verdict = Verdict::kClosed;
   answer_.how = How::kDropped;
-  if (first_loss_.empty()) answer_.reason = "nothing came back";
-  else if (first_loss_ == last_loss_) answer_.reason = first_loss_;
-  else answer_.reason = first_loss_ + "; then: " + last_loss_;
-  if (reached_socket_ && first_loss_ == last_loss_) answer_.reason = "the answer is lost: " + first_loss_;
+  if (first_loss_.empty())
+    answer_.reason = "nothing came back";
+  else if (first_loss_ == last_loss_)
+    answer_.reason = first_loss_;
+  else
+    answer_.reason = first_loss_ + "; then: " + last_loss_;
+  if (reached_socket_ && first_loss_ == last_loss_)
+    answer_.reason = "the answer is lost: " + first_loss_;
   if (send_fails_) {
     answer_.how = How::kUnreachable;
     answer_.reason += " (send() fails: EPERM)";
@@ -91,7 +103,8 @@ void Run::lost(const Skb& skb, std::string_view why) {
   if (!skb.ours) return;
   if (first_loss_.empty()) first_loss_ = why;
   last_loss_ = why;
-  if (explain_ && skb.dev != nullptr) step(skb, *skb.dev->machine, "lost", skb.dev, std::string(why));
+  if (explain_ && skb.dev != nullptr)
+    step(skb, *skb.dev->machine, "lost", skb.dev, std::string(why));
 }
 
 void Run::lost(const Skb& skb, std::string_view why, std::string_view detail) {
@@ -106,14 +119,17 @@ void Run::decided(const Skb& skb, const RuleRef& rule) {
   if (!skb.ours) {
     if (asking_ != nullptr && asking_->rules.size() < 8) {
       asking_->rules.push_back(rule);
-      if (asking_->why.empty()) asking_->why = "the question or its answer is stopped by " + describe(rule);
+      if (asking_->why.empty())
+        asking_->why = "the question or its answer is stopped by " + describe(rule);
     }
     return;
   }
   if (answer_.rules.size() >= 32) return;
   answer_.rules.push_back(rule);
-  if (!answer_.rules_ns && skb.dev != nullptr) answer_.rules_ns = skb.dev->machine->id;
-  else if (!answer_.rules_ns && skb.dst.device != nullptr) answer_.rules_ns = skb.dst.device->machine->id;
+  if (!answer_.rules_ns && skb.dev != nullptr)
+    answer_.rules_ns = skb.dev->machine->id;
+  else if (!answer_.rules_ns && skb.dst.device != nullptr)
+    answer_.rules_ns = skb.dst.device->machine->id;
 }
 
 void Run::step(const Skb& skb, const Machine& m, std::string_view stage, const Device* at,
@@ -181,7 +197,8 @@ void Run::start_local(const LocalOrigin& origin) {
   answer_.source_port = client_port_;
   if (explain_) {
     step(skb, *client_, "route", skb.dst.device,
-         (skb.dst.route != nullptr ? "route " + skb.dst.route->destination.to_string() : std::string("on link")) +
+         (skb.dst.route != nullptr ? "route " + skb.dst.route->destination.to_string()
+                                   : std::string("on link")) +
              " dev " + skb.dst.device->name() +
              (skb.dst.gateway ? " via " + skb.dst.gateway->to_string() : "") + " source " +
              client_address_.to_string());
@@ -189,9 +206,11 @@ void Run::start_local(const LocalOrigin& origin) {
   ip_local_out(skb);
 }
 
-// tcp_v4_connect(): a lookup without a source chooses it; a second one, with source and ports, is used.
+// tcp_v4_connect(): a lookup without a source chooses it; a second one, with source and ports, is
+// used.
 bool Run::connect4(Machine& m, Flow flow, Skb& skb) {
-  if (flow.source_known && !m.nonlocal_bind4 && address_type4(m, flow.source, nullptr) != rtn::kLocal) {
+  if (flow.source_known && !m.nonlocal_bind4 &&
+      address_type4(m, flow.source, nullptr) != rtn::kLocal) {
     local_error(NetError::kAddressNotAvailable, "the source address is not one of this machine");
     return false;
   }
@@ -207,8 +226,10 @@ bool Run::connect4(Machine& m, Flow flow, Skb& skb) {
   }
   if (server_address_.is_unspecified()) server_address_ = flow.destination = flow.source;
   flow.source_port = client_port_;
-  // Without rules neither the source nor the ports choose the way: the second lookup finds the same.
-  if (m.fib4.custom_rules() || o.dst.device == nullptr) o = route_output4(m, flow, m.nonlocal_bind4, &choices_);
+  // Without rules neither the source nor the ports choose the way: the second lookup finds the
+  // same.
+  if (m.fib4.custom_rules() || o.dst.device == nullptr)
+    o = route_output4(m, flow, m.nonlocal_bind4, &choices_);
   if (o.error != NetError::kNone) {
     local_error(o.error, "no way out of the client: connect() fails");
     return false;
@@ -229,7 +250,8 @@ bool Run::connect6(Machine& m, Flow flow, Skb& skb) {
     return false;
   }
   if (server_address_.is_unspecified()) {
-    server_address_ = flow.destination = IpAddress::v6({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1});
+    server_address_ = flow.destination =
+        IpAddress::v6({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1});
   }
   if (server_address_.is_link_local()) {
     local_error(NetError::kInvalid, "a link-local address needs an interface");
@@ -263,7 +285,8 @@ void Run::start_outside(const OutsideOrigin& origin) {
   for (const model::Route& r : m->ns->routes) {
     if (!r.destination.contains(origin.source)) continue;
     for (const model::NextHop& hop : r.next_hops) {
-      const bool here = hop.link == link->index() || (link->bridge != nullptr && hop.link == link->bridge->index());
+      const bool here = hop.link == link->index() ||
+                        (link->bridge != nullptr && hop.link == link->bridge->index());
       if (hop.gateway && here) outsider_gateways_.push_back(*hop.gateway);
     }
   }
@@ -294,9 +317,12 @@ void Run::start_outside(const OutsideOrigin& origin) {
     const auto at = other->addresses.find(server_address_);
     if (at == other->addresses.end()) continue;
     const Device* d = at->second;
-    const bool on_top = d->kind == DeviceKind::kMacvlan && (d->parent == link || d->parent == link->bridge);
-    const auto behind = link->bridge != nullptr ? world_.fdb.find({link->bridge, d->mac}) : world_.fdb.end();
-    if (on_top || (behind != world_.fdb.end() && behind->second != link)) p.destination_mac = d->mac;
+    const bool on_top =
+        d->kind == DeviceKind::kMacvlan && (d->parent == link || d->parent == link->bridge);
+    const auto behind =
+        link->bridge != nullptr ? world_.fdb.find({link->bridge, d->mac}) : world_.fdb.end();
+    if (on_top || (behind != world_.fdb.end() && behind->second != link))
+      p.destination_mac = d->mac;
   }
   client_template_ = skb;
   enqueue(*link, skb);
@@ -305,9 +331,9 @@ void Run::start_outside(const OutsideOrigin& origin) {
 // ------------------------------------------------------------------------ what comes back
 
 bool Run::answers_client(const Packet& p) const {
-  return p.protocol == question_.protocol && p.source == server_address_ && p.source_port == server_port_ &&
-         p.destination == client_address_ && p.destination_port == client_port_ &&
-         (p.tcp_flags & (tcp::kAck | tcp::kRst)) != 0;
+  return p.protocol == question_.protocol && p.source == server_address_ &&
+         p.source_port == server_port_ && p.destination == client_address_ &&
+         p.destination_port == client_port_ && (p.tcp_flags & (tcp::kAck | tcp::kRst)) != 0;
 }
 
 void Run::client_hears(const Skb& skb, std::string_view where) {
@@ -341,18 +367,20 @@ void Run::client_hears(const Skb& skb, std::string_view where) {
   if (v4 && p.icmp_type == 3 && p.icmp_code == 4) return;  // fragmentation needed
   if (!v4 && p.icmp_type == 2) return;
   settled_ = stopped_ = true;
-  const bool port = v4 ? p.icmp_type == 3 && p.icmp_code == 3 : p.icmp_type == 1 && p.icmp_code == 4;
+  const bool port =
+      v4 ? p.icmp_type == 3 && p.icmp_code == 3 : p.icmp_type == 1 && p.icmp_code == 4;
   answer_.verdict = Verdict::kClosed;
   answer_.how = port ? How::kRefused : How::kUnreachable;
   answer_.reason = first_loss_.empty() ? "ICMP error" : first_loss_;
-  // tcp_v4_err() takes it only when the sequence number is within what was sent, and that of a reset
-  // made from the SYN/ACK is not while connect() is still sending: silence until the SYN is sent again.
+  // tcp_v4_err() takes it only when the sequence number is within what was sent, and that of a
+  // reset made from the SYN/ACK is not while connect() is still sending: silence until the SYN is
+  // sent again.
   if (skb.about_reset) answer_.how = How::kUnknown;
 }
 
 // The client's ACK ends the handshake. When a rule answers it with a reset or an ICMP error, the
-// connection is gone again before a byte was sent (and SO_ERROR says so); when it is lost in silence,
-// the client stays connected.
+// connection is gone again before a byte was sent (and SO_ERROR says so); when it is lost in
+// silence, the client stays connected.
 void Run::acknowledge() {
   if (!world_.acks_matter && !explain_) return;
   Skb ack = client_template_;
@@ -362,8 +390,10 @@ void Run::acknowledge() {
   ack.p.length = client_address_.is_v4() ? 52 : 72;
   ack.ours = true;
   ack.leg = Leg::kRequest;
-  if (client_ != nullptr) ip_local_out(ack);
-  else enqueue(*outsider_link_, ack);
+  if (client_ != nullptr)
+    ip_local_out(ack);
+  else
+    enqueue(*outsider_link_, ack);
 }
 
 // What leaves the model.
@@ -393,17 +423,21 @@ void Run::outsider_hears(const Device& device, const Skb& skb) {
       enqueue(*const_cast<Device*>(&device), reply);
       return;
     }
-    if (request && asking_ != nullptr && p.arp->target_ip == asking_->target) asking_->exit = &device;
+    if (request && asking_ != nullptr && p.arp->target_ip == asking_->target)
+      asking_->exit = &device;
     return;
   }
   if (!skb.ours) return;
-  const bool to_client = outsider_ != nullptr && &device == outsider_link_ && p.destination == client_address_;
+  const bool to_client =
+      outsider_ != nullptr && &device == outsider_link_ && p.destination == client_address_;
   if (!to_client) {
     leave_model(skb, device, std::nullopt);
     return;
   }
-  if (answers_client(p) || p.quoted) client_hears(skb, device.name());
-  else lost(skb, "the answer does not belong to the client's connection (other addresses)");
+  if (answers_client(p) || p.quoted)
+    client_hears(skb, device.name());
+  else
+    lost(skb, "the answer does not belong to the client's connection (other addresses)");
 }
 
 void Run::leave_model(const Skb& skb, const Device& device, std::optional<IpAddress> next_hop) {
@@ -419,8 +453,9 @@ void Run::leave_model(const Skb& skb, const Device& device, std::optional<IpAddr
   exit.destination_port = skb.p.destination_port;
   if (!next_hop && skb.dst.gateway) exit.next_hop = skb.dst.gateway;
   if (explain_) step(skb, *device.machine, "exit", &device, "leaves what is known");
-  stop_unknown(skb.leg == Leg::kRequest ? "leaves what is known by " + escape_text(device.name())
-                                        : "the answer leaves what is known by " + escape_text(device.name()));
+  stop_unknown(skb.leg == Leg::kRequest
+                   ? "leaves what is known by " + escape_text(device.name())
+                   : "the answer leaves what is known by " + escape_text(device.name()));
   answer_.exit = exit;
 }
 
@@ -453,14 +488,16 @@ class Borrowed {  // a Scratch from the World's store
 };
 
 bool only_asked_first(const Choices& choices) {
-  return std::ranges::all_of(choices.reasons(), [](const std::string& r) { return r.ends_with(kAskedFirst); });
+  return std::ranges::all_of(choices.reasons(),
+                             [](const std::string& r) { return r.ends_with(kAskedFirst); });
 }
 
 // `keep_how`: of different ways to be closed the first one stays.
 void combine(Answer& all, Answer&& one, bool keep_how) {
   if (all.verdict != one.verdict) {
     if (!all.exit) all.exit = one.exit;
-    if (all.verdict != Verdict::kUnknown && one.verdict == Verdict::kUnknown) all.reason = one.reason;
+    if (all.verdict != Verdict::kUnknown && one.verdict == Verdict::kUnknown)
+      all.reason = one.reason;
     all.verdict = Verdict::kUnknown;
     all.how = How::kUnknown;
     return;

@@ -85,11 +85,14 @@ void note_chains(Machine& m) {
 // A gap in what decides makes every answer that depends on it unknown.
 void note_gaps(Machine& m) {
   for (const model::Gap& gap : m.ns->gaps) {
-    const auto says = [&](std::string_view word) { return gap.what.find(word) != std::string::npos; };
-    const bool rules = says("nftables") || says("nf_tables") || says("iptables") || says("ruleset") ||
-                       says("xtables") || says("ipset");
+    const auto says = [&](std::string_view word) {
+      return gap.what.find(word) != std::string::npos;
+    };
+    const bool rules = says("nftables") || says("nf_tables") || says("iptables") ||
+                       says("ruleset") || says("xtables") || says("ipset");
     const bool sockets = says("socket");
-    const bool routes = says("route") || says("link") || says("address") || says("rule") || says("netns");
+    const bool routes =
+        says("route") || says("link") || says("address") || says("rule") || says("netns");
     m.rules_unknown = m.rules_unknown || rules;
     m.sockets_unknown = m.sockets_unknown || (sockets && !rules);
     m.routes_unknown = m.routes_unknown || (routes && !rules && !sockets);
@@ -152,7 +155,8 @@ std::unique_ptr<Machine> make_machine(const model::NetNs& ns, model::NsId id, bo
   for (const model::Neighbour& n : ns.neighbours) {
     if (Device* d = m->device(n.link)) d->neighbours.push_back(&n);
   }
-  for (const model::Socket& s : ns.sockets) m->sockets[socket_key(s.protocol, s.port)].push_back(&s);
+  for (const model::Socket& s : ns.sockets)
+    m->sockets[socket_key(s.protocol, s.port)].push_back(&s);
   for (const model::Route& r : ns.routes) {
     if (r.destination.address().is_v4() && r.type == rtn::kLocal && r.protocol != 2) {
       m->custom_local_routes = true;
@@ -165,7 +169,8 @@ std::unique_ptr<Machine> make_machine(const model::NetNs& ns, model::NsId id, bo
   m->nonlocal_bind6 = s.ipv6_ip_nonlocal_bind.value_or(0) != 0;
   m->mark_reflect = s.fwmark_reflect.value_or(0) != 0;
   m->mark_accept = s.tcp_fwmark_accept.value_or(0) != 0;
-  const int low = s.ip_local_port_first.value_or(32768), high = s.ip_local_port_last.value_or(60999);
+  const int low = s.ip_local_port_first.value_or(32768),
+            high = s.ip_local_port_last.value_or(60999);
   if (low > 0 && high <= 65535 && low <= high) {
     m->ephemeral = Port{static_cast<std::uint16_t>(low + (high - low) / 2)};
   }
@@ -180,11 +185,14 @@ void join_links(WorldState& w) {
     for (auto& d : m->devices) {
       const model::Link& l = *d->link;
       Machine* where = m.get();
-      if (l.peer_ns) where = w.machine(*l.peer_ns);
-      else if (l.peer_elsewhere) where = nullptr;
+      if (l.peer_ns)
+        where = w.machine(*l.peer_ns);
+      else if (l.peer_elsewhere)
+        where = nullptr;
       Device* other = where != nullptr && l.peer ? where->device(l.peer) : nullptr;
       if (d->kind == DeviceKind::kVeth) {
-        if (other != nullptr && other->kind == DeviceKind::kVeth && other != d.get()) d->peer = other;
+        if (other != nullptr && other->kind == DeviceKind::kVeth && other != d.get())
+          d->peer = other;
         d->leads_outside = d->peer == nullptr;
       } else if (d->kind == DeviceKind::kMacvlan || d->kind == DeviceKind::kVlan ||
                  d->kind == DeviceKind::kIpvlan) {
@@ -285,7 +293,8 @@ Device* Machine::device(IfIndex index) const {
   if (index.value - 1 < by_index.size() && by_index[index.value - 1]->index() == index) {
     return by_index[index.value - 1];
   }
-  const auto at = std::ranges::lower_bound(by_index, index, {}, [](const Device* d) { return d->index(); });
+  const auto at =
+      std::ranges::lower_bound(by_index, index, {}, [](const Device* d) { return d->index(); });
   return at != by_index.end() && (*at)->index() == index ? *at : nullptr;
 }
 
@@ -317,7 +326,9 @@ World::~World() = default;
 World::World(World&&) noexcept = default;
 World& World::operator=(World&&) noexcept = default;
 
-const model::Snapshot& World::snapshot() const { return *state_->snapshot; }
+const model::Snapshot& World::snapshot() const {
+  return *state_->snapshot;
+}
 
 bool World::leads_outside(model::NsId ns, IfIndex link) const {
   const Machine* m = state_->machine(ns);

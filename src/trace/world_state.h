@@ -1,6 +1,7 @@
 // The indexes that a walk needs, made once from a snapshot. Internal to trace/.
 //
-// Everything here is immutable after build, but for the memory of resolved neighbours (its own lock).
+// Everything here is immutable after build, but for the memory of resolved neighbours (its own
+// lock).
 #pragma once
 
 #include <array>
@@ -26,7 +27,13 @@ struct Scratch;
 inline constexpr std::size_t kFilterPoints = 16;  // FilterPoint's values
 
 enum class DeviceKind : std::uint8_t {
-  kLoopback, kBridge, kVeth, kMacvlan, kIpvlan, kVlan, kOther,
+  kLoopback,
+  kBridge,
+  kVeth,
+  kMacvlan,
+  kIpvlan,
+  kVlan,
+  kOther,
 };
 
 // A link with its effective settings and the links that it is joined to.
@@ -34,15 +41,15 @@ struct Device {
   const model::Link* link = nullptr;
   Machine* machine = nullptr;
   DeviceKind kind = DeviceKind::kOther;
-  bool up = false;            // IFF_UP
-  bool leads_outside = false; // what is sent here leaves the model
+  bool up = false;             // IFF_UP
+  bool leads_outside = false;  // what is sent here leaves the model
   bool loopback = false, no_arp = false, point_to_point = false;
-  Device* peer = nullptr;     // the other end of a veth pair, wherever it lives
-  Device* bridge = nullptr;   // of which this is a port
-  Device* parent = nullptr;   // of a macvlan or vlan
+  Device* peer = nullptr;          // the other end of a veth pair, wherever it lives
+  Device* bridge = nullptr;        // of which this is a port
+  Device* parent = nullptr;        // of a macvlan or vlan
   bool unmodelled_master = false;  // bond, vrf, team...
-  std::vector<Device*> ports;     // of a bridge
-  std::vector<Device*> children;  // macvlans and vlans on top
+  std::vector<Device*> ports;      // of a bridge
+  std::vector<Device*> children;   // macvlans and vlans on top
   std::vector<const model::Address*> addresses4, addresses6;
   std::vector<const model::Neighbour*> neighbours;
   MacAddress mac;
@@ -88,8 +95,8 @@ struct Machine final : Surroundings {
   [[nodiscard]] bool has_address(IpAddress a) const { return addresses.contains(a); }
 
   // Surroundings
-  [[nodiscard]] FibAnswer fib_route(IpAddress lookup, IpAddress other, std::uint32_t mark, IfIndex iif,
-                                    IfIndex oif_constraint) const override;
+  [[nodiscard]] FibAnswer fib_route(IpAddress lookup, IpAddress other, std::uint32_t mark,
+                                    IfIndex iif, IfIndex oif_constraint) const override;
   [[nodiscard]] std::uint8_t address_type(IpAddress address, IfIndex on) const override;
 };
 
@@ -147,7 +154,8 @@ struct WorldState {
   mutable std::vector<std::unique_ptr<Scratch>> scratches;  // one for each walk under way
   mutable std::shared_mutex lock;
   // Entries are never taken out again, so that pointers to them stay good.
-  mutable std::unordered_map<NeighbourKey, std::unique_ptr<const Resolved>, NeighbourKeyHash> memory;
+  mutable std::unordered_map<NeighbourKey, std::unique_ptr<const Resolved>, NeighbourKeyHash>
+      memory;
 
   // Some rule could make of the handshake's ACK something else than of its SYN and yet answer it.
   bool acks_matter = false;

@@ -14,33 +14,33 @@ struct ParseRow {
 };
 
 TEST(Address, ParsesWhatTheRfcsAllowAndPrintsItCanonically) {
-  for (const ParseRow& row : std::initializer_list<ParseRow>{
-           {"0.0.0.0", "0.0.0.0"},
-           {"127.0.0.1", "127.0.0.1"},
-           {"255.255.255.255", "255.255.255.255"},
-           {"256.0.0.1", nullptr},
-           {"1.2.3", nullptr},
-           {"1.2.3.4.5", nullptr},
-           {"01.2.3.4", nullptr},
-           {" 1.2.3.4", nullptr},
-           {"1.2.3.4 ", nullptr},
-           {"", nullptr},
-           {"::", "::"},
-           {"::1", "::1"},
-           {"2001:db8:0:0:1:0:0:1", "2001:db8::1:0:0:1"},
-           {"2001:0DB8::00ff", "2001:db8::ff"},
-           {"1:0:0:2:0:0:0:3", "1:0:0:2::3"},
-           {"::ffff:1.2.3.4", "::ffff:1.2.3.4"},
-           {"64:ff9b::192.0.2.33", "64:ff9b::c000:221"},
-           {"1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7:8"},
-           {"1:2:3:4:5:6:7::", "1:2:3:4:5:6:7:0"},
-           {"1:2:3:4:5:6:7:8:9", nullptr},
-           {"1::2::3", nullptr},
-           {":1:2:3:4:5:6:7", nullptr},
-           {"12345::", nullptr},
-           {"fe80::1%eth0", nullptr},
-           {"[::1]", nullptr},
-           {"1.2.3.4::", nullptr}}) {
+  for (const ParseRow& row :
+       std::initializer_list<ParseRow>{{"0.0.0.0", "0.0.0.0"},
+                                       {"127.0.0.1", "127.0.0.1"},
+                                       {"255.255.255.255", "255.255.255.255"},
+                                       {"256.0.0.1", nullptr},
+                                       {"1.2.3", nullptr},
+                                       {"1.2.3.4.5", nullptr},
+                                       {"01.2.3.4", nullptr},
+                                       {" 1.2.3.4", nullptr},
+                                       {"1.2.3.4 ", nullptr},
+                                       {"", nullptr},
+                                       {"::", "::"},
+                                       {"::1", "::1"},
+                                       {"2001:db8:0:0:1:0:0:1", "2001:db8::1:0:0:1"},
+                                       {"2001:0DB8::00ff", "2001:db8::ff"},
+                                       {"1:0:0:2:0:0:0:3", "1:0:0:2::3"},
+                                       {"::ffff:1.2.3.4", "::ffff:1.2.3.4"},
+                                       {"64:ff9b::192.0.2.33", "64:ff9b::c000:221"},
+                                       {"1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7:8"},
+                                       {"1:2:3:4:5:6:7::", "1:2:3:4:5:6:7:0"},
+                                       {"1:2:3:4:5:6:7:8:9", nullptr},
+                                       {"1::2::3", nullptr},
+                                       {":1:2:3:4:5:6:7", nullptr},
+                                       {"12345::", nullptr},
+                                       {"fe80::1%eth0", nullptr},
+                                       {"[::1]", nullptr},
+                                       {"1.2.3.4::", nullptr}}) {
     auto address = IpAddress::parse(row.text);
     EXPECT_EQ(address.has_value(), row.printed != nullptr) << row.text;
     if (address && row.printed != nullptr) {
@@ -107,7 +107,8 @@ TEST(Prefix, ContainsExactlyTheAddressesThatShareItsBits) {
   for (int round = 0; round < 20'000; ++round) {
     const auto a = static_cast<std::uint32_t>(random());
     const unsigned length = random() % 33;
-    std::uint32_t b = random() % 2 == 0 ? static_cast<std::uint32_t>(random()) : a ^ (1U << (random() % 32));
+    std::uint32_t b =
+        random() % 2 == 0 ? static_cast<std::uint32_t>(random()) : a ^ (1U << (random() % 32));
     const Prefix prefix = Prefix::covering(IpAddress::v4(a), length);
     const bool expected = length == 0 || (a >> (32 - length)) == (b >> (32 - length));
     EXPECT_EQ(prefix.contains(IpAddress::v4(b)), expected);
@@ -118,7 +119,8 @@ TEST(Prefix, ContainsExactlyTheAddressesThatShareItsBits) {
 
 TEST(MacAddress, ParsesColonsOnly) {
   EXPECT_EQ(MacAddress::parse("02:42:AC:11:00:02")->to_string(), "02:42:ac:11:00:02");
-  for (const char* text : {"", "02:42:ac:11:00", "02:42:ac:11:00:0g", "02-42-ac-11-00-02", "02:42:ac:11:00:02:"}) {
+  for (const char* text :
+       {"", "02:42:ac:11:00", "02:42:ac:11:00:0g", "02-42-ac-11-00-02", "02:42:ac:11:00:02:"}) {
     EXPECT_FALSE(MacAddress::parse(text)) << text;
   }
 }

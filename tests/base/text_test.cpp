@@ -11,9 +11,11 @@ namespace {
 TEST(EscapeText, TakesTheTeethOutOfTerminalSequences) {
   EXPECT_EQ(escape_text("plain-name_1"), "plain-name_1");
   EXPECT_EQ(escape_text("\x1b[31mred\n"), "\\x1b[31mred\\x0a");
-  EXPECT_EQ(escape_text("\xe2\x80\xaepdf"), "\\u{202e}pdf");       // right-to-left override
-  EXPECT_EQ(escape_text("\xc2\x9b" "31m"), "\\u{9b}31m");          // C1 control: CSI
-  EXPECT_EQ(escape_text("a\xff\xc0\x80"), "a\\xff\\xc0\\x80");     // invalid and overlong UTF-8
+  EXPECT_EQ(escape_text("\xe2\x80\xaepdf"), "\\u{202e}pdf");  // right-to-left override
+  EXPECT_EQ(escape_text("\xc2\x9b"
+                        "31m"),
+            "\\u{9b}31m");                                      // C1 control: CSI
+  EXPECT_EQ(escape_text("a\xff\xc0\x80"), "a\\xff\\xc0\\x80");  // invalid and overlong UTF-8
   EXPECT_EQ(escape_text("日本"), "日本");
   EXPECT_EQ(escape_text("abcdef", 3), "abc...");
 }

@@ -39,8 +39,8 @@ class LabTest : public testing::Test {
   void TearDown() override {
     for (const std::string& name : names_) {
       const std::string path = "/run/netns/" + name;
-      run("ip netns del " + name + " 2>/dev/null || { umount " + path + " 2>/dev/null; rm -f " + path +
-          "; }");
+      run("ip netns del " + name + " 2>/dev/null || { umount " + path + " 2>/dev/null; rm -f " +
+          path + "; }");
     }
   }
   // PREFIX-NAME, removed at the end.

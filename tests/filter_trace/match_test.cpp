@@ -50,11 +50,7 @@ TEST(NftMatch, AsksMetaKeysAsTheKernelDoes) {
        {"iifname et*", [] { return is(meta(MetaKey::kIifname), name("et", false)); }, true, true},
        {"oifname != br*", [] { return is_not(meta(MetaKey::kOifname), name("br", false)); }, false,
         false},
-       {"iiftype ether",
-        [] {
-          return is(meta(MetaKey::kIiftype), bytes({1, 0}));
-        },
-        true, true},
+       {"iiftype ether", [] { return is(meta(MetaKey::kIiftype), bytes({1, 0})); }, true, true},
        {"length 60", [] { return is(meta(MetaKey::kLength), le32(60)); }, true, false},
        {"mark 0", [] { return is(meta(MetaKey::kMark), le32(0)); }, true, true},
        {"skuid without a socket", [] { return is_not(meta(MetaKey::kSkuid), le32(5)); }, false,
@@ -69,26 +65,17 @@ TEST(NftMatch, AMissingDeviceHasNoNameAndIndexZero) {
          {"iifname != eth0", [] { return is_not(meta(MetaKey::kIifname), name("eth0")); }, true,
           true},
          {"iif != 2", [] { return is_not(meta(MetaKey::kIif), le32(2)); }, true, true},
-         {"iiftype != ether",
-          [] {
-            return is_not(meta(MetaKey::kIiftype), bytes({1, 0}));
-          },
-          false, false}},
+         {"iiftype != ether", [] { return is_not(meta(MetaKey::kIiftype), bytes({1, 0})); }, false,
+          false}},
         FilterPoint::kIpOutput, model::Hook::kOutput, [](Scene& s) { s.context.in = nullptr; });
 }
 
 TEST(NftMatch, ReadsPayloadOfBothFamilies) {
   check(
       {{"ip saddr", [] { return is(net(12, 4), address("10.0.0.2")); }, true, false},
-       {"ip saddr /24 by length",
-        [] {
-          return is(net(12, 3), bytes({10, 0, 0}));
-        },
-        true, false},
+       {"ip saddr /24 by length", [] { return is(net(12, 3), bytes({10, 0, 0})); }, true, false},
        {"ip daddr /25 by mask",
-        [] {
-          return is(masked(net(16, 4), bytes({255, 255, 255, 128})), address("10.0.1.0"));
-        },
+        [] { return is(masked(net(16, 4), bytes({255, 255, 255, 128})), address("10.0.1.0")); },
         true, false},
        {"ip daddr range",
         [] { return range(net(16, 4), address("10.0.1.1"), address("10.0.1.3")); }, true, false},
@@ -112,15 +99,10 @@ TEST(NftMatch, ReadsPayloadOfBothFamilies) {
         true, true},
        {"flags & syn", [] { return is_not(masked(th(13, 1), bytes({2})), bytes({0})); }, true,
         true},
-       {"ether saddr",
-        [] {
-          return is(ll(6, 6), bytes({2, 0, 0, 0, 0, 1}));
-        },
-        true, true},
+       {"ether saddr", [] { return is(ll(6, 6), bytes({2, 0, 0, 0, 0, 1})); }, true, true},
        {"ether type ip", [] { return is(ll(12, 2), be16(0x800)); }, true, false}},
-      FilterPoint::kIpForward, model::Hook::kForward, [](Scene& s) {
-        s.packet.source_mac = MacAddress({2, 0, 0, 0, 0, 1});
-      });
+      FilterPoint::kIpForward, model::Hook::kForward,
+      [](Scene& s) { s.packet.source_mac = MacAddress({2, 0, 0, 0, 0, 1}); });
 }
 
 TEST(NftMatch, AShorterLoadComparesAPrefix) {
@@ -136,11 +118,7 @@ TEST(NftMatch, AShorterLoadComparesAPrefix) {
 }
 
 TEST(NftMatch, OutgoingPacketsHaveNoLinkHeaderAndAnOwner) {
-  check({{"ether saddr",
-          [] {
-            return is_not(ll(6, 6), bytes({9, 9, 9, 9, 9, 9}));
-          },
-          false, false},
+  check({{"ether saddr", [] { return is_not(ll(6, 6), bytes({9, 9, 9, 9, 9, 9})); }, false, false},
          {"skuid 1000", [] { return is(meta(MetaKey::kSkuid), le32(1000)); }, true, true},
          {"skuid != 0", [] { return is_not(meta(MetaKey::kSkuid), le32(0)); }, true, true},
          {"skgid 5", [] { return is(meta(MetaKey::kSkgid), le32(5)); }, true, true}},
@@ -212,18 +190,12 @@ TEST(NftMatch, ArpHasNoTransportAndItsOwnNetworkHeader) {
 
 TEST(NftMatch, WhatASnapshotCannotKnowGoesBothWays) {
   const std::vector<std::function<model::Statement()>> rules = {
-      [] { return is(net(4, 2), be16(1)); },  // IP id
-      [] {
-        return is(th(4, 4), bytes({0, 0, 0, 1}));
-      },                                                                    // sequence number
+      [] { return is(net(4, 2), be16(1)); },                                // IP id
+      [] { return is(th(4, 4), bytes({0, 0, 0, 1})); },                     // sequence number
       [] { return is_not(masked(net(6, 1), bytes({0x40})), bytes({0})); },  // do not fragment
       [] { return is(meta(MetaKey::kCpu), le32(0)); },
-      [] {
-        return is(model::Term{model::OpaqueTerm{"hash", {}}}, le32(0));
-      },
-      [] {
-        return model::Statement(model::May{"limit", "rate 10/second", false});
-      },
+      [] { return is(model::Term{model::OpaqueTerm{"hash", {}}}, le32(0)); },
+      [] { return model::Statement(model::May{"limit", "rate 10/second", false}); },
   };
   for (const auto& make : rules) {
     Scene scene;

@@ -74,14 +74,10 @@ class RandomModel {
   T integer() {
     using Limits = std::numeric_limits<T>;
     switch (below(5)) {
-      case 0:
-        return Limits::max();
-      case 1:
-        return Limits::min();
-      case 2:
-        return static_cast<T>(random_());
-      default:
-        return static_cast<T>(below(5));
+      case 0: return Limits::max();
+      case 1: return Limits::min();
+      case 2: return static_cast<T>(random_());
+      default: return static_cast<T>(below(5));
     }
   }
 

@@ -1,4 +1,5 @@
-// A host with an uplink whose LAN and Internet are not in the snapshot, for the tests of this folder.
+// A host with an uplink whose LAN and Internet are not in the snapshot, for the tests of this
+// folder.
 #pragma once
 
 #include "policy/zone.h"
@@ -41,15 +42,16 @@ struct Host {
     table.name = "t";
     model::Chain& chain = table.chains.emplace_back();
     chain.name = "input";
-    chain.base = model::BaseChain{model::Hook::kInput, model::ChainType::kFilter, 0, model::VerdictKind::kDrop, {}};
+    chain.base = model::BaseChain{
+        model::Hook::kInput, model::ChainType::kFilter, 0, model::VerdictKind::kDrop, {}};
     const IpAddress address = *IpAddress::parse(source);
     const auto octets = address.octets();
     model::Rule& rule = chain.rules.emplace_back();
     rule.handle = 1;
-    rule.statements = {
-        model::Compare{{model::PayloadTerm{model::PayloadBase::kNetwork, 12, 4}}, model::CompareOp::kEqual,
-                       Bytes(octets.begin(), octets.end())},
-        model::Decide{{.kind = model::VerdictKind::kAccept, .chain = {}}}};
+    rule.statements = {model::Compare{{model::PayloadTerm{model::PayloadBase::kNetwork, 12, 4}},
+                                      model::CompareOp::kEqual,
+                                      Bytes(octets.begin(), octets.end())},
+                       model::Decide{{.kind = model::VerdictKind::kAccept, .chain = {}}}};
     net.rules("host", std::move(table));
   }
 };

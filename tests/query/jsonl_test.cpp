@@ -14,7 +14,10 @@ using ::testing::StartsWith;
 
 class Lines : public ::testing::Test {
  protected:
-  Lines() : world_(*trace::World::build(host_.net.snapshot)), asker_(world_, host_.zones), answerer_(asker_) {}
+  Lines()
+      : world_(*trace::World::build(host_.net.snapshot)),
+        asker_(world_, host_.zones),
+        answerer_(asker_) {}
 
   std::string answer(std::string_view line) {
     std::string out;
@@ -29,8 +32,10 @@ class Lines : public ::testing::Test {
 };
 
 TEST_F(Lines, TheAnswerRepeatsTheQuestionAndAddsTheVerdict) {
-  const std::string out = answer(R"({"id": [1, "x"], "from":"host","to":"10.1.0.2","port":80,"proto":"tcp"} )");
-  EXPECT_THAT(out, StartsWith(R"({"id": [1, "x"], "from":"host","to":"10.1.0.2","port":80,"proto":"tcp")"));
+  const std::string out =
+      answer(R"({"id": [1, "x"], "from":"host","to":"10.1.0.2","port":80,"proto":"tcp"} )");
+  EXPECT_THAT(
+      out, StartsWith(R"({"id": [1, "x"], "from":"host","to":"10.1.0.2","port":80,"proto":"tcp")"));
   EXPECT_THAT(out, HasSubstr(R"("verdict":"open","how":"accepted","reason":)"));
   EXPECT_THAT(out, EndsWith("}\n"));
 }
@@ -68,7 +73,8 @@ TEST_F(Lines, BadLinesSayWhatIsWrongAndAnswerNothing) {
            {R"({"from":"host","to":"10.1.0.2","port":"80"})", "0 to 65535"},
            {R"({"from":"host","to":"web","port":80})", "not an IP address"},
            {R"({"from":"host","to":"10.1.0.2","port":80,"proto":"sctp"})", "tcp or udp"},
-           {R"({"from":"host","to":"10.1.0.2","port":80,"source":"::1"})", "different address families"},
+           {R"({"from":"host","to":"10.1.0.2","port":80,"source":"::1"})",
+            "different address families"},
            {R"({"from":"host","to":"10.1.0.2","port":80,"expect":"maybe"})", "open or closed"},
            {R"({"from":"host","to":"10.1.0.2","port":80,"prot":"tcp"})", "unknown key"},
            {R"({"from":"nowhere","to":"10.1.0.2","port":80})", "not a vantage"},
@@ -83,7 +89,8 @@ TEST_F(Lines, BadLinesSayWhatIsWrongAndAnswerNothing) {
 }
 
 TEST_F(Lines, ALineWithoutAnEndIsRefused) {
-  EXPECT_THAT(answer(std::string(LineAnswerer::kLongestLine + 1, ' ')), HasSubstr("a line of over"));
+  EXPECT_THAT(answer(std::string(LineAnswerer::kLongestLine + 1, ' ')),
+              HasSubstr("a line of over"));
 }
 
 }  // namespace

@@ -10,7 +10,8 @@ namespace {
 using testing::Host;
 using trace::Verdict;
 
-Reply ask(const Host& host, const char* from, const char* to, std::uint16_t port, bool attacker = false) {
+Reply ask(const Host& host, const char* from, const char* to, std::uint16_t port,
+          bool attacker = false) {
   const auto world = trace::World::build(host.net.snapshot);
   const Asker asker(*world, host.zones);
   const auto seat = asker.seat(*Vantage::parse(from));
@@ -55,8 +56,10 @@ TEST(Query, AnAttackerIsNeverCalledClosedByAnOrdinaryConnection) {
   Host host;
   host.only_from("192.0.2.200");
   EXPECT_EQ(ask(host, "netns:/run/netns/web", "10.1.0.1", 22).answer.verdict, Verdict::kClosed);
-  EXPECT_EQ(ask(host, "netns:/run/netns/web", "10.1.0.1", 22, true).answer.verdict, Verdict::kUnknown);
-  EXPECT_EQ(ask(Host(), "netns:/run/netns/web", "10.1.0.1", 22, true).answer.verdict, Verdict::kOpen);
+  EXPECT_EQ(ask(host, "netns:/run/netns/web", "10.1.0.1", 22, true).answer.verdict,
+            Verdict::kUnknown);
+  EXPECT_EQ(ask(Host(), "netns:/run/netns/web", "10.1.0.1", 22, true).answer.verdict,
+            Verdict::kOpen);
 }
 
 TEST(Query, WhatIsNotThereIsNamedBesideWhatIs) {
@@ -64,7 +67,8 @@ TEST(Query, WhatIsNotThereIsNamedBesideWhatIs) {
   const auto world = trace::World::build(host.net.snapshot);
   const Asker asker(*world, host.zones);
   EXPECT_EQ(asker.seat(*Vantage::parse("container:gone")).error().code, ErrorCode::kNotFound);
-  EXPECT_EQ(asker.seat(*Vantage::parse("netns:/run/netns/gone")).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(asker.seat(*Vantage::parse("netns:/run/netns/gone")).error().code,
+            ErrorCode::kNotFound);
   const auto zone = asker.seat(*Vantage::parse("zone:office"));
   ASSERT_FALSE(zone);
   EXPECT_NE(zone.error().message.find("internet, lan"), std::string::npos);

@@ -11,9 +11,12 @@ namespace {
 
 using trace::testing::Net;
 
-IpAddress ip(const char* text) { return *IpAddress::parse(text); }
+IpAddress ip(const char* text) {
+  return *IpAddress::parse(text);
+}
 
-policy::Zone zone(std::initializer_list<const char*> prefixes, std::initializer_list<const char*> excluded = {}) {
+policy::Zone zone(std::initializer_list<const char*> prefixes,
+                  std::initializer_list<const char*> excluded = {}) {
   policy::Zone z;
   z.link = IfIndex{1};
   for (const char* p : prefixes) z.prefixes.push_back(*Prefix::parse(p));
@@ -31,7 +34,8 @@ model::Snapshot with(model::Statement statement) {
 
 bool cuts_around(const model::Snapshot& snapshot, const char* first, const char* behind) {
   const auto cuts = source_boundaries(snapshot);
-  return std::ranges::binary_search(cuts, ip(first)) && std::ranges::binary_search(cuts, ip(behind));
+  return std::ranges::binary_search(cuts, ip(first)) &&
+         std::ranges::binary_search(cuts, ip(behind));
 }
 
 model::Term source(std::uint32_t length) {
@@ -46,7 +50,8 @@ TEST(SourceClasses, EveryFormInWhichARuleNamesASourceCuts) {
                           "192.0.2.0", "192.0.3.0"));
   EXPECT_TRUE(cuts_around(
       with(model::Compare{{model::BitwiseTerm{{source(4)}, {255, 255, 240, 0}, {0, 0, 0, 0}}},
-                          model::CompareOp::kEqual, {172, 16, 16, 0}}),
+                          model::CompareOp::kEqual,
+                          {172, 16, 16, 0}}),
       "172.16.16.0", "172.16.32.0"));
   EXPECT_TRUE(cuts_around(with(model::InRange{source(4), false, {10, 0, 0, 5}, {10, 0, 0, 9}}),
                           "10.0.0.5", "10.0.0.10"));
@@ -55,13 +60,16 @@ TEST(SourceClasses, EveryFormInWhichARuleNamesASourceCuts) {
   header.source_mask = ip("255.255.255.192");
   EXPECT_TRUE(cuts_around(with(header), "198.51.100.0", "198.51.100.64"));
   model::XtMatch range;
-  range.info = model::xt::Iprange{model::xt::AddressRange{ip("10.1.0.3"), ip("10.1.0.4")}, {}, false, false};
+  range.info =
+      model::xt::Iprange{model::xt::AddressRange{ip("10.1.0.3"), ip("10.1.0.4")}, {}, false, false};
   EXPECT_TRUE(cuts_around(with(range), "10.1.0.3", "10.1.0.5"));
 }
 
 TEST(SourceClasses, AConcatenatedSetCutsAtItsSourcePart) {
   model::Snapshot snapshot = with(model::InSet{
-      {model::ConcatTerm{{{model::PayloadTerm{model::PayloadBase::kTransport, 2, 2}}, source(4)}}}, "s", false});
+      {model::ConcatTerm{{{model::PayloadTerm{model::PayloadBase::kTransport, 2, 2}}, source(4)}}},
+      "s",
+      false});
   model::SetDef& set = snapshot.namespaces[0].ruleset.tables[0].sets.emplace_back();
   set.name = "s";
   set.key_length = 8;
@@ -78,7 +86,8 @@ TEST(SourceClasses, EveryClassInsideAZoneHasOneRepresentativeThatASenderCanHave)
   EXPECT_TRUE(found.complete);
   ASSERT_EQ(found.addresses.size(), 4U);
   const auto in = [&](const char* first, const char* last) {
-    return std::ranges::count_if(found.addresses, [&](IpAddress a) { return ip(first) <= a && a <= ip(last); });
+    return std::ranges::count_if(found.addresses,
+                                 [&](IpAddress a) { return ip(first) <= a && a <= ip(last); });
   };
   EXPECT_EQ(in("192.0.2.3", "192.0.2.19"), 1);
   EXPECT_EQ(in("192.0.2.20", "192.0.2.20"), 1);

@@ -16,9 +16,9 @@ TEST(Vantage, EachFormIsReadAndWrittenBack) {
 }
 
 TEST(Vantage, WhatIsNoneIsRefusedWithTheFormsThatAre) {
-  for (const char* text : {"", "internets", "zone:", "lan:", "container:", "container:/web",
-                           "container:docker/", "addr:192.0.2.1", "addr:192.0.2.1@", "addr:x@lan",
-                           "pod:web", "\x1b[31m:x"}) {
+  for (const char* text :
+       {"", "internets", "zone:", "lan:", "container:", "container:/web", "container:docker/",
+        "addr:192.0.2.1", "addr:192.0.2.1@", "addr:x@lan", "pod:web", "\x1b[31m:x"}) {
     const auto vantage = Vantage::parse(text);
     ASSERT_FALSE(vantage) << text;
     EXPECT_EQ(vantage.error().code, ErrorCode::kInvalidInput) << text;

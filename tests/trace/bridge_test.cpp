@@ -13,7 +13,8 @@ using model::NfFamily;
 constexpr auto kOpen = Verdict::kOpen, kClosed = Verdict::kClosed, kUnknown = Verdict::kUnknown;
 
 model::Table forward_drop(NfFamily family) {
-  return table(family, {base("fwd", Hook::kForward, 0, {rule({is(meta(model::MetaKey::kL4proto), bytes({6})), drop()})})});
+  return table(family, {base("fwd", Hook::kForward, 0,
+                             {rule({is(meta(model::MetaKey::kL4proto), bytes({6})), drop()})})});
 }
 
 TEST(Bridge, IpRulesSeeBridgedPacketsOnlyWhenToldTo) {
@@ -47,7 +48,10 @@ TEST(Bridge, BridgeRulesSeeSwitchedPackets) {
 TEST(Bridge, BridgeRulesRunBesideBrNetfilter) {
   for (const std::int32_t priority : {-200, 0, 100}) {
     Net n = host_net();
-    n.rules("host", table(NfFamily::kBridge, {base("fwd", Hook::kForward, priority, {rule({is(meta(model::MetaKey::kL4proto), bytes({6})), drop()})})}));
+    n.rules("host",
+            table(NfFamily::kBridge,
+                  {base("fwd", Hook::kForward, priority,
+                        {rule({is(meta(model::MetaKey::kL4proto), bytes({6})), drop()})})}));
     n.bridge_calls("host", true);
     EXPECT_EQ(n.ask("a", "10.1.0.3", 80).verdict, kClosed) << priority;
   }
@@ -89,7 +93,8 @@ TEST(Neighbour, ArpIgnoreHidesAddressesOfOtherInterfaces) {
 TEST(Neighbour, ProxyArpAnswersForWhatIsRoutedElsewhere) {
   Net n = host_net();
   for (auto& r : n.ns("a").routes) {
-    if (r.destination == Prefix::parse("10.1.0.0/24").value()) r.destination = Prefix::parse("10.0.0.0/8").value();
+    if (r.destination == Prefix::parse("10.1.0.0/24").value())
+      r.destination = Prefix::parse("10.0.0.0/8").value();
   }
   EXPECT_EQ(n.ask("a", "10.2.0.2", 80).how, How::kUnreachable);
   n.link("host", "br0").ipv4.proxy_arp = 1;
@@ -137,9 +142,11 @@ TEST(Neighbour, NdPassesTheIpv6Hooks) {
   n.rules("b", table(NfFamily::kIp6, {base("in", Hook::kInput, 0, {}, model::VerdictKind::kDrop)}));
   EXPECT_EQ(n.ask("a", "fd01::3", 80).verdict, kClosed);
   Net ok = host_net();
-  ok.rules("b", table(NfFamily::kIp6, {base("in", Hook::kInput, 0,
-      {rule({is(meta(model::MetaKey::kL4proto), bytes({58})), accept()}), rule({is(th(2, 2), be16(80)), accept()})},
-      model::VerdictKind::kDrop)}));
+  ok.rules("b", table(NfFamily::kIp6,
+                      {base("in", Hook::kInput, 0,
+                            {rule({is(meta(model::MetaKey::kL4proto), bytes({58})), accept()}),
+                             rule({is(th(2, 2), be16(80)), accept()})},
+                            model::VerdictKind::kDrop)}));
   EXPECT_EQ(ok.ask("a", "fd01::3", 80).verdict, kOpen);
 }
 
@@ -191,15 +198,19 @@ TEST(Link, WhatLeavesTheModelIsUnknownAndSaysWhere) {
 TEST(Link, ANeighbourOutsideReachesPrivateAddressesByTheMac) {
   Net n = host_net();
   n.device("host", "wan0");
-  n.address("host", "wan0", "198.51.100.2/24").address("host", "wan0", "fd0a::2/64").forwarding("host");
+  n.address("host", "wan0", "198.51.100.2/24")
+      .address("host", "wan0", "fd0a::2/64")
+      .forwarding("host");
   Question q;
-  q.from = OutsideOrigin{n.id("host"), n.link("host", "wan0").index, ip("198.51.100.66"), MacAddress({2, 9, 9, 9, 9, 9})};
+  q.from = OutsideOrigin{n.id("host"), n.link("host", "wan0").index, ip("198.51.100.66"),
+                         MacAddress({2, 9, 9, 9, 9, 9})};
   q.port = Port{80};
   q.to = ip("10.1.0.2");
   EXPECT_EQ(n.ask(q).verdict, kOpen);
   q.port = Port{81};
   EXPECT_EQ(n.ask(q).how, How::kRefused);
-  q.from = OutsideOrigin{n.id("host"), n.link("host", "wan0").index, ip("fd0a::66"), MacAddress({2, 9, 9, 9, 9, 9})};
+  q.from = OutsideOrigin{n.id("host"), n.link("host", "wan0").index, ip("fd0a::66"),
+                         MacAddress({2, 9, 9, 9, 9, 9})};
   q.to = ip("fd01::2");
   q.port = Port{80};
   EXPECT_EQ(n.ask(q).verdict, kOpen);

@@ -1,5 +1,5 @@
-// Small networks for tests: a Snapshot built by chained calls, with the routes that the kernel makes
-// for each address.
+// Small networks for tests: a Snapshot built by chained calls, with the routes that the kernel
+// makes for each address.
 #pragma once
 
 #include <map>
@@ -83,7 +83,8 @@ class Net {
     r.type = 2;
     r.protocol = 2;
     r.scope = 254;
-    r.destination = dev == "lo" && local.is_v4() ? Prefix::covering(local, bits) : Prefix::single(local);
+    r.destination =
+        dev == "lo" && local.is_v4() ? Prefix::covering(local, bits) : Prefix::single(local);
     r.next_hops = {model::NextHop{at, {}, 1, 0, false}};
     if (local.is_v4()) r.preferred_source = local;
     n.routes.push_back(r);
@@ -119,8 +120,9 @@ class Net {
     ns(name).routing_rules.push_back(std::move(rule));
     return *this;
   }
-  Net& listen(const std::string& name, std::string_view on, std::uint16_t port, bool v6_only = false,
-              const std::string& dev = {}, IpProtocol protocol = IpProtocol::kTcp) {
+  Net& listen(const std::string& name, std::string_view on, std::uint16_t port,
+              bool v6_only = false, const std::string& dev = {},
+              IpProtocol protocol = IpProtocol::kTcp) {
     model::Socket s;
     s.protocol = protocol;
     s.address = ip(on);
@@ -143,7 +145,8 @@ class Net {
     return *this;
   }
   Net& bridge_calls(const std::string& name, bool on) {
-    ns(name).sysctls.bridge_nf_call_iptables = ns(name).sysctls.bridge_nf_call_ip6tables = on ? 1 : 0;
+    ns(name).sysctls.bridge_nf_call_iptables = ns(name).sysctls.bridge_nf_call_ip6tables =
+        on ? 1 : 0;
     return *this;
   }
 
@@ -172,7 +175,8 @@ class Net {
   model::Snapshot snapshot;
 
  private:
-  static void rule_of(model::NetNs& ns, IpFamily family, std::uint32_t priority, std::uint32_t table) {
+  static void rule_of(model::NetNs& ns, IpFamily family, std::uint32_t priority,
+                      std::uint32_t table) {
     model::RoutingRule r;
     r.family = family;
     r.priority = priority;
@@ -195,19 +199,23 @@ class Net {
     return l;
   }
   void link_local(const std::string& name, const std::string& dev) {
-    address(name, dev, "fe80::" + std::to_string(1000 + macs_) + ":" + std::to_string(link(name, dev).index.value) + "/64");
+    address(name, dev,
+            "fe80::" + std::to_string(1000 + macs_) + ":" +
+                std::to_string(link(name, dev).index.value) + "/64");
   }
   std::map<std::string, model::NsId> ids_;
   std::uint8_t macs_ = 0;
 };
 
-// A container host: bridge br0 with guests a and b, bridge br1 with guest c, and `out` on the uplink.
-// Both families, forwarding on, a service on port 80 in each guest and on the host.
+// A container host: bridge br0 with guests a and b, bridge br1 with guest c, and `out` on the
+// uplink. Both families, forwarding on, a service on port 80 in each guest and on the host.
 inline Net host_net() {
   Net n;
   for (const char* m : {"host", "a", "b", "c", "out"}) n.machine(m);
   n.bridge("host", "br0").bridge("host", "br1");
-  n.joined("host", "br0", "va", "a").joined("host", "br0", "vb", "b").joined("host", "br1", "vc", "c");
+  n.joined("host", "br0", "va", "a")
+      .joined("host", "br0", "vb", "b")
+      .joined("host", "br1", "vc", "c");
   n.veth("host", "up0", "out", "eth0");
   n.address("host", "br0", "10.1.0.1/24").address("host", "br0", "fd01::1/64");
   n.address("host", "br0", "fe80::b0:1/64").address("host", "br1", "fe80::b1:1/64");

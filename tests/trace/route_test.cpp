@@ -27,25 +27,36 @@ constexpr auto kOpen = Verdict::kOpen, kClosed = Verdict::kClosed, kUnknown = Ve
 
 TEST(Route, OwnNeighbouringAndRoutedAddressesAreReached) {
   expect(host_net(), "a",
-         {{"127.0.0.1", kOpen, How::kAccepted}, {"::1", kOpen, How::kAccepted},
-          {"10.1.0.2", kOpen, How::kAccepted}, {"fd01::2", kOpen, How::kAccepted},
-          {"10.1.0.3", kOpen, How::kAccepted}, {"fd01::3", kOpen, How::kAccepted},
-          {"10.2.0.2", kOpen, How::kAccepted}, {"fd02::2", kOpen, How::kAccepted},
-          {"10.2.0.1", kOpen, How::kAccepted}, {"fd02::1", kOpen, How::kAccepted},
-          {"192.0.2.9", kOpen, How::kAccepted}, {"fd09::9", kOpen, How::kAccepted}});
+         {{"127.0.0.1", kOpen, How::kAccepted},
+          {"::1", kOpen, How::kAccepted},
+          {"10.1.0.2", kOpen, How::kAccepted},
+          {"fd01::2", kOpen, How::kAccepted},
+          {"10.1.0.3", kOpen, How::kAccepted},
+          {"fd01::3", kOpen, How::kAccepted},
+          {"10.2.0.2", kOpen, How::kAccepted},
+          {"fd02::2", kOpen, How::kAccepted},
+          {"10.2.0.1", kOpen, How::kAccepted},
+          {"fd02::1", kOpen, How::kAccepted},
+          {"192.0.2.9", kOpen, How::kAccepted},
+          {"fd09::9", kOpen, How::kAccepted}});
 }
 
 TEST(Route, AnAddressThatNobodyHasIsUnreachable) {
   expect(host_net(), "a",
-         {{"10.1.0.77", kClosed, How::kUnreachable}, {"fd01::77", kClosed, How::kUnreachable},
-          {"10.2.0.77", kClosed, How::kUnreachable}, {"fd02::77", kClosed, How::kUnreachable}});
+         {{"10.1.0.77", kClosed, How::kUnreachable},
+          {"fd01::77", kClosed, How::kUnreachable},
+          {"10.2.0.77", kClosed, How::kUnreachable},
+          {"fd02::77", kClosed, How::kUnreachable}});
 }
 
 TEST(Route, WithoutForwardingARouterIsSilent) {
   Net n = host_net();
   n.forwarding("host", false);
-  expect(n, "a", {{"10.2.0.2", kClosed, How::kDropped}, {"fd02::2", kClosed, How::kDropped},
-                  {"10.2.0.1", kOpen, How::kAccepted}, {"fd02::1", kOpen, How::kAccepted}});
+  expect(n, "a",
+         {{"10.2.0.2", kClosed, How::kDropped},
+          {"fd02::2", kClosed, How::kDropped},
+          {"10.2.0.1", kOpen, How::kAccepted},
+          {"fd02::1", kOpen, How::kAccepted}});
 }
 
 TEST(Route, ForwardingOfIpv4IsAskedOfTheIncomingInterface) {
@@ -67,7 +78,8 @@ TEST(Route, Ipv6ForwardingMayBeForcedPerInterface) {
 
 TEST(Route, ConnectFailsAtOnceWithoutARoute) {
   Net n = host_net();
-  expect(n, "host", {{"198.51.100.1", kClosed, How::kUnreachable}, {"fd77::1", kClosed, How::kUnreachable}});
+  expect(n, "host",
+         {{"198.51.100.1", kClosed, How::kUnreachable}, {"fd77::1", kClosed, How::kUnreachable}});
 }
 
 TEST(Route, TypesOfRoutesOnTheWayDecideWhatIsHeard) {
@@ -75,13 +87,15 @@ TEST(Route, TypesOfRoutesOnTheWayDecideWhatIsHeard) {
     std::uint8_t type;
     How v4, v6;
   };
-  for (const Case& c : {Case{6, How::kDropped, How::kDropped}, Case{7, How::kUnreachable, How::kUnreachable},
-                        Case{8, How::kUnreachable, How::kUnreachable}}) {
+  for (const Case& c :
+       {Case{6, How::kDropped, How::kDropped}, Case{7, How::kUnreachable, How::kUnreachable},
+        Case{8, How::kUnreachable, How::kUnreachable}}) {
     Net n = host_net();
     n.route("host", "10.2.0.2/32", "", "", c.type);
     n.route("host", "fd02::2/128", "", "", c.type);
     expect(n, "a", {{"10.2.0.2", kClosed, c.v4}, {"fd02::2", kClosed, c.v6}});
-    expect(n, "host", {{"10.2.0.2", kClosed, How::kUnreachable}, {"fd02::2", kClosed, How::kUnreachable}});
+    expect(n, "host",
+           {{"10.2.0.2", kClosed, How::kUnreachable}, {"fd02::2", kClosed, How::kUnreachable}});
   }
 }
 
@@ -94,7 +108,7 @@ TEST(Route, AThrowRouteLeavesTheTable) {
 // fib_unmerge(): without custom rules the local table and main are one trie.
 TEST(Route, ALongerPrefixInMainBeatsALocalOneUntilARuleIsAdded) {
   Net n = host_net();
-  n.route("host", "10.2.0.0/25", "", "lo", 2, 255);   // AnyIP: the host answers for half of the net
+  n.route("host", "10.2.0.0/25", "", "lo", 2, 255);  // AnyIP: the host answers for half of the net
   n.route("host", "10.2.0.2/32", "", "br1");
   expect(n, "a", {{"10.2.0.2", kOpen, How::kAccepted}});
   EXPECT_EQ(n.ask("a", "10.2.0.2", 80).socket_ns, n.id("c"));
@@ -157,7 +171,8 @@ TEST(Route, StrictReversePathFilterDropsWhatWouldGoBackAnotherWay) {
   Net n = host_net();
   n.route("host", "10.1.0.2/32", "", "br1");  // the way back to a leads elsewhere
   n.link("host", "br0").ipv4.rp_filter = 1;
-  expect(n, "a", {{"10.2.0.1", kClosed, How::kUnreachable}});  // a's ARP question is refused already
+  expect(n, "a",
+         {{"10.2.0.1", kClosed, How::kUnreachable}});  // a's ARP question is refused already
   Net loose = host_net();
   loose.ns("host").sysctls.ipv4_all.rp_filter = 2;
   expect(loose, "a", {{"10.2.0.1", kOpen, How::kAccepted}});
@@ -208,7 +223,8 @@ TEST(Route, Ipv6SourcesFollowRfc6724) {
 TEST(Route, LoopbackFromTheNetworkIsAMartian) {
   Net n = host_net();
   Question q;
-  q.from = OutsideOrigin{n.id("host"), n.link("host", "up0").index, ip("192.0.2.50"), MacAddress({2, 9, 9, 9, 9, 9})};
+  q.from = OutsideOrigin{n.id("host"), n.link("host", "up0").index, ip("192.0.2.50"),
+                         MacAddress({2, 9, 9, 9, 9, 9})};
   q.to = ip("127.0.0.1");
   q.port = Port{80};
   n.link("host", "up0").peer_ns.reset();

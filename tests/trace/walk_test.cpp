@@ -23,10 +23,13 @@ TEST(Socket, EachKindOfListenerHearsItsOwnFamilyAddressAndDevice) {
     const char* dev;
     bool v4, v6, local4;
   };
-  for (const Row& r : {Row{"0.0.0.0", false, "", true, false, true}, Row{"::", false, "", true, true, true},
-                       Row{"::", true, "", false, true, false}, Row{"10.1.0.3", false, "", true, false, true},
-                       Row{"fd01::3", false, "", false, true, false}, Row{"127.0.0.1", false, "", false, false, false},
-                       Row{"0.0.0.0", false, "eth0", true, false, true}, Row{"::", false, "lo", false, false, false}}) {
+  for (const Row& r :
+       {Row{"0.0.0.0", false, "", true, false, true}, Row{"::", false, "", true, true, true},
+        Row{"::", true, "", false, true, false}, Row{"10.1.0.3", false, "", true, false, true},
+        Row{"fd01::3", false, "", false, true, false},
+        Row{"127.0.0.1", false, "", false, false, false},
+        Row{"0.0.0.0", false, "eth0", true, false, true},
+        Row{"::", false, "lo", false, false, false}}) {
     Net n = host_net();
     n.listen("b", r.on, 99, r.v6_only, r.dev);
     EXPECT_EQ(n.ask("a", "10.1.0.3", 99).verdict, r.v4 ? kOpen : kClosed) << r.on << r.dev;
@@ -70,8 +73,10 @@ TEST(Udp, AcceptedWhenASocketHearsItAndRefusedByPortUnreachable) {
 
 TEST(Walk, ALimitIsUnknownOnlyWhereItMatters) {
   Net n = host_net();
-  n.rules("host", table(NfFamily::kIp, {base("fwd", Hook::kForward, 0,
-      {rule({is(th(2, 2), be16(80)), model::May{"limit", "rate 10/second", false}, drop()})})}));
+  n.rules("host", table(NfFamily::kIp,
+                        {base("fwd", Hook::kForward, 0,
+                              {rule({is(th(2, 2), be16(80)),
+                                     model::May{"limit", "rate 10/second", false}, drop()})})}));
   const Answer a = n.ask("a", "10.2.0.2", 80);
   EXPECT_EQ(a.verdict, kUnknown);
   EXPECT_NE(a.reason.find("limit"), std::string::npos) << a.reason;
@@ -91,7 +96,8 @@ TEST(Walk, WhatCouldNotBeReadIsNotGuessed) {
 
 TEST(Walk, TheDecidingRuleAndItsMachineAreNamed) {
   Net n = host_net();
-  n.rules("host", table(NfFamily::kInet, {base("fwd", Hook::kForward, 0, {rule({is(th(2, 2), be16(80)), drop()})})}));
+  n.rules("host", table(NfFamily::kInet, {base("fwd", Hook::kForward, 0,
+                                               {rule({is(th(2, 2), be16(80)), drop()})})}));
   const Answer a = n.ask("a", "10.2.0.2", 80);
   ASSERT_EQ(a.rules.size(), 1U);
   EXPECT_EQ(a.rules[0].chain->name, "fwd");
@@ -101,7 +107,8 @@ TEST(Walk, TheDecidingRuleAndItsMachineAreNamed) {
 
 TEST(Walk, HostileNamesAreEscapedInReasons) {
   Net n = host_net();
-  n.rules("host", table(NfFamily::kInet, {base("f\x1b[31m", Hook::kForward, 0, {}, model::VerdictKind::kDrop)}));
+  n.rules("host", table(NfFamily::kInet,
+                        {base("f\x1b[31m", Hook::kForward, 0, {}, model::VerdictKind::kDrop)}));
   const Answer a = n.ask("a", "10.2.0.2", 80);
   EXPECT_EQ(a.reason.find('\x1b'), std::string::npos);
 }
