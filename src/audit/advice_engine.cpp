@@ -105,11 +105,12 @@ class EngineAdvice {
     for (const Service& s : scene_.inventory.services) {
       const bool loopback =
           std::ranges::any_of(s.sockets, [](const auto* k) { return k->address.is_loopback(); });
-      if (!s.of_host() || !loopback) continue;
+      const std::optional<Port>& port = s.subject.port;
+      if (!s.of_host() || !loopback || !port) continue;
       if (++count <= 3) {
         sees += (sees.empty() ? "" : ", ") +
                 (s.subject.process.empty() ? std::string("?") : s.subject.process) + " " +
-                std::to_string(s.subject.port->number) + "/" + to_string(s.subject.protocol);
+                std::to_string(port->number) + "/" + to_string(s.subject.protocol);
       }
     }
     if (count > 3) sees += ", ...";

@@ -114,6 +114,7 @@ std::vector<Reach> reaches_of(const Scene& scene, const Service& service,
   std::ranges::stable_sort(
       order, {}, [&](const Asked* a) { return nearness(scene.inventory.seats[a->seat]); });
   std::vector<Reach> out;
+  out.reserve(order.size());
   for (const Asked* asked : order) out.push_back(reach_of(scene, &service, *asked));
   return out;
 }
@@ -126,6 +127,7 @@ std::vector<PathStep> path_of(const Scene& scene, const Asked& asked, IpProtocol
   target.explain = true;
   const query::Reply reply = scene.oracle.ask(scene.inventory.seats[asked.seat].seat, target);
   std::vector<PathStep> out;
+  out.reserve(reply.answer.steps.size());
   for (const trace::Step& step : reply.answer.steps) {
     out.push_back({step.leg == trace::Leg::kReply, name_of(scene.snapshot, step.ns), step.stage,
                    step.interface, step.detail, quotes(step.rules)});

@@ -171,7 +171,8 @@ class Taker {
   void finish(Service& service) {
     Subject& subject = service.subject;
     const std::string image = service.container == nullptr ? "" : service.container->image;
-    const auto match = services::match(*subject.port, subject.protocol, subject.process, image);
+    const Port own = subject.port.value_or(Port{});  // set where the service was found
+    const auto match = services::match(own, subject.protocol, subject.process, image);
     subject.known_as = match.service;
     subject.known_by = match.by;
     std::set<Dial> seen;
@@ -182,7 +183,7 @@ class Taker {
     for (const model::Socket* socket : service.sockets) direct_dials(service.ns, *socket, add);
     if (service.sockets.empty() && service.container != nullptr && service.container->netns) {
       model::Socket any;
-      any.port = *subject.port;
+      any.port = own;
       any.address = IpAddress::any(IpFamily::kV6);
       direct_dials(service.ns, any, add);
     }

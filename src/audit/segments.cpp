@@ -95,8 +95,9 @@ class SegmentFinder {
 
   // macvlan and ipvlan: everybody on one parent is on one segment (but private mode).
   void parents(const model::Engine& engine, const model::Container& c) {
-    if (c.netns->value >= snapshot_.namespaces.size()) return;
-    for (const model::Link& link : snapshot_.namespaces[c.netns->value].links) {
+    const std::optional<model::NsId>& own = c.netns;
+    if (!own || own->value >= snapshot_.namespaces.size()) return;
+    for (const model::Link& link : snapshot_.namespaces[own->value].links) {
       const bool is_child = link.kind == "macvlan" || link.kind == "ipvlan";
       if (!is_child || !link.peer || (link.detail.macvlan_mode == 1U)) continue;
       const model::NsId ns = link.peer_ns.value_or(snapshot_.host);
@@ -248,7 +249,7 @@ class SharingFinder {
   void open_service(const Member& from, const Member& to, Between& out) const {
     for (std::size_t i = 0; i < scene_.inventory.services.size() && !out.open; ++i) {
       const Service& service = scene_.inventory.services[i];
-      if (service.ns != *to.container->netns || i >= scene_.reach.of.size()) continue;
+      if (to.container->netns != service.ns || i >= scene_.reach.of.size()) continue;
       for (const Asked& asked : scene_.reach.of[i].open) {
         const SeatEntry& seat = scene_.inventory.seats[asked.seat];
         if (seat.ns != from.container->netns || seat.container == nullptr ||

@@ -45,7 +45,7 @@ bool is_front(const Service& service) {
   const auto web = [](Port p) { return p.number == 80 || p.number == 443; };
   const bool is_http = known->id == "http" || known->id == "https";
   return is_http &&
-         (web(*service.subject.port) ||
+         (web(service.subject.port.value_or(Port{})) ||
           std::ranges::any_of(service.published, [&](const auto* p) { return web(p->host_port); }));
 }
 
@@ -79,7 +79,8 @@ class ThreatFinder {
 
   bool declared(const Service& service, const Asked& asked) const {
     const SeatEntry& from = seat(asked);
-    const policy::PortSpec port = spec(*service.subject.port, service.subject.protocol);
+    const policy::PortSpec port =
+        spec(service.subject.port.value_or(Port{}), service.subject.protocol);
     if (from.zone != nullptr) {
       if (service.container == nullptr)
         return policy::declares_host_service(scene_.config, port, *from.zone);

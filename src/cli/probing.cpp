@@ -8,6 +8,7 @@ namespace bulkhead::cli {
 
 std::vector<model::Observation> probe_wishes(Session& session,
                                              const std::vector<audit::ProbeWish>& wishes) {
+  if (!session.broker) return {};
   std::vector<probe::Attempt> attempts;
   for (const audit::ProbeWish& wish : wishes) {
     if (wish.protocol != IpProtocol::kTcp) continue;

@@ -10,6 +10,15 @@
 namespace bulkhead::report {
 namespace {
 
+// A text for each member of a list.
+template <class List, class Make>
+std::vector<std::string> each(const List& list, Make make) {
+  std::vector<std::string> out;
+  out.reserve(list.size());
+  for (const auto& member : list) out.push_back(make(member));
+  return out;
+}
+
 using audit::Finding;
 using audit::Reach;
 using audit::Severity;
@@ -57,8 +66,8 @@ class Writer {
                             style_.width),
                   Ink::kBold, style_) +
             "\n";
-    std::vector<std::string> engines;
-    for (const std::string& engine : report_.engines) engines.push_back(safe(engine));
+    const auto engines =
+        each(report_.engines, [](const std::string& engine) { return safe(engine); });
     line(tell(Label::kAuditScope, {{"engines", engines.empty() ? "-" : joined(engines, style_)},
                                    {"containers", std::to_string(report_.containers)},
                                    {"services", std::to_string(report_.services)},
@@ -141,9 +150,9 @@ class Writer {
   void details(const Finding& finding) {
     out_ += "     " + inked(finding.id, Ink::kDim, style_) + ", " +
             tell(state_label(finding.state)) + "\n";
-    std::vector<std::string> reasons;
-    for (const audit::Text& reason : finding.severity_reasons)
-      reasons.push_back(say(reason, finding, style_));
+    const auto reasons = each(finding.severity_reasons, [&](const audit::Text& reason) {
+      return say(reason, finding, style_);
+    });
     if (!reasons.empty()) sub(tell(Label::kBecause), list(reasons));
     for (const audit::Text& note : finding.notes)
       sub(tell(Label::kNote), say(note, finding, style_));
@@ -152,9 +161,9 @@ class Writer {
     rules(Label::kOpening, finding.opening);
     for (const Reach& reach : finding.reaches) reached(reach);
     for (const audit::Cure& cure : finding.cures) show(cure, finding);
-    std::vector<std::string> references;
-    for (const audit::Reference& r : finding.references)
-      references.push_back(std::string(r.standard) + " " + std::string(r.section));
+    const auto references = each(finding.references, [](const audit::Reference& r) {
+      return std::string(r.standard) + " " + std::string(r.section);
+    });
     if (!references.empty()) sub(tell(Label::kReferences), list(references));
   }
 
@@ -174,8 +183,8 @@ class Writer {
   }
 
   void members(const Finding& finding) {
-    std::vector<std::string> names;
-    for (const audit::Subject& m : finding.members) names.push_back(safe(m.container));
+    const auto names =
+        each(finding.members, [](const audit::Subject& m) { return safe(m.container); });
     if (!names.empty()) sub(tell(Label::kMembers), joined(names, style_));
   }
 

@@ -114,6 +114,7 @@ std::string who_text(const std::vector<audit::Reach>& reaches, const Style& styl
 
 std::string say(const audit::Text& text, const audit::Finding& finding, const Style& style) {
   std::vector<std::pair<std::string_view, std::string>> values;
+  values.reserve(text.values.size());
   for (const auto& [name, value] : text.values)
     values.emplace_back(name, escape_text(value, kLongestValue));
   const audit::Subject& subject = finding.subject;

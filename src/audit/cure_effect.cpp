@@ -1,0 +1,136 @@
+#include "audit/cure_effect.h"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "audit/advice.h"
+#include "audit/segments.h"
+#include "audit/threats.h"
+
+namespace bulkhead::audit {
+namespace {
+
+constexpr std::size_t kMostPairsNamed = 5;
+
+class Afterwards {
+ public:
+  Afterwards(const Scene& scene, const Draft& draft) : scene_(scene), draft_(draft) {}
+
+  Effect effect(const model::Snapshot& changed, const Oracle& oracle) const {
+    Effect out;
+    out.computed = true;
+    switch (draft_.finding.kind) {
+      case Kind::kT6: out.gone = !still_shared(changed); break;
+      case Kind::kEngineSocket: out.gone = !still_advised(changed); break;
+      default: out.gone = !still_open(oracle);
+    }
+    // A new network's addresses are the engine's choice: what else moves is not known here.
+    if (draft_.finding.kind != Kind::kT6) compare(oracle, out);
+    return out;
+  }
+
+ private:
+  const SeatEntry& seat(const Asked& asked) const { return scene_.inventory.seats[asked.seat]; }
+
+  bool still_advised(const model::Snapshot& copy) const {
+    const Scene changed{copy, scene_.config, scene_.oracle, scene_.inventory, scene_.reach};
+    return std::ranges::any_of(find_engine_advice(changed),
+                               [&](const Draft& d) { return d.finding.id == draft_.finding.id; });
+  }
+
+  bool still_shared(const model::Snapshot& copy) const {
+    const Subject& subject = draft_.finding.subject;
+    return std::ranges::any_of(find_segments(copy, scene_.config), [&](const Segment& s) {
+      return s.network == subject.network && s.engine == subject.engine && s.tenants() > 1;
+    });
+  }
+
+  query::Reply ask(const Oracle& oracle, std::size_t from, const Dial& dial, IpProtocol protocol,
+                   std::optional<IpAddress> source) const {
+    query::Target target;
+    target.to = dial.to;
+    target.port = dial.port;
+    target.protocol = protocol;
+    target.source = source;
+    return oracle.ask(scene_.inventory.seats[from].seat, target);
+  }
+
+  bool reaches(const trace::Answer& answer) const {
+    return answer.verdict == trace::Verdict::kOpen ||
+           (draft_.service == nullptr && answer.exit && answer.exit->ns == scene_.snapshot.host);
+  }
+
+  // Any way in, not only the one that was found first.
+  bool still_open(const Oracle& oracle) const {
+    std::set<std::size_t> seats;
+    for (const Asked& asked : draft_.open) seats.insert(asked.seat);
+    const IpProtocol protocol =
+        draft_.service == nullptr ? IpProtocol::kTcp : draft_.service->subject.protocol;
+    for (const Asked& asked : draft_.open) {
+      if (reaches(ask(oracle, asked.seat, asked.dial, protocol, {}).answer)) return true;
+    }
+    if (draft_.service == nullptr) return false;
+    std::vector<Dial> dials = draft_.service->dials;
+    for (const model::PublishedPort* p : draft_.service->published) {
+      dials.push_back(
+          {IpAddress::v4(127, 0, 0, 1), p->host_port, Via::kPublished});  // what a cure may leave
+    }
+    for (std::size_t from : seats) {
+      for (const Dial& dial : dials) {
+        if (!worth_asking(scene_.inventory.seats[from], *draft_.service, dial)) continue;
+        if (reaches(ask(oracle, from, dial, protocol, {}).answer)) return true;
+      }
+    }
+    return false;
+  }
+
+  void compare(const Oracle& oracle, Effect& effect) const {
+    for (std::size_t i = 0; i < scene_.inventory.services.size(); ++i) {
+      const Service& service = scene_.inventory.services[i];
+      if (&service == draft_.service) continue;
+      for (const Asked& asked : scene_.reach.of[i].open) {
+        const auto now =
+            ask(oracle, asked.seat, asked.dial, service.subject.protocol, source_of(asked));
+        if (now.answer.verdict == trace::Verdict::kOpen) continue;
+        ++effect.closes;
+        if (effect.closed_pairs.size() < kMostPairsNamed)
+          effect.closed_pairs.push_back(pair_name(asked, service));
+      }
+      for (const Asked& asked : scene_.reach.of[i].closed) {
+        const auto now =
+            ask(oracle, asked.seat, asked.dial, service.subject.protocol, source_of(asked));
+        if (now.answer.verdict == trace::Verdict::kOpen) ++effect.opens;
+      }
+    }
+  }
+
+  std::optional<IpAddress> source_of(const Asked& asked) const {
+    return seat(asked).is_zone() ? asked.reply.witness : std::nullopt;
+  }
+
+  std::string pair_name(const Asked& asked, const Service& service) const {
+    const Subject& s = service.subject;
+    const std::string port = s.port ? std::to_string(s.port->number) + "/" : std::string();
+    return seat(asked).text + " -> " + (s.container.empty() ? "host " + s.process : s.container) +
+           " " + port + to_string(s.protocol);
+  }
+
+  const Scene& scene_;
+  const Draft& draft_;
+};
+
+}  // namespace
+
+Effect effect_of(const Change& change, const Scene& scene, const MakeOracle& make,
+                 const Draft& draft) {
+  model::Snapshot copy = scene.snapshot;
+  change(copy);
+  const auto oracle = make(copy);
+  if (!oracle) return {};
+  return Afterwards(scene, draft).effect(copy, **oracle);
+}
+
+}  // namespace bulkhead::audit

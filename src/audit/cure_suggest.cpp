@@ -1,0 +1,416 @@
+#include "audit/cure_suggest.h"
+
+#include <algorithm>
+
+#include "audit/cure_change.h"
+#include "audit/cure_rules.h"
+
+namespace bulkhead::audit {
+namespace {
+
+std::string port_text(Port port, IpProtocol protocol) {
+  return std::to_string(port.number) + (protocol == IpProtocol::kUdp ? "/udp" : "");
+}
+
+template <class T>
+void add_once(std::vector<T>& list, T item) {
+  if (std::ranges::find(list, item) == list.end()) list.push_back(std::move(item));
+}
+
+class Suggester {
+ public:
+  Suggester(const Scene& scene, const Draft& draft) : scene_(scene), draft_(draft) {}
+
+  std::vector<Candidate> run() && {
+    suggest();
+    return std::move(candidates_);
+  }
+
+ private:
+  void suggest() {
+    switch (draft_.finding.kind) {
+      case Kind::kT1:
+      case Kind::kT2:
+      case Kind::kT3:
+      case Kind::kT4:
+      case Kind::kT5:
+      case Kind::kFirewallContradicted:
+      case Kind::kV4OnlyRule:
+      case Kind::kIpv6Unfirewalled:
+      case Kind::kLoopbackPublished: return for_service();
+      case Kind::kT6: return for_segment();
+      case Kind::kEngineSocket: return for_engine_socket();
+      case Kind::kHostMode: return for_host_mode();
+      case Kind::kDefaultBridge: return for_default_bridge();
+      case Kind::kEgress: return for_egress();
+      case Kind::kMetadata: return for_metadata();
+      case Kind::kManagementNetwork: return for_management();
+    }
+  }
+
+  void add(Phrase say, std::string short_form, std::string where, std::string paste,
+           Change change) {
+    if (paste.empty()) return;
+    Cure cure;
+    cure.say = {say, {{"short", short_form}, {"file", where}}};
+    cure.short_form = std::move(short_form);
+    cure.where = std::move(where);
+    cure.paste = std::move(paste);
+    candidates_.push_back({std::move(cure), std::move(change)});
+  }
+
+  void add_rules_cure(Phrase say, std::vector<CureRule> rules) {
+    if (rules.empty()) return;
+    std::string text = nft_text(rules), brief = short_of(rules);
+    add(say, std::move(brief), "shell", std::move(text),
+        [rules = std::move(rules)](model::Snapshot& copy) { add_rules(copy, rules); });
+  }
+
+  // "eth0, docker0 -> 22/tcp": the rules without their syntax.
+  static std::string short_of(const std::vector<CureRule>& rules) {
+    std::string out;
+    for (const CureRule& rule : rules) {
+      std::string from, to;
+      for (const std::string& name : rule.in) from += (from.empty() ? "" : ", ") + name;
+      if (rule.port && rule.protocol)
+        to = std::to_string(rule.port->number) + "/" + to_string(*rule.protocol);
+      if (rule.destination) to = rule.destination->to_string();
+      for (const std::string& name : rule.out) to += (to.empty() ? "" : ", ") + name;
+      const std::string one = from + " -> " + to;
+      if (out.find(one) == std::string::npos) out += (out.empty() ? "" : "; ") + one;
+    }
+    return out;
+  }
+
+  const SeatEntry& seat(const Asked& asked) const { return scene_.inventory.seats[asked.seat]; }
+
+  std::vector<std::string> interfaces_of(const SeatEntry& from) const {
+    if (from.zone != nullptr)
+      return from.zone->interface.empty() ? std::vector<std::string>{}
+                                          : std::vector{from.zone->interface};
+    return from.container == nullptr ? std::vector<std::string>{}
+                                     : bridges_of(scene_, *from.container);
+  }
+
+  std::vector<std::string> interfaces_of_all() const {
+    std::vector<std::string> out;
+    for (const Asked& asked : draft_.open) {
+      for (std::string& name : interfaces_of(seat(asked))) add_once(out, std::move(name));
+    }
+    std::ranges::sort(out);
+    return out;
+  }
+
+  // ---------------------------------------------------------------- services
+  void for_service() {
+    const Service& service = *draft_.service;
+    if (service.subject.on_host) return for_host_service(service);
+    const bool published = std::ranges::any_of(
+        draft_.open, [](const Asked& a) { return a.dial.via == Via::kPublished; });
+    if (published) {
+      publish_on_loopback(service);
+      do_not_publish(service);
+    }
+    std::vector<CureRule> rules = published_rules(service);
+    const std::vector<CureRule> routed = routed_rules(service);
+    const Phrase say = rules.empty() ? Phrase::kCureDropRouted : Phrase::kCureDropPublished;
+    rules.insert(rules.end(), routed.begin(), routed.end());
+    add_rules_cure(say, std::move(rules));
+    const bool segment = std::ranges::any_of(draft_.open, [&](const Asked& a) {
+      return seat(a).container != nullptr && a.dial.via == Via::kDirect;
+    });
+    if (segment) own_network(service);
+  }
+
+  std::vector<const model::PublishedPort*> wide_ports(const Service& service) const {
+    std::vector<const model::PublishedPort*> out;
+    for (const model::PublishedPort* p : service.published) {
+      const bool seen =
+          std::ranges::any_of(out, [&](const auto* q) { return q->host_port == p->host_port; });
+      if (!p->host_address.is_loopback() && !seen) out.push_back(p);
+    }
+    return out;
+  }
+
+  void publish_on_loopback(const Service& service) {
+    const auto ports = wide_ports(service);
+    if (ports.empty()) return;
+    std::string list, entries, flags;
+    for (const model::PublishedPort* p : ports) {
+      const std::string text = "127.0.0.1:" + std::to_string(p->host_port.number) + ":" +
+                               port_text(p->container_port, p->protocol);
+      list += "      - \"" + text + "\"\n";
+      entries += (entries.empty() ? "\"" : ", \"") + text + "\"";
+      flags += (flags.empty() ? "-p " : " -p ") + text;
+    }
+    list.pop_back();
+    const Change change = [&draft = draft_](model::Snapshot& copy) {
+      unpublish(copy, draft, true);
+    };
+    if (service.container->project.empty()) {
+      add(Phrase::kCureLoopback, flags, "docker run", flags, change);
+    } else {
+      add(Phrase::kCureLoopback, "ports: [" + entries + "]", "compose.yaml",
+          "services:\n  " + yaml_word(service.container->service) + ":\n    ports:\n" + list,
+          change);
+    }
+  }
+
+  void do_not_publish(const Service& service) {
+    const auto ports = wide_ports(service);
+    const std::optional<Port>& own = service.subject.port;
+    if (ports.empty() || !own) return;
+    const Change change = [&draft = draft_](model::Snapshot& copy) {
+      unpublish(copy, draft, false);
+    };
+    std::string old;
+    for (const model::PublishedPort* p : ports) {
+      old += (old.empty() ? "" : ", ") + std::to_string(p->host_port.number) + ":" +
+             port_text(p->container_port, p->protocol);
+    }
+    const std::string port = port_text(*own, service.subject.protocol);
+    if (service.container->project.empty()) {
+      add(Phrase::kCureUnpublish, "-p " + old, "docker run",
+          "--expose " + port + "   # in place of -p " + old, change);
+    } else {
+      add(Phrase::kCureUnpublish, "ports: " + old, "compose.yaml",
+          "services:\n  " + yaml_word(service.container->service) + ":\n    expose: [\"" + port +
+              "\"]   # in place of ports: " + old,
+          change);
+    }
+  }
+
+  std::vector<CureRule> published_rules(const Service& service) const {
+    std::vector<CureRule> out;
+    for (const Asked& asked : draft_.open) {
+      if (asked.dial.via != Via::kPublished) continue;
+      CureRule rule;
+      rule.hook = CureHook::kPrerouting;
+      rule.in = interfaces_of(seat(asked));
+      if (rule.in.empty()) continue;
+      rule.protocol = service.subject.protocol;
+      rule.port = asked.dial.port;
+      merge(out, std::move(rule));
+    }
+    return out;
+  }
+
+  // Rules that differ by interface only become one.
+  static void merge(std::vector<CureRule>& rules, CureRule rule) {
+    for (CureRule& other : rules) {
+      CureRule same = rule;
+      same.in = other.in;
+      if (same != other) continue;
+      for (std::string& name : rule.in) add_once(other.in, std::move(name));
+      std::ranges::sort(other.in);
+      return;
+    }
+    rules.push_back(std::move(rule));
+  }
+
+  // Nobody outside needs to speak to a container's own address.
+  std::vector<CureRule> routed_rules(const Service& service) const {
+    std::vector<CureRule> out;
+    for (const Asked& asked : draft_.open) {
+      if (asked.dial.via != Via::kDirect || !seat(asked).is_zone()) continue;
+      CureRule rule;
+      rule.hook = CureHook::kPrerouting;
+      rule.in = interfaces_of(seat(asked));
+      if (rule.in.empty()) continue;
+      rule.destination = subnet_of(service, asked.dial.to);
+      merge(out, std::move(rule));
+    }
+    return out;
+  }
+
+  Prefix subnet_of(const Service& service, IpAddress address) const {
+    for (const model::Address& a : scene_.snapshot.namespaces[service.ns.value].addresses) {
+      if (a.local == address && a.prefix_length < address.bits())
+        return Prefix::covering(address, a.prefix_length);
+    }
+    return Prefix::single(address);
+  }
+
+  void own_network(const Service& service) {
+    const std::string name = shell_word(service.subject.container);
+    add(Phrase::kCureOwnNetwork, service.subject.container, "shell",
+        "docker network create --internal management\ndocker network connect management " + name +
+            "   # then disconnect it from the networks of others",
+        {});
+  }
+
+  void for_host_service(const Service& service) {
+    const bool docker = service.subject.known_as != nullptr &&
+                        service.subject.known_as->id.starts_with("docker-api");
+    if (docker && service.of_host()) {
+      add(Phrase::kCureDaemonHosts, "{ \"hosts\": [\"unix:///var/run/docker.sock\"] }",
+          "/etc/docker/daemon.json", "{ \"hosts\": [\"unix:///var/run/docker.sock\"] }",
+          [&service](model::Snapshot& copy) { stop_listening(copy, service); });
+    }
+    CureRule rule;
+    rule.hook = CureHook::kInput;
+    rule.in = interfaces_of_all();
+    rule.protocol = service.subject.protocol;
+    rule.port = service.subject.port;
+    if (!rule.in.empty()) add_rules_cure(Phrase::kCureDropInput, {rule});
+  }
+
+  // ---------------------------------------------------------------- segments and the engine
+  void for_segment() {
+    const Subject& subject = draft_.finding.subject;
+    std::string paste;
+    for (const Move& move : moves_of(scene_, subject.network, subject.engine)) {
+      const std::string network = shell_word(move.tenant + "-net");
+      paste += (paste.empty() ? "" : "\n") + std::string("docker network create ") + network;
+      for (const model::Container* c : move.containers) {
+        paste += "\ndocker network connect " + network + " " + shell_word(c->name);
+        paste += "\ndocker network disconnect " + shell_word(subject.network) + " " +
+                 shell_word(c->name);
+      }
+    }
+    add(Phrase::kCureSplit, subject.network, "shell", std::move(paste),
+        [&scene = scene_, subject](model::Snapshot& copy) {
+          split(copy, scene, subject.network, subject.engine);
+        });
+    add(Phrase::kCureShared, "shared: true", "bulkhead.yaml",
+        "tenants:\n  " + yaml_word(first_tenant()) + ":\n    networks:\n      " +
+            yaml_word(subject.network) + ": {shared: true, reason: \"...\"}",
+        {});
+  }
+
+  std::string first_tenant() const {
+    return draft_.finding.members.empty() ? std::string() : draft_.finding.members.front().tenant;
+  }
+
+  void for_engine_socket() {
+    const Subject& subject = draft_.finding.subject;
+    const Change change = [subject](model::Snapshot& copy) {
+      for (model::Engine& e : copy.engines) {
+        for (model::Container& c : e.containers) {
+          if (e.name == subject.engine && c.name == subject.container) c.mounts.clear();
+        }
+      }
+    };
+    const std::string source =
+        draft_.finding.what.values.empty() ? "" : draft_.finding.what.values.front().second;
+    if (subject.project.empty()) {
+      add(Phrase::kCureUnmount, "-v " + source, "docker run",
+          "-e DOCKER_HOST=tcp://socket-proxy:2375   # in place of -v " + shell_word(source) +
+              ":...",
+          change);
+    } else {
+      add(Phrase::kCureUnmount, "volumes: " + source, "compose.yaml",
+          "services:\n  " + yaml_word(subject.service) +
+              ":\n    environment: {DOCKER_HOST: \"tcp://socket-proxy:2375\"}   # and no volume " +
+              yaml_word(source),
+          change);
+    }
+  }
+
+  void for_host_mode() {
+    const Subject& subject = draft_.finding.subject;
+    std::string list, flags;
+    for (const Service& s : scene_.inventory.services) {
+      if (s.subject.container != subject.container || s.subject.engine != subject.engine) continue;
+      const std::optional<Port>& port = s.subject.port;
+      if (!port) continue;
+      const std::string text =
+          std::to_string(port->number) + ":" + port_text(*port, s.subject.protocol);
+      list += (list.empty() ? "\"" : ", \"") + text + "\"";
+      flags += (flags.empty() ? "-p " : " -p ") + text;
+    }
+    if (subject.project.empty()) {
+      add(Phrase::kCureNoHostMode, flags.empty() ? "--network bridge" : flags, "docker run",
+          (flags.empty() ? "--network bridge" : flags) + "   # in place of --network host", {});
+    } else {
+      add(Phrase::kCureNoHostMode, "ports: [" + list + "]", "compose.yaml",
+          "services:\n  " + yaml_word(subject.service) + ":\n    ports: [" + list +
+              "]   # in place of network_mode: host",
+          {});
+    }
+  }
+
+  void for_default_bridge() {
+    std::string paste;
+    std::size_t shown = 0;
+    for (const Subject& m : draft_.finding.members) {
+      if (shown++ == 8) break;
+      const std::string name = shell_word(m.container);
+      const std::string network = shell_word(m.container + "-net");
+      paste += (paste.empty() ? "" : "\n") + std::string("docker network create ") + network +
+               "\ndocker network connect " + network + " " + name + "\ndocker network disconnect " +
+               shell_word(draft_.finding.subject.network) + " " + name;
+    }
+    add(Phrase::kCureOwnNetwork, draft_.finding.subject.network, "shell", std::move(paste), {});
+  }
+
+  // ---------------------------------------------------------------- exits
+  std::vector<std::string> container_bridges() const {
+    std::vector<std::string> out;
+    for (const Asked& asked : draft_.open) {
+      if (seat(asked).container == nullptr) continue;
+      for (std::string& name : bridges_of(scene_, *seat(asked).container))
+        add_once(out, std::move(name));
+    }
+    std::ranges::sort(out);
+    return out;
+  }
+
+  std::vector<std::string> internet_interfaces() const {
+    std::vector<std::string> out;
+    for (const policy::Zone& z : scene_.oracle.zones()) {
+      if (z.role == policy::ZoneRole::kInternet && !z.interface.empty()) add_once(out, z.interface);
+    }
+    return out;
+  }
+
+  void for_egress() {
+    CureRule rule;
+    rule.hook = CureHook::kForward;
+    rule.in = container_bridges();
+    rule.out = internet_interfaces();
+    if (rule.in.empty() || rule.out.empty()) return;
+    // What the engine's `internal` does: nothing leaves, answers of published ports included.
+    const std::vector<CureRule> rules{rule};
+    rule.new_only = true;
+    add_rules_cure(Phrase::kCureDropEgress, {rule});
+    add(Phrase::kCureInternal, "internal: true", "compose.yaml",
+        "networks:\n  default:\n    internal: true",
+        [rules](model::Snapshot& copy) { add_rules(copy, rules); });
+  }
+
+  void for_metadata() {
+    std::vector<CureRule> rules;
+    for (const Asked& asked : draft_.open) {
+      CureRule rule;
+      rule.hook = CureHook::kPrerouting;
+      rule.in = container_bridges();
+      rule.destination = Prefix::single(asked.dial.to);
+      if (!rule.in.empty()) add_once(rules, std::move(rule));
+    }
+    add_rules_cure(Phrase::kCureDropMetadata, std::move(rules));
+  }
+
+  void for_management() {
+    CureRule rule;
+    rule.hook = CureHook::kForward;
+    rule.in = interfaces_of_all();
+    for (const policy::Zone& z : scene_.oracle.zones()) {
+      if (z.name == draft_.finding.subject.network) rule.out = {z.interface};
+    }
+    rule.new_only = true;
+    if (!rule.in.empty()) add_rules_cure(Phrase::kCureDropManagement, {rule});
+  }
+
+  const Scene& scene_;
+  const Draft& draft_;
+  std::vector<Candidate> candidates_;
+};
+
+}  // namespace
+
+std::vector<Candidate> suggest_cures(const Scene& scene, const Draft& draft) {
+  return Suggester(scene, draft).run();
+}
+
+}  // namespace bulkhead::audit
