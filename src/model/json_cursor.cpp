@@ -281,16 +281,30 @@ bool JsonCursor::surrogate_half(std::string& out) {
 
 // ------------------------------------------------------------------------------------- numbers
 
+bool JsonCursor::scan_digits() {
+  const std::size_t start = at_;
+  while (at_ < text_.size() && is_digit(text_[at_])) ++at_;
+  return at_ > start;
+}
+
+// RFC 8259, section 6: the part that every number has.
+bool JsonCursor::scan_integer() {
+  if (text_[at_] == '-') ++at_;
+  const std::size_t digits = at_;
+  if (!scan_digits()) return wrong("a minus without a number");
+  if (at_ - digits > 1 && text_[digits] == '0') return wrong("a number that starts with 0");
+  return true;
+}
+
 bool JsonCursor::skip_number() {
   if (failed()) return false;
   const char first = peek();
   if (first != '-' && !is_digit(first)) return expected("a value");
-  while (at_ < text_.size() &&
-         (is_digit(text_[at_]) ||
-          std::string_view("+-.eE").find(text_[at_]) != std::string_view::npos)) {
-    ++at_;
-  }
-  return true;
+  if (!scan_integer()) return false;
+  if (literal(".") && !scan_digits()) return wrong("a number that ends with its point");
+  if (!literal("e") && !literal("E")) return true;
+  static_cast<void>(literal("+") || literal("-"));
+  return scan_digits() || wrong("a number that ends with its exponent's sign");
 }
 
 bool JsonCursor::scan_number(std::string_view& out) {
@@ -298,12 +312,8 @@ bool JsonCursor::scan_number(std::string_view& out) {
   const char next = peek();
   if (next != '-' && !is_digit(next)) return expected("a number");
   const std::size_t start = at_;
-  if (next == '-') ++at_;
-  const std::size_t digits = at_;
-  while (at_ < text_.size() && is_digit(text_[at_])) ++at_;
+  if (!scan_integer()) return false;
   out = text_.substr(start, at_ - start);
-  if (at_ == digits) return wrong("a minus without a number");
-  if (at_ - digits > 1 && text_[digits] == '0') return wrong("a number that starts with 0");
   if (at_ < text_.size() && std::string_view(".eE").find(text_[at_]) != std::string_view::npos) {
     return wrong("a whole number is expected, without fraction or exponent");
   }

@@ -72,6 +72,8 @@ class JsonCursor {
   bool append_escape(std::string& out);
   std::optional<std::uint32_t> hex4();
   bool surrogate_half(std::string& out);
+  bool scan_digits();
+  bool scan_integer();
   bool scan_number(std::string_view& out);
   bool skip_number();
   bool out_of_range(std::string_view number, const std::string& low, const std::string& high);

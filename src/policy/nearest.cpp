@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/text.h"
+
 namespace bulkhead::policy {
 namespace {
 
 constexpr std::size_t kLongestWord = 64;
+constexpr std::size_t kMostNamed = 16;
 
 // Optimal string alignment distance. O(a * b), both at most kLongestWord.
 std::size_t distance(std::string_view a, std::string_view b) {
@@ -33,6 +36,7 @@ std::string_view nearest(std::string_view word, std::span<const std::string_view
   std::string_view best;
   std::size_t least = std::min<std::size_t>(3, word.size() / 3 + 1) + 1;
   for (std::string_view candidate : known) {
+    if (candidate.size() > kLongestWord) continue;
     const std::size_t d = distance(word, candidate);
     if (d < least) {
       least = d;
@@ -44,12 +48,12 @@ std::string_view nearest(std::string_view word, std::span<const std::string_view
 
 std::string suggestion(std::string_view word, std::span<const std::string_view> known) {
   if (const auto near = nearest(word, known); !near.empty()) {
-    return "; did you mean '" + std::string(near) + "'?";
+    return "; did you mean '" + escape_text(near) + "'?";
   }
   std::string out = "; it may be one of:";
-  for (std::string_view candidate : known)
-    out += (out.back() == ':' ? " " : ", ") + std::string(candidate);
-  return out;
+  for (std::string_view candidate : known.first(std::min(known.size(), kMostNamed)))
+    out += (out.back() == ':' ? " " : ", ") + escape_text(candidate, kLongestWord);
+  return known.size() > kMostNamed ? out + ", ..." : out;
 }
 
 }  // namespace bulkhead::policy

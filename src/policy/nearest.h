@@ -11,7 +11,8 @@ namespace bulkhead::policy {
 [[nodiscard]] std::string_view nearest(std::string_view word,
                                        std::span<const std::string_view> known);
 
-// "; did you mean 'zones'?" or "; it may be one of: a, b, c".
+// "; did you mean 'zones'?" or "; it may be one of: a, b, c", 16 of them at most. Safe to show,
+// also where the words come from a file. O(words).
 [[nodiscard]] std::string suggestion(std::string_view word,
                                      std::span<const std::string_view> known);
 

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "base/text.h"
 
@@ -100,11 +101,15 @@ class Reader {
 
   Result<YamlNode> map(fy_node* node, YamlNode out, int depth) {
     out.kind = NodeKind::kMap;
+    std::set<std::string> seen;
     void* at = nullptr;
     while (fy_node_pair* pair = fy_node_mapping_iterate(node, &at)) {
       auto key = read(fy_node_pair_key(pair), out.place, depth + 1);
       if (!key) return key;
       if (key->kind != NodeKind::kScalar) return refuse(key->place, "a key must be a word");
+      if (!seen.insert(key->scalar).second) {
+        return refuse(key->place, "the key '" + escape_text(key->scalar, 80) + "' is there twice");
+      }
       auto value = read(fy_node_pair_value(pair), key->place, depth + 1);
       if (!value) return value;
       out.entries.push_back({std::move(key->scalar), key->place, std::move(*value)});
@@ -115,6 +120,19 @@ class Reader {
   std::string_view file_;
   std::size_t count_ = 0;
 };
+
+// Where the text stops to be UTF-8; nullopt when it is all.
+std::optional<Place> broken_utf8(std::string_view text) {
+  Place at{1, 1};
+  while (!text.empty()) {
+    char32_t code = 0;
+    const std::size_t length = decode_utf8(text, code);
+    if (length == 0) return at;
+    text.remove_prefix(length);
+    at = code == U'\n' ? Place{at.line + 1, 1} : Place{at.line, at.column + 1};
+  }
+  return std::nullopt;
+}
 
 Error first_error(fy_diag* diag, std::string_view file) {
   void* at = nullptr;
@@ -150,6 +168,10 @@ Result<YamlNode> parse_yaml(std::string_view text, std::string_view file) {
   if (text.find('\0') != std::string_view::npos) {
     return fail(ErrorCode::kInvalidInput, locate(file, {}) + "holds a zero byte");
   }
+  // libfyaml 0.7 loops for ever over a directive that is not UTF-8.
+  if (const auto place = broken_utf8(text)) {
+    return fail(ErrorCode::kInvalidInput, locate(file, *place) + "not UTF-8");
+  }
   fy_diag_cfg diag_config;
   fy_diag_cfg_default(&diag_config);
   diag_config.fp = nullptr;
@@ -158,7 +180,9 @@ Result<YamlNode> parse_yaml(std::string_view text, std::string_view file) {
   if (!diag) return fail(ErrorCode::kInternal, "libfyaml: out of memory");
   fy_diag_set_collect_errors(diag.get(), true);
   fy_parse_cfg config{};
-  config.flags = static_cast<fy_parse_cfg_flags>(FYPCF_COLLECT_DIAG | FYPCF_JSON_NONE);
+  // Duplicate keys are looked for in Reader::map: libfyaml compares each key with each other.
+  config.flags = static_cast<fy_parse_cfg_flags>(FYPCF_COLLECT_DIAG | FYPCF_JSON_NONE |
+                                                 FYPCF_ALLOW_DUPLICATE_KEYS);
   config.diag = diag.get();
   const std::string kept(text);  // libfyaml points into it
   Document document(fy_document_build_from_string(&config, kept.data(), kept.size()));

@@ -2,10 +2,13 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
+#include <array>
 #include <optional>
 #include <unordered_map>
 
 #include "base/text.h"
+#include "model/json_cursor.h"
 #include "ruleset/print.h"
 
 namespace bulkhead::query {
@@ -13,11 +16,20 @@ namespace {
 
 namespace od = simdjson::ondemand;
 
+constexpr auto kKeys = std::to_array<std::string_view>(
+    {"id", "from", "to", "port", "proto", "source", "source_port", "as", "expect", "explain"});
+constexpr std::uint32_t kDeepestId = 64;
+
 struct Line {
+  std::string_view whole;  // as simdjson reads it
   std::string_view from;
   Target target;
   std::optional<trace::Verdict> expect;
-  bool has_from = false, has_to = false, has_port = false;
+  std::array<bool, kKeys.size()> seen{};
+
+  [[nodiscard]] bool has(std::string_view key) const {
+    return seen[static_cast<std::size_t>(std::ranges::find(kKeys, key) - kKeys.begin())];
+  }
 };
 
 std::unexpected<Error> bad(std::string text) {
@@ -81,6 +93,16 @@ Status read_as(od::value value, Line& line) {
   return {};
 }
 
+// It comes back as it is, so it must be whole: simdjson does not look into what nobody asks for.
+Status check_id(od::value value, std::string_view whole) {
+  const auto start = static_cast<std::size_t>(value.raw_json_token().data() - whole.data());
+  model::JsonCursor cursor(whole.substr(start), kDeepestId, 0);
+  if (!cursor.skip_value()) return within("\"id\"", cursor.error());
+  const char next = cursor.peek();
+  if (next != ',' && next != '}') return bad("\"id\": something stands behind its value");
+  return {};
+}
+
 template <class T, class Slot>
 Status store(Result<T> value, Slot& slot) {
   if (!value) return std::unexpected(std::move(value.error()));
@@ -88,38 +110,40 @@ Status store(Result<T> value, Slot& slot) {
   return {};
 }
 
+// A key that is known, and for the first time: of two values only one could be answered.
+Status note_key(std::string_view key, Line& line) {
+  const auto known = std::ranges::find(kKeys, key);
+  if (known == kKeys.end()) {
+    std::string list;
+    for (std::string_view word : kKeys) list += (list.empty() ? "" : ", ") + std::string(word);
+    return bad("unknown key \"" + escape_text(key, 64) + "\"; there are " + list);
+  }
+  bool& seen = line.seen[static_cast<std::size_t>(known - kKeys.begin())];
+  if (seen) return bad("\"" + std::string(key) + "\" is there twice");
+  seen = true;
+  return {};
+}
+
 Status read_field(std::string_view key, od::value value, Line& line) {
-  if (key == "id") return {};
-  if (key == "from") {
-    line.has_from = true;
-    return store(text_of(value, key), line.from);
-  }
-  if (key == "to") {
-    line.has_to = true;
-    return store(address_of(value, key), line.target.to);
-  }
-  if (key == "port") {
-    line.has_port = true;
-    return store(port_of(value, key), line.target.port);
-  }
+  if (Status status = note_key(key, line); !status) return status;
+  if (key == "id") return check_id(value, line.whole);
+  if (key == "from") return store(text_of(value, key), line.from);
+  if (key == "to") return store(address_of(value, key), line.target.to);
+  if (key == "port") return store(port_of(value, key), line.target.port);
   if (key == "proto") return read_protocol(value, line);
   if (key == "source") return store(address_of(value, key), line.target.source);
   if (key == "source_port") return store(port_of(value, key), line.target.source_port);
   if (key == "as") return read_as(value, line);
   if (key == "expect") return read_expect(value, line);
-  if (key == "explain") {
-    if (value.get_bool().get(line.target.explain) != simdjson::SUCCESS)
-      return bad("\"explain\" must be true or false");
-    return {};
-  }
-  return bad("unknown key \"" + escape_text(key, 64) +
-             "\"; there are id, from, to, port, proto, source, source_port, as, expect, explain");
+  if (value.get_bool().get(line.target.explain) != simdjson::SUCCESS)
+    return bad("\"explain\" must be true or false");
+  return {};
 }
 
 Status check(const Line& line) {
-  if (!line.has_from) return bad("\"from\" is missing: a vantage such as \"container:web\"");
-  if (!line.has_to) return bad("\"to\" is missing: an IP address");
-  if (!line.has_port) return bad("\"port\" is missing");
+  if (!line.has("from")) return bad("\"from\" is missing: a vantage such as \"container:web\"");
+  if (!line.has("to")) return bad("\"to\" is missing: an IP address");
+  if (!line.has("port")) return bad("\"port\" is missing");
   if (const auto& source = line.target.source;
       source && source->family() != line.target.to.family()) {
     return bad("\"source\" and \"to\" are of different address families");
@@ -240,6 +264,7 @@ Result<Line> LineAnswerer::State::parse(std::string_view text) {
     return bad("not a JSON object");
   }
   Line line;
+  line.whole = {buffer.data(), buffer.size()};
   for (auto member : object) {
     std::string_view key;
     od::value value;

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+
 #include "policy/nearest.h"
 
 namespace bulkhead::policy {
@@ -83,7 +85,15 @@ INSTANTIATE_TEST_SUITE_P(
                 "b.yaml:2:1: unknown key 'zoness' in the file; did you mean 'zones'?"},
         Mistake{"swapped_letters", "bulkhead: 1\nsupperss: []\n", "did you mean 'suppress'?"},
         Mistake{"far_key", "bulkhead: 1\nfoo: 1\n", "it may be one of: bulkhead, zones"},
-        Mistake{"duplicate", "bulkhead: 1\ntrust: {}\ntrust: {}\n", "b.yaml:3:1:"},
+        Mistake{"duplicate", "bulkhead: 1\ntrust: {}\ntrust: {}\n",
+                "b.yaml:3:1: the key 'trust' is there twice"},
+        Mistake{"duplicate_quoted", "bulkhead: 1\ntrust: {a: [], \"a\": []}\n",
+                "b.yaml:2:17: the key 'a' is there twice"},
+        Mistake{"not_utf8", "bulkhead: 1\n# \xc3\xa9\xc3\n", "b.yaml:2:4: not UTF-8"},
+        Mistake{"directive_not_utf8",
+                "%\x9c"
+                "AML 1.2\n---\nbulkhead: 1\n",
+                "b.yaml:1:2: not UTF-8"},
         Mistake{"bad_version", "bulkhead: 2\n", "b.yaml:1:11: this version"},
         Mistake{"no_version", "trust: {}\n", "begin the file with 'bulkhead: 1'"},
         Mistake{"zone_key", "bulkhead: 1\nzones:\n  a: {rol: lan, interface: e}\n",
@@ -142,6 +152,33 @@ TEST(Config, HostileTextIsRefusedNotFollowed) {
     EXPECT_EQ(config.error().message.find('\x1b'), std::string::npos);
     EXPECT_THAT(config.error().message, StartsWith("evil\\x1b[2J:"));
   }
+}
+
+// Names of the file stand in suggestions too.
+TEST(Config, SuggestionsAreSafeToShowAndBounded) {
+  auto config = parse_config(
+      "bulkhead: 1\nhost: {s: {port: 22, from: adminx}}\ntrust: {\"admin\\e\": []}\n", "f");
+  ASSERT_FALSE(config);
+  EXPECT_THAT(config.error().message, HasSubstr("did you mean 'admin\\x1b'?"));
+  std::string many = "bulkhead: 1\nhost: {s: {port: 22, from: adminx}}\ntrust:\n";
+  for (int i = 0; i < 1000; ++i) many += "  zzz" + std::to_string(i) + ": []\n";
+  config = parse_config(many, "f");
+  ASSERT_FALSE(config);
+  EXPECT_LT(config.error().message.size(), 500U);
+}
+
+// 20 complaints are told; what is beyond is counted, and costs no search for a suggestion.
+TEST(Config, ManyMistakesAmongManyNamesAreQuick) {
+  std::string text = "bulkhead: 1\ntrust:\n";
+  for (int i = 0; i < 9000; ++i) text += "  group" + std::to_string(i) + ": []\n";
+  text += "host: {s: {port: 22, from: [";
+  for (int i = 0; i < 20000; ++i) text += "groop" + std::to_string(i) + ",";
+  text += "]}}\n";
+  const auto begin = std::chrono::steady_clock::now();
+  const auto config = parse_config(text, "f");
+  ASSERT_FALSE(config);
+  EXPECT_THAT(config.error().message, HasSubstr("19980 more"));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
 }
 
 TEST(Config, DaysAreThoseOfTheCalendar) {

@@ -77,6 +77,13 @@ TEST_F(Lines, BadLinesSayWhatIsWrongAndAnswerNothing) {
             "different address families"},
            {R"({"from":"host","to":"10.1.0.2","port":80,"expect":"maybe"})", "open or closed"},
            {R"({"from":"host","to":"10.1.0.2","port":80,"prot":"tcp"})", "unknown key"},
+           {R"({"from":"host","to":"10.1.0.2","port":80,"port":81})", "\"port\" is there twice"},
+           {R"({"id":[tru],"from":"host","to":"10.1.0.2","port":80})", "\"id\""},
+           {R"({"id":{"a" 1},"from":"host","to":"10.1.0.2","port":80})", "\"id\""},
+           {R"({"id":1x,"from":"host","to":"10.1.0.2","port":80})", "behind its value"},
+           {R"({"id":[05],"from":"host","to":"10.1.0.2","port":80})", "starts with 0"},
+           {R"({"id":[1.],"from":"host","to":"10.1.0.2","port":80})", "ends with its point"},
+           {R"({"id":[1e+],"from":"host","to":"10.1.0.2","port":80})", "exponent"},
            {R"({"from":"nowhere","to":"10.1.0.2","port":80})", "not a vantage"},
            {R"({"from":"host","to":"10.1.0.2","port":80} {"port":81})", "follows the JSON object"},
            {R"({"from":"host","to":"10.1.0.2","port":80} x)", "not a JSON object"}}) {

@@ -36,7 +36,9 @@ class Validator {
 
   std::string keyword(const Json& value, const Json& schema, const std::string& key,
                       const Json& rule, const std::string& at) {
-    if (key == "$schema" || key == "title" || key == "description" || key == "$defs") return {};
+    if (key == "$schema" || key == "title" || key == "description" || key == "$defs" ||
+        key == "default")
+      return {};
     if (key == "$ref")
       return check(value, root_.at("$defs").at(rule.get<std::string>().substr(8)), at);
     if (key == "type")
