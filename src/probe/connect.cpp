@@ -163,10 +163,13 @@ class Round {
     live_.push_back({index, std::move(socket), Clock::now() + std::chrono::milliseconds(patience)});
   }
 
+  // Silence is a result only once it was met with full patience.
   void finish(std::size_t index, int error, Descriptor socket) {
-    results_[index] = error;
     close_hard(std::move(socket));
-    if (error == ETIMEDOUT && tries_[index] < limits_.tries) waiting_.push_back(index);
+    if (error == ETIMEDOUT && tries_[index] < limits_.tries)
+      waiting_.push_back(index);
+    else
+      results_[index] = error;
   }
 
   void collect_events() {
