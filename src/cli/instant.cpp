@@ -33,9 +33,12 @@ class Reader {
     text_.remove_prefix(1);
     return true;
   }
-  void skip_fraction() {
-    if (!skip('.')) return;
-    while (!text_.empty() && text_.front() >= '0' && text_.front() <= '9') text_.remove_prefix(1);
+  // False for a point with nothing behind it.
+  bool skip_fraction() {
+    if (!skip('.')) return true;
+    if (!digits(1)) return false;
+    while (digits(1)) continue;
+    return true;
   }
   [[nodiscard]] bool done() const { return text_.empty(); }
 
@@ -83,8 +86,7 @@ std::optional<std::chrono::seconds> read_instant(Reader& in) {
   const auto clock = read_hour_and_minute(in);
   if (!clock || !in.skip(':')) return std::nullopt;
   const auto second = in.digits(2);
-  if (!second || *second > 60) return std::nullopt;
-  in.skip_fraction();
+  if (!second || *second > 60 || !in.skip_fraction()) return std::nullopt;
   const auto zone = read_zone(in);
   if (!zone || !in.done()) return std::nullopt;
   return at + *clock + std::chrono::seconds(*second) - *zone;

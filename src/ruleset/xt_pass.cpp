@@ -31,7 +31,8 @@ std::string hex2(unsigned number) {
 
 // Behind the first option there is a space.
 std::string trimmed(std::string text) {
-  return text.empty() ? text : text.substr(1);
+  if (!text.empty()) text.erase(0, 1);
+  return text;
 }
 
 std::string log(const XtBlob& blob) {
