@@ -64,13 +64,7 @@ bool Run::ip_local_hooks(Skb& skb) {
   // again on the way (struct nf_hook_state).
   Device* const out = skb.dst.device;
   const auto part = [&](std::int32_t from, std::int32_t to) {
-    bool reroute = false;
-    if (!hook(FilterPoint::kIpOutput, from, to, skb, nullptr, out, &reroute)) return false;
-    if (reroute && !route_again(skb)) {
-      lost(skb, "no route after the packet was changed at output");
-      return false;
-    }
-    return true;
+    return hook(FilterPoint::kIpOutput, from, to, skb, nullptr, out);
   };
   if (!part(kFirst, kConntrack)) return false;
   track(skb, m);
