@@ -18,7 +18,8 @@ namespace bulkhead::report {
   /* head and foot */                                                                              \
   X(kAuditTitle)                                                                                   \
   X(kAuditScope)                                                                                   \
-  X(kNoFindings) X(kNoFindingsButUnknown) X(kCounts) X(kUnknownLine) X(kUnknownReason) X(kGaps)    \
+  X(kNoFindings)                                                                                   \
+  X(kNoFindingsButUnknown) X(kCounts) X(kUnknownLine) X(kUnknownReason) X(kGaps)                   \
       X(kReachableTitle) X(kReachableNone) X(kMoreHint) X(kSuppressedCount) X(kSuppressionExpired) \
           X(kSuppressionUnused) X(kContradictionTitle) X(kContradictionLine) X(kZonesGuessed)      \
               X(kUplinkPrivate) X(kIncomplete) /* one finding */                                   \
@@ -38,8 +39,8 @@ namespace bulkhead::report {
       X(kMapTitle) X(kMapInternet) X(kMapLan) X(kMapDmz) X(kMapManagement) X(kMapGuessed)          \
           X(kMapNetwork) X(kMapInternal) X(kMapContainer) X(kMapNamespace) X(kMapLoopback)         \
               X(kMapNowhere) X(kMapUnknown) X(kMapMadeBy) X(kMapDown) X(kMapHostListeners)         \
-                  X(kMapHostMode) X(kMapNoNetwork) X(kMapStopped) X(kMapNamespaces) X(kMapListens) \
-                      X(kMapPublished) X(kMapEmpty) X(kMapPort)
+                  X(kMapHostMode) X(kMapNoNetwork) X(kMapStopped) X(kMapNamespaces)                \
+                      X(kMapUnjoined) X(kMapListens) X(kMapPublished) X(kMapEmpty) X(kMapPort)
 
 enum class Label : std::uint8_t {
 #define BULKHEAD_LABEL(name) name,
