@@ -61,7 +61,7 @@ bool apply(const Question& question, const std::vector<std::optional<std::int32_
            std::vector<model::NetNs>& namespaces, const Pending& pending) {
   std::unordered_map<std::int32_t, std::uint32_t> place;
   for (std::size_t i = 0; i < std::min(ids.size(), question.shown.size()); ++i) {
-    if (ids[i]) place.emplace(*ids[i], question.shown[i]);
+    if (const auto& id = ids[i]) place.emplace(*id, question.shown[i]);
   }
   bool all = true;
   for (const auto& [position, nsid] : pending.peer_ids) {
@@ -84,7 +84,7 @@ Status ask_all(Broker& broker, const std::vector<Question>& questions,
     return bytes;
   };
   return pipeline(broker, Op::kNamespaceIds, questions.size(), request,
-                  [&](std::size_t i, Answer answer) {
+                  [&](std::size_t i, const Answer& answer) {
                     const auto ids = decode_namespace_ids(answer.bytes(Section::kIds));
                     const std::uint32_t viewer = questions[i].viewer;
                     if (!ids || !apply(questions[i], *ids, namespaces, pending[viewer])) {
