@@ -18,8 +18,8 @@ namespace bulkhead::audit {
   X(kMetadataWhat) X(kDefaultBridgeWhat) X(kEgressWhat)                                            \
   /* why: {bind} {author} {rule} {process} {stops} {count} {of} {path} */                          \
   X(kWhyPublished) X(kWhyPublishedProxy) X(kWhyRouted) X(kWhyHostListens) X(kWhySocketListens)     \
-  X(kWhyHostMode) X(kWhySameSegment) X(kWhySegment) X(kWhySegmentOpen) X(kWhyManagementNetwork) X(kWhyFirewall)\
-  X(kWhyV4Only) X(kWhyIpv6) X(kWhyLoopback) X(kWhySocket) X(kWhyHostModeSees)                      \
+  X(kWhyHostMode) X(kWhySameSegment) X(kWhySegment) X(kWhySegmentOpen) X(kWhyManagementNetwork)    \
+  X(kWhyFirewall) X(kWhyV4Only) X(kWhyIpv6) X(kWhyLoopback) X(kWhySocket) X(kWhyHostModeSees)      \
   X(kWhyHostModePlain) X(kWhyMetadata) X(kWhyDefaultBridge) X(kWhyEgress)                          \
   /* severity */                                                                                   \
   X(kImpactHost) X(kImpactCluster) X(kImpactCode) X(kImpactSecrets) X(kImpactData)                 \
