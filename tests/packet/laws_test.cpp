@@ -41,6 +41,11 @@ Range range(unsigned bits) {
   return {std::min(x, y), std::max(x, y)};
 }
 
+// Counts past 2^64 are rounded where they are summed, and the order of sums differs.
+bool close(long double a, long double b) {
+  return std::abs(a - b) <= 16 * std::numeric_limits<long double>::epsilon() * std::abs(b);
+}
+
 struct Both {  // the same set twice
   PacketSet set;
   Boxes boxes;
@@ -110,7 +115,7 @@ RC_GTEST_PROP(Laws, OffsetAndInvertGoThereAndBack, ()) {
   const std::size_t f = *rc::gen::inRange<std::size_t>(0, 3);
   const Offset there{kFields[f], value(kBits[f])};
   const PacketSet moved = *x.set.image({there});
-  RC_ASSERT(moved.count() == x.set.count());
+  RC_ASSERT(close(moved.count(), x.set.count()));
   RC_ASSERT(*moved.preimage({there}) == x.set);
   RC_ASSERT(*moved.image({Offset{kFields[f], ~there.delta + 1}}) == x.set);
   RC_ASSERT(*x.set.image({Invert{kFields[f]}, Invert{kFields[f]}}) == x.set);
@@ -125,7 +130,7 @@ RC_GTEST_PROP(Laws, CountAndProductsAgree, ()) {
   const PacketSpace here = space();
   const Both x = some_set(here);
   const long double count = x.boxes.count();
-  RC_ASSERT(std::abs(x.set.count() - count) <= count * 4 * std::numeric_limits<double>::epsilon());
+  RC_ASSERT(close(x.set.count(), count));
   const Products products = x.set.products(100000);
   RC_ASSERT(products.complete);
   PacketSet together = here.none();

@@ -65,10 +65,11 @@ IntervalSet ports(Random& random) {
 RuleChain mac_chain(Random& random, int vlan, std::size_t hosts) {
   RuleChain chain{"mac_" + std::to_string(vlan), {}};
   for (std::size_t i = 0; i < hosts; ++i) {
+    const std::uint64_t address = vlan_network(vlan) + 1 + below(random, 253);
     Product match;
     match.where(kIif, one(vlan_interface(vlan)))
-        .where(kSrc, one(vlan_network(vlan) + 1 + below(random, 253)))
-        .where(kMac, one(random() & 0xffffffffffff));
+        .where(kSrc, one(address))
+        .where(kMac, one(mac_of(address)));
     chain.rules.push_back({std::move(match), kReturn, 0});
   }
   chain.rules.push_back({Product().where(kIif, one(vlan_interface(vlan))), kDrop, 0});
@@ -88,13 +89,13 @@ IntervalSet trusted(Random& random) {
 
 // A VLAN has a few servers that rules name, one after another, and blocks of addresses.
 std::uint64_t server(int vlan, std::size_t rule) {
-  return vlan_network(vlan) + 4 + rule / 24 % 6 * 5;
+  return vlan_network(vlan) + 4 + rule / 50 % 3 * 7;
 }
 
 Product service(Random& random, int vlan, std::size_t rule) {
   Product match;
   const std::uint64_t host = server(vlan, rule);
-  match.where(kDst, chance(random, 90) ? one(host)
+  match.where(kDst, chance(random, 95) ? one(host)
                                        : net(host, 24 + static_cast<unsigned>(below(random, 6))));
   if (vlan % 4 == 0 && chance(random, 12)) {
     const IntervalSet from = trusted(random);
@@ -167,6 +168,10 @@ std::vector<Field> v4_fields() {
 
 PacketSpace v4_space() {
   return PacketSpace(*Layout::make(v4_fields()));
+}
+
+std::uint64_t mac_of(std::uint64_t address) {
+  return address * 0x9e3779b97f4a7c15 >> 16;
 }
 
 std::size_t Ruleset::rules() const {

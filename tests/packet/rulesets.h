@@ -38,6 +38,8 @@ struct Ruleset {
 };
 
 [[nodiscard]] Ruleset campus(std::size_t rules, std::uint64_t seed = 1);
+// The MAC that the campus knows a host by.
+[[nodiscard]] std::uint64_t mac_of(std::uint64_t address);
 struct DockerShape {
   int networks = 50;
   int containers = 1000;
