@@ -109,7 +109,7 @@ class EngineAdvice {
       if (!s.of_host() || !loopback || !port) continue;
       if (++count <= 3) {
         sees += (sees.empty() ? "" : ", ") +
-                (s.subject.process.empty() ? std::string("?") : s.subject.process) + " " +
+                (s.subject.process.empty() ? std::string() : s.subject.process + " ") +
                 std::to_string(port->number) + "/" + to_string(s.subject.protocol);
       }
     }

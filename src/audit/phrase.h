@@ -17,9 +17,9 @@ namespace bulkhead::audit {
   X(kFirewallWhat) X(kV4OnlyWhat) X(kIpv6What) X(kLoopbackWhat) X(kSocketWhat) X(kHostModeWhat)    \
   X(kMetadataWhat) X(kDefaultBridgeWhat) X(kEgressWhat)                                            \
   /* why: {bind} {author} {rule} {process} {stops} {count} {of} {path} */                          \
-  X(kWhyPublished) X(kWhyPublishedProxy) X(kWhyRouted) X(kWhyHostListens) X(kWhyHostMode)          \
-  X(kWhySameSegment) X(kWhySegment) X(kWhySegmentOpen) X(kWhyManagementNetwork) X(kWhyFirewall)    \
-  X(kWhyV4Only) X(kWhyIpv6) X(kWhyLoopback) X(kWhySocket) X(kWhyHostModeSees)                      \
+  X(kWhyPublished) X(kWhyPublishedProxy) X(kWhyRouted) X(kWhyHostListens) X(kWhySocketListens)     \
+  X(kWhyHostMode) X(kWhySameSegment) X(kWhySegment) X(kWhySegmentOpen) X(kWhyManagementNetwork)    \
+  X(kWhyFirewall) X(kWhyV4Only) X(kWhyIpv6) X(kWhyLoopback) X(kWhySocket) X(kWhyHostModeSees)      \
   X(kWhyHostModePlain) X(kWhyMetadata) X(kWhyDefaultBridge) X(kWhyEgress)                          \
   /* severity */                                                                                   \
   X(kImpactHost) X(kImpactCluster) X(kImpactCode) X(kImpactSecrets) X(kImpactData)                 \
@@ -35,7 +35,7 @@ namespace bulkhead::audit {
   X(kCureLoopback) X(kCureUnpublish) X(kCureDropPublished) X(kCureDropRouted) X(kCureDropInput)    \
   X(kCureDaemonHosts) X(kCureSplit) X(kCureShared) X(kCureInternal) X(kCureDropEgress)             \
   X(kCureDropMetadata) X(kCureDropManagement) X(kCureUnmount) X(kCureNoHostMode)                   \
-  X(kCureOwnNetwork)
+  X(kCureNoHostModeQuiet) X(kCureOwnNetwork)
 // clang-format on
 
 enum class Phrase : std::uint8_t {

@@ -39,7 +39,8 @@ namespace bulkhead::report {
   X(kMapTitle) X(kMapInternet) X(kMapLan) X(kMapDmz) X(kMapManagement) X(kMapGuessed)              \
   X(kMapNetwork) X(kMapInternal) X(kMapContainer) X(kMapNamespace) X(kMapLoopback) X(kMapNowhere)  \
   X(kMapUnknown) X(kMapMadeBy) X(kMapDown) X(kMapHostListeners) X(kMapHostMode) X(kMapNoNetwork)   \
-  X(kMapStopped) X(kMapNamespaces) X(kMapListens) X(kMapPublished) X(kMapEmpty) X(kMapPort)
+  X(kMapStopped) X(kMapNamespaces) X(kMapUnjoined) X(kMapListens) X(kMapPublished) X(kMapEmpty)    \
+  X(kMapPort)
 // clang-format on
 
 enum class Label : std::uint8_t {
