@@ -18,7 +18,7 @@ namespace bulkhead::collect {
 
 struct Options {
   std::vector<engine::Endpoint>
-      engines;                    // empty: DOCKER_HOST/CONTAINER_HOST were unset: the usual sockets
+      engines;  // empty: DOCKER_HOST/CONTAINER_HOST were unset: the usual sockets
   bool read_engines = true;
   std::vector<std::string> extra_netns;  // paths that a question names
   std::uint32_t most_namespaces = 20'000;

@@ -32,7 +32,8 @@ std::string_view words(audit::Phrase phrase) {
     case kWhyRouted: return "not published, but the host forwards packets for {dial} to it";
     case kWhySocketListens:
       return "a socket without a visible process listens on {bind}, and no rule is in the way";
-    case kWhyHostListens: return "{process} listens on {bind}, and no rule of the host is in the way";
+    case kWhyHostListens:
+      return "{process} listens on {bind}, and no rule of the host is in the way";
     case kWhyHostMode: return "it runs in the host's network, where no rule stops {dial}";
     case kWhySameSegment: return "nothing stands between them and {dial}";
     case kWhySegment: return "one link-layer segment: rules close it today, ARP does not know them";

@@ -72,8 +72,9 @@ class Surroundings {
   virtual std::string_view link_name(IfIndex) const { return {}; }
 };
 
-// Finds a new route for the context's packet, at once, as a route chain wants it: later chains already
-// see the new route, and what they change no longer counts. False: there is none, the packet is lost.
+// Finds a new route for the context's packet, at once, as a route chain wants it: later chains
+// already see the new route, and what they change no longer counts. False: there is none, the
+// packet is lost.
 class Rerouter {
  public:
   Rerouter() = default;
@@ -120,7 +121,7 @@ struct Context {
   bool bridged = false;  // br_netfilter: the packet is switched, not routed
   const Surroundings* around = nullptr;
   Choices* choices = nullptr;
-  Rerouter* rerouter = nullptr;  // at OUTPUT
+  Rerouter* rerouter = nullptr;             // at OUTPUT
   std::vector<RuleRef>* explain = nullptr;  // when set: every rule that took part in the decision
   std::uint32_t next_hop_mtu = 1500;
   std::optional<IpAddress> next_hop;  // rt nexthop
@@ -132,7 +133,7 @@ struct HookResult {  // of one run of a hook
   Outcome outcome = Outcome::kAccept;
   RuleRef decided_by;  // of kDrop, kReject, kUnknown
   std::optional<RejectAnswer> reject;
-  std::string unknown;  // why, for kUnknown (queue without bypass, fwd, tproxy, ...)
+  std::string unknown;    // why, for kUnknown (queue without bypass, fwd, tproxy, ...)
   bool no_route = false;  // kDrop: what a chain changed left no route; decided_by is that chain
 };
 

@@ -213,8 +213,8 @@ TEST(Hooks, ARouteChainAsksForANewRouteOnlyWhenItChangedSomething) {
 TEST(Hooks, ARouteChainsRouteIsFoundBeforeLaterChainsChangeTheMark) {
   const auto chain = [](const char* name, std::int32_t priority, std::uint32_t mark,
                         model::ChainType type) {
-    model::Chain c = base(name, Hook::kOutput, priority, {rule({set_mark(mark)})}, VerdictKind::kAccept,
-                   type);
+    model::Chain c =
+        base(name, Hook::kOutput, priority, {rule({set_mark(mark)})}, VerdictKind::kAccept, type);
     return c;
   };
   const auto rules =
