@@ -12,8 +12,11 @@ namespace {
 constexpr std::size_t kFirstCache = std::size_t{1} << 12;
 constexpr std::size_t kLargestCache = std::size_t{1} << 20;
 constexpr std::size_t kFirstTable = std::size_t{1} << 12;
-// Garbage below this many edges (3 MB) is not worth a collection.
-constexpr std::size_t kCollectFrom = std::size_t{1} << 18;
+// Fewer edges than this (1.5 MB) are not worth a collection.
+constexpr std::size_t kCollectFrom = std::size_t{1} << 17;
+// Room for edges that is set aside: memory is touched only once it is used, but to move it as it
+// grows costs a fifth of a short build.
+constexpr std::size_t kRoom = std::size_t{1} << 18;
 
 // Fixed tags end below this; see operations.h.
 constexpr std::uint32_t kFirstFresh = 64;
@@ -40,9 +43,8 @@ Store::Store(Layout layout, const Limits& limits)
       next_fresh_(kFirstFresh),
       next_lasting_(kFirstLasting),
       collect_at_(kCollectFrom) {
-  // Memory is touched only once it is used; to move it as it grows costs a fifth of a short build.
-  lasts_.reserve(kCollectFrom);
-  children_.reserve(kCollectFrom);
+  lasts_.reserve(kRoom);
+  children_.reserve(kRoom);
   for (const FieldId field : layout_.order()) greatest_.push_back(max_value(layout_.bits(field)));
 }
 
@@ -196,6 +198,13 @@ std::uint32_t Store::lasting_tag() {
   return next_lasting_++;
 }
 
+std::uint32_t Store::table_tag(const std::vector<std::pair<Leaf, Leaf>>& table) {
+  constexpr std::size_t kMostTables = 256, kLongestTable = 16;
+  if (const auto known = table_tags_.find(table); known != table_tags_.end()) return known->second;
+  if (table_tags_.size() >= kMostTables || table.size() > kLongestTable) return fresh_tag();
+  return table_tags_.emplace(table, lasting_tag()).first->second;
+}
+
 void Store::begin() {
   scratch_.clear();
   steps_left_ = limits_.steps;
@@ -241,6 +250,8 @@ void Store::collect() {
   const std::vector<bool> live = mark_live();
   std::vector<std::uint64_t> lasts;
   std::vector<Id> children;
+  lasts.reserve(kRoom);
+  children.reserve(kRoom);
   free_.clear();
   nodes_in_use_ = 0;
   for (Id id = 0; id < nodes_.size(); ++id) {

@@ -13,8 +13,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
+#include <map>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "packet/diagram.h"
@@ -103,7 +104,10 @@ class Store {
   // ---- operations remembered by (tag, a, b)
   // A tag of no earlier call, for what is remembered within one operation.
   [[nodiscard]] std::uint32_t fresh_tag();
-  [[nodiscard]] std::uint32_t lasting_tag();                      // never given out again
+  [[nodiscard]] std::uint32_t lasting_tag();  // never given out again
+  // The same for the same table, so that what a replacement of leaves made is remembered from one
+  // change of a ruleset to the next. Lasting for the first few hundred tables, fresh for more.
+  [[nodiscard]] std::uint32_t table_tag(const std::vector<std::pair<Leaf, Leaf>>& table);
   [[nodiscard]] Id cached(std::uint32_t tag, Id a, Id b) const {  // kFailed: not known
     const CacheLine& line = cache_[cache_slot(tag, a, b)];
     return line.tag == tag && line.a == a && line.b == b ? line.result : kFailed;
@@ -194,6 +198,7 @@ class Store {
   std::size_t cache_mask_ = 0;
   std::uint32_t next_fresh_ = 0;
   std::uint32_t next_lasting_ = 0;
+  std::map<std::vector<std::pair<Leaf, Leaf>>, std::uint32_t> table_tags_;
 
   std::vector<Edge> scratch_;  // edges of the nodes under way, innermost last
   std::uint64_t steps_left_ = 0;
