@@ -11,6 +11,7 @@ namespace {
 // as a whole build.
 constexpr std::size_t kFirstCache = std::size_t{1} << 12;
 constexpr std::size_t kLargestCache = std::size_t{1} << 20;
+constexpr std::size_t kFirstScratch = std::size_t{1} << 10;
 constexpr std::size_t kFirstTable = std::size_t{1} << 12;
 // Fewer edges than this (1.5 MB) are not worth a collection.
 constexpr std::size_t kCollectFrom = std::size_t{1} << 17;
@@ -42,6 +43,7 @@ Store::Store(Layout layout, const Limits& limits)
       cache_mask_(kFirstCache - 1),
       next_fresh_(kFirstFresh),
       next_lasting_(kFirstLasting),
+      scratch_(kFirstScratch),
       collect_at_(kCollectFrom) {
   lasts_.reserve(kRoom);
   children_.reserve(kRoom);
@@ -66,11 +68,11 @@ Id Store::evaluate(Id id, const Packet& packet) const {
 // nodes
 
 Id Store::close(std::size_t base, unsigned level) {
-  const std::span<const Edge> edges(scratch_.data() + base, scratch_.size() - base);
+  const std::span<const Edge> edges(scratch_.data() + base, scratch_size_ - base);
   assert(!edges.empty() && edges.back().last == greatest_[level]);
   if (edges.size() == 1) {
     const Id only = edges[0].child;
-    scratch_.resize(base);
+    scratch_size_ = base;
     return only;
   }
   const std::uint32_t hash = hash_edges(edges, level);
@@ -78,12 +80,12 @@ Id Store::close(std::size_t base, unsigned level) {
   for (; table_[slot].id != kFailed; slot = (slot + 1) & table_mask_) {
     if (table_[slot].hash == hash && same_edges(table_[slot].id, level, edges)) {
       const Id found = table_[slot].id;
-      scratch_.resize(base);
+      scratch_size_ = base;
       return found;
     }
   }
   const Id added = add_node(edges, level, hash);
-  scratch_.resize(base);
+  scratch_size_ = base;
   if (added == kFailed) return kFailed;
   table_[slot] = {hash, added};
   if (nodes_in_use_ * 2 > table_.size()) grow_table();
@@ -206,7 +208,7 @@ std::uint32_t Store::table_tag(const std::vector<std::pair<Leaf, Leaf>>& table) 
 }
 
 void Store::begin() {
-  scratch_.clear();
+  scratch_size_ = 0;
   steps_left_ = limits_.steps;
 }
 
