@@ -114,8 +114,8 @@ Filter::~Filter() = default;
 Filter::Filter(Filter&&) noexcept = default;
 Filter& Filter::operator=(Filter&&) noexcept = default;
 
-HookResult Filter::run(FilterPoint point, std::int32_t from, std::int32_t to, Context& context,
-                       bool* reroute) const {
+HookResult Filter::run(FilterPoint point, std::int32_t from, std::int32_t to,
+                       Context& context) const {
   const auto& hooks =
       program_->hooks[static_cast<std::size_t>(point)][family_index(point, *context.packet)].filter;
   if (hooks.empty()) return {};
@@ -132,8 +132,15 @@ HookResult Filter::run(FilterPoint point, std::int32_t from, std::int32_t to, Co
       result = finish(*run, step);
       return true;
     }
-    if (hook.reroutes && reroute != nullptr && before != RouteKey(*context.packet)) *reroute = true;
-    return false;
+    if (!hook.reroutes || context.rerouter == nullptr || before == RouteKey(*context.packet)) {
+      return false;
+    }
+    if (context.rerouter->reroute(context)) return false;
+    result.outcome = Outcome::kDrop;
+    result.no_route = true;
+    const filtering::ChainCode& chain = program_->chains[hook.chain];
+    result.decided_by = {chain.table, chain.chain, nullptr};
+    return true;
   });
   return result;
 }

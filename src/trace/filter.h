@@ -72,6 +72,17 @@ class Surroundings {
   virtual std::string_view link_name(IfIndex) const { return {}; }
 };
 
+// Finds a new route for the context's packet, at once, as a route chain wants it: later chains already
+// see the new route, and what they change no longer counts. False: there is none, the packet is lost.
+class Rerouter {
+ public:
+  Rerouter() = default;
+  Rerouter(const Rerouter&) = delete;
+  Rerouter& operator=(const Rerouter&) = delete;
+  virtual ~Rerouter() = default;
+  virtual bool reroute(struct Context& context) = 0;
+};
+
 struct RuleRef {  // a rule, or a chain's policy when `rule` is null
   const model::Table* table = nullptr;
   const model::Chain* chain = nullptr;
@@ -109,6 +120,7 @@ struct Context {
   bool bridged = false;  // br_netfilter: the packet is switched, not routed
   const Surroundings* around = nullptr;
   Choices* choices = nullptr;
+  Rerouter* rerouter = nullptr;  // at OUTPUT
   std::vector<RuleRef>* explain = nullptr;  // when set: every rule that took part in the decision
   std::uint32_t next_hop_mtu = 1500;
   std::optional<IpAddress> next_hop;  // rt nexthop
@@ -121,6 +133,7 @@ struct HookResult {  // of one run of a hook
   RuleRef decided_by;  // of kDrop, kReject, kUnknown
   std::optional<RejectAnswer> reject;
   std::string unknown;  // why, for kUnknown (queue without bypass, fwd, tproxy, ...)
+  bool no_route = false;  // kDrop: what a chain changed left no route; decided_by is that chain
 };
 
 class Filter {
@@ -135,9 +148,10 @@ class Filter {
   // 100) and br_netfilter, between which it does their work itself. Of equal priorities, the one
   // registered last runs first (net/netfilter/core.c nf_hook_entries_grow); what a snapshot cannot
   // tell (legacy against nft) is run in the order legacy, nft. A route chain (or the legacy mangle
-  // OUTPUT) that changed mark, addresses or tos asks for a new route: *reroute becomes true.
+  // OUTPUT) that changed mark, addresses or tos asks the context's rerouter right after it has run
+  // (nft_chain_route.c, iptable_mangle.c).
   [[nodiscard]] HookResult run(FilterPoint point, std::int32_t from, std::int32_t to,
-                               Context& context, bool* reroute = nullptr) const;
+                               Context& context) const;
 
   // Asks the NAT chains of a hook, in their order, what to do with a new connection; stops at the
   // first that decides for this kind (destination at prerouting and output, source at input and

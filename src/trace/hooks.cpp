@@ -72,7 +72,7 @@ Context Run::context_of(Skb& skb, Device* in, Device* out) {
   }
   c.choices = &choices_;
   c.next_hop = skb.dst.gateway;
-  c.now_ms = world_.snapshot->taken_at_ms;
+  c.now_ms = world_.topology.snapshot().taken_at_ms;
   return c;
 }
 
@@ -86,6 +86,10 @@ bool same_result(const HookResult& a, const HookResult& b) {
   return !a.reject ||
          (a.reject->tcp_reset == b.reject->tcp_reset &&
           a.reject->icmp_type == b.reject->icmp_type && a.reject->icmp_code == b.reject->icmp_code);
+}
+
+bool same_route(const Dst& a, const Dst& b) {
+  return a.kind == b.kind && a.device == b.device && a.gateway == b.gateway;
 }
 
 bool same_request(const std::optional<NatRequest>& a, const std::optional<NatRequest>& b) {
@@ -102,62 +106,79 @@ bool same_request(const std::optional<NatRequest>& a, const std::optional<NatReq
 // Where legacy tables and nft chains stand at one priority both orders are tried; when they differ,
 // which is right is a choice.
 HookResult Run::run_filter(FilterPoint point, std::int32_t from, std::int32_t to, Context& c,
-                           Skb& skb, const Machine& m, bool* reroute) {
-  if (!m.open_order[static_cast<std::size_t>(point)])
-    return m.filter->run(point, from, to, c, reroute);
+                           Skb& skb, const Machine& m) {
+  const Stack& stack = world_.stack(m);
+  if (!stack.open_order[static_cast<std::size_t>(point)])
+    return stack.filter.run(point, from, to, c);
   ConnTrack* const entry = skb.ct.entry;
   const Skb before = skb;
   const ConnTrack entry_before = entry != nullptr ? *entry : ConnTrack{};
-  bool reroute_one = false, reroute_other = false;
-  HookResult one = m.filter->run(point, from, to, c, &reroute_one);
+  HookResult one = stack.filter.run(point, from, to, c);
   const Skb after = skb;
   const ConnTrack entry_after = entry != nullptr ? *entry : ConnTrack{};
   skb = before;
   if (entry != nullptr) *entry = entry_before;
   if (explain_) seen_.clear();
+  c.next_hop = skb.dst.gateway;
   c.legacy_last = true;
-  HookResult other = m.filter->run(point, from, to, c, &reroute_other);
+  HookResult other = stack.filter.run(point, from, to, c);
   const bool same = same_result(one, other) && after.p.mark == skb.p.mark &&
                     after.p.destination == skb.p.destination && after.p.tos == skb.p.tos &&
-                    after.ct.untracked == skb.ct.untracked && reroute_one == reroute_other &&
+                    after.ct.untracked == skb.ct.untracked && same_route(after.dst, skb.dst) &&
                     (entry == nullptr || entry->mark == entry_after.mark);
   if (!same && choices_.pick(kOrder)) {
     skb = after;
     if (entry != nullptr) *entry = entry_after;
-    if (reroute != nullptr) *reroute = *reroute || reroute_one;
     return one;
   }
-  if (reroute != nullptr) *reroute = *reroute || reroute_other;
   return other;
 }
 
 HookResult Run::run_nat(FilterPoint point, Context& c, const Machine& m,
                         std::optional<NatRequest>& request) {
-  HookResult one = m.filter->run_nat(point, c, request);
-  if (!m.open_order[static_cast<std::size_t>(point)]) return one;
+  const Stack& stack = world_.stack(m);
+  HookResult one = stack.filter.run_nat(point, c, request);
+  if (!stack.open_order[static_cast<std::size_t>(point)]) return one;
   std::optional<NatRequest> second;
   c.legacy_last = true;
-  HookResult other = m.filter->run_nat(point, c, second);
+  HookResult other = stack.filter.run_nat(point, c, second);
   if (same_result(one, other) && same_request(request, second)) return one;
   if (choices_.pick(kOrder)) return one;
   request = std::move(second);
   return other;
 }
 
+// What a route chain of OUTPUT asks for.
+class Run::RouteAgain final : public Rerouter {
+ public:
+  RouteAgain(Run& run, Skb& skb) : run_(run), skb_(skb) {}
+  bool reroute(Context& context) override {
+    if (!run_.route_again(skb_)) return false;
+    context.next_hop = skb_.dst.gateway;
+    return true;
+  }
+
+ private:
+  Run& run_;
+  Skb& skb_;
+};
+
 bool Run::hook(FilterPoint point, std::int32_t from, std::int32_t to, Skb& skb, Device* in,
-               Device* out, bool* reroute) {
+               Device* out) {
   const Machine& m = *(in != nullptr ? in : out)->machine;
-  if (!m.chains[static_cast<std::size_t>(point)]) {
+  if (!world_.stack(m).chains[static_cast<std::size_t>(point)]) {
     if (m.rules_unknown) stop_unknown(m.unknown_why);
     return !stopped_;
   }
   Context c = context_of(skb, in, out);
-  c.around = &m;
+  c.around = &world_.stack(m);
+  RouteAgain again(*this, skb);
+  if (point == FilterPoint::kIpOutput) c.rerouter = &again;
   if (explain_) {
     seen_.clear();
     c.explain = &seen_;
   }
-  const HookResult r = run_filter(point, from, to, c, skb, m, reroute);
+  const HookResult r = run_filter(point, from, to, c, skb, m);
   if (m.rules_unknown) stop_unknown(m.unknown_why);
   if (stopped_) return false;
   if (explain_ && !seen_.empty()) {
@@ -169,7 +190,11 @@ bool Run::hook(FilterPoint point, std::int32_t from, std::int32_t to, Skb& skb, 
     case Outcome::kAccept: return true;
     case Outcome::kDrop:
       decided(skb, r.decided_by);
-      lost(skb, "dropped by ", describe(r.decided_by));
+      if (r.no_route) {
+        lost(skb, "no route after the packet was changed at output");
+      } else {
+        lost(skb, "dropped by ", describe(r.decided_by));
+      }
       return false;
     case Outcome::kReject:
       decided(skb, r.decided_by);
@@ -203,8 +228,8 @@ void Run::reject(FilterPoint point, Skb& skb, Device* in, Device* out, const Rej
     flow.destination = skb.p.source;
     flow.source = IpAddress::any(skb.p.source.family());
     const Machine& m = *(in != nullptr ? in : out)->machine;
-    const Output o = skb.p.source.is_v4() ? route_output4(m, flow, false, &choices_)
-                                          : route_output6(m, flow, false, &choices_);
+    const Output o = skb.p.source.is_v4() ? route_output4(world_.stack(m), flow, false, &choices_)
+                                          : route_output6(world_.stack(m), flow, false, &choices_);
     if (o.error != NetError::kNone) return;
     cause.dst = o.dst;
   }
@@ -247,7 +272,7 @@ void Run::reset(FilterPoint point, Skb& skb, Device* in) {
     if (!route_again(answer)) return;
   } else {
     Flow flow = flow_of(answer);
-    const Output o = route_output6(m, flow, false, &choices_);
+    const Output o = route_output6(world_.stack(m), flow, false, &choices_);
     if (o.error != NetError::kNone) return;
     answer.dst = o.dst;
   }

@@ -129,10 +129,11 @@ class Run {
 
   // ---- hooks.cpp
   bool hook(FilterPoint point, std::int32_t from, std::int32_t to, Skb& skb, Device* in,
-            Device* out, bool* reroute = nullptr);
+            Device* out);
+  class RouteAgain;
   Context context_of(Skb& skb, Device* in, Device* out);
   HookResult run_filter(FilterPoint point, std::int32_t from, std::int32_t to, Context& context,
-                        Skb& skb, const Machine& m, bool* reroute);
+                        Skb& skb, const Machine& m);
   HookResult run_nat(FilterPoint point, Context& context, const Machine& m,
                      std::optional<NatRequest>& request);
   void reject(FilterPoint point, Skb& skb, Device* in, Device* out, const RejectAnswer& how);

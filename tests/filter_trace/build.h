@@ -251,10 +251,9 @@ inline FilterPoint point_of(model::NfFamily family, model::Hook hook) {
   return static_cast<FilterPoint>(at);
 }
 
-inline HookResult run(const model::Ruleset& rules, FilterPoint point, Scene& scene,
-                      bool* reroute = nullptr) {
+inline HookResult run(const model::Ruleset& rules, FilterPoint point, Scene& scene) {
   const Filter filter(rules, true);
-  return filter.run(point, -10000, 10000, scene.context, reroute);
+  return filter.run(point, -10000, 10000, scene.context);
 }
 
 // True when a single rule of these statements matches (it then drops).

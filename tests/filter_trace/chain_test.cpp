@@ -179,6 +179,20 @@ TEST(Hooks, DeviceChainsRunForTheirDevices) {
             Outcome::kDrop);
 }
 
+// Notes the marks with which a route was asked for.
+class MarksOfRoutes final : public Rerouter {
+ public:
+  explicit MarksOfRoutes(bool answer = true) : answer_(answer) {}
+  bool reroute(Context& context) override {
+    marks.push_back(context.packet->mark);
+    return answer_;
+  }
+  std::vector<std::uint32_t> marks;
+
+ private:
+  bool answer_;
+};
+
 TEST(Hooks, ARouteChainAsksForANewRouteOnlyWhenItChangedSomething) {
   const auto rules = [](std::uint32_t mark, model::ChainType type) {
     return ruleset({table(NfFamily::kIp, {base("c", Hook::kOutput, 0, {rule({set_mark(mark)})},
@@ -186,13 +200,40 @@ TEST(Hooks, ARouteChainAsksForANewRouteOnlyWhenItChangedSomething) {
   };
   const auto asks = [](const model::Ruleset& r) {
     Scene scene;
-    bool reroute = false;
-    static_cast<void>(run(r, FilterPoint::kIpOutput, scene, &reroute));
-    return reroute;
+    MarksOfRoutes routes;
+    scene.context.rerouter = &routes;
+    static_cast<void>(run(r, FilterPoint::kIpOutput, scene));
+    return !routes.marks.empty();
   };
   EXPECT_TRUE(asks(rules(1, model::ChainType::kRoute)));
   EXPECT_FALSE(asks(rules(0, model::ChainType::kRoute)));
   EXPECT_FALSE(asks(rules(1, model::ChainType::kFilter)));
+}
+
+TEST(Hooks, ARouteChainsRouteIsFoundBeforeLaterChainsChangeTheMark) {
+  const auto chain = [](const char* name, std::int32_t priority, std::uint32_t mark,
+                        model::ChainType type) {
+    model::Chain c = base(name, Hook::kOutput, priority, {rule({set_mark(mark)})}, VerdictKind::kAccept,
+                   type);
+    return c;
+  };
+  const auto rules =
+      ruleset({table(NfFamily::kIp, {chain("early", -150, 7, model::ChainType::kRoute),
+                                     chain("late", 0, 9, model::ChainType::kFilter)})});
+  Scene scene;
+  MarksOfRoutes routes;
+  scene.context.rerouter = &routes;
+  EXPECT_EQ(run(rules, FilterPoint::kIpOutput, scene).outcome, Outcome::kAccept);
+  EXPECT_EQ(routes.marks, std::vector<std::uint32_t>{7});
+  EXPECT_EQ(scene.packet.mark, 9U);
+
+  Scene lost;
+  MarksOfRoutes none(false);
+  lost.context.rerouter = &none;
+  const HookResult result = run(rules, FilterPoint::kIpOutput, lost);
+  EXPECT_EQ(result.outcome, Outcome::kDrop);
+  EXPECT_TRUE(result.no_route);
+  EXPECT_EQ(lost.packet.mark, 7U) << "the later chain never ran";
 }
 
 // -------------------------------------------------------------------------------------- sets
