@@ -105,14 +105,16 @@ void build_packet(benchmark::State& state) {
   static constexpr double kTargets[] = {40, 15, 15};
   std::vector<double> times;
   std::size_t bytes = 0;
+  Diagram::Size size;
   for (auto _ : state) {
     const double start = milliseconds();
     const PacketSpace space = v4_space();
     const auto map = compile(space, input(which));
     times.push_back(milliseconds_since(start));
     state.SetIterationTime(times.back() / 1e3);
-    bytes = space.usage().bytes;
     if (!map) return state.SkipWithError("the limits were reached");
+    bytes = space.usage().bytes;
+    size = map->size();
     const double count = static_cast<double>(map->where(kAccept)->count());
     if (std::abs(count / base(which).accepted - 1) > 1e-12) {
       return state.SkipWithError("accepts other packets than BuDDy's diagram");
@@ -120,6 +122,8 @@ void build_packet(benchmark::State& state) {
   }
   state.counters["ratio"] = base(which).milliseconds / median(times);
   state.counters["at_least:ratio"] = kTargets[which];
+  state.counters["nodes"] = static_cast<double>(size.nodes);
+  state.counters["edges"] = static_cast<double>(size.edges);
   state.counters["megabytes"] = static_cast<double>(bytes) / 1e6;
   state.counters["at_most:megabytes"] = 8;
 }
@@ -216,10 +220,14 @@ void pairs(benchmark::State& state) {
     for (std::size_t t = 0; t < by_target.size(); ++t) {
       for (const VerdictMap& pair : by_target.maps(t)) table.push_back(pair == is_open);
     }
-    for (std::size_t f = 0; f < from.size(); ++f) {
+    std::vector<std::uint8_t> rows(rest.size() * to.size());  // by source class, then target
+    for (std::size_t c = 0; c < rest.size(); ++c) {
       for (std::size_t t = 0; t < to.size(); ++t) {
-        open[f * 1000 + t] = table[to[t] * rest.size() + from[f]];
+        rows[c * to.size() + t] = table[to[t] * rest.size() + c];
       }
+    }
+    for (std::size_t f = 0; f < from.size(); ++f) {
+      std::copy_n(rows.data() + from[f] * to.size(), to.size(), open.data() + f * to.size());
     }
     times.push_back(milliseconds_since(start));
     state.SetIterationTime(times.back() / 1e3);
@@ -243,31 +251,108 @@ BENCHMARK(pairs)->Arg(kCampus)->Arg(kDocker20)->Arg(kDocker29)->UseManualTime()-
 // ---------------------------------------------------------------------------------- one rule
 // changed
 
-// The chain of a ruleset with the most rules, as a tree; its callers are compiled anew around it.
+// A ruleset as one tree per call of a chain, cut to what the call lets in; rules of which nothing
+// is left are not there. A changed rule changes the few calls that it reaches, and their callers.
+class Calls {
+ public:
+  Calls(const PacketSpace& space, const Ruleset& rules) : space_(space), rules_(rules) {
+    add(rules.chains.size() - 1, space.all(), 0, 0);
+  }
+
+  bool replace(std::size_t chain, std::size_t index, const VerdictMap& rule) {
+    for (std::size_t i = 0; i < calls_.size(); ++i) {
+      if (calls_[i].chain != chain || calls_[i].place[index] < 0) continue;
+      if (!set(i, static_cast<std::size_t>(calls_[i].place[index]), *rule.mask(calls_[i].match))) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  VerdictMap verdicts() const { return *done(0).over(space_.constant(rules_.policy)); }
+
+ private:
+  struct Call {
+    std::size_t chain = 0;
+    PacketSet match;
+    RuleTree tree;
+    std::vector<int> place;                // of each rule in the tree; -1: not there
+    std::size_t caller = 0, position = 0;  // whose rule this is, and which
+  };
+
+  VerdictMap done(std::size_t call) const {
+    const VerdictMap::Replacement to_caller{kReturn, kNone};
+    return *calls_[call].tree.first_match().remap(std::span(&to_caller, 1));
+  }
+
+  // A call and all that it calls; callers come first in the list.
+  void add(std::size_t chain, const PacketSet& match, std::size_t caller, std::size_t position) {
+    const std::size_t index = calls_.size();
+    calls_.push_back({chain, match, RuleTree(space_), {}, caller, position});
+    std::vector<VerdictMap> maps;
+    std::vector<int> place;
+    for (const ChainRule& rule : rules_.chains[chain].rules) {
+      const PacketSet here = *space_.set(rule.match)->intersect(match);
+      place.push_back(here.empty() ? -1 : static_cast<int>(maps.size()));
+      if (here.empty()) continue;
+      if (rule.leaf == kNone) {
+        const std::size_t callee = calls_.size();
+        add(rule.jump, here, index, maps.size());
+        maps.push_back(done(callee));
+      } else {
+        maps.push_back(*here.to_map(rule.leaf));
+      }
+    }
+    calls_[index].tree = *RuleTree::of(space_, maps);
+    calls_[index].place = std::move(place);
+  }
+
+  bool set(std::size_t call, std::size_t position, const VerdictMap& rule) {
+    if (!calls_[call].tree.replace(position, rule)) return false;
+    return call == 0 || set(calls_[call].caller, calls_[call].position, done(call));
+  }
+
+  const PacketSpace& space_;
+  const Ruleset& rules_;
+  std::vector<Call> calls_;
+};
+
+// Every time another port in a rule of the longest chains, never the same twice; changed back
+// outside the time.
 void change(benchmark::State& state) {
   const PacketSpace space = v4_space();
   const Ruleset& rules = input(static_cast<int>(state.range(0)));
-  const auto largest = std::max_element(
-      rules.chains.begin(), rules.chains.end(),
-      [](const RuleChain& a, const RuleChain& b) { return a.rules.size() < b.rules.size(); });
-  std::vector<VerdictMap> maps;
-  for (const ChainRule& rule : largest->rules) maps.push_back(*space.rule(rule.match, rule.leaf));
-  RuleTree tree = *RuleTree::of(space, maps);
-  const VerdictMap before = tree.first_match();
+  std::vector<std::size_t> chains;
+  for (std::size_t i = 0; i < rules.chains.size(); ++i) {
+    const auto& list = rules.chains[i].rules;
+    const bool jumps = std::any_of(list.begin(), list.end(),
+                                   [](const ChainRule& rule) { return rule.leaf == kNone; });
+    if (!jumps && list.size() > 100) chains.push_back(i);
+  }
+  Calls calls(space, rules);
+  const VerdictMap before = calls.verdicts();
+  if (before != *compile(space, rules)) return state.SkipWithError("calls are not the ruleset");
   std::vector<double> times;
-  std::size_t position = 0;
+  std::size_t turn = 0, seen = 0;
   for (auto _ : state) {
-    position = (position + 379) % maps.size();
-    const VerdictMap other = *space.rule(largest->rules[position].match, kReject);
+    const std::size_t chain = chains[turn % chains.size()];
+    const auto& list = rules.chains[chain].rules;
+    const ChainRule& rule = list[turn * 379 % list.size()];
+    const auto changed = space.rule(
+        Product(rule.match).where(kSport, IntervalSet::single(turn++ % 65536)), rule.leaf);
     const double start = milliseconds();
-    const bool changed = tree.replace(position, other).has_value();
+    const bool good = calls.replace(chain, (turn - 1) * 379 % list.size(), *changed);
     times.push_back(milliseconds_since(start));
     state.SetIterationTime(times.back() / 1e3);
-    if (!changed || !tree.replace(position, maps[position])) {
+    seen += calls.verdicts() != before;
+    if (!good ||
+        !calls.replace(chain, (turn - 1) * 379 % list.size(), *space.rule(rule.match, rule.leaf))) {
       return state.SkipWithError("the limits were reached");
     }
+    if (calls.verdicts() != before) return state.SkipWithError("changed back, it is another");
   }
-  if (tree.first_match() != before) return state.SkipWithError("changed and changed back differs");
+  if (turn > 20 && seen == 0) return state.SkipWithError("no change was seen");
+  state.counters["seen"] = static_cast<double>(seen) / static_cast<double>(turn);
   state.counters["ms"] = median(times);
   state.counters["at_most:ms"] = 0.5;
 }

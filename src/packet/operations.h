@@ -37,7 +37,7 @@ template <class Made, class Operation>
 
 // ---- one operand (unary.cpp)
 // Leaves become what `table` says, which lists (leaf, replacement) ascending; others stay.
-using LeafTable = std::vector<VerdictMap::Replacement>;
+using LeafTable = std::vector<std::pair<Leaf, Leaf>>;
 [[nodiscard]] LeafTable leaf_table(std::span<const VerdictMap::Replacement> replacements);
 [[nodiscard]] Id remap(Store& store, Id id, const LeafTable& table);
 [[nodiscard]] Id complement(Store& store, Id set);

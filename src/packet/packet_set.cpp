@@ -117,6 +117,7 @@ Products PacketSet::products(std::size_t limit) const {
 
 Result<VerdictMap> PacketSet::to_map(Leaf inside) const {
   assert(inside != kNone && inside <= kMaxLeaf);
+  if (leaf_id(inside) == kIn) return VerdictMap(store(), root());  // the same function
   const LeafTable table{{leaf_of(kIn), inside}};
   return make<VerdictMap>(store(), [&] { return packet::remap(store(), root(), table); });
 }

@@ -11,9 +11,13 @@ namespace {
 // as a whole build.
 constexpr std::size_t kFirstCache = std::size_t{1} << 12;
 constexpr std::size_t kLargestCache = std::size_t{1} << 20;
+constexpr std::size_t kFirstScratch = std::size_t{1} << 10;
 constexpr std::size_t kFirstTable = std::size_t{1} << 12;
-// Garbage below this many edges (3 MB) is not worth a collection.
-constexpr std::size_t kCollectFrom = std::size_t{1} << 18;
+// Fewer edges than this (1.5 MB) are not worth a collection.
+constexpr std::size_t kCollectFrom = std::size_t{1} << 17;
+// Room for edges that is set aside: memory is touched only once it is used, but to move it as it
+// grows costs a fifth of a short build.
+constexpr std::size_t kRoom = std::size_t{1} << 18;
 
 // Fixed tags end below this; see operations.h.
 constexpr std::uint32_t kFirstFresh = 64;
@@ -39,10 +43,10 @@ Store::Store(Layout layout, const Limits& limits)
       cache_mask_(kFirstCache - 1),
       next_fresh_(kFirstFresh),
       next_lasting_(kFirstLasting),
+      scratch_(kFirstScratch),
       collect_at_(kCollectFrom) {
-  // Memory is touched only once it is used; to move it as it grows costs a fifth of a short build.
-  lasts_.reserve(kCollectFrom);
-  children_.reserve(kCollectFrom);
+  lasts_.reserve(kRoom);
+  children_.reserve(kRoom);
   for (const FieldId field : layout_.order()) greatest_.push_back(max_value(layout_.bits(field)));
 }
 
@@ -64,11 +68,11 @@ Id Store::evaluate(Id id, const Packet& packet) const {
 // nodes
 
 Id Store::close(std::size_t base, unsigned level) {
-  const std::span<const Edge> edges(scratch_.data() + base, scratch_.size() - base);
+  const std::span<const Edge> edges(scratch_.data() + base, scratch_size_ - base);
   assert(!edges.empty() && edges.back().last == greatest_[level]);
   if (edges.size() == 1) {
     const Id only = edges[0].child;
-    scratch_.resize(base);
+    scratch_size_ = base;
     return only;
   }
   const std::uint32_t hash = hash_edges(edges, level);
@@ -76,12 +80,12 @@ Id Store::close(std::size_t base, unsigned level) {
   for (; table_[slot].id != kFailed; slot = (slot + 1) & table_mask_) {
     if (table_[slot].hash == hash && same_edges(table_[slot].id, level, edges)) {
       const Id found = table_[slot].id;
-      scratch_.resize(base);
+      scratch_size_ = base;
       return found;
     }
   }
   const Id added = add_node(edges, level, hash);
-  scratch_.resize(base);
+  scratch_size_ = base;
   if (added == kFailed) return kFailed;
   table_[slot] = {hash, added};
   if (nodes_in_use_ * 2 > table_.size()) grow_table();
@@ -196,8 +200,15 @@ std::uint32_t Store::lasting_tag() {
   return next_lasting_++;
 }
 
+std::uint32_t Store::table_tag(const std::vector<std::pair<Leaf, Leaf>>& table) {
+  constexpr std::size_t kMostTables = 256, kLongestTable = 16;
+  if (const auto known = table_tags_.find(table); known != table_tags_.end()) return known->second;
+  if (table_tags_.size() >= kMostTables || table.size() > kLongestTable) return fresh_tag();
+  return table_tags_.emplace(table, lasting_tag()).first->second;
+}
+
 void Store::begin() {
-  scratch_.clear();
+  scratch_size_ = 0;
   steps_left_ = limits_.steps;
 }
 
@@ -241,6 +252,8 @@ void Store::collect() {
   const std::vector<bool> live = mark_live();
   std::vector<std::uint64_t> lasts;
   std::vector<Id> children;
+  lasts.reserve(kRoom);
+  children.reserve(kRoom);
   free_.clear();
   nodes_in_use_ = 0;
   for (Id id = 0; id < nodes_.size(); ++id) {

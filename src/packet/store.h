@@ -13,8 +13,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
+#include <map>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "packet/diagram.h"
@@ -62,16 +63,20 @@ class Store {
     if (--references_ == 0) delete this;
   }
 
-  // ---- reading
+  // ---- reading. The innermost loops of everything: without the library's checks of indexes.
   [[nodiscard]] const Layout& layout() const { return layout_; }
   [[nodiscard]] unsigned levels() const { return static_cast<unsigned>(greatest_.size()); }
   [[nodiscard]] std::uint64_t greatest(unsigned level) const { return greatest_[level]; }
-  [[nodiscard]] unsigned level(Id id) const { return is_leaf(id) ? kLeafLevel : nodes_[id].level; }
-  [[nodiscard]] std::uint32_t count(Id id) const { return nodes_[id].count; }
-  [[nodiscard]] std::uint64_t last(Id id, std::uint32_t i) const {
-    return lasts_[nodes_[id].begin + i];
+  [[nodiscard]] unsigned level(Id id) const {
+    return is_leaf(id) ? kLeafLevel : nodes_.data()[id].level;
   }
-  [[nodiscard]] Id child(Id id, std::uint32_t i) const { return children_[nodes_[id].begin + i]; }
+  [[nodiscard]] std::uint32_t count(Id id) const { return nodes_.data()[id].count; }
+  [[nodiscard]] std::uint64_t last(Id id, std::uint32_t i) const {
+    return lasts_.data()[nodes_.data()[id].begin + i];
+  }
+  [[nodiscard]] Id child(Id id, std::uint32_t i) const {
+    return children_.data()[nodes_.data()[id].begin + i];
+  }
   // The index of the interval that holds `value`, and the child there.
   [[nodiscard]] std::uint32_t find(Id id, std::uint64_t value) const;
   [[nodiscard]] Id child_at(Id id, std::uint64_t value) const { return child(id, find(id, value)); }
@@ -83,17 +88,23 @@ class Store {
   [[nodiscard]] std::size_t node_slots() const { return nodes_.size(); }
 
   // ---- making nodes
-  [[nodiscard]] std::size_t open() const { return scratch_.size(); }
+  [[nodiscard]] std::size_t open() const { return scratch_size_; }
   void push(std::size_t base, std::uint64_t last, Id child) {
-    if (scratch_.size() > base && scratch_.back().child == child) {
-      scratch_.back().last = last;
-    } else {
-      scratch_.push_back({last, child});
+    Edge* top = scratch_.data() + scratch_size_;
+    if (scratch_size_ > base && top[-1].child == child) {
+      top[-1].last = last;
+      return;
     }
+    if (scratch_size_ == scratch_.size()) {
+      scratch_.resize(scratch_.size() * 2);
+      top = scratch_.data() + scratch_size_;
+    }
+    *top = {last, child};
+    ++scratch_size_;
   }
   [[nodiscard]] Id close(std::size_t base, unsigned level);
   Id abandon(std::size_t base) {
-    scratch_.resize(base);
+    scratch_size_ = base;
     return kFailed;
   }
   // A node of `level` from edges whose children are further down.
@@ -103,7 +114,10 @@ class Store {
   // ---- operations remembered by (tag, a, b)
   // A tag of no earlier call, for what is remembered within one operation.
   [[nodiscard]] std::uint32_t fresh_tag();
-  [[nodiscard]] std::uint32_t lasting_tag();                      // never given out again
+  [[nodiscard]] std::uint32_t lasting_tag();  // never given out again
+  // The same for the same table, so that what a replacement of leaves made is remembered from one
+  // change of a ruleset to the next. Lasting for the first few hundred tables, fresh for more.
+  [[nodiscard]] std::uint32_t table_tag(const std::vector<std::pair<Leaf, Leaf>>& table);
   [[nodiscard]] Id cached(std::uint32_t tag, Id a, Id b) const {  // kFailed: not known
     const CacheLine& line = cache_[cache_slot(tag, a, b)];
     return line.tag == tag && line.a == a && line.b == b ? line.result : kFailed;
@@ -194,8 +208,10 @@ class Store {
   std::size_t cache_mask_ = 0;
   std::uint32_t next_fresh_ = 0;
   std::uint32_t next_lasting_ = 0;
+  std::map<std::vector<std::pair<Leaf, Leaf>>, std::uint32_t> table_tags_;
 
-  std::vector<Edge> scratch_;  // edges of the nodes under way, innermost last
+  std::vector<Edge> scratch_;     // edges of the nodes under way, innermost last
+  std::size_t scratch_size_ = 0;  // of those in use
   std::uint64_t steps_left_ = 0;
   const char* met_ = "";  // the limit that the last failed operation met
   std::size_t collect_at_ = 0;

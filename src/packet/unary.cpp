@@ -147,21 +147,22 @@ class Rearrange : public Walk<Rearrange<Move>> {
 }  // namespace
 
 LeafTable leaf_table(std::span<const VerdictMap::Replacement> replacements) {
-  LeafTable table(replacements.begin(), replacements.end());
-  const auto less = [](const auto& a, const auto& b) { return a.leaf < b.leaf; };
-  const auto same = [](const auto& a, const auto& b) { return a.leaf == b.leaf; };
+  LeafTable table;
+  for (const VerdictMap::Replacement& r : replacements) table.emplace_back(r.leaf, r.by);
+  const auto less = [](const auto& a, const auto& b) { return a.first < b.first; };
+  const auto same = [](const auto& a, const auto& b) { return a.first == b.first; };
   std::stable_sort(table.begin(), table.end(), less);
   table.erase(std::unique(table.begin(), table.end(), same), table.end());
   return table;
 }
 
 Id remap(Store& store, Id id, const LeafTable& table) {
-  return LeafWalk(store, [&](Id leaf) {
+  return LeafWalk(store, store.table_tag(table), [&](Id leaf) {
     const auto found =
         std::lower_bound(table.begin(), table.end(), leaf_of(leaf),
-                         [](const auto& entry, Leaf wanted) { return entry.leaf < wanted; });
-    const bool named = found != table.end() && found->leaf == leaf_of(leaf);
-    return named ? leaf_id(found->by) : leaf;
+                         [](const auto& entry, Leaf wanted) { return entry.first < wanted; });
+    const bool named = found != table.end() && found->first == leaf_of(leaf);
+    return named ? leaf_id(found->second) : leaf;
   })(id);
 }
 

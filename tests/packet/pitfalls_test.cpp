@@ -208,7 +208,7 @@ TEST(Pitfalls, CacheIsSmallAtFirstAndGrowsWithTheNodes) {
   const std::size_t edges_reserved = (std::size_t{1} << 18) * 12;
   EXPECT_LT(space.usage().bytes, edges_reserved + (std::size_t{1} << 18));
   const std::size_t before = space.usage().bytes;
-  const VerdictMap map = *testing::compile(space, testing::campus(600));
+  const VerdictMap map = *testing::compile(space, testing::campus(2000));
   EXPECT_GT(map.size().nodes, 1000U);
   EXPECT_GT(space.usage().bytes, before);
 }

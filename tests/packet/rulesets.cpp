@@ -112,6 +112,13 @@ Product service(Random& random, int vlan, std::size_t rule) {
   return match;
 }
 
+// VLANs are of three kinds: terminals, offices, laboratories.
+IntervalSet outward_ports(int vlan) {
+  if (vlan % 3 == 0) return IntervalSet::of({{80, 80}, {443, 443}});
+  return vlan % 3 == 1 ? IntervalSet::of({{22, 22}, {80, 80}, {443, 443}, {993, 993}})
+                       : IntervalSet::range(1, 65535);
+}
+
 RuleChain filter_chain(Random& random, int vlan, std::size_t rules) {
   RuleChain chain{"filter_" + std::to_string(vlan), {}};
   for (std::size_t i = 0; i < rules; ++i) {
@@ -201,7 +208,7 @@ Ruleset campus(std::size_t rules, std::uint64_t seed) {
                                  .where(kSrc, net(vlan_network(vlan), 24))
                                  .where(kOif, one(kUplink))
                                  .where(kProto, one(kTcp))
-                                 .where(kDport, ports(random)),
+                                 .where(kDport, outward_ports(vlan)),
                              kAccept, 0});
   }
   result.chains.push_back(std::move(forward));
