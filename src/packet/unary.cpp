@@ -237,7 +237,7 @@ Id shift(Store& store, Id id, unsigned level, std::uint64_t delta) {
     for (auto i = from; i != edges.end(); ++i) moved.push_back({i->last - delta, i->child});
     const std::uint64_t wrapped = greatest - delta + 1;
     for (auto i = edges.begin(); i != from; ++i) moved.push_back({i->last + wrapped, i->child});
-    moved.push_back({greatest, from->child});
+    if (moved.back().last != greatest) moved.push_back({greatest, from->child});
     return moved;
   })(id);
 }
