@@ -2,6 +2,7 @@
 // the leaf, and (but for the few things that diagrams only know as unknown) no other.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <iostream>
@@ -40,6 +41,17 @@ void note(const Fates& fates, Count& count) {
   count.unknown += text.starts_with("unknown");
 }
 
+// What diagrams do not follow exactly, and then say so: masks with too many bits left open, two values
+// that are joined bit by bit, numbers that a rule takes from a packet. Reasons are cut short, too.
+bool is_coarse(const std::vector<std::string>& reasons) {
+  return reasons.size() >= Effects::kMostReasons ||
+         std::any_of(reasons.begin(), reasons.end(), [](const std::string& r) {
+           return r.find("too many") != std::string::npos || r.find("join") != std::string::npos ||
+                  r.find("takes from a packet") != std::string::npos ||
+                  r.find("address or port of a NAT rule") != std::string::npos;
+         });
+}
+
 // True when all is well.
 bool same(const Pair& pair, const packet::VerdictMap& map, HookPoint point, bool nat,
           const packet::Packet& packet, std::uint32_t seed, bool legacy_last, Count& count) {
@@ -52,20 +64,16 @@ bool same(const Pair& pair, const packet::VerdictMap& map, HookPoint point, bool
   const Fates ours = pair.by_reach(map, packet, nat);
   note(*truth, count);
   if (ours == *truth) return true;
-  // Bits of two values that are joined, or numbers taken from a packet: unknown to us alone.
-  if (ours.contains({"unknown"})) {
-    Fates without = ours;
-    without.erase({"unknown"});
-    bool covered = true;
-    for (const Fate& f : without) covered = covered && truth->contains(f);
-    if (covered) {
-      ++count.wider;
-      return true;
-    }
+  // An unknown says that anything may happen.
+  const bool covers = ours.contains({"unknown"}) ||
+                      std::includes(ours.begin(), ours.end(), truth->begin(), truth->end());
+  if (covers && is_coarse(pair.reasons(map, packet))) {
+    ++count.wider;
+    return true;
   }
   ADD_FAILURE() << "seed " << seed << " point " << static_cast<int>(point) << "\n  trace:"
-                << text_of(*truth) << "\n  reach:" << text_of(ours) << "\n  packet "
-                << pair.show(packet);
+                << text_of(*truth) << "\n  reach:" << text_of(ours) << "\n  reasons " << ::testing::PrintToString(pair.reasons(map, packet))
+                << "\n  packet " << pair.show(packet);
   return false;
 }
 
@@ -124,25 +132,25 @@ Kinds kinds(int step) {
 }
 
 TEST(ChainRandom, ComparisonsAndVerdicts) {
-  static_cast<void>(compare(kinds(0), 1, 250));
+  static_cast<void>(compare(kinds(0), 1, 120));
 }
 TEST(ChainRandom, SetsMapsAndVerdictMaps) {
-  static_cast<void>(compare(kinds(1), 100001, 250));
+  static_cast<void>(compare(kinds(1), 100001, 120));
 }
 TEST(ChainRandom, XTablesIpsetsAndRoutes) {
-  static_cast<void>(compare(kinds(2), 200001, 250));
+  static_cast<void>(compare(kinds(2), 200001, 120));
 }
 TEST(ChainRandom, MarksTrackingAndRewrites) {
-  static_cast<void>(compare(kinds(3), 300001, 250));
+  static_cast<void>(compare(kinds(3), 300001, 120));
 }
 TEST(ChainRandom, WhatGoesBothWays) {
-  const Count count = compare(kinds(4), 400001, 250);
+  const Count count = compare(kinds(4), 400001, 120);
   EXPECT_GT(count.several * 20, count.packets);
 }
 TEST(ChainRandom, NatRequests) {
   Kinds all = kinds(4);
   all.nat = true;
-  static_cast<void>(compare(all, 500001, 250));
+  static_cast<void>(compare(all, 500001, 120));
 }
 
 }  // namespace

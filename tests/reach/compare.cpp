@@ -23,6 +23,7 @@ const std::vector<TestRoute>& routes_of(IpFamily family, bool marked) {
   const auto p = [](const char* text) { return Prefix::parse(text).value(); };
   static const std::vector<TestRoute> kV4 = {{p("127.0.0.0/8"), 2, 1},    {p("10.0.0.1/32"), 2, 2},
                                              {p("10.0.1.1/32"), 2, 3},    {p("10.0.0.255/32"), 3, 2},
+                                             {p("172.17.0.1/32"), 2, 4},  {p("192.0.2.1/32"), 2, 6},
                                              {p("224.0.0.0/4"), 5, 2},    {p("10.0.0.0/24"), 1, 2},
                                              {p("10.0.1.0/24"), 1, 3},    {p("192.168.0.0/16"), 6, 0},
                                              {p("172.16.0.0/12"), 7, 0}};
@@ -265,6 +266,17 @@ Fates Pair::by_reach(const packet::VerdictMap& map, const packet::Packet& packet
       case EffectKind::kNext:
       case EffectKind::kReturn: out.insert({"an effect that no hook may leave"}); break;
     }
+  }
+  return out;
+}
+
+std::vector<std::string> Pair::reasons(const packet::VerdictMap& map,
+                                       const packet::Packet& packet) const {
+  std::vector<std::string> out;
+  const Leaf& leaf = effects_->at(map.at(packet));
+  for (ReasonId id : leaf.reasons) out.push_back(effects_->text(id));
+  for (const Effect& e : leaf.effects) {
+    if (e.kind == EffectKind::kUnknown) out.push_back(effects_->text(e.reason));
   }
   return out;
 }

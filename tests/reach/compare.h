@@ -76,6 +76,8 @@ class Pair {
   std::optional<Fates> by_trace(HookPoint point, bool nat, const packet::Packet& packet,
                                 bool legacy_last = false) const;
   std::string show(const packet::Packet& packet) const;
+  // Why the leaf of a packet is in doubt or unknown.
+  std::vector<std::string> reasons(const packet::VerdictMap& map, const packet::Packet& packet) const;
 
  private:
   struct Scene;

@@ -188,7 +188,7 @@ RandomRules::Drawn RandomRules::term(unsigned depth) {
   if (n <= 2) {  // a mask
     Drawn d = leaf();
     Bytes mask(d.width);
-    const std::uint32_t kind = below(4);
+    const std::uint32_t kind = d.width > 2 && !one_in(6) ? 2 : below(4);
     const std::uint32_t ones = below(static_cast<std::uint32_t>(d.width * 8 + 1));
     for (std::size_t i = 0; i < d.width * 8; ++i) {
       const bool set = kind == 0 ? one_in(2) : kind == 1 ? i >= ones : i < ones;

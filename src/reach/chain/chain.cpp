@@ -65,7 +65,8 @@ class HookRun {
     if (!piece) return std::unexpected(piece.error());
     if (entry.devices == nullptr) return piece->map;
     const Image now = context_.effects.image(image);
-    const chains::Here here{context_, *context_.index.chains[entry.chain].table, now};
+    const packet::Product all;
+    const chains::Here here{context_, *context_.index.chains[entry.chain].table, now, image, all};
     const Quantity device =
         context_.point == HookPoint::kNetdevEgress ? Quantity::kOif : Quantity::kIif;
     const Cube there = here.where(device, devices_named(context_.links, *entry.devices));

@@ -2,12 +2,12 @@
 // (net/ipv4/netfilter/ip_tables.c), which agree on jump, goto, return and policy.
 #include "reach/chain/compiler.h"
 
-#include <algorithm>
+#include <utility>
 
 namespace bulkhead::reach::chains {
 namespace {
 
-constexpr std::size_t kDeepestJump = 128;
+constexpr std::size_t kDeepestJump = 64;
 constexpr std::size_t kMostTasks = 4096;  // rules that change the image, times the images before them
 
 Error too_many() {
@@ -24,7 +24,9 @@ Result<Piece> Compiler::chain(std::uint32_t index, ImageId image) {
     return unknown_piece(context_, "the rules jump deeper than the kernel allows");
   }
   open_.insert(index);
+  const unsigned nested = std::exchange(nested_, 0);
   auto body = list(context_.index.chains.at(index), image);
+  nested_ = nested;
   open_.erase(index);
   if (!body) return body;
   auto out = each_effect(context_, body->map, [&](Effect effect) {

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 #include <vector>
 
@@ -42,6 +43,18 @@ struct Index {
   std::vector<ChainEntry> chains;
 };
 
+// What a term yields: in every packet of `where` one of the alternatives (several: it is not known
+// which); elsewhere no value, or that of another case. Cases do not overlap.
+struct Value {
+  Bits bits;
+  ReasonId why{};  // some bits are not known
+};
+struct Case {
+  Cube where;
+  std::vector<Value> alternatives;
+};
+using Cases = std::vector<Case>;
+
 struct Context {
   Context(const Fields& fields_in, const packet::PacketSpace& space_in, Effects& effects_in,
           const Links& links_in, const Surroundings* around_in, const model::Ruleset& rules,
@@ -54,7 +67,8 @@ struct Context {
         little_endian(little_endian_host),
         index(rules),
         sources(fields_in),
-        solver(space_in, sources, effects_in) {}
+        solver(space_in, sources, effects_in),
+        too_short(effects_in.reason("a comparison longer than its value")) {}
 
   const Fields& fields;
   const packet::PacketSpace& space;
@@ -69,16 +83,23 @@ struct Context {
   bool in_nat = false;  // the chains of the NAT core
   // Sources that are made once: by what they are and the field.
   std::map<std::pair<unsigned, unsigned>, std::uint16_t> tables;
+  // Most rules ask for the same few terms: their values, by term, image and hook.
+  using TermKey = std::tuple<HookPoint, ImageId, unsigned, std::uint32_t, std::uint32_t, unsigned>;
+  std::map<TermKey, std::vector<Case>> values;
+  ReasonId too_short;  // a comparison longer than its value
 
   [[nodiscard]] bool v4() const { return fields.family() == IpFamily::kV4; }
   [[nodiscard]] bool is_ip_point() const { return point <= HookPoint::kIpPostrouting; }
 };
 
-// A rule's surroundings: the chain's table, and the packet as rules before it have left it.
+// A rule's surroundings: the chain's table, the packet as rules before it have left it, and what the
+// rule's matches so far leave of the packets: what no longer can be need not be told apart.
 struct Here {
   Context& context;
   const TableIndex& table;
   const Image& image;
+  ImageId image_id;
+  const packet::Product& given;
 
   [[nodiscard]] Bits bits(Quantity quantity) const {
     return image.of(context.fields, quantity);
@@ -98,18 +119,6 @@ struct Here {
   [[nodiscard]] Cube has_entry() const;  // of connection tracking
   [[nodiscard]] const SetInfo* set(const std::string& name) const;
 };
-
-// What a term yields: in every packet of `where` one of the alternatives (several: it is not known
-// which); elsewhere no value, or that of another case. Cases do not overlap.
-struct Value {
-  Bits bits;
-  ReasonId why{};  // some bits are not known
-};
-struct Case {
-  Cube where;
-  std::vector<Value> alternatives;
-};
-using Cases = std::vector<Case>;
 
 [[nodiscard]] Result<Cases> evaluate(const Here& here, const model::Term& term);
 [[nodiscard]] Result<Cases> evaluate_payload(const Here& here, const model::PayloadTerm& term);
@@ -131,6 +140,7 @@ struct Hit {
 };
 struct Hits {
   bool doubt = false;  // the key has bits that are not known, or the set's form is broken
+  ReasonId why{};      // of the doubt; none: what the key or the set's name says
   std::vector<Hit> hits;
   const model::SetElement* otherwise = nullptr;  // the catch-all element
 };

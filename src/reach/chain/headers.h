@@ -17,6 +17,8 @@ inline constexpr std::array<Transport, 5> kTransports = {Transport::kTcp, Transp
                                                          Transport::kOtherPorts, Transport::kIcmp,
                                                          Transport::kOther};
 [[nodiscard]] packet::IntervalSet protocols_of(Transport transport);
+// The kinds that packets which the rule's matches leave may have: bit i stands for kTransports[i].
+[[nodiscard]] unsigned possible_transports(const Here& here);
 
 class Frame {
  public:

@@ -112,6 +112,7 @@ Result<Hits> look_up(const Here& here, const model::SetDef& set, const Value& ke
     if (!where) return std::unexpected(where.error());
     if (!*where) {
       out.doubt = true;
+      out.why = here.context.solver.scattered();
       return out;
     }
     if ((**where).never()) continue;

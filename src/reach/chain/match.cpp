@@ -43,8 +43,7 @@ Result<Condition> turned(const Here& here, Result<Condition> c) {
 }
 
 Result<Condition> compared(const Here& here, const model::Compare& s, const Value& left) {
-  const ReasonId why = left.why != ReasonId{} ? left.why
-                                              : here.reason("a comparison longer than its value");
+  const ReasonId why = left.why != ReasonId{} ? left.why : here.context.too_short;
   const Solver& solver = here.context.solver;
   const Bytes least(s.right.size(), 0), most(s.right.size(), 0xff);
   switch (s.op) {
@@ -74,8 +73,7 @@ Result<Condition> holds(const Here& here, const model::InRange& s) {
   first.resize(width, 0);
   last.resize(width, 0xff);
   return over(here, *cases, [&](const Value& left) -> Result<Condition> {
-    const ReasonId why = left.why != ReasonId{} ? left.why
-                                                : here.reason("a comparison longer than its value");
+    const ReasonId why = left.why != ReasonId{} ? left.why : here.context.too_short;
     auto inside = here.context.solver.within(left.bits, first, last, why);
     return s.inverted ? turned(here, std::move(inside)) : inside;
   });
@@ -85,12 +83,15 @@ Result<Condition> holds(const Here& here, const model::InSet& s) {
   const auto cases = evaluate(here, s.key);
   if (!cases) return std::unexpected(cases.error());
   const SetInfo* info = here.set(s.set);
-  const ReasonId name = here.reason("set " + escape_text(s.set));
+  const auto name = [&] { return here.reason("set " + escape_text(s.set)); };
   return over(here, *cases, [&](const Value& key) -> Result<Condition> {
-    if (info == nullptr || info->filled_by_rules) return Condition::maybe(Cube(), name);
+    if (info == nullptr || info->filled_by_rules) return Condition::maybe(Cube(), name());
     const auto hits = look_up(here, *info->definition, key);
     if (!hits) return std::unexpected(hits.error());
-    if (hits->doubt) return Condition::maybe(Cube(), key.why != ReasonId{} ? key.why : name);
+    if (hits->doubt) {
+      const ReasonId why = hits->why != ReasonId{} ? hits->why : key.why;
+      return Condition::maybe(Cube(), why != ReasonId{} ? why : name());
+    }
     if (hits->otherwise != nullptr) return s.inverted ? Condition::never() : Condition::always();
     std::vector<Cube> in;
     for (const Hit& hit : hits->hits) in.push_back(hit.where);

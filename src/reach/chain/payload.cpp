@@ -1,5 +1,7 @@
 // Bytes of the packet as payload expressions read them (net/netfilter/nft_payload.c). What a snapshot
 // cannot know (identification, sequence numbers, checksums, data) is not known.
+#include <algorithm>
+
 #include "reach/chain/headers.h"
 
 namespace bulkhead::reach::chains {
@@ -25,6 +27,18 @@ IntervalSet protocols_of(Transport transport) {
     case Transport::kOther: break;
   }
   return ports.unite(icmp).unite(IntervalSet::of({{kTcp, kTcp}, {kUdp, kUdp}})).complement(8);
+}
+
+unsigned possible_transports(const Here& here) {
+  constexpr unsigned kAll = (1U << kTransports.size()) - 1;
+  if (here.image.changed(Quantity::kProtocol) != nullptr) return kAll;
+  const IntervalSet* left = here.given.find(here.context.fields.only(Quantity::kProtocol));
+  if (left == nullptr) return kAll;
+  unsigned out = 0;
+  for (std::size_t i = 0; i < kTransports.size(); ++i) {
+    if (!left->intersect(protocols_of(kTransports[i])).empty()) out |= 1U << i;
+  }
+  return out;
 }
 
 Frame::Frame(const Here& here, Transport kind) : here_(here) {
@@ -159,6 +173,63 @@ Cube has_mac_header(const Here& here) {
   }));
 }
 
+namespace {
+
+// What the bytes are in packets with one kind of transport header.
+Case case_of(const Here& here, Transport kind, std::size_t from, std::size_t end, ReasonId why) {
+  const Frame frame(here, kind);
+  Case out{long_enough(here, end, frame.known_bytes()), {Value{{}, why}}};
+  for (std::size_t i = from * 8; i < end * 8; ++i) {
+    out.alternatives[0].bits.push_back(frame.bit(i));
+  }
+  return out;
+}
+
+// Kinds of headers that have the same bytes there are one case; when there is only one case, every
+// packet that the rule's matches leave is in it.
+Cases by_transport(const Here& here, std::size_t from, std::size_t end, unsigned kinds) {
+  const ReasonId why = here.reason("bytes of the packet that a snapshot does not know");
+  const bool same_for_all = end <= Frame::kLinkBytes + (here.context.v4() ? 20U : 40U);
+  if (same_for_all) return {case_of(here, Transport::kOther, from, end, why)};
+  struct Group {
+    Case value;
+    IntervalSet protocols;
+    bool always_there = false;
+  };
+  std::vector<Group> groups;
+  for (std::size_t i = 0; i < kTransports.size(); ++i) {
+    if ((kinds >> i & 1U) == 0) continue;
+    Case one = case_of(here, kTransports[i], from, end, why);
+    if (one.where.never()) continue;
+    const bool always = one.where.always();
+    const auto same = std::find_if(groups.begin(), groups.end(), [&](const Group& g) {
+      return g.always_there == always && always &&
+             g.value.alternatives[0].bits == one.alternatives[0].bits;
+    });
+    if (same != groups.end()) {
+      same->protocols = same->protocols.unite(protocols_of(kTransports[i]));
+    } else {
+      groups.push_back({std::move(one), protocols_of(kTransports[i]), always});
+    }
+  }
+  IntervalSet covered;
+  for (const Group& group : groups) covered = covered.unite(group.protocols);
+  IntervalSet all;
+  for (std::size_t i = 0; i < kTransports.size(); ++i) {
+    if ((kinds >> i & 1U) != 0) all = all.unite(protocols_of(kTransports[i]));
+  }
+  Cases out;
+  for (Group& group : groups) {
+    if (groups.size() > 1 || covered != all) {
+      group.value.where.and_also(here.where(Quantity::kProtocol, group.protocols));
+    }
+    if (!group.value.where.never()) out.push_back(std::move(group.value));
+  }
+  return out;
+}
+
+}  // namespace
+
 Result<Cases> evaluate_payload(const Here& here, const model::PayloadTerm& term) {
   constexpr std::uint32_t kMost = 64;
   const auto from = start_of(here, term.base, term.offset);
@@ -166,22 +237,17 @@ Result<Cases> evaluate_payload(const Here& here, const model::PayloadTerm& term)
     return one_case(unknown_value(term.length, here.reason("what a packet carries inside")));
   }
   if (term.length > kMost) return Cases{};
-  const Cube where = term.base == model::PayloadBase::kLink ? has_mac_header(here) : Cube();
-  const std::size_t end = *from + term.length;
-  const ReasonId why = here.reason("bytes of the packet that a snapshot does not know");
-  Cases out;
-  for (Transport kind : kTransports) {
-    const Frame frame(here, kind);
-    Case one{where, {Value{{}, why}}};
-    one.where.and_also(long_enough(here, end, frame.known_bytes()));
-    for (std::size_t i = *from * 8; i < end * 8; ++i) {
-      one.alternatives[0].bits.push_back(frame.bit(i));
-    }
-    const bool same_for_all = end <= frame.transport_start();
-    if (!same_for_all) one.where.and_also(here.where(Quantity::kProtocol, protocols_of(kind)));
-    if (!one.where.never()) out.push_back(std::move(one));
-    if (same_for_all) break;
+  const unsigned kinds = possible_transports(here);
+  const Context::TermKey key{here.context.point, here.image_id,
+                             static_cast<unsigned>(term.base), term.offset, term.length, kinds};
+  const auto known = here.context.values.find(key);
+  if (known != here.context.values.end()) return known->second;
+  Cases out = by_transport(here, *from, *from + term.length, kinds);
+  if (term.base == model::PayloadBase::kLink) {
+    for (Case& c : out) c.where.and_also(has_mac_header(here));
+    std::erase_if(out, [](const Case& c) { return c.where.never(); });
   }
+  here.context.values.emplace(key, out);
   return out;
 }
 

@@ -73,9 +73,10 @@ class Solver {
                                          std::uint64_t last) const;
   [[nodiscard]] Condition masked(const Bits& bits, std::uint64_t mask, std::uint64_t value) const;
 
- private:
+  // Why a comparison with a mask that leaves too many bits open is in doubt.
   [[nodiscard]] ReasonId scattered() const;
 
+ private:
   const packet::PacketSpace* space_;
   Sources* sources_;
   Effects* effects_;

@@ -15,7 +15,7 @@ using packet::IntervalSet;
 
 namespace {
 
-constexpr unsigned kDeepestRest = 64;
+constexpr unsigned kDeepestRest = 16;
 
 bool has_derived(const Bits& bits) {
   return std::any_of(bits.begin(), bits.end(),
@@ -181,8 +181,7 @@ struct Act {
     return Rule::Step{Condition::certain(*std::move(some))};
   }
   [[nodiscard]] std::string_view why(const Value& value) const {
-    if (value.why == ReasonId{}) return "a comparison longer than its value";
-    return rule.context.effects.text(value.why);
+    return rule.context.effects.text(value.why == ReasonId{} ? rule.context.too_short : value.why);
   }
 
   Step operator()(const model::Compare& s) const { return match(holds(rule.here, s)); }
@@ -211,7 +210,8 @@ struct Act {
       const auto hits = look_up(rule.here, *info->definition, key);
       if (!hits) return std::unexpected(hits.error());
       if (hits->doubt) {
-        return rule.unknown(key.why == ReasonId{} ? name : rule.context.effects.text(key.why));
+        const ReasonId reason = hits->why != ReasonId{} ? hits->why : key.why;
+        return rule.unknown(reason == ReasonId{} ? name : rule.context.effects.text(reason));
       }
       if (info->filled_by_rules) return rule.unknown("set " + escape_text(s.set) + ", which rules fill");
       return elements(*hits, name);
@@ -340,7 +340,10 @@ Result<Piece> Rule::write(const model::PayloadTerm& target, const Value& value) 
   Cube place;
   if (target.base == model::PayloadBase::kLink) place = has_mac_header(here);
   std::vector<Piece> out;
-  for (Transport kind : kTransports) {
+  const unsigned kinds = possible_transports(here);
+  for (std::size_t i = 0; i < kTransports.size(); ++i) {
+    if ((kinds >> i & 1U) == 0) continue;
+    const Transport kind = kTransports[i];
     const Frame frame(here, kind);
     Cube cube = place;
     cube.and_also(long_enough(here, end, frame.known_bytes()));
@@ -387,7 +390,8 @@ Result<Piece> Compiler::statements(const TableIndex& table, std::span<const mode
   Condition guard;
   Result<Piece> out = passing(context_);
   for (std::size_t i = 0; i < rest.size(); ++i) {
-    const Rule rule(*this, {context_, table, now}, image, rest.subspan(i + 1));
+    const Rule rule(*this, {context_, table, now, image, guard.at_most().product()}, image,
+                    rest.subspan(i + 1));
     auto step = std::visit(Act{rule}, rest[i]);
     if (!step) {
       out = std::unexpected(step.error());

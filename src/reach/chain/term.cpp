@@ -114,8 +114,18 @@ class Evaluate {
     return one_case({bits_of(t.bytes), {}});
   }
   Result<Cases> operator()(const model::PayloadTerm& t) const { return evaluate_payload(here_, t); }
-  Result<Cases> operator()(const model::MetaTerm& t) const { return evaluate_meta(here_, t); }
-  Result<Cases> operator()(const model::CtTerm& t) const { return evaluate_ct(here_, t); }
+  Result<Cases> operator()(const model::MetaTerm& t) const {
+    constexpr unsigned kMeta = 100;  // behind the bases of payload terms
+    return remembered(kMeta, static_cast<std::uint32_t>(t.key), 0,
+                      [&] { return evaluate_meta(here_, t); });
+  }
+  Result<Cases> operator()(const model::CtTerm& t) const {
+    constexpr unsigned kCt = 101;
+    const std::uint32_t direction =
+        t.direction ? static_cast<std::uint32_t>(*t.direction) + 1 : 0U;
+    return remembered(kCt, static_cast<std::uint32_t>(t.key), direction,
+                      [&] { return evaluate_ct(here_, t); });
+  }
   Result<Cases> operator()(const model::FibTerm& t) const { return evaluate_fib(here_, t); }
 
   Result<Cases> operator()(const model::RtTerm& t) const {
@@ -240,6 +250,17 @@ class Evaluate {
     return unknown_value(bytes, here_.reason(why));
   }
 
+  template <class Function>
+  [[nodiscard]] Result<Cases> remembered(unsigned kind, std::uint32_t a, std::uint32_t b,
+                                         Function function) const {
+    const Context::TermKey key{here_.context.point, here_.image_id, kind, a, b, 0};
+    const auto known = here_.context.values.find(key);
+    if (known != here_.context.values.end()) return known->second;
+    auto out = function();
+    if (out) here_.context.values.emplace(key, *out);
+    return out;
+  }
+
   [[nodiscard]] Result<Cases> child(const model::Term& term) const {
     if (depth_ >= kDeepest) {
       return one_case(unknown(kMostBytes, "an expression that is nested too deep"));
@@ -304,7 +325,9 @@ class Evaluate {
     const auto hits = look_up(here_, *info.definition, value);
     if (!hits) return std::unexpected(hits.error());
     if (hits->doubt || info.filled_by_rules) {
-      const ReasonId reason = hits->doubt && value.why != ReasonId{} ? value.why : why;
+      ReasonId reason = hits->doubt ? hits->why : ReasonId{};
+      if (reason == ReasonId{} && hits->doubt) reason = value.why;
+      if (reason == ReasonId{}) reason = why;
       return Cases{{key.where, {unknown_value(kMostBytes, reason)}}};
     }
     Cases out;
