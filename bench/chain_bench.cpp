@@ -1,6 +1,6 @@
-// How long does it take to turn a forward hook's rules into one diagram? Rules as a container engine
-// writes them (networks, published ports) and a firewall's list of addresses and ports. Each answer is
-// checked against the interpreter on random packets before a time is reported.
+// How long does it take to turn a forward hook's rules into one diagram? Rules as a container
+// engine writes them (networks, published ports) and a firewall's list of addresses and ports. Each
+// answer is checked against the interpreter on random packets before a time is reported.
 #include <benchmark/benchmark.h>
 
 #include <cstdlib>
@@ -21,7 +21,8 @@ std::string bridge_name(int n) {
 
 std::vector<model::Link> host_links(int networks) {
   std::vector<model::Link> out = {link(1, "lo", 772), link(2, "eth0")};
-  for (int i = 0; i < networks; ++i) out.push_back(link(static_cast<std::uint32_t>(3 + i), bridge_name(i)));
+  for (int i = 0; i < networks; ++i)
+    out.push_back(link(static_cast<std::uint32_t>(3 + i), bridge_name(i)));
   return out;
 }
 
@@ -49,16 +50,17 @@ model::Ruleset engine_rules(int networks, int ports) {
   }
   for (int i = 0; i < ports; ++i) {
     const int network = i % networks;
-    docker.push_back(rule({is(net(16, 4), bytes({172, 17 + network / 200, network % 200, 2 + i / networks})),
-                           is(meta(K::kL4proto), bytes({6})), device(K::kIifname, network, false),
-                           device(K::kOifname, network),
-                           is(th(2, 2), be16(static_cast<unsigned>(8000 + i % 50))), accept()}));
+    docker.push_back(
+        rule({is(net(16, 4), bytes({172, 17 + network / 200, network % 200, 2 + i / networks})),
+              is(meta(K::kL4proto), bytes({6})), device(K::kIifname, network, false),
+              device(K::kOifname, network),
+              is(th(2, 2), be16(static_cast<unsigned>(8000 + i % 50))), accept()}));
   }
-  return ruleset({table(model::NfFamily::kIp,
-                        {base("FORWARD", model::Hook::kForward, 0, std::move(forward),
-                              model::VerdictKind::kDrop),
-                         chain("ISOLATE", std::move(one)), chain("ISOLATE2", std::move(two)),
-                         chain("DOCKER", std::move(docker))})});
+  return ruleset({table(
+      model::NfFamily::kIp,
+      {base("FORWARD", model::Hook::kForward, 0, std::move(forward), model::VerdictKind::kDrop),
+       chain("ISOLATE", std::move(one)), chain("ISOLATE2", std::move(two)),
+       chain("DOCKER", std::move(docker))})});
 }
 
 model::Ruleset firewall_rules(int rules) {
@@ -67,16 +69,16 @@ model::Ruleset firewall_rules(int rules) {
   for (int i = 0; i < rules; ++i) {
     const auto octet = [&] { return static_cast<int>(random() % 256); };
     const bool narrow = random() % 4 != 0;
-    list.push_back(rule(
-        {is(net(12, 4), bytes({10, octet(), octet(), octet()})),
-         is(masked(net(16, 4), bytes({255, 255, narrow ? 255 : 0, 0})), bytes({10, octet(), narrow ? octet() : 0, 0})),
-         is(meta(model::MetaKey::kL4proto), bytes({6})),
-         range(th(2, 2), be16(static_cast<unsigned>(random() % 4000)), be16(static_cast<unsigned>(4000 + random() % 4000))),
-         random() % 2 == 0 ? accept() : drop()}));
+    list.push_back(rule({is(net(12, 4), bytes({10, octet(), octet(), octet()})),
+                         is(masked(net(16, 4), bytes({255, 255, narrow ? 255 : 0, 0})),
+                            bytes({10, octet(), narrow ? octet() : 0, 0})),
+                         is(meta(model::MetaKey::kL4proto), bytes({6})),
+                         range(th(2, 2), be16(static_cast<unsigned>(random() % 4000)),
+                               be16(static_cast<unsigned>(4000 + random() % 4000))),
+                         random() % 2 == 0 ? accept() : drop()}));
   }
-  return ruleset({table(model::NfFamily::kIp,
-                        {base("FORWARD", model::Hook::kForward, 0, std::move(list),
-                              model::VerdictKind::kDrop)})});
+  return ruleset({table(model::NfFamily::kIp, {base("FORWARD", model::Hook::kForward, 0,
+                                                    std::move(list), model::VerdictKind::kDrop)})});
 }
 
 void check(const model::Ruleset& rules, const std::vector<model::Link>& links) {
@@ -93,7 +95,8 @@ void check(const model::Ruleset& rules, const std::vector<model::Link>& links) {
     pair.fields().set(p, Quantity::kProtocol, 6);
     pair.fields().set(p, Quantity::kDestinationPort, 8000 + random() % 50);
     pair.fields().set(p, Quantity::kCtInfo, random() % 7);
-    if (pair.by_reach(*map, p, false) != *pair.by_trace(HookPoint::kIpForward, false, p)) std::abort();
+    if (pair.by_reach(*map, p, false) != *pair.by_trace(HookPoint::kIpForward, false, p))
+      std::abort();
   }
 }
 

@@ -1,5 +1,5 @@
-// reach = trace on random rulesets and packets: every outcome that the interpreter holds possible is in
-// the leaf, and (but for the few things that diagrams only know as unknown) no other.
+// reach = trace on random rulesets and packets: every outcome that the interpreter holds possible
+// is in the leaf, and (but for the few things that diagrams only know as unknown) no other.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -15,9 +15,9 @@ namespace {
 using namespace testing;  // NOLINT
 
 constexpr std::array<HookPoint, 13> kPoints = {
-    HookPoint::kIpPrerouting,   HookPoint::kIpInput,       HookPoint::kIpForward,
-    HookPoint::kIpOutput,       HookPoint::kIpPostrouting, HookPoint::kBridgePrerouting,
-    HookPoint::kBridgeInput,    HookPoint::kBridgeForward, HookPoint::kBridgeOutput,
+    HookPoint::kIpPrerouting,      HookPoint::kIpInput,       HookPoint::kIpForward,
+    HookPoint::kIpOutput,          HookPoint::kIpPostrouting, HookPoint::kBridgePrerouting,
+    HookPoint::kBridgeInput,       HookPoint::kBridgeForward, HookPoint::kBridgeOutput,
     HookPoint::kBridgePostrouting, HookPoint::kNetdevIngress, HookPoint::kNetdevEgress,
     HookPoint::kInetIngress};
 
@@ -41,8 +41,9 @@ void note(const Fates& fates, Count& count) {
   count.unknown += text.starts_with("unknown");
 }
 
-// What diagrams do not follow exactly, and then say so: masks with too many bits left open, two values
-// that are joined bit by bit, numbers that a rule takes from a packet. Reasons are cut short, too.
+// What diagrams do not follow exactly, and then say so: masks with too many bits left open, two
+// values that are joined bit by bit, numbers that a rule takes from a packet. Reasons are cut
+// short, too.
 bool is_coarse(const std::vector<std::string>& reasons) {
   return reasons.size() >= Effects::kMostReasons ||
          std::any_of(reasons.begin(), reasons.end(), [](const std::string& r) {
@@ -71,8 +72,9 @@ bool same(const Pair& pair, const packet::VerdictMap& map, HookPoint point, bool
     ++count.wider;
     return true;
   }
-  ADD_FAILURE() << "seed " << seed << " point " << static_cast<int>(point) << "\n  trace:"
-                << text_of(*truth) << "\n  reach:" << text_of(ours) << "\n  reasons " << ::testing::PrintToString(pair.reasons(map, packet))
+  ADD_FAILURE() << "seed " << seed << " point " << static_cast<int>(point)
+                << "\n  trace:" << text_of(*truth) << "\n  reach:" << text_of(ours)
+                << "\n  reasons " << ::testing::PrintToString(pair.reasons(map, packet))
                 << "\n  packet " << pair.show(packet);
   return false;
 }

@@ -91,8 +91,9 @@ TEST(Chain, AcceptedPacketsLeaveWithTheirMark) {
 }
 
 TEST(Chain, AMatchThatMayHoldGivesBothOutcomesAndSaysWhy) {
-  Pair pair(forward({rule({model::May{"limit", "rate 10/second", false}, accept()}), rule({drop()})}),
-            IpFamily::kV4);
+  Pair pair(
+      forward({rule({model::May{"limit", "rate 10/second", false}, accept()}), rule({drop()})}),
+      IpFamily::kV4);
   const Leaf leaf = leaf_at(pair, syn(pair));
   ASSERT_EQ(leaf.effects.size(), 2U);
   EXPECT_EQ(leaf.effects[0].kind, EffectKind::kAccept);
@@ -109,7 +110,8 @@ TEST(Chain, EachMatchThatMayHoldGoesItsOwnWay) {
 }
 
 TEST(Chain, AMatchThatMayHoldButDecidesNothingLeavesNoDoubt) {
-  Pair pair(forward({rule({model::May{"limit", "rate 10/second", false}, accept()})}), IpFamily::kV4);
+  Pair pair(forward({rule({model::May{"limit", "rate 10/second", false}, accept()})}),
+            IpFamily::kV4);
   EXPECT_EQ(kind_at(pair, syn(pair)), EffectKind::kAccept);
 }
 
@@ -122,7 +124,8 @@ TEST(Chain, WhatIsNotUnderstoodIsUnknownWithAReason) {
 }
 
 TEST(Chain, CirclesAreUnknown) {
-  Pair pair(forward({rule({jump("a")})}, {chain("a", {rule({jump("b")})}), chain("b", {rule({jump("a")})})}),
+  Pair pair(forward({rule({jump("a")})},
+                    {chain("a", {rule({jump("b")})}), chain("b", {rule({jump("a")})})}),
             IpFamily::kV4);
   EXPECT_EQ(kind_at(pair, syn(pair)), EffectKind::kUnknown);
 }
@@ -132,8 +135,8 @@ TEST(Chain, AReplyIsAskedAboutInTheFieldsOfItsRequest) {
                      rule({drop()})}),
             IpFamily::kV4);
   EXPECT_EQ(kind_at(pair, syn(pair)), EffectKind::kDrop);
-  const auto reply = pair.chains().filter(HookPoint::kIpForward, -1000, 1000,
-                                          reply_image(pair.fields()));
+  const auto reply =
+      pair.chains().filter(HookPoint::kIpForward, -1000, 1000, reply_image(pair.fields()));
   ASSERT_TRUE(reply);
   EXPECT_EQ(pair.effects().at(reply->at(syn(pair))).effects[0].kind, EffectKind::kAccept);
 }
@@ -165,8 +168,9 @@ TEST(Chain, AStageEndsBehindARouteChain) {
 TEST(Chain, ABudgetThatIsMetIsAnErrorAndThenUnknown) {
   std::vector<model::Rule> rules;
   for (int i = 0; i < 200; ++i) {
-    rules.push_back(rule({is(net(12, 4), bytes({10, 0, i, 1})), is(net(16, 4), bytes({10, i, 0, 1})),
-                          is(th(2, 2), be16(static_cast<unsigned>(i))), drop()}));
+    rules.push_back(
+        rule({is(net(12, 4), bytes({10, 0, i, 1})), is(net(16, 4), bytes({10, i, 0, 1})),
+              is(th(2, 2), be16(static_cast<unsigned>(i))), drop()}));
   }
   packet::Limits small;
   small.nodes = 64;
@@ -200,8 +204,9 @@ TEST(Chain, NatWishesComeFromTheFirstChainThatDecides) {
     return model::Statement(n);
   };
   const auto nat_base = [](const char* chain_name, std::int32_t priority, model::Statement s) {
-    return base(chain_name, model::Hook::kPrerouting, priority, {rule({is(th(2, 2), be16(80)), std::move(s)})},
-                VerdictKind::kAccept, model::ChainType::kNat);
+    return base(chain_name, model::Hook::kPrerouting, priority,
+                {rule({is(th(2, 2), be16(80)), std::move(s)})}, VerdictKind::kAccept,
+                model::ChainType::kNat);
   };
   Pair pair(ruleset({table(model::NfFamily::kIp, {nat_base("late", -90, dnat("10.0.0.9")),
                                                   nat_base("early", -100, dnat("10.0.0.8"))})}),

@@ -9,9 +9,9 @@ using packet::IntervalSet;
 using trace::testing::link;
 
 std::vector<model::Link> some_links() {
-  std::vector<model::Link> out = {link(1, "lo", 772),   link(2, "eth0"),     link(3, "br-0123"),
-                                  link(4, "docker0"),   link(5, "veth1"),    link(6, "eth1"),
-                                  link(7, "wg0", 65534), link(8, "averylongname15")};
+  std::vector<model::Link> out = {
+      link(1, "lo", 772), link(2, "eth0"), link(3, "br-0123"),    link(4, "docker0"),
+      link(5, "veth1"),   link(6, "eth1"), link(7, "wg0", 65534), link(8, "averylongname15")};
   out[2].kind = out[3].kind = "bridge";
   out[4].kind = "veth";
   out[5].group = 7;
@@ -21,12 +21,11 @@ std::vector<model::Link> some_links() {
 
 const std::vector<TestRoute>& routes_of(IpFamily family, bool marked) {
   const auto p = [](const char* text) { return Prefix::parse(text).value(); };
-  static const std::vector<TestRoute> kV4 = {{p("127.0.0.0/8"), 2, 1},    {p("10.0.0.1/32"), 2, 2},
-                                             {p("10.0.1.1/32"), 2, 3},    {p("10.0.0.255/32"), 3, 2},
-                                             {p("172.17.0.1/32"), 2, 4},  {p("192.0.2.1/32"), 2, 6},
-                                             {p("224.0.0.0/4"), 5, 2},    {p("10.0.0.0/24"), 1, 2},
-                                             {p("10.0.1.0/24"), 1, 3},    {p("192.168.0.0/16"), 6, 0},
-                                             {p("172.16.0.0/12"), 7, 0}};
+  static const std::vector<TestRoute> kV4 = {
+      {p("127.0.0.0/8"), 2, 1},    {p("10.0.0.1/32"), 2, 2},   {p("10.0.1.1/32"), 2, 3},
+      {p("10.0.0.255/32"), 3, 2},  {p("172.17.0.1/32"), 2, 4}, {p("192.0.2.1/32"), 2, 6},
+      {p("224.0.0.0/4"), 5, 2},    {p("10.0.0.0/24"), 1, 2},   {p("10.0.1.0/24"), 1, 3},
+      {p("192.168.0.0/16"), 6, 0}, {p("172.16.0.0/12"), 7, 0}};
   static const std::vector<TestRoute> kV4Marked = {{p("10.0.0.0/8"), 1, 6}};
   static const std::vector<TestRoute> kV6 = {{p("::1/128"), 2, 1},       {p("fd00::1/128"), 2, 2},
                                              {p("fd00:1::1/128"), 2, 3}, {p("fd00::/64"), 1, 2},
@@ -46,8 +45,9 @@ std::uint8_t type_of(const IpAddress& address, std::uint32_t on) {
   return 1;
 }
 
-trace::Surroundings::FibAnswer TraceRoutes::fib_route(IpAddress lookup, IpAddress, std::uint32_t mark,
-                                                      IfIndex, IfIndex constraint) const {
+trace::Surroundings::FibAnswer TraceRoutes::fib_route(IpAddress lookup, IpAddress,
+                                                      std::uint32_t mark, IfIndex,
+                                                      IfIndex constraint) const {
   FibAnswer out;
   for (const TestRoute& route : routes_of(lookup.family(), mark == 5)) {
     if (!route.to.contains(lookup)) continue;
@@ -190,7 +190,8 @@ Pair::Pair(const model::Ruleset& rules, IpFamily family, std::vector<model::Link
   effects_ = std::make_unique<Effects>(*space_);
   links_ = std::make_unique<Links>(link_list_);
   around_ = std::make_unique<ReachRoutes>(*fields_, *space_);
-  chains_ = std::make_unique<Chains>(*fields_, *space_, *effects_, *links_, around_.get(), rules_, true);
+  chains_ =
+      std::make_unique<Chains>(*fields_, *space_, *effects_, *links_, around_.get(), rules_, true);
 }
 Pair::~Pair() = default;
 
@@ -204,11 +205,12 @@ std::string Pair::show(const packet::Packet& packet) const {
   for (std::size_t q = 0; q < kQuantities; ++q) {
     const auto quantity = static_cast<Quantity>(q);
     const std::string name = fields_->layout().name(fields_->only(quantity));
-    const bool address = name.ends_with("src") || name.ends_with("dst") || name.starts_with("src") ||
-                         name.starts_with("dst");
+    const bool address = name.ends_with("src") || name.ends_with("dst") ||
+                         name.starts_with("src") || name.starts_with("dst");
     out += name + "=" +
-           (address && fields_->bits(quantity) >= 32 ? fields_->address(packet, quantity).to_string()
-                                                     : std::to_string(fields_->get(packet, quantity))) +
+           (address && fields_->bits(quantity) >= 32
+                ? fields_->address(packet, quantity).to_string()
+                : std::to_string(fields_->get(packet, quantity))) +
            " ";
   }
   return out;
@@ -227,7 +229,9 @@ std::string reject_text(bool reset, unsigned type, unsigned code) {
 template <class Request>
 std::string nat_text(const Request& r) {
   const auto address = [](const std::optional<IpAddress>& a) { return a ? a->to_string() : "-"; };
-  const auto port = [](const std::optional<Port>& p) { return p ? std::to_string(p->number) : "-"; };
+  const auto port = [](const std::optional<Port>& p) {
+    return p ? std::to_string(p->number) : "-";
+  };
   return std::string("nat ") + (r.destination ? "d" : "s") + (r.masquerade ? "m" : "") +
          (r.redirect ? "r" : "") + (r.netmap ? "n" : "") + " " + address(r.first) + "-" +
          address(r.last) + ":" + port(r.port_first) + "-" + port(r.port_last) + "+" +
@@ -349,12 +353,12 @@ std::optional<Fates> Pair::by_trace(HookPoint point, bool nat, const packet::Pac
   e.zone = static_cast<std::uint16_t>(get(Quantity::kCtZone));
 
   constexpr std::array<trace::FilterPoint, 13> kPoints = {
-      trace::FilterPoint::kIpPrerouting,     trace::FilterPoint::kIpInput,
-      trace::FilterPoint::kIpForward,        trace::FilterPoint::kIpOutput,
-      trace::FilterPoint::kIpPostrouting,    trace::FilterPoint::kBridgePrerouting,
-      trace::FilterPoint::kBridgeInput,      trace::FilterPoint::kBridgeForward,
-      trace::FilterPoint::kBridgeOutput,     trace::FilterPoint::kBridgePostrouting,
-      trace::FilterPoint::kNetdevIngress,    trace::FilterPoint::kNetdevEgress,
+      trace::FilterPoint::kIpPrerouting,  trace::FilterPoint::kIpInput,
+      trace::FilterPoint::kIpForward,     trace::FilterPoint::kIpOutput,
+      trace::FilterPoint::kIpPostrouting, trace::FilterPoint::kBridgePrerouting,
+      trace::FilterPoint::kBridgeInput,   trace::FilterPoint::kBridgeForward,
+      trace::FilterPoint::kBridgeOutput,  trace::FilterPoint::kBridgePostrouting,
+      trace::FilterPoint::kNetdevIngress, trace::FilterPoint::kNetdevEgress,
       trace::FilterPoint::kInetIngress};
   const trace::FilterPoint at = kPoints[static_cast<std::size_t>(point)];
   trace::Choices choices;
@@ -378,8 +382,8 @@ std::optional<Fates> Pair::by_trace(HookPoint point, bool nat, const packet::Pac
     context.choices = &choices;
     context.legacy_last = legacy_last;
     std::optional<trace::NatRequest> request;
-    const trace::HookResult result = nat ? filter_.run_nat(at, context, request)
-                                         : filter_.run(at, -100000, 100000, context);
+    const trace::HookResult result =
+        nat ? filter_.run_nat(at, context, request) : filter_.run(at, -100000, 100000, context);
     switch (result.outcome) {
       case trace::Outcome::kAccept:
         out.insert(fate_of(read_back(packet, now, view),

@@ -77,7 +77,8 @@ class Pair {
                                 bool legacy_last = false) const;
   std::string show(const packet::Packet& packet) const;
   // Why the leaf of a packet is in doubt or unknown.
-  std::vector<std::string> reasons(const packet::VerdictMap& map, const packet::Packet& packet) const;
+  std::vector<std::string> reasons(const packet::VerdictMap& map,
+                                   const packet::Packet& packet) const;
 
  private:
   struct Scene;

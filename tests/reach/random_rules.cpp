@@ -20,10 +20,20 @@ const std::vector<std::string>& v4_addresses() {
   return kAll;
 }
 const std::vector<std::string>& v6_addresses() {
-  static const std::vector<std::string> kAll = {
-      "fd00::2", "fd00:1::3", "fd00::1", "fd00:1::1", "::",        "::1",
-      "fe80::5", "ff02::1",   "fd01::",  "fcff::",    "fd00:0:0:1::", "2001:db8::7",
-      "::ffff:10.0.0.2", "fd00::ffff:ffff:ffff:ffff"};
+  static const std::vector<std::string> kAll = {"fd00::2",
+                                                "fd00:1::3",
+                                                "fd00::1",
+                                                "fd00:1::1",
+                                                "::",
+                                                "::1",
+                                                "fe80::5",
+                                                "ff02::1",
+                                                "fd01::",
+                                                "fcff::",
+                                                "fd00:0:0:1::",
+                                                "2001:db8::7",
+                                                "::ffff:10.0.0.2",
+                                                "fd00::ffff:ffff:ffff:ffff"};
   return kAll;
 }
 
@@ -64,8 +74,8 @@ std::uint32_t RandomRules::mark() {
   return of<std::uint32_t>({0, 1, 5, 0x10, 0xff, 0x100, 0x4000, 0x10000000, 0xffffffff});
 }
 std::string RandomRules::name() {
-  return of<std::string>({"lo", "eth0", "eth1", "br-0123", "docker0", "veth1", "wg0", "none", "",
-                          "averylongname15"});
+  return of<std::string>(
+      {"lo", "eth0", "eth1", "br-0123", "docker0", "veth1", "wg0", "none", "", "averylongname15"});
 }
 
 // ------------------------------------------------------------------------------------ terms
@@ -80,18 +90,29 @@ RandomRules::Drawn RandomRules::payload() {
     case 2: return {th(0, 2), 2, [this] { return be16(port()); }};
     case 3: return {th(2, 2), 2, [this] { return be16(port()); }};
     case 4: return {th(13, 1), 1, [this] { return bytes({static_cast<int>(below(64))}); }};
-    case 5: return {net(v4 ? 9 : 6, 1), 1, [this] { return bytes({static_cast<int>(of(kProtocols))}); }};
-    case 6: return {net(v4 ? 8 : 7, 1), 1, [this] { return bytes({static_cast<int>(63 + below(3))}); }};
+    case 5:
+      return {net(v4 ? 9 : 6, 1), 1, [this] { return bytes({static_cast<int>(of(kProtocols))}); }};
+    case 6:
+      return {net(v4 ? 8 : 7, 1), 1, [this] { return bytes({static_cast<int>(63 + below(3))}); }};
     case 7: return {th(0, 1), 1, [this] { return bytes({static_cast<int>(below(12))}); }};
-    case 8: return {ll(6, 6), 6, [this] { return bytes({2, 0, 0, 0, 0, static_cast<int>(below(3))}); }};
-    case 9: return {net(0, 2), 2, [this] { return bytes({0x45 + static_cast<int>(below(2)), static_cast<int>(below(8)) * 4}); }};
-    case 10: return {net(v4 ? 2 : 4, 2), 2, [this] { return be16(of<std::uint32_t>({40, 60, 80, 100, 20})); }};
+    case 8:
+      return {ll(6, 6), 6, [this] { return bytes({2, 0, 0, 0, 0, static_cast<int>(below(3))}); }};
+    case 9:
+      return {net(0, 2), 2, [this] {
+                return bytes({0x45 + static_cast<int>(below(2)), static_cast<int>(below(8)) * 4});
+              }};
+    case 10:
+      return {net(v4 ? 2 : 4, 2), 2,
+              [this] { return be16(of<std::uint32_t>({40, 60, 80, 100, 20})); }};
     default: break;
   }
   // Anywhere, with bytes that are not known and bytes behind the packet's end.
   const std::uint32_t length = 1 + below(4), offset = below(v4 ? 24 : 44);
   return {trace::testing::payload(static_cast<PayloadBase>(below(3)), offset, length), length,
-          [this, length] { return number(of<std::uint32_t>({0, 1, 6, 60, 80, 0x45, 0x0a000001, 255}), length, false); }};
+          [this, length] {
+            return number(of<std::uint32_t>({0, 1, 6, 60, 80, 0x45, 0x0a000001, 255}), length,
+                          false);
+          }};
 }
 
 RandomRules::Drawn RandomRules::meta() {
@@ -101,9 +122,12 @@ RandomRules::Drawn RandomRules::meta() {
     return [this, list, width] { return number(of(list), width, true); };
   };
   switch (below(20)) {
-    case 0: return {m(K::kL4proto), 1, [this] { return bytes({static_cast<int>(of(kProtocols))}); }};
+    case 0:
+      return {m(K::kL4proto), 1, [this] { return bytes({static_cast<int>(of(kProtocols))}); }};
     case 1: return {m(K::kNfproto), 1, [this] { return bytes({of<int>({2, 10, 7, 5})}); }};
-    case 2: return {m(K::kProtocol), 2, [this] { return be16(of<std::uint32_t>({0x800, 0x86dd, 0x806})); }};
+    case 2:
+      return {m(K::kProtocol), 2,
+              [this] { return be16(of<std::uint32_t>({0x800, 0x86dd, 0x806})); }};
     case 3: return {m(K::kPkttype), 1, [this] { return bytes({static_cast<int>(below(5))}); }};
     case 4:
     case 5: return {m(K::kMark), 4, [this] { return le32(mark()); }};
@@ -117,7 +141,9 @@ RandomRules::Drawn RandomRules::meta() {
     case 13: return {m(K::kSkuid), 4, le({0, 33, 1000, 1001}, 4)};
     case 14: return {m(K::kSkgid), 4, le({0, 33, 1000, 1001}, 4)};
     case 15: return {m(K::kLength), 4, le({40, 60, 74, 80, 100}, 4)};
-    case 16: return {m(K::kIifkind), 16, [this] { return trace::testing::name(of<std::string>({"bridge", "veth", "vrf"})); }};
+    case 16:
+      return {m(K::kIifkind), 16,
+              [this] { return trace::testing::name(of<std::string>({"bridge", "veth", "vrf"})); }};
     case 17: return {m(K::kOifgroup), 4, le({0, 7, 8}, 4)};
     case 18: return {m(K::kSdif), 4, le({0, 1}, 4)};
     default: return {m(K::kNftrace), 1, [] { return bytes({0}); }};
@@ -132,8 +158,10 @@ RandomRules::Drawn RandomRules::ct() {
   switch (below(12)) {
     case 0:
     case 1:
-    case 2: return {c(K::kState), 4, [this] { return le32(of<std::uint32_t>({1, 2, 4, 8, 64, 10})); }};
-    case 3: return {c(K::kStatus), 4, [this] { return le32(of<std::uint32_t>({0, 2, 16, 32, 8, 48})); }};
+    case 2:
+      return {c(K::kState), 4, [this] { return le32(of<std::uint32_t>({1, 2, 4, 8, 64, 10})); }};
+    case 3:
+      return {c(K::kStatus), 4, [this] { return le32(of<std::uint32_t>({0, 2, 16, 32, 8, 48})); }};
     case 4:
     case 5: return {c(K::kMark), 4, [this] { return le32(mark()); }};
     case 6: return {c(K::kDirection), 1, [this] { return bytes({static_cast<int>(below(2))}); }};
@@ -141,7 +169,8 @@ RandomRules::Drawn RandomRules::ct() {
     case 8: return {c(one_in(2) ? K::kSrcIp : K::kDstIp6), wide, [this] { return address(); }};
     case 9: return {c(one_in(2) ? K::kProtoSrc : K::kProtoDst), 2, [this] { return be16(port()); }};
     case 10: return {c(K::kZone), 2, [this] { return number(below(2), 2, true); }};
-    default: return {c(K::kProtocol), 1, [this] { return bytes({static_cast<int>(of(kProtocols))}); }};
+    default:
+      return {c(K::kProtocol), 1, [this] { return bytes({static_cast<int>(of(kProtocols))}); }};
   }
 }
 
@@ -161,9 +190,8 @@ RandomRules::Drawn RandomRules::leaf() {
     f.oif = device == 2;
     f.present = f.result != model::FibResult::kAddrtype && one_in(3);
     const bool named = f.result == model::FibResult::kOifname && !f.present;
-    return {model::Term{f}, named ? 16U : 4U, [this, named] {
-              return named ? trace::testing::name(name()) : le32(below(7));
-            }};
+    return {model::Term{f}, named ? 16U : 4U,
+            [this, named] { return named ? trace::testing::name(name()) : le32(below(7)); }};
   }
   if (kinds_.may && n == 18) {
     if (one_in(2)) {
@@ -195,11 +223,13 @@ RandomRules::Drawn RandomRules::term(unsigned depth) {
       if (set) mask[i / 8] = static_cast<std::uint8_t>(mask[i / 8] | 0x80U >> i % 8);
     }
     Bytes flip(d.width);
-    if (one_in(4)) flip[below(static_cast<std::uint32_t>(d.width))] = static_cast<std::uint8_t>(below(256));
+    if (one_in(4))
+      flip[below(static_cast<std::uint32_t>(d.width))] = static_cast<std::uint8_t>(below(256));
     const auto inner = d.value;
     d.value = [inner, mask, flip] {
       Bytes v = inner();
-      for (std::size_t i = 0; i < v.size(); ++i) v[i] = static_cast<std::uint8_t>((v[i] & mask[i]) ^ flip[i]);
+      for (std::size_t i = 0; i < v.size(); ++i)
+        v[i] = static_cast<std::uint8_t>((v[i] & mask[i]) ^ flip[i]);
       return v;
     };
     d.term = masked(std::move(d.term), mask, flip);
@@ -223,7 +253,8 @@ RandomRules::Drawn RandomRules::term(unsigned depth) {
   if (n == 4) {
     Drawn d = leaf();
     if (d.width != 2 && d.width != 4) return d;
-    d.term = {model::ByteOrderTerm{{std::move(d.term)}, static_cast<std::uint32_t>(d.width),
+    d.term = {model::ByteOrderTerm{{std::move(d.term)},
+                                   static_cast<std::uint32_t>(d.width),
                                    static_cast<std::uint32_t>(d.width)}};
     const auto inner = d.value;
     d.value = [inner] {
@@ -298,16 +329,21 @@ model::SetDef RandomRules::set_for(const Drawn& key, bool verdicts, std::uint32_
 model::Verdict RandomRules::verdict(std::size_t chain) {
   using V = model::VerdictKind;
   const bool deeper = chain < kUserChains;
-  const std::string next = "c" + std::to_string(chain + 1 + (deeper ? below(static_cast<std::uint32_t>(kUserChains - chain)) : 0));
+  const std::string next =
+      "c" + std::to_string(chain + 1 +
+                           (deeper ? below(static_cast<std::uint32_t>(kUserChains - chain)) : 0));
   switch (below(10)) {
     case 0:
     case 1: return trace::testing::verdict(V::kDrop);
     case 2: return trace::testing::verdict(V::kReturn);
     case 3:
     case 4:
-    case 5: return deeper ? trace::testing::verdict(V::kJump, next) : trace::testing::verdict(V::kAccept);
-    case 6: return deeper ? trace::testing::verdict(V::kGoto, next) : trace::testing::verdict(V::kDrop);
-    case 7: return one_in(4) ? trace::testing::verdict(V::kQueue) : trace::testing::verdict(V::kContinue);
+    case 5:
+      return deeper ? trace::testing::verdict(V::kJump, next) : trace::testing::verdict(V::kAccept);
+    case 6:
+      return deeper ? trace::testing::verdict(V::kGoto, next) : trace::testing::verdict(V::kDrop);
+    case 7:
+      return one_in(4) ? trace::testing::verdict(V::kQueue) : trace::testing::verdict(V::kContinue);
     default: return trace::testing::verdict(V::kAccept);
   }
 }
@@ -348,9 +384,11 @@ model::Statement RandomRules::nft_match() {
 
 model::Statement RandomRules::header() {
   model::XtHeader h;
-  const IpAddress mask = ip(family_ == IpFamily::kV4
-                                ? of<std::string>({"255.255.255.255", "255.255.255.0", "255.0.0.0", "255.0.255.0"})
-                                : of<std::string>({"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "ffff:ffff:ffff:ffff::", "ffff::", "ffff:0:ffff::"}));
+  const IpAddress mask =
+      ip(family_ == IpFamily::kV4
+             ? of<std::string>({"255.255.255.255", "255.255.255.0", "255.0.0.0", "255.0.255.0"})
+             : of<std::string>({"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+                                "ffff:ffff:ffff:ffff::", "ffff::", "ffff:0:ffff::"}));
   if (one_in(2)) h.source = ip_address(), h.source_mask = mask;
   if (one_in(2)) h.destination = ip_address(), h.destination_mask = mask;
   h.source_inverted = h.source && one_in(4);
@@ -367,17 +405,37 @@ model::Statement RandomRules::header() {
 
 model::Statement RandomRules::conntrack() {
   x::Conntrack m;
-  if (!one_in(4)) m.state_mask = static_cast<std::uint16_t>(of<std::uint32_t>({1, 2, 4, 6, 8, 10, 64, 128, 256, 0x14e}));
+  if (!one_in(4))
+    m.state_mask =
+        static_cast<std::uint16_t>(of<std::uint32_t>({1, 2, 4, 6, 8, 10, 64, 128, 256, 0x14e}));
   m.state_inverted = m.state_mask && one_in(4);
   if (one_in(3)) {
     switch (below(7)) {
-      case 0: m.protocol = static_cast<std::uint8_t>(of(kProtocols)); m.protocol_inverted = one_in(3); break;
-      case 1: m.original_source = x::AddressMask{ip_address(), family_ == IpFamily::kV4 ? ip("255.255.255.0") : ip("ffff:ffff::")}; m.original_source_inverted = one_in(3); break;
-      case 2: m.reply_destination = x::AddressMask{ip_address(), family_ == IpFamily::kV4 ? ip("255.255.255.255") : ip("ffff:ffff::")}; break;
-      case 3: m.status_mask = static_cast<std::uint16_t>(of<std::uint32_t>({2, 4, 8, 48, 256})); m.status_inverted = one_in(3); break;
-      case 4: m.original_destination_port = x::PortRange{Port{80}, Port{static_cast<std::uint16_t>(port())}}; break;
+      case 0:
+        m.protocol = static_cast<std::uint8_t>(of(kProtocols));
+        m.protocol_inverted = one_in(3);
+        break;
+      case 1:
+        m.original_source = x::AddressMask{
+            ip_address(), family_ == IpFamily::kV4 ? ip("255.255.255.0") : ip("ffff:ffff::")};
+        m.original_source_inverted = one_in(3);
+        break;
+      case 2:
+        m.reply_destination = x::AddressMask{
+            ip_address(), family_ == IpFamily::kV4 ? ip("255.255.255.255") : ip("ffff:ffff::")};
+        break;
+      case 3:
+        m.status_mask = static_cast<std::uint16_t>(of<std::uint32_t>({2, 4, 8, 48, 256}));
+        m.status_inverted = one_in(3);
+        break;
+      case 4:
+        m.original_destination_port =
+            x::PortRange{Port{80}, Port{static_cast<std::uint16_t>(port())}};
+        break;
       case 5: m.direction_original = one_in(2); break;
-      default: if (kinds_.may) m.expires_min = 5; break;
+      default:
+        if (kinds_.may) m.expires_min = 5;
+        break;
     }
   }
   return xt("conntrack", m);
@@ -387,9 +445,10 @@ model::Statement RandomRules::ipset_match() {
   model::IpSet set;
   set.name = "i" + std::to_string(next_);
   set.index = static_cast<std::uint32_t>(next_++);
-  set.type = of<std::string>({"hash:ip", "hash:net", "hash:ip,port", "hash:net,port", "hash:net,net",
-                              "hash:ip,mark", "hash:net,iface", "hash:mac", "bitmap:ip", "bitmap:port",
-                              "hash:ip,port,net", "bitmap:ip,mac", "hash:ip,mac"});
+  set.type =
+      of<std::string>({"hash:ip", "hash:net", "hash:ip,port", "hash:net,port", "hash:net,net",
+                       "hash:ip,mark", "hash:net,iface", "hash:mac", "bitmap:ip", "bitmap:port",
+                       "hash:ip,port,net", "bitmap:ip,mac", "hash:ip,mac"});
   if (one_in(2) || set.type.find("ip") != std::string::npos) set.family = family_;
   if (set.type.starts_with("bitmap") || set.type == "hash:mac") set.family.reset();
   if (set.type == "hash:ip" && one_in(3)) set.netmask_length = family_ == IpFamily::kV4 ? 24 : 64;
@@ -401,13 +460,15 @@ model::Statement RandomRules::ipset_match() {
     IpAddress a = ip_address();
     if (set.netmask_length) a = Prefix::covering(a, *set.netmask_length).address();
     e.prefix = Prefix::covering(a, length);
-    if (set.type == "bitmap:ip" && one_in(2) && e.prefix->last() < ip("10.0.1.3")) e.last_address = ip("10.0.1.3");
+    if (set.type == "bitmap:ip" && one_in(2) && e.prefix->last() < ip("10.0.1.3"))
+      e.last_address = ip("10.0.1.3");
     e.prefix2 = Prefix::covering(ip_address(), of<std::uint32_t>({8, 24, 64, 128}));
     e.port = Port{port()};
     if (one_in(3)) e.last_port = Port{static_cast<std::uint16_t>(std::max(port(), e.port->number))};
     if (set.type != "bitmap:port") e.protocol = static_cast<std::uint8_t>(of(kProtocols));
     e.mark = mark() & set.mark_mask;
-    if (!(set.type == "bitmap:ip,mac" && one_in(3))) e.mac = MacAddress({2, 0, 0, 0, 0, static_cast<std::uint8_t>(below(3))});
+    if (!(set.type == "bitmap:ip,mac" && one_in(3)))
+      e.mac = MacAddress({2, 0, 0, 0, 0, static_cast<std::uint8_t>(below(3))});
     e.interface = name();
     e.nomatch = net && one_in(4);
     const auto same = [&](const model::IpSetEntry& o) { return o.prefix == e.prefix; };
@@ -475,11 +536,14 @@ model::Statement RandomRules::xt_match() {
     }
     case 4:
     case 5: return conntrack();
-    case 6: return xt("mac", x::Mac{MacAddress({2, 0, 0, 0, 0, static_cast<std::uint8_t>(below(3))}), one_in(3)});
+    case 6:
+      return xt("mac", x::Mac{MacAddress({2, 0, 0, 0, 0, static_cast<std::uint8_t>(below(3))}),
+                              one_in(3)});
     case 7:
       if (kinds_.routes) {
         x::Addrtype m;
-        m.destination_mask = static_cast<std::uint16_t>(of<std::uint32_t>({4, 2, 6, 32, 8, 128, 0}));
+        m.destination_mask =
+            static_cast<std::uint16_t>(of<std::uint32_t>({4, 2, 6, 32, 8, 128, 0}));
         m.source_mask = static_cast<std::uint16_t>(of<std::uint32_t>({0, 0, 4, 1, 34}));
         m.destination_inverted = one_in(3);
         m.source_inverted = one_in(3);
@@ -490,7 +554,9 @@ model::Statement RandomRules::xt_match() {
       return conntrack();
     case 8: {
       x::Iprange m;
-      const auto both = [this](const IpAddress& a, const IpAddress& b) { return a < b ? x::AddressRange{a, b} : x::AddressRange{b, a}; };
+      const auto both = [this](const IpAddress& a, const IpAddress& b) {
+        return a < b ? x::AddressRange{a, b} : x::AddressRange{b, a};
+      };
       if (one_in(2)) m.source = both(ip_address(), ip_address());
       if (one_in(2)) m.destination = both(ip_address(), ip_address());
       m.source_inverted = one_in(4);
@@ -513,9 +579,12 @@ model::Statement RandomRules::xt_match() {
       m.supplementary_groups = one_in(8);
       return xt("owner", m);
     }
-    case 12: return xt("ttl", x::Hop{static_cast<x::HopOp>(below(4)), static_cast<std::uint8_t>(of<std::uint32_t>({0, 64, 63, 255}))});
+    case 12:
+      return xt("ttl", x::Hop{static_cast<x::HopOp>(below(4)),
+                              static_cast<std::uint8_t>(of<std::uint32_t>({0, 64, 63, 255}))});
     case 13:
-      if (kinds_.routes) return xt("rpfilter", x::Rpfilter{one_in(2), one_in(2), one_in(2), one_in(2)});
+      if (kinds_.routes)
+        return xt("rpfilter", x::Rpfilter{one_in(2), one_in(2), one_in(2), one_in(2)});
       return conntrack();
     case 14: {
       x::Physdev m;
@@ -531,9 +600,16 @@ model::Statement RandomRules::xt_match() {
       m.is_out_inverted = m.is_out && one_in(2);
       return xt("physdev", m);
     }
-    case 15: return xt("length", x::Length{static_cast<std::uint16_t>(40 + below(40)), static_cast<std::uint16_t>(40 + below(80)), one_in(4)});
-    case 16: return xt("dscp", x::Dscp{static_cast<std::uint8_t>(below(8) * 4), static_cast<std::uint8_t>(of<std::uint32_t>({0xfc, 0xff, 0x1c})), one_in(4)});
-    case 17: return one_in(2) ? xt("helper", x::Helper{"ftp", one_in(2)}) : xt("comment", x::Comment{"said"});
+    case 15:
+      return xt("length", x::Length{static_cast<std::uint16_t>(40 + below(40)),
+                                    static_cast<std::uint16_t>(40 + below(80)), one_in(4)});
+    case 16:
+      return xt("dscp", x::Dscp{static_cast<std::uint8_t>(below(8) * 4),
+                                static_cast<std::uint8_t>(of<std::uint32_t>({0xfc, 0xff, 0x1c})),
+                                one_in(4)});
+    case 17:
+      return one_in(2) ? xt("helper", x::Helper{"ftp", one_in(2)})
+                       : xt("comment", x::Comment{"said"});
     case 18: return ipset_match();
     case 19: return xt("limit", x::May{"--limit 5/s"});
     default: return xt("u32", x::Opaque{});
@@ -552,9 +628,15 @@ model::Statement RandomRules::xt_change() {
   const std::uint32_t mask = of<std::uint32_t>({0xffffffff, 0xff, 0x4000, 0xf0f0});
   switch (below(5)) {
     case 0: return target("MARK", x::MarkTarget{mark(), mask});
-    case 1: return target("CONNMARK", x::ConnmarkTarget{x::ConnmarkMode::kSet, mark(), mask, 0, one_in(2), static_cast<std::uint8_t>(one_in(3) ? 4 : 0)});
-    case 2: return target("CONNMARK", x::ConnmarkTarget{x::ConnmarkMode::kSave, 0, mask, mask, false, static_cast<std::uint8_t>(one_in(6) ? 4 : 0)});
-    case 3: return target("CONNMARK", x::ConnmarkTarget{x::ConnmarkMode::kRestore, 0, mask, mask, false, static_cast<std::uint8_t>(one_in(6) ? 8 : 0)});
+    case 1:
+      return target("CONNMARK", x::ConnmarkTarget{x::ConnmarkMode::kSet, mark(), mask, 0, one_in(2),
+                                                  static_cast<std::uint8_t>(one_in(3) ? 4 : 0)});
+    case 2:
+      return target("CONNMARK", x::ConnmarkTarget{x::ConnmarkMode::kSave, 0, mask, mask, false,
+                                                  static_cast<std::uint8_t>(one_in(6) ? 4 : 0)});
+    case 3:
+      return target("CONNMARK", x::ConnmarkTarget{x::ConnmarkMode::kRestore, 0, mask, mask, false,
+                                                  static_cast<std::uint8_t>(one_in(6) ? 8 : 0)});
     default: return target("CT", x::CtTarget{one_in(2), 0, {}});
   }
 }
@@ -568,18 +650,34 @@ model::Statement RandomRules::change() {
       Drawn d = term(1);
       return model::SetMeta{model::MetaKey::kMark, std::move(d.term)};
     }
-    case 2: return model::SetMeta{model::MetaKey::kMark, masked(trace::testing::meta(model::MetaKey::kMark), le32(of<std::uint32_t>({0xffffff00, 0xffffbfff})), le32(of<std::uint32_t>({1, 0x4000})))};
-    case 3: return model::SetCt{model::CtKey::kMark, one_in(2) ? trace::testing::meta(model::MetaKey::kMark) : constant(le32(mark())), {}};
+    case 2:
+      return model::SetMeta{model::MetaKey::kMark,
+                            masked(trace::testing::meta(model::MetaKey::kMark),
+                                   le32(of<std::uint32_t>({0xffffff00, 0xffffbfff})),
+                                   le32(of<std::uint32_t>({1, 0x4000})))};
+    case 3:
+      return model::SetCt{
+          model::CtKey::kMark,
+          one_in(2) ? trace::testing::meta(model::MetaKey::kMark) : constant(le32(mark())),
+          {}};
     case 4: return model::SetMeta{model::MetaKey::kMark, trace::testing::ct(model::CtKey::kMark)};
     case 5: return model::Notrack{};
-    case 6: return model::SetMeta{model::MetaKey::kPkttype, constant(bytes({static_cast<int>(below(5))}))};
-    case 7: return model::SetPayload{{model::PayloadBase::kNetwork, v4 ? 8U : 7U, 1}, constant(bytes({static_cast<int>(63 + below(2))}))};
+    case 6:
+      return model::SetMeta{model::MetaKey::kPkttype,
+                            constant(bytes({static_cast<int>(below(5))}))};
+    case 7:
+      return model::SetPayload{{model::PayloadBase::kNetwork, v4 ? 8U : 7U, 1},
+                               constant(bytes({static_cast<int>(63 + below(2))}))};
     default: break;
   }
   const std::uint32_t wide = v4 ? 4 : 16;
-  if (one_in(3)) return model::SetPayload{{model::PayloadBase::kNetwork, v4 ? 16U : 24U, wide}, constant(address())};
-  if (one_in(2)) return model::SetPayload{{model::PayloadBase::kTransport, 2, 2}, constant(be16(port()))};
-  return model::SetPayload{{model::PayloadBase::kNetwork, v4 ? 1U : 0U, v4 ? 1U : 2U}, constant(v4 ? bytes({16}) : bytes({0x61, 0}))};
+  if (one_in(3))
+    return model::SetPayload{{model::PayloadBase::kNetwork, v4 ? 16U : 24U, wide},
+                             constant(address())};
+  if (one_in(2))
+    return model::SetPayload{{model::PayloadBase::kTransport, 2, 2}, constant(be16(port()))};
+  return model::SetPayload{{model::PayloadBase::kNetwork, v4 ? 1U : 0U, v4 ? 1U : 2U},
+                           constant(v4 ? bytes({16}) : bytes({0x61, 0}))};
 }
 
 model::Statement RandomRules::nat() {
@@ -593,7 +691,8 @@ model::Statement RandomRules::nat() {
   model::Nat n;
   n.kind = static_cast<model::NatKind>(below(4));
   if (one_in(4)) n.family = one_in(3) ? IpFamily::kV6 : IpFamily::kV4;
-  if (n.kind == model::NatKind::kDnat || n.kind == model::NatKind::kSnat) n.address = constant(address());
+  if (n.kind == model::NatKind::kDnat || n.kind == model::NatKind::kSnat)
+    n.address = constant(address());
   if (one_in(3)) n.address_max = constant(address());
   if (kinds_.sets && one_in(2)) {
     const Drawn key = term(1);
@@ -624,7 +723,9 @@ model::Statement RandomRules::decision(std::size_t chain) {
     sets_.push_back(set);
     return vmap(key.term, set.name);
   }
-  if (one_in(8)) return model::Reject{static_cast<model::RejectKind>(below(3)), static_cast<std::uint8_t>(below(4))};
+  if (one_in(8))
+    return model::Reject{static_cast<model::RejectKind>(below(3)),
+                         static_cast<std::uint8_t>(below(4))};
   if (kinds_.xt && point_ <= HookPoint::kIpPostrouting && one_in(8)) {
     return target("REJECT", x::RejectTarget{one_in(2), one_in(8), 3});
   }
@@ -696,24 +797,30 @@ model::Ruleset RandomRules::ruleset() {
 packet::Packet RandomRules::packet(const Fields& fields, const Links& links) {
   packet::Packet out = fields.layout().packet();
   const auto set = [&](Quantity q, std::uint64_t n) { fields.set(out, q, n); };
-  const auto link = [&] { return one_in(6) ? 0 : below(static_cast<std::uint32_t>(links.numbers())); };
+  const auto link = [&] {
+    return one_in(6) ? 0 : below(static_cast<std::uint32_t>(links.numbers()));
+  };
   const auto near_address = [&](Quantity q) {
     IpAddress a = ip_address();
     if (one_in(6)) a = one_in(2) ? a.next() : a.previous();
     fields.set_address(out, q, a);
   };
-  const auto near_port = [&] { return static_cast<std::uint16_t>(port() + (one_in(5) ? below(3) - 1 : 0)); };
+  const auto near_port = [&] {
+    return static_cast<std::uint16_t>(port() + (one_in(5) ? below(3) - 1 : 0));
+  };
   set(Quantity::kIif, link());
   set(Quantity::kOif, link());
-  if (one_in(3)) set(Quantity::kPhysIn, link()), set(Quantity::kPhysOut, link()), set(Quantity::kBridged, below(2));
+  if (one_in(3))
+    set(Quantity::kPhysIn, link()), set(Quantity::kPhysOut, link()),
+        set(Quantity::kBridged, below(2));
   for (Quantity q : {Quantity::kSource, Quantity::kDestination, Quantity::kCtOriginalSource,
                      Quantity::kCtOriginalDestination, Quantity::kCtReplySource,
                      Quantity::kCtReplyDestination}) {
     near_address(q);
   }
-  for (Quantity q : {Quantity::kSourcePort, Quantity::kDestinationPort, Quantity::kCtOriginalSourcePort,
-                     Quantity::kCtOriginalDestinationPort, Quantity::kCtReplySourcePort,
-                     Quantity::kCtReplyDestinationPort}) {
+  for (Quantity q : {Quantity::kSourcePort, Quantity::kDestinationPort,
+                     Quantity::kCtOriginalSourcePort, Quantity::kCtOriginalDestinationPort,
+                     Quantity::kCtReplySourcePort, Quantity::kCtReplyDestinationPort}) {
     set(q, near_port());
   }
   set(Quantity::kSourceMac, 0x020000000000 + below(3));

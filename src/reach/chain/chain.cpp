@@ -46,15 +46,15 @@ class HookRun {
     if (known != known_.end()) return known->second;
     const auto own = chain(entries_[i], image);
     if (!own) return own;
-    auto out = chains::continued(
-        context_, *own, [&](const Effect& effect) -> Result<std::optional<VerdictMap>> {
-          if (effect.kind != EffectKind::kAccept || effect.nat != 0) {
-            return std::optional<VerdictMap>();
-          }
-          auto next = from(i + 1, effect.image);
-          if (!next) return std::unexpected(next.error());
-          return std::optional(*std::move(next));
-        });
+    auto out = chains::continued(context_, *own,
+                                 [&](const Effect& effect) -> Result<std::optional<VerdictMap>> {
+                                   if (effect.kind != EffectKind::kAccept || effect.nat != 0) {
+                                     return std::optional<VerdictMap>();
+                                   }
+                                   auto next = from(i + 1, effect.image);
+                                   if (!next) return std::unexpected(next.error());
+                                   return std::optional(*std::move(next));
+                                 });
     if (out) known_.emplace(std::pair(i, image), *out);
     return out;
   }
@@ -72,8 +72,7 @@ class HookRun {
     const Cube there = here.where(device, devices_named(context_.links, *entry.devices));
     const auto inside = there.mask(context_.space, piece->map);
     if (!inside) return inside;
-    return inside->over(
-        context_.space.constant(context_.effects.leaf(Effect::accept(image))));
+    return inside->over(context_.space.constant(context_.effects.leaf(Effect::accept(image))));
   }
 
   Context& context_;
@@ -129,8 +128,8 @@ struct Chains::Parts {
 Chains::Chains(const Fields& fields, const packet::PacketSpace& space, Effects& effects,
                const Links& links, const Surroundings* around, const model::Ruleset& rules,
                bool little_endian)
-    : parts_(std::make_unique<Parts>(fields, space, effects, links, around, rules,
-                                     little_endian)) {}
+    : parts_(std::make_unique<Parts>(fields, space, effects, links, around, rules, little_endian)) {
+}
 Chains::~Chains() = default;
 Chains::Chains(Chains&&) noexcept = default;
 Chains& Chains::operator=(Chains&&) noexcept = default;

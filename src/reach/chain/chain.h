@@ -1,20 +1,20 @@
 // The packet filter of one namespace as diagrams: all rules of all tables and back ends, for one
 // address family.
 //
-// Every leaf of a map that is given out is a set of kAccept (with the image that the packet then has),
-// kDrop, kReject and kUnknown; see effect.h. The map's packets are the packets that come to the hook,
-// seen through the image that the caller gives: the identity, or what has become of them so far.
-// What rules mean is the kernel's: net/netfilter/core.c (order of hooks), nf_tables_core.c, nft_*.c,
-// x_tables.c, xt_*.c, ip_set_*.c, nf_nat_core.c.
+// Every leaf of a map that is given out is a set of kAccept (with the image that the packet then
+// has), kDrop, kReject and kUnknown; see effect.h. The map's packets are the packets that come to
+// the hook, seen through the image that the caller gives: the identity, or what has become of them
+// so far. What rules mean is the kernel's: net/netfilter/core.c (order of hooks), nf_tables_core.c,
+// nft_*.c, x_tables.c, xt_*.c, ip_set_*.c, nf_nat_core.c.
 //
 // What a snapshot does not hold goes both ways (limits, random numbers, matches that are not
-// understood, unknown header bytes), each evaluation for itself. Not modelled, and then kUnknown: queue
-// without bypass, tproxy, fwd, ct zones, addresses of NAT that vary with the packet, targets that are
-// not understood. Never guessed.
+// understood, unknown header bytes), each evaluation for itself. Not modelled, and then kUnknown:
+// queue without bypass, tproxy, fwd, ct zones, addresses of NAT that vary with the packet, targets
+// that are not understood. Never guessed.
 //
-// Errors: kBudget when the space's limits, or those on rules that change marks in too many ways, are
-// met. Try another order of the fields (packet::build_in_orders), then unknown_map().
-// Maps are remembered, so asking twice costs a look-up. Not for two threads at once.
+// Errors: kBudget when the space's limits, or those on rules that change marks in too many ways,
+// are met. Try another order of the fields (packet::build_in_orders), then unknown_map(). Maps are
+// remembered, so asking twice costs a look-up. Not for two threads at once.
 #pragma once
 
 #include <cstdint>
@@ -39,9 +39,9 @@ class Chains {
   Chains(Chains&&) noexcept;
   Chains& operator=(Chains&&) noexcept;
 
-  // Base chains that run one after the other. When `reroutes`, the last of them is a route chain (or the
-  // legacy mangle OUTPUT): where mark, addresses or tos then differ, the packet is routed anew before
-  // the next stage.
+  // Base chains that run one after the other. When `reroutes`, the last of them is a route chain
+  // (or the legacy mangle OUTPUT): where mark, addresses or tos then differ, the packet is routed
+  // anew before the next stage.
   struct Stage {
     HookPoint point = HookPoint::kIpForward;
     std::size_t first = 0, end = 0;  // in the hook's order
@@ -71,8 +71,8 @@ class Chains {
   // Legacy tables and nft chains stand at one priority: a snapshot does not tell which come first.
   // `legacy_last` chooses; ask both.
   [[nodiscard]] bool has_open_order(HookPoint point) const;
-  // Connection tracking works only once a rule needs it (nf_ct_netns_get): NAT chains, ct expressions,
-  // matches and targets that are based on it.
+  // Connection tracking works only once a rule needs it (nf_ct_netns_get): NAT chains, ct
+  // expressions, matches and targets that are based on it.
   [[nodiscard]] bool tracks_connections() const;
 
  private:

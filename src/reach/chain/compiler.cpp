@@ -8,7 +8,8 @@ namespace bulkhead::reach::chains {
 namespace {
 
 constexpr std::size_t kDeepestJump = 64;
-constexpr std::size_t kMostTasks = 4096;  // rules that change the image, times the images before them
+constexpr std::size_t kMostTasks =
+    4096;  // rules that change the image, times the images before them
 
 Error too_many() {
   return {ErrorCode::kBudget, "rules that change marks, addresses or tracking in too many ways"};
@@ -87,8 +88,7 @@ Result<Piece> Compiler::resolve(const Task& task, const Key& key,
       [&](const Effect& effect) -> Result<std::optional<packet::VerdictMap>> {
         if (effect.kind == EffectKind::kPass) return solved.at({next, key.second}).map;
         if (effect.kind != EffectKind::kNext) return std::optional<packet::VerdictMap>();
-        auto there =
-            rebased(context_, solved.at({next, effect.image}), effect.image, key.second);
+        auto there = rebased(context_, solved.at({next, effect.image}), effect.image, key.second);
         if (!there) return std::unexpected(there.error());
         return std::optional(std::move(there->map));
       });

@@ -13,8 +13,8 @@ namespace bulkhead::reach::chains {
 
 class Compiler {
  public:
-  // `context` says the hook; what is compiled is remembered per chain and image, so one compiler serves
-  // one hook point and kind (filter or NAT).
+  // `context` says the hook; what is compiled is remembered per chain and image, so one compiler
+  // serves one hook point and kind (filter or NAT).
   explicit Compiler(Context& context) : context_(context) {}
 
   // A chain that is jumped to: no leaf has kReturn.

@@ -159,12 +159,21 @@ Result<Cube> any_of(const PacketSpace& space, const std::vector<Cube>& cubes) {
   return Cube::of(*std::move(all));
 }
 
+void Reasons::add(ReasonId reason) {
+  const bool known = std::find(all_.begin(), all_.end(), reason) != all_.end();
+  if (reason != ReasonId{} && !known) all_.push_back(reason);
+}
+
+void Reasons::add(const Reasons& other) {
+  for (ReasonId reason : other.all_) add(reason);
+}
+
 void Condition::and_also(const Condition& other) {
   if (doubt || other.doubt) {
     Cube both = at_most();
     both.and_also(other.at_most());
     possible = std::move(both);
-    if (why == ReasonId{}) why = other.why;
+    why.add(other.why);
   }
   doubt = doubt || other.doubt;
   yes.and_also(other.yes);
@@ -191,7 +200,7 @@ Result<Condition> any_of(const PacketSpace& space, const std::vector<Condition>&
     yes.push_back(c.yes);
     possible.push_back(c.at_most());
     out.doubt = out.doubt || c.doubt;
-    if (out.why == ReasonId{}) out.why = c.why;
+    if (c.doubt) out.why.add(c.why);
   }
   auto surely = any_of(space, yes);
   if (!surely) return std::unexpected(surely.error());

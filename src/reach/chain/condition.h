@@ -1,5 +1,5 @@
-// Sets of packets as rules' matches make them: mostly products of interval sets, which stay products
-// as long as possible, because a rule that is one product costs no operation on diagrams.
+// Sets of packets as rules' matches make them: mostly products of interval sets, which stay
+// products as long as possible, because a rule that is one product costs no operation on diagrams.
 #pragma once
 
 #include <vector>
@@ -23,9 +23,7 @@ class Cube {
   void and_also(const Cube& other);
 
   [[nodiscard]] bool never() const { return never_; }
-  [[nodiscard]] bool always() const {
-    return !never_ && product_.parts().empty() && sets_.empty();
-  }
+  [[nodiscard]] bool always() const { return !never_ && product_.parts().empty() && sets_.empty(); }
   [[nodiscard]] bool is_product() const { return !never_ && sets_.empty(); }
   [[nodiscard]] const packet::Product& product() const { return product_; }
 
@@ -48,18 +46,33 @@ class Cube {
                                   const std::vector<packet::Product>& products);
 [[nodiscard]] Result<Cube> any_of(const packet::PacketSpace& space, const std::vector<Cube>& cubes);
 
+// Why something is in doubt; without repetitions.
+class Reasons {
+ public:
+  Reasons() = default;
+  Reasons(ReasonId reason) {  // NOLINT(google-explicit-constructor): one reason is a list of them
+    add(reason);
+  }
+  void add(ReasonId reason);
+  void add(const Reasons& other);
+  [[nodiscard]] const std::vector<ReasonId>& all() const { return all_; }
+
+ private:
+  std::vector<ReasonId> all_;
+};
+
 // The packets for which a match surely holds, and those for which it may hold.
 struct Condition {
   Cube yes;
   bool doubt = false;  // false: `possible` is not used, it is `yes`
   Cube possible;
-  ReasonId why{};
+  Reasons why;
 
   [[nodiscard]] static Condition certain(Cube cube) { return {std::move(cube), false, {}, {}}; }
   [[nodiscard]] static Condition always() { return {}; }
   [[nodiscard]] static Condition never() { return certain(Cube::none()); }
-  [[nodiscard]] static Condition maybe(Cube where, ReasonId why) {
-    return {Cube::none(), true, std::move(where), why};
+  [[nodiscard]] static Condition maybe(Cube where, Reasons why) {
+    return {Cube::none(), true, std::move(where), std::move(why)};
   }
   [[nodiscard]] const Cube& at_most() const { return doubt ? possible : yes; }
   void and_also(const Condition& other);

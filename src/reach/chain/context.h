@@ -92,8 +92,8 @@ struct Context {
   [[nodiscard]] bool is_ip_point() const { return point <= HookPoint::kIpPostrouting; }
 };
 
-// A rule's surroundings: the chain's table, the packet as rules before it have left it, and what the
-// rule's matches so far leave of the packets: what no longer can be need not be told apart.
+// A rule's surroundings: the chain's table, the packet as rules before it have left it, and what
+// the rule's matches so far leave of the packets: what no longer can be need not be told apart.
 struct Here {
   Context& context;
   const TableIndex& table;
@@ -101,9 +101,7 @@ struct Here {
   ImageId image_id;
   const packet::Product& given;
 
-  [[nodiscard]] Bits bits(Quantity quantity) const {
-    return image.of(context.fields, quantity);
-  }
+  [[nodiscard]] Bits bits(Quantity quantity) const { return image.of(context.fields, quantity); }
   // The packets whose quantity is one of the values, for quantities of at most 64 bits.
   [[nodiscard]] Result<Condition> in(Quantity quantity, const packet::IntervalSet& values) const;
   [[nodiscard]] Result<Condition> is(Quantity quantity, std::uint64_t value) const {

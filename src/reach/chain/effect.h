@@ -1,13 +1,13 @@
 // What rules do with a packet, as leaves of diagrams.
 //
 // A leaf is a set of effects: more than one where the kernel decides by something that a snapshot
-// does not hold (a rate limit, a random number, a match that is not understood); `reasons` then says by
-// what. Open is what is accepted by every member, closed what is accepted by none, the rest unknown.
-// Each evaluation of such a match is independent of every other, as in the kernel.
+// does not hold (a rate limit, a random number, a match that is not understood); `reasons` then
+// says by what. Open is what is accepted by every member, closed what is accepted by none, the rest
+// unknown. Each evaluation of such a match is independent of every other, as in the kernel.
 //
-// One Effects serves one PacketSpace, all namespaces and all hooks; equal leaves mean equal effects.
-// Images and reasons are interned too. Not for two threads at once; must outlive nothing but its leaves'
-// readers, and the space must outlive it.
+// One Effects serves one PacketSpace, all namespaces and all hooks; equal leaves mean equal
+// effects. Images and reasons are interned too. Not for two threads at once; must outlive nothing
+// but its leaves' readers, and the space must outlive it.
 #pragma once
 
 #include <compare>
@@ -64,9 +64,13 @@ struct Effect {
   ReasonId reason{};      // kUnknown
   RejectAnswer reject;    // kReject
 
-  [[nodiscard]] static Effect accept(ImageId image) { return {EffectKind::kAccept, image, 0, {}, {}}; }
+  [[nodiscard]] static Effect accept(ImageId image) {
+    return {EffectKind::kAccept, image, 0, {}, {}};
+  }
   [[nodiscard]] static Effect drop() { return {EffectKind::kDrop, {}, 0, {}, {}}; }
-  [[nodiscard]] static Effect back(ImageId image) { return {EffectKind::kReturn, image, 0, {}, {}}; }
+  [[nodiscard]] static Effect back(ImageId image) {
+    return {EffectKind::kReturn, image, 0, {}, {}};
+  }
   [[nodiscard]] static Effect rejected(ImageId image, RejectAnswer answer) {
     return {EffectKind::kReject, image, 0, {}, answer};
   }
@@ -76,7 +80,7 @@ struct Effect {
   friend auto operator<=>(const Effect&, const Effect&) = default;
 };
 
-struct Leaf {  // what a packet::Leaf stands for
+struct Leaf {                     // what a packet::Leaf stands for
   std::vector<Effect> effects;    // sorted
   std::vector<ReasonId> reasons;  // sorted, at most kMostReasons; why there is more than one effect
   friend auto operator<=>(const Leaf&, const Leaf&) = default;
@@ -92,7 +96,7 @@ class Effects {
 
   [[nodiscard]] ImageId image(const Image& image);
   [[nodiscard]] const Image& image(ImageId id) const;
-  [[nodiscard]] std::uint32_t nat(const NatRequest& request);  // Effect::nat
+  [[nodiscard]] std::uint32_t nat(const NatRequest& request);       // Effect::nat
   [[nodiscard]] const NatRequest& nat(const Effect& effect) const;  // effect.nat is not 0
   [[nodiscard]] ReasonId reason(std::string_view text);
   [[nodiscard]] const std::string& text(ReasonId id) const;

@@ -92,8 +92,8 @@ Result<Condition> from_nowhere(const Here& here, bool icmp_only) {
   }
   const auto parse = [](const char* text) { return IpAddress::parse(text).value(); };
   auto source = here.within(Quantity::kSource, parse("0.0.0.0"), parse("0.255.255.255"));
-  auto broadcast = here.within(Quantity::kDestination, parse("255.255.255.255"),
-                               parse("255.255.255.255"));
+  auto broadcast =
+      here.within(Quantity::kDestination, parse("255.255.255.255"), parse("255.255.255.255"));
   auto groups = here.within(Quantity::kDestination, parse("224.0.0.0"), parse("224.0.0.255"));
   if (!source) return source;
   if (!broadcast) return broadcast;
@@ -121,7 +121,8 @@ Value device_value(const Here& here, const model::FibTerm& term, IfIndex index) 
   if (index && name.empty()) return unknown_value(16, here.reason("the name of an interface"));
   Bits out;
   for (std::size_t i = 0; i < 16; ++i) {
-    const Bits byte = constant_bits(i < name.size() && i < 15 ? static_cast<std::uint8_t>(name[i]) : 0U, 8);
+    const Bits byte =
+        constant_bits(i < name.size() && i < 15 ? static_cast<std::uint8_t>(name[i]) : 0U, 8);
     out.insert(out.end(), byte.begin(), byte.end());
   }
   return {std::move(out), {}};
@@ -151,8 +152,9 @@ class RouteLookup {
     } else if (term_.iif) {
       device = Quantity::kIif;
     }
-    const Status done = each_device(
-        here_, device, [&](const model::Link* d, const Cube& where) { return with_device(d, where); });
+    const Status done = each_device(here_, device, [&](const model::Link* d, const Cube& where) {
+      return with_device(d, where);
+    });
     if (!done) return std::unexpected(done.error());
     return std::move(out_);
   }
@@ -220,8 +222,8 @@ class RouteLookup {
 
   Status ask(const model::Link* device, IfIndex iif, IfIndex constraint, const Cube& where) {
     if (where.never()) return {};
-    const auto cases = here_.context.around->routes(
-        {!term_.daddr, term_.mark, iif, constraint}, here_.image);
+    const auto cases =
+        here_.context.around->routes({!term_.daddr, term_.mark, iif, constraint}, here_.image);
     if (!cases) return std::unexpected(cases.error());
     for (const auto& answer : *cases) {
       const bool found = answer.found && usable_route(here_.context.v4(), answer.type);
@@ -236,8 +238,8 @@ class RouteLookup {
   const Here& here_;
   const model::FibTerm& term_;
   const bool through_out_;
-  Cube skip_, rest_;    // no lookup; a lookup
-  Cube bound_, free_;   // the address that is looked up is link-local; is not
+  Cube skip_, rest_;   // no lookup; a lookup
+  Cube bound_, free_;  // the address that is looked up is link-local; is not
   Cases out_;
 };
 
@@ -255,8 +257,8 @@ Result<Cases> evaluate_fib(const Here& here, const model::FibTerm& term) {
   Cases out;
   const Status status =
       each_device(here, device, [&](const model::Link* link, const Cube& where) -> Status {
-        const auto all = types(
-            here, term.daddr ? Quantity::kDestination : Quantity::kSource, index_of(link));
+        const auto all =
+            types(here, term.daddr ? Quantity::kDestination : Quantity::kSource, index_of(link));
         if (!all) return std::unexpected(all.error());
         for (const Typed& typed : *all) {
           Case one{where, {host_value(here, constant_bits(typed.type, 32))}};
@@ -274,7 +276,8 @@ Result<Cases> evaluate_fib(const Here& here, const model::FibTerm& term) {
 namespace {
 
 // xt_addrtype.c match_type6 and match_lookup_rt6: masks are of XT_ADDRTYPE_*, which are 1 << RTN_*.
-Result<Condition> type_holds_v6(const Here& here, Quantity quantity, std::uint16_t mask, IfIndex on) {
+Result<Condition> type_holds_v6(const Here& here, Quantity quantity, std::uint16_t mask,
+                                IfIndex on) {
   constexpr unsigned kUnspec = 1, kUnicastBit = 2, kLocalBit = 4, kAnycast = 16, kMulticast = 32,
                      kUnreachableBit = 128;
   const auto any = IpAddress::any(IpFamily::kV6);
@@ -382,8 +385,8 @@ Result<Condition> reverse_path(const Here& here, const model::xt::Rpfilter& m) {
           for (const auto& answer : *cases) {
             const bool unicast = answer.found && answer.type == kUnicast;
             // ip6t_rpfilter.c: local is accepted whatever the device.
-            const bool local = answer.type == kLocal && m.accept_local &&
-                               (answer.found || !here.context.v4());
+            const bool local =
+                answer.type == kLocal && m.accept_local && (answer.found || !here.context.v4());
             if (!unicast && !local) continue;
             Cube one = here_now;
             one.and_also(Cube::of(answer.where));
@@ -401,9 +404,9 @@ Result<Condition> reverse_path(const Here& here, const model::xt::Rpfilter& m) {
 Result<Condition> rpfilter_holds(const Here& here, const model::xt::Rpfilter& m) {
   auto skipped = from_nowhere(here, false);
   if (!skipped) return skipped;
-  auto out = any_of(here.context.space,
-                    std::vector<Condition>{Condition::certain(loopback(here, Quantity::kIif)),
-                                           *skipped});
+  auto out =
+      any_of(here.context.space,
+             std::vector<Condition>{Condition::certain(loopback(here, Quantity::kIif)), *skipped});
   if (!out) return out;
   if (here.context.around == nullptr) {
     const Condition unknown =

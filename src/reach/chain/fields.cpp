@@ -111,7 +111,8 @@ bool speaks_of_mark(const model::Term& term, unsigned depth) {
   if (const auto* meta = std::get_if<model::MetaTerm>(&term.node)) {
     return meta->key == model::MetaKey::kMark;
   }
-  if (const auto* ct = std::get_if<model::CtTerm>(&term.node)) return ct->key == model::CtKey::kMark;
+  if (const auto* ct = std::get_if<model::CtTerm>(&term.node))
+    return ct->key == model::CtKey::kMark;
   const model::Terms* below = children(term);
   return below != nullptr && any_speaks_of_mark(*below, depth);
 }
@@ -150,7 +151,8 @@ struct Collect {
       marks.add(mark->ct_mask);
       marks.add(mark->nf_mask);
     }
-    if (const auto* mark = std::get_if<model::xt::TproxyTarget>(&s.info)) marks.add(mark->mark_mask);
+    if (const auto* mark = std::get_if<model::xt::TproxyTarget>(&s.info))
+      marks.add(mark->mark_mask);
   }
   template <class Other>
   void operator()(const Other&) const {}  // looks at no mark through a mask
@@ -162,7 +164,8 @@ void MarkMasks::add(const model::Ruleset& rules, bool little_endian) {
   for (const model::Table& table : rules.tables) {
     for (const model::Chain& chain : table.chains) {
       for (const model::Rule& rule : chain.rules) {
-        for (const model::Statement& s : rule.statements) std::visit(Collect{*this, little_endian}, s);
+        for (const model::Statement& s : rule.statements)
+          std::visit(Collect{*this, little_endian}, s);
       }
     }
   }

@@ -6,9 +6,9 @@
 // connection mark in groups of bits that no mask separates, since a mask with bits left open above
 // would else need an interval for each of their settings.
 //
-// Numbers: addresses, ports and the rest as people write them (host order of the number). kIif, kOif,
-// kPhysIn and kPhysOut: 0 is "no interface", n is the n-th interface of the namespace at hand by name
-// (links.h). kPacketType: PACKET_*. kCtInfo: CtInfo below. kCtStatus: IPS_*.
+// Numbers: addresses, ports and the rest as people write them (host order of the number). kIif,
+// kOif, kPhysIn and kPhysOut: 0 is "no interface", n is the n-th interface of the namespace at hand
+// by name (links.h). kPacketType: PACKET_*. kCtInfo: CtInfo below. kCtStatus: IPS_*.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,7 @@ namespace bulkhead::reach {
 enum class Quantity : std::uint8_t {
   kIif,
   kOif,
-  kPhysIn,   // port of a bridge, known to br_netfilter and to physdev alone
+  kPhysIn,  // port of a bridge, known to br_netfilter and to physdev alone
   kPhysOut,
   kBridged,  // 1: br_netfilter shows a switched packet to the IP hooks
   kSource,
@@ -63,8 +63,8 @@ enum class Quantity : std::uint8_t {
 };
 inline constexpr std::size_t kQuantities = static_cast<std::size_t>(Quantity::kCount);
 
-// How connection tracking sees a packet. Up to kUntracked there is no entry. From kEstablished on it
-// is enum ip_conntrack_info plus 2.
+// How connection tracking sees a packet. Up to kUntracked there is no entry. From kEstablished on
+// it is enum ip_conntrack_info plus 2.
 enum class CtInfo : std::uint8_t {
   kNone,  // not seen (yet), or invalid: rules call both invalid
   kUntracked,
@@ -108,7 +108,7 @@ class Fields {
   [[nodiscard]] IpFamily family() const { return family_; }
   [[nodiscard]] unsigned bits(Quantity quantity) const;
   [[nodiscard]] std::span<const Part> parts(Quantity quantity) const;  // most significant first
-  [[nodiscard]] packet::FieldId only(Quantity quantity) const;  // a quantity in one field
+  [[nodiscard]] packet::FieldId only(Quantity quantity) const;         // a quantity in one field
   [[nodiscard]] const packet::Layout& layout() const { return layout_; }
   [[nodiscard]] std::span<const packet::Field> fields() const { return fields_; }
   // Orders of the fields, the one to try first first (packet::build_in_orders).

@@ -13,9 +13,8 @@ namespace bulkhead::reach::chains {
 
 // Kinds of transport headers.
 enum class Transport : std::uint8_t { kTcp, kUdp, kOtherPorts, kIcmp, kOther };
-inline constexpr std::array<Transport, 5> kTransports = {Transport::kTcp, Transport::kUdp,
-                                                         Transport::kOtherPorts, Transport::kIcmp,
-                                                         Transport::kOther};
+inline constexpr std::array<Transport, 5> kTransports = {
+    Transport::kTcp, Transport::kUdp, Transport::kOtherPorts, Transport::kIcmp, Transport::kOther};
 [[nodiscard]] packet::IntervalSet protocols_of(Transport transport);
 // The kinds that packets which the rule's matches leave may have: bit i stands for kTransports[i].
 [[nodiscard]] unsigned possible_transports(const Here& here);
@@ -32,7 +31,9 @@ class Frame {
   };
   [[nodiscard]] std::size_t known_bytes() const { return bits_.size() / 8; }
   [[nodiscard]] std::size_t transport_start() const { return transport_start_; }
-  [[nodiscard]] Bit bit(std::size_t i) const { return i < bits_.size() ? bits_[i] : Bit::unknown(); }
+  [[nodiscard]] Bit bit(std::size_t i) const {
+    return i < bits_.size() ? bits_[i] : Bit::unknown();
+  }
   [[nodiscard]] Place place(std::size_t i) const {
     return i < places_.size() ? places_[i] : Place{};
   }
@@ -56,8 +57,8 @@ class Frame {
 // Where an expression's bytes begin in the frame; nullopt: inside what the packet carries.
 [[nodiscard]] std::optional<std::size_t> start_of(const Here& here, model::PayloadBase base,
                                                   std::uint32_t offset);
-// The packets that are at least `end` bytes long with their Ethernet header, of which `known` are laid
-// out whatever the length says.
+// The packets that are at least `end` bytes long with their Ethernet header, of which `known` are
+// laid out whatever the length says.
 [[nodiscard]] Cube long_enough(const Here& here, std::size_t end, std::size_t known);
 
 }  // namespace bulkhead::reach::chains

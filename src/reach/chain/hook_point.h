@@ -1,5 +1,5 @@
-// Where a packet is filtered: the protocol family's hooks (include/uapi/linux/netfilter.h). Ingress and
-// egress belong to a device.
+// Where a packet is filtered: the protocol family's hooks (include/uapi/linux/netfilter.h). Ingress
+// and egress belong to a device.
 #pragma once
 
 #include <cstdint>

@@ -47,8 +47,8 @@ bool reroutes(const ChainEntry& chain) {
          chain.chain->base->hook == Hook::kOutput;
 }
 
-// nf_hook_entries_grow(): by priority; of equal ones the last registered comes first. Handles grow with
-// time. Legacy tables before nft ones, among themselves as the snapshot lists them.
+// nf_hook_entries_grow(): by priority; of equal ones the last registered comes first. Handles grow
+// with time. Legacy tables before nft ones, among themselves as the snapshot lists them.
 void sort(const Index& index, std::vector<HookEntry>& entries) {
   const auto key = [&](const HookEntry& entry) {
     const ChainEntry& chain = index.chains[entry.chain];

@@ -24,8 +24,8 @@ class Hooks {
  public:
   Hooks(const Index& index, IpFamily family);
 
-  // Of equal priorities legacy tables first, or last: a snapshot does not tell which were registered
-  // first.
+  // Of equal priorities legacy tables first, or last: a snapshot does not tell which were
+  // registered first.
   [[nodiscard]] std::vector<HookEntry> filter(HookPoint point, bool legacy_last) const;
   [[nodiscard]] std::vector<HookEntry> nat(HookPoint point, bool legacy_last) const;
   [[nodiscard]] bool mixes_back_ends(HookPoint point) const;

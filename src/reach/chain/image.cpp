@@ -83,8 +83,9 @@ packet::Packet Image::apply(const Fields& fields, const packet::Packet& packet) 
       for (unsigned i = 0; i < part.bits; ++i, ++at) {
         const Bit bit = bits[at];
         const std::uint64_t value =
-            bit.is_field() ? packet[packet::FieldId{static_cast<std::uint8_t>(bit.source)}] >> bit.place & 1U
-                           : 0U;
+            bit.is_field()
+                ? packet[packet::FieldId{static_cast<std::uint8_t>(bit.source)}] >> bit.place & 1U
+                : 0U;
         number = number << 1 | (value ^ (bit.flip ? 1U : 0U));
       }
       out[part.field] = number;

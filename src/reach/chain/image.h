@@ -1,9 +1,9 @@
-// What a packet looks like now, as a function of what it was when the diagrams' fields were read: each
-// quantity is a row of bits, and each bit is a constant or a bit of a field.
+// What a packet looks like now, as a function of what it was when the diagrams' fields were read:
+// each quantity is a row of bits, and each bit is a constant or a bit of a field.
 //
-// The rules of a chain are compiled under an image, so that a rule behind `meta mark set 5` sees 5, and
-// so that a reply can be asked about in the fields of its request (image: source = the field of the
-// destination...). An Effect ends with the image that the packet then has.
+// The rules of a chain are compiled under an image, so that a rule behind `meta mark set 5` sees 5,
+// and so that a reply can be asked about in the fields of its request (image: source = the field of
+// the destination...). An Effect ends with the image that the packet then has.
 #pragma once
 
 #include <compare>
@@ -66,8 +66,9 @@ class Image {
   std::vector<std::pair<Quantity, Bits>> changes_;
 };
 
-// The image of a reply in the fields of the packet that it answers: source and destination, ports and
-// hardware addresses change places. Connection tracking's view and the interfaces are the caller's.
+// The image of a reply in the fields of the packet that it answers: source and destination, ports
+// and hardware addresses change places. Connection tracking's view and the interfaces are the
+// caller's.
 [[nodiscard]] Image reply_image(const Fields& fields);
 
 }  // namespace bulkhead::reach

@@ -46,7 +46,10 @@ struct Found {
 class IpSetLookup {
  public:
   IpSetLookup(const Here& here, const model::IpSet& set, const std::vector<bool>& sides)
-      : here_(here), set_(set), sides_(sides), parts_(parts_of(set.type)),
+      : here_(here),
+        set_(set),
+        sides_(sides),
+        parts_(parts_of(set.type)),
         bitmap_(set.type.starts_with("bitmap:")) {}
 
   Result<Found> run() const {
@@ -96,8 +99,8 @@ class IpSetLookup {
     return sides_[dimension] ? source : destination;
   }
 
-  // Of entries for one packet the longest first prefix counts, then the longest second prefix; ranges
-  // and types without an address in front come last.
+  // Of entries for one packet the longest first prefix counts, then the longest second prefix;
+  // ranges and types without an address in front come last.
   [[nodiscard]] std::vector<const model::IpSetEntry*> ordered() const {
     std::vector<const model::IpSetEntry*> out;
     for (const model::IpSetEntry& entry : set_.entries) out.push_back(&entry);
@@ -168,7 +171,8 @@ class IpSetLookup {
       case Part::kPort: return port_holds(entry, i);
       case Part::kMark:
         if (!entry.mark) return Condition::never();
-        return here_.context.solver.masked(here_.bits(Quantity::kMark), set_.mark_mask, *entry.mark);
+        return here_.context.solver.masked(here_.bits(Quantity::kMark), set_.mark_mask,
+                                           *entry.mark);
       case Part::kMac: {
         // bitmap:ip,mac without a MAC takes the first one that it sees: a match.
         if (!entry.mac) return bitmap_ ? Condition::always() : Condition::never();
@@ -210,7 +214,8 @@ class IpSetLookup {
 
   // ip_set_getport.c get_port(): ICMP types and codes are ports too, other protocols have port 0.
   [[nodiscard]] Result<Condition> port_holds(const model::IpSetEntry& entry, std::size_t i) const {
-    constexpr std::uint64_t kIcmp = 1, kTcp = 6, kUdp = 17, kIcmpV6 = 58, kSctp = 132, kUdpLite = 136;
+    constexpr std::uint64_t kIcmp = 1, kTcp = 6, kUdp = 17, kIcmpV6 = 58, kSctp = 132,
+                            kUdpLite = 136;
     if (!entry.port) return Condition::never();
     const std::uint64_t first = entry.port->number;
     const std::uint64_t last = entry.last_port ? entry.last_port->number : first;
@@ -231,7 +236,8 @@ class IpSetLookup {
       kinds.push_back(*std::move(port));
       return {};
     };
-    Status done = kind(ports, here_.in(side(i, Quantity::kSourcePort, Quantity::kDestinationPort), range));
+    Status done =
+        kind(ports, here_.in(side(i, Quantity::kSourcePort, Quantity::kDestinationPort), range));
     if (done) done = kind(icmp, here_.context.solver.within(type_and_code, first, last));
     if (done && first == 0) done = kind(ports.unite(icmp).complement(8), Condition::always());
     if (!done) return std::unexpected(done.error());
@@ -274,7 +280,8 @@ bool knows_nomatch(const model::IpSet& set) {
 
 }  // namespace
 
-Result<Condition> set_holds(const Here& here, const model::XtMatch& match, const model::xt::Set& m) {
+Result<Condition> set_holds(const Here& here, const model::XtMatch& match,
+                            const model::xt::Set& m) {
   const auto& all = here.context.index.rules->ipsets;
   const auto set = std::find_if(all.begin(), all.end(),
                                 [&](const model::IpSet& s) { return s.index == m.index; });

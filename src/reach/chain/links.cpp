@@ -10,10 +10,10 @@ using packet::IntervalSet;
 Links::Links(std::span<const model::Link> links) {
   constexpr std::size_t kMost = 65535;
   sorted_.reserve(std::min(links.size(), kMost));
-  for (const model::Link& link : links.first(std::min(links.size(), kMost))) sorted_.push_back(&link);
-  std::stable_sort(sorted_.begin(), sorted_.end(), [](const model::Link* a, const model::Link* b) {
-    return a->name < b->name;
-  });
+  for (const model::Link& link : links.first(std::min(links.size(), kMost)))
+    sorted_.push_back(&link);
+  std::stable_sort(sorted_.begin(), sorted_.end(),
+                   [](const model::Link* a, const model::Link* b) { return a->name < b->name; });
 }
 
 const model::Link* Links::link(std::uint64_t number) const {
@@ -33,8 +33,8 @@ IntervalSet Links::all() const {
 }
 
 IntervalSet Links::named(std::string_view name) const {
-  const auto [first, last] = std::equal_range(
-      sorted_.begin(), sorted_.end(), name, [](const auto& a, const auto& b) {
+  const auto [first, last] =
+      std::equal_range(sorted_.begin(), sorted_.end(), name, [](const auto& a, const auto& b) {
         constexpr auto text = [](const auto& x) {
           if constexpr (std::is_pointer_v<std::decay_t<decltype(x)>>) {
             return std::string_view(x->name);

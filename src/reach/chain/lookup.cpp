@@ -1,7 +1,7 @@
 // Lookups in the sets of nf_tables (nft_set_hash.c, nft_set_rbtree.c, nft_set_pipapo.c).
 //
-// Elements with a time-out count as present: a snapshot is one instant. Of concatenated elements exact
-// ones count before ranges, ranges in their order.
+// Elements with a time-out count as present: a snapshot is one instant. Of concatenated elements
+// exact ones count before ranges, ranges in their order.
 #include <algorithm>
 
 #include "reach/chain/context.h"
@@ -18,7 +18,7 @@ std::size_t padded(std::size_t length) {
 }
 
 struct Shape {
-  std::size_t width = 0;                                // of a key in bytes, padding included
+  std::size_t width = 0;                                    // of a key in bytes, padding included
   std::vector<std::pair<std::size_t, std::size_t>> fields;  // offset, length; of concatenations
 
   explicit Shape(const model::SetDef& set) {
@@ -35,7 +35,8 @@ struct Shape {
   [[nodiscard]] bool broken() const { return width == 0 || width > kMostBytes; }
 };
 
-// Keys as the kernel lays them out. A snapshot made by hand may hold concatenations without padding.
+// Keys as the kernel lays them out. A snapshot made by hand may hold concatenations without
+// padding.
 Bytes laid_out(const Shape& shape, const Bytes& bytes) {
   std::size_t bare = 0;
   for (const auto& [offset, length] : shape.fields) bare += length;

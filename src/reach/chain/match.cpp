@@ -30,7 +30,9 @@ Result<Condition> over(const Here& here, const Cases& cases, Test test) {
       for (const Condition& s : some) surely.and_also(s.yes);
       Cube maybe = c.where;
       maybe.and_also(possible->at_most());
-      all = Condition{std::move(surely), true, std::move(maybe), c.alternatives[0].why};
+      Reasons why = possible->why;
+      why.add(c.alternatives[0].why);
+      all = Condition{std::move(surely), true, std::move(maybe), std::move(why)};
     }
     out.push_back(std::move(all));
   }

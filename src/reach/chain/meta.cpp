@@ -51,7 +51,8 @@ Bits function_of(const Here& here, Quantity quantity, Kind kind, std::uint64_t d
              .first;
   }
   Bits out;
-  for (unsigned i = bits; i-- > 0;) out.push_back({at->second, static_cast<std::uint8_t>(i), false});
+  for (unsigned i = bits; i-- > 0;)
+    out.push_back({at->second, static_cast<std::uint8_t>(i), false});
   return out;
 }
 
@@ -69,9 +70,8 @@ std::uint64_t half_of_text(std::string_view text, bool low) {
 template <class Text>
 Bits text_of(const Here& here, Quantity device, Kind high, Kind low, Text text) {
   const Links& links = here.context.links;
-  Bits out = function_of(here, device, high, links.numbers(), 64, [&](std::uint64_t n) {
-    return half_of_text(text(links.link(n)), false);
-  });
+  Bits out = function_of(here, device, high, links.numbers(), 64,
+                         [&](std::uint64_t n) { return half_of_text(text(links.link(n)), false); });
   const Bits rest = function_of(here, device, low, links.numbers(), 64, [&](std::uint64_t n) {
     return half_of_text(text(links.link(n)), true);
   });
@@ -121,13 +121,15 @@ Result<Cases> interface(const Here& here, MetaKey key) {
     case MetaKey::kOifname:
       return one_case({text_of(here, device, Kind::kNameHigh, Kind::kNameLow,
                                [](const model::Link* l) {
-                                 return l == nullptr ? std::string_view() : std::string_view(l->name);
+                                 return l == nullptr ? std::string_view()
+                                                     : std::string_view(l->name);
                                }),
                        {}});
     case MetaKey::kIiftype:
     case MetaKey::kOiftype:
       return one_case(
-          host_value(here, number(Kind::kType, 16, [](const model::Link& l) { return l.hw_type; }), 2),
+          host_value(here, number(Kind::kType, 16, [](const model::Link& l) { return l.hw_type; }),
+                     2),
           there);
     case MetaKey::kIifgroup:
     case MetaKey::kOifgroup:
@@ -151,8 +153,10 @@ Result<Cases> interface(const Here& here, MetaKey key) {
 std::uint8_t protocol_family(const Context& context) {
   constexpr std::uint8_t kIpv4 = 2, kNetdev = 5, kBridge = 7, kIpv6 = 10;
   const HookPoint point = context.point;
-  if (context.is_ip_point() || point == HookPoint::kInetIngress) return context.v4() ? kIpv4 : kIpv6;
-  return point == HookPoint::kNetdevIngress || point == HookPoint::kNetdevEgress ? kNetdev : kBridge;
+  if (context.is_ip_point() || point == HookPoint::kInetIngress)
+    return context.v4() ? kIpv4 : kIpv6;
+  return point == HookPoint::kNetdevIngress || point == HookPoint::kNetdevEgress ? kNetdev
+                                                                                 : kBridge;
 }
 
 Cube has_socket(const Here& here) {
@@ -161,9 +165,8 @@ Cube has_socket(const Here& here) {
 
 // What is known of a packet whose incoming interface is in no VRF.
 Result<Cases> sdif(const Here& here, Value otherwise, std::size_t bytes, std::string_view why) {
-  const auto in_vrf = here.context.links.where([](const model::Link* link) {
-    return link != nullptr && link->kind == "vrf";
-  });
+  const auto in_vrf = here.context.links.where(
+      [](const model::Link* link) { return link != nullptr && link->kind == "vrf"; });
   Cases out = one_case(unknown_value(bytes, here.reason(why)), here.where(Quantity::kIif, in_vrf));
   out.push_back({here.where(Quantity::kIif, in_vrf.complement(16)), {std::move(otherwise)}});
   return out;
@@ -173,8 +176,9 @@ Result<Cases> length(const Here& here) {
   if (here.context.point != HookPoint::kNetdevEgress) {
     return one_case(host_value(here, here.bits(Quantity::kLength)));
   }
-  return one_case(host_value(here, function_of(here, Quantity::kLength, Kind::kEgressLength, 0x10000,
-                                               32, [](std::uint64_t n) { return n + 14; })));
+  return one_case(
+      host_value(here, function_of(here, Quantity::kLength, Kind::kEgressLength, 0x10000, 32,
+                                   [](std::uint64_t n) { return n + 14; })));
 }
 
 struct NotKnown {

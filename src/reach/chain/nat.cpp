@@ -8,7 +8,7 @@ namespace bulkhead::reach::chains {
 namespace {
 
 constexpr std::size_t kMostCases = 4096;
-constexpr std::size_t kTerms = 4;  // address, last address, port, last port
+constexpr std::size_t kTerms = 4;           // address, last address, port, last port
 constexpr std::uint32_t kNetmap = 1U << 6;  // NF_NAT_RANGE_NETMAP
 
 using Operands = std::array<std::optional<Value>, kTerms>;

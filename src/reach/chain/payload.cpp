@@ -1,5 +1,5 @@
-// Bytes of the packet as payload expressions read them (net/netfilter/nft_payload.c). What a snapshot
-// cannot know (identification, sequence numbers, checksums, data) is not known.
+// Bytes of the packet as payload expressions read them (net/netfilter/nft_payload.c). What a
+// snapshot cannot know (identification, sequence numbers, checksums, data) is not known.
 #include <algorithm>
 
 #include "reach/chain/headers.h"
@@ -87,8 +87,7 @@ void Frame::length(Function function) {
   if (at == here_.context.tables.end()) {
     std::vector<std::uint64_t> values(0x10000);
     for (std::uint64_t n = 0; n < values.size(); ++n) values[n] = function(n);
-    at = here_.context.tables
-             .emplace(key, here_.context.sources.add(field, std::move(values), 16))
+    at = here_.context.tables.emplace(key, here_.context.sources.add(field, std::move(values), 16))
              .first;
   }
   for (unsigned i = 16; i-- > 0;) {
@@ -238,8 +237,8 @@ Result<Cases> evaluate_payload(const Here& here, const model::PayloadTerm& term)
   }
   if (term.length > kMost) return Cases{};
   const unsigned kinds = possible_transports(here);
-  const Context::TermKey key{here.context.point, here.image_id,
-                             static_cast<unsigned>(term.base), term.offset, term.length, kinds};
+  const Context::TermKey key{here.context.point, here.image_id, static_cast<unsigned>(term.base),
+                             term.offset,        term.length,   kinds};
   const auto known = here.context.values.find(key);
   if (known != here.context.values.end()) return known->second;
   Cases out = by_transport(here, *from, *from + term.length, kinds);

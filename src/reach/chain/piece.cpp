@@ -42,8 +42,10 @@ Piece described(Context& context, VerdictMap map) {
 
 namespace {
 
-packet::Leaf perhaps(Context& context, packet::Leaf leaf, ReasonId why) {
-  return context.effects.because(context.effects.either(leaf, packet::kNone), why);
+packet::Leaf perhaps(Context& context, packet::Leaf leaf, const Reasons& why) {
+  packet::Leaf out = context.effects.either(leaf, packet::kNone);
+  for (ReasonId reason : why.all()) out = context.effects.because(out, reason);
+  return out;
 }
 
 }  // namespace
@@ -78,7 +80,8 @@ Result<Piece> guarded(Context& context, const Condition& guard, const Piece& pie
 namespace {
 
 Result<Piece> followed(Context& context, const Piece& a, const Piece& b) {
-  auto map = a.may_pass ? a.map.combine(context.effects.then_operation(), b.map) : a.map.over(b.map);
+  auto map =
+      a.may_pass ? a.map.combine(context.effects.then_operation(), b.map) : a.map.over(b.map);
   if (!map) return std::unexpected(map.error());
   return Piece{*std::move(map), std::nullopt, a.may_pass || b.may_pass, a.changes || b.changes};
 }

@@ -1,7 +1,7 @@
 // Parts of chains as diagrams, and how they follow one another. Inside reach/chain only.
 //
-// A piece is compiled under an image. Its leaf kNone means "the next rule decides, the image is as it
-// was"; a leaf with kNext has another image, under which what follows has to be compiled again.
+// A piece is compiled under an image. Its leaf kNone means "the next rule decides, the image is as
+// it was"; a leaf with kNext has another image, under which what follows has to be compiled again.
 #pragma once
 
 #include <optional>
@@ -15,8 +15,8 @@ namespace bulkhead::reach::chains {
 struct Piece {
   packet::VerdictMap map;
   std::optional<packet::Leaf> constant;  // the map's only leaf, when it is known to be one
-  bool may_pass = false;  // some leaf has kPass among other effects (true: perhaps)
-  bool changes = false;   // some leaf has kNext (true: perhaps)
+  bool may_pass = false;                 // some leaf has kPass among other effects (true: perhaps)
+  bool changes = false;                  // some leaf has kNext (true: perhaps)
 };
 
 [[nodiscard]] Piece constant_piece(Context& context, packet::Leaf leaf);
@@ -54,8 +54,8 @@ template <class Function>
 // A piece that was compiled under `from`, as part of one under `to`.
 [[nodiscard]] Result<Piece> rebased(Context& context, const Piece& piece, ImageId from, ImageId to);
 
-// In place of every effect the map that `next` gives for it (nullptr: it stays), merged where a leaf
-// has several.
+// In place of every effect the map that `next` gives for it (nullptr: it stays), merged where a
+// leaf has several.
 template <class Next>
 [[nodiscard]] Result<packet::VerdictMap> continued(Context& context, const packet::VerdictMap& map,
                                                    Next next) {

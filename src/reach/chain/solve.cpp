@@ -76,9 +76,10 @@ std::optional<IntervalSet> Sources::masked(std::uint16_t source, std::uint64_t m
     return where(*t, [&](std::uint64_t v) { return (v & mask) == value; });
   }
   std::vector<Interval> out;
-  auto at = std::lower_bound(t->by_value.begin(), t->by_value.end(),
-                             std::pair(value, std::uint64_t{0}));
-  for (; at != t->by_value.end() && at->first == value; ++at) out.push_back({at->second, at->second});
+  auto at =
+      std::lower_bound(t->by_value.begin(), t->by_value.end(), std::pair(value, std::uint64_t{0}));
+  for (; at != t->by_value.end() && at->first == value; ++at)
+    out.push_back({at->second, at->second});
   return IntervalSet::of(std::move(out));
 }
 
@@ -175,7 +176,8 @@ Condition Solver::masked(const Bits& bits, std::uint64_t mask, std::uint64_t val
   for (std::size_t i = 0; i < bits.size(); ++i) {
     const std::size_t place = bits.size() - 1 - i;
     if ((mask >> place & 1U) == 0) continue;
-    if ((value >> place & 1U) != 0) bytes[n / 8] = static_cast<std::uint8_t>(bytes[n / 8] | 0x80U >> n % 8);
+    if ((value >> place & 1U) != 0)
+      bytes[n / 8] = static_cast<std::uint8_t>(bytes[n / 8] | 0x80U >> n % 8);
     kept.push_back(bits[i]);
     ++n;
   }
@@ -257,13 +259,15 @@ class Between {
     std::size_t at = 0;
     for (const Run& run : runs_) {
       std::uint64_t value = 0;
-      for (unsigned k = 0; k < run.width; ++k, ++at) value = value << 1 | (bit_of(bytes, at) ? 1U : 0U);
+      for (unsigned k = 0; k < run.width; ++k, ++at)
+        value = value << 1 | (bit_of(bytes, at) ? 1U : 0U);
       out_values.push_back(value);
     }
     return out_values;
   }
 
-  [[nodiscard]] bool rest_is(const std::vector<std::uint64_t>& ends, std::size_t i, bool ones) const {
+  [[nodiscard]] bool rest_is(const std::vector<std::uint64_t>& ends, std::size_t i,
+                             bool ones) const {
     for (; i < runs_.size(); ++i) {
       if (ends[i] != (ones ? packet::max_value(runs_[i].width) : 0)) return false;
     }
@@ -278,7 +282,8 @@ class Between {
     const std::uint64_t most = packet::max_value(runs_[i].width);
     if (first_[i] < most) {
       const bool open = rest_is(first_, i + 1, false);
-      if (const auto more = restrict(base, i, first_[i] + (open ? 0 : 1), most)) out.push_back(*more);
+      if (const auto more = restrict(base, i, first_[i] + (open ? 0 : 1), most))
+        out.push_back(*more);
       if (open) return;
     }
     if (const auto at = restrict(base, i, first_[i], first_[i])) from(*at, i + 1);
@@ -331,6 +336,13 @@ std::optional<std::vector<Product>> Solver::products(std::span<const Bit> bits, 
                                                      ByteView last) const {
   const std::size_t width = std::max(first.size(), last.size());
   if (bits.size() < width * 8 || first.size() != last.size()) return std::nullopt;
+  if (std::equal(first.begin(), first.end(), last.begin())) {
+    // All bits of a field at once: one by one those of a number in host order leave gaps.
+    const Condition same = equal(bits.first(width * 8), first, {});
+    if (same.doubt) return std::nullopt;
+    if (same.yes.never()) return std::vector<Product>();
+    return std::vector<Product>{same.yes.product()};
+  }
   auto runs = runs_of(bits.first(width * 8));
   if (!runs) return std::nullopt;
   Between between(*sources_, *std::move(runs), first, last);
@@ -343,9 +355,9 @@ Result<Condition> Solver::within(std::span<const Bit> bits, ByteView first, Byte
                                  ReasonId why) const {
   const std::size_t width = std::max(first.size(), last.size());
   const auto known = bits.first(std::min(bits.size(), width * 8));
-  const bool doubtful = bits.size() < width * 8 || std::any_of(known.begin(), known.end(), [](Bit b) {
-                          return b.is_unknown();
-                        });
+  const bool doubtful =
+      bits.size() < width * 8 ||
+      std::any_of(known.begin(), known.end(), [](Bit b) { return b.is_unknown(); });
   if (doubtful) return Condition::maybe(Cube(), why);
   const auto all = products(bits, first, last);
   if (!all) return Condition::maybe(Cube(), scattered());

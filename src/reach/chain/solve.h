@@ -1,7 +1,7 @@
 // From comparisons of register bytes with constants to sets of packets.
 //
-// Bytes are compared as memcmp() does; what is compared is a row of bits, each a constant, a bit of a
-// field, a bit of a function of a field (Sources), or not known.
+// Bytes are compared as memcmp() does; what is compared is a row of bits, each a constant, a bit of
+// a field, a bit of a function of a field (Sources), or not known.
 #pragma once
 
 #include <cstdint>
@@ -17,13 +17,14 @@
 
 namespace bulkhead::reach {
 
-// Functions of one field with few enough values to hold in a table: the name of an interface (in two
-// halves), the state bit of connection tracking, a payload length.
+// Functions of one field with few enough values to hold in a table: the name of an interface (in
+// two halves), the state bit of connection tracking, a payload length.
 class Sources {
  public:
   explicit Sources(const Fields& fields) : fields_(&fields) {}
 
-  // `values[x]` is the function at x. The field takes no value behind the table's end, up to 64 bits.
+  // `values[x]` is the function at x. The field takes no value behind the table's end, up to 64
+  // bits.
   [[nodiscard]] std::uint16_t add(packet::FieldId field, std::vector<std::uint64_t> values,
                                   unsigned bits);
   [[nodiscard]] packet::FieldId field(std::uint16_t source) const;
@@ -46,8 +47,8 @@ class Sources {
     std::vector<std::pair<std::uint64_t, std::uint64_t>> by_value;  // value, x; sorted
   };
   [[nodiscard]] const Table* table(std::uint16_t source) const;
-  [[nodiscard]] packet::IntervalSet where(
-      const Table& table, const std::function<bool(std::uint64_t)>& holds) const;
+  [[nodiscard]] packet::IntervalSet where(const Table& table,
+                                          const std::function<bool(std::uint64_t)>& holds) const;
 
   const Fields* fields_;
   std::vector<Table> tables_;
@@ -82,6 +83,7 @@ class Solver {
   Effects* effects_;
 };
 
-[[nodiscard]] Bytes number_bytes(std::uint64_t number, std::size_t width);  // most significant first
+[[nodiscard]] Bytes number_bytes(std::uint64_t number,
+                                 std::size_t width);  // most significant first
 
 }  // namespace bulkhead::reach

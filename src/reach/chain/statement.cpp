@@ -56,7 +56,8 @@ Result<Piece> Rule::first_of(std::vector<Piece> pieces) const {
   return in_sequence(context, std::move(pieces));
 }
 
-Result<Piece> Rule::either_side(const Cube& cube, Result<Piece> inside, Result<Piece> outside) const {
+Result<Piece> Rule::either_side(const Cube& cube, Result<Piece> inside,
+                                Result<Piece> outside) const {
   if (cube.always() || !inside) return inside;
   if (cube.never() || !outside) return outside;
   auto rest_of = cube.complement(context.space);
@@ -119,8 +120,9 @@ Result<Piece> Rule::reject(bool tcp_reset, std::uint8_t icmp_code) const {
 
 Result<Piece> Rule::set_bits(Quantity quantity, const Value& value, Bits bits) const {
   if (has_derived(bits)) {
-    return unknown_piece(context, value.why == ReasonId{} ? "a number that a rule takes from a packet"
-                                                          : context.effects.text(value.why));
+    return unknown_piece(context, value.why == ReasonId{}
+                                      ? "a number that a rule takes from a packet"
+                                      : context.effects.text(value.why));
   }
   Image changed = here.image;
   changed.set(context.fields, quantity, std::move(bits));
@@ -145,8 +147,8 @@ Result<Piece> Rule::each_value(const Cases& cases, Function act) const {
       if (!one) return one;
       some.push_back(*std::move(one));
     }
-    auto one = some.size() == 1 ? Result<Piece>(some[0])
-                                : one_of(context, some, c.alternatives[0].why);
+    auto one =
+        some.size() == 1 ? Result<Piece>(some[0]) : one_of(context, some, c.alternatives[0].why);
     one = where(c.where, std::move(one));
     if (!one) return one;
     out.push_back(*std::move(one));
@@ -213,7 +215,8 @@ struct Act {
         const ReasonId reason = hits->why != ReasonId{} ? hits->why : key.why;
         return rule.unknown(reason == ReasonId{} ? name : rule.context.effects.text(reason));
       }
-      if (info->filled_by_rules) return rule.unknown("set " + escape_text(s.set) + ", which rules fill");
+      if (info->filled_by_rules)
+        return rule.unknown("set " + escape_text(s.set) + ", which rules fill");
       return elements(*hits, name);
     }));
   }
@@ -260,7 +263,8 @@ struct Act {
       return act(rule.each_value(*cases, [&](const Value& v) { return packet_type(v); }));
     }
     if (s.key == model::MetaKey::kBridgeBroute) {
-      return act(rule.each_value(*cases, [&](const Value&) { return rule.unknown("meta broute set"); }));
+      return act(
+          rule.each_value(*cases, [&](const Value&) { return rule.unknown("meta broute set"); }));
     }
     return has_value(*cases);  // priority, nftrace, secmark: no answer of ours rests on them
   }
@@ -278,7 +282,8 @@ struct Act {
     const auto cases = evaluate(rule.here, s.value);
     if (!cases) return std::unexpected(cases.error());
     if (s.key == model::CtKey::kZone) {
-      return act(rule.each_value(*cases, [&](const Value&) { return rule.unknown("ct zone set"); }));
+      return act(
+          rule.each_value(*cases, [&](const Value&) { return rule.unknown("ct zone set"); }));
     }
     if (s.key != model::CtKey::kMark) return has_value(*cases);
     return act(rule.each_value(*cases, [&](const Value& value) -> Result<Piece> {
@@ -330,8 +335,8 @@ struct Act {
 
 }  // namespace
 
-// Writes bytes over the packet. What is written where nothing is known stays unknown; a value that is
-// not known where something is known is more than can be followed.
+// Writes bytes over the packet. What is written where nothing is known stays unknown; a value that
+// is not known where something is known is more than can be followed.
 Result<Piece> Rule::write(const model::PayloadTerm& target, const Value& value) const {
   const auto from = start_of(here, target.base, target.offset);
   if (!from) return unknown("a rule writes to what a packet carries inside");

@@ -1,5 +1,5 @@
-// What rules may ask of the world around them: the routing of their namespace answers. Sets instead of
-// single answers; the meaning of each question is the kernel's (nft_fib_ipv4.c, nft_fib_ipv6.c,
+// What rules may ask of the world around them: the routing of their namespace answers. Sets instead
+// of single answers; the meaning of each question is the kernel's (nft_fib_ipv4.c, nft_fib_ipv6.c,
 // xt_addrtype.c, ipt_rpfilter.c, ip6t_rpfilter.c).
 #pragma once
 
@@ -23,8 +23,9 @@ class Surroundings {
     IpAddress first, last;
     std::uint8_t type = 1;  // RTN_*
   };
-  // inet_addr_type, inet_dev_addr_type and their IPv6 kin: the type of every address of the family, as
-  // seen from device `on` when given. The ranges do not overlap; what lies in none is RTN_UNICAST.
+  // inet_addr_type, inet_dev_addr_type and their IPv6 kin: the type of every address of the family,
+  // as seen from device `on` when given. The ranges do not overlap; what lies in none is
+  // RTN_UNICAST.
   [[nodiscard]] virtual std::vector<TypeRange> address_types(IpFamily family, IfIndex on) const = 0;
 
   struct RouteQuestion {
@@ -39,8 +40,8 @@ class Surroundings {
     std::uint8_t type = 7;  // RTN_*, of the winning route
     IfIndex oif;
   };
-  // How packets that look like `image` would be routed: disjoint cases that hold every packet. IPv4:
-  // an odd source (multicast, broadcast, 0/8) counts as none.
+  // How packets that look like `image` would be routed: disjoint cases that hold every packet.
+  // IPv4: an odd source (multicast, broadcast, 0/8) counts as none.
   [[nodiscard]] virtual Result<std::vector<RouteCase>> routes(const RouteQuestion& question,
                                                               const Image& image) const = 0;
   // "" when it is not known.

@@ -11,7 +11,7 @@ namespace {
 
 using packet::IntervalSet;
 
-constexpr std::size_t kMostBytes = 64;   // the data registers of nf_tables
+constexpr std::size_t kMostBytes = 64;    // the data registers of nf_tables
 constexpr std::size_t kMostCases = 4096;  // of terms joined with terms
 constexpr unsigned kDeepest = 24;
 constexpr std::uint64_t kTcp = 6;
@@ -93,8 +93,8 @@ Value shifted(const Here& here, Value value, const model::ShiftTerm& term) {
 Value in_other_order(const Here& here, Value value, const model::ByteOrderTerm& term) {
   if (!here.context.little_endian || term.size < 2 || term.size > 8) return value;
   // A register is wider than what was loaded into it: the rest is zero.
-  const std::size_t bytes = std::min<std::size_t>(
-      std::max<std::size_t>(value.bits.size() / 8, term.length), kMostBytes);
+  const std::size_t bytes =
+      std::min<std::size_t>(std::max<std::size_t>(value.bits.size() / 8, term.length), kMostBytes);
   value.bits.resize(bytes * 8, Bit::constant(false));
   value.bits = turned(value.bits, term.size);
   return value;
@@ -121,8 +121,7 @@ class Evaluate {
   }
   Result<Cases> operator()(const model::CtTerm& t) const {
     constexpr unsigned kCt = 101;
-    const std::uint32_t direction =
-        t.direction ? static_cast<std::uint32_t>(*t.direction) + 1 : 0U;
+    const std::uint32_t direction = t.direction ? static_cast<std::uint32_t>(*t.direction) + 1 : 0U;
     return remembered(kCt, static_cast<std::uint32_t>(t.key), direction,
                       [&] { return evaluate_ct(here_, t); });
   }
@@ -152,8 +151,8 @@ class Evaluate {
     return one_case(unknown(bytes, "the socket that a packet belongs to"));
   }
 
-  // No extension header or IPv4 option is ever in the packets that are asked about; which TCP options
-  // a SYN carries depends on the sender's settings.
+  // No extension header or IPv4 option is ever in the packets that are asked about; which TCP
+  // options a SYN carries depends on the sender's settings.
   Result<Cases> operator()(const model::ExthdrTerm& t) const {
     constexpr std::uint32_t kIpv6 = 0, kTcpOption = 1, kIpv4 = 2;
     const Value absent = number_value({}, 1);
@@ -279,6 +278,12 @@ class Evaluate {
     return cases;
   }
 
+  // Why it is not known which of the alternatives is there.
+  [[nodiscard]] static ReasonId alternative_because(const Case& x, const Case& y) {
+    if (x.alternatives.size() > 1) return x.alternatives[0].why;
+    return y.alternatives.size() > 1 ? y.alternatives[0].why : ReasonId{};
+  }
+
   template <class Function>
   [[nodiscard]] Result<Cases> pairs(const Result<Cases>& a, const Result<Cases>& b,
                                     Function function) const {
@@ -297,7 +302,10 @@ class Evaluate {
           both.alternatives = {unknown(kMostBytes, "an expression with too many cases")};
         } else {
           for (const Value& v : x.alternatives) {
-            for (const Value& w : y.alternatives) both.alternatives.push_back(function(v, w));
+            for (const Value& w : y.alternatives) {
+              Value& value = both.alternatives.emplace_back(function(v, w));
+              if (value.why == ReasonId{}) value.why = alternative_because(x, y);
+            }
           }
         }
         out.push_back(std::move(both));
@@ -312,7 +320,8 @@ class Evaluate {
       return unknown_value(kMostBytes, why);
     }
     ByteView bytes = ByteView(*element.data).subspan(t.slice_offset);
-    if (t.slice_length != 0) bytes = bytes.first(std::min<std::size_t>(bytes.size(), t.slice_length));
+    if (t.slice_length != 0)
+      bytes = bytes.first(std::min<std::size_t>(bytes.size(), t.slice_length));
     return {bits_of(bytes), {}};
   }
 
@@ -360,7 +369,8 @@ class Evaluate {
       if (!hits) return std::unexpected(hits.error());
       const bool constant = !hits->doubt && !info.filled_by_rules && hits->hits.size() <= 1 &&
                             (hits->hits.empty() || hits->hits[0].where.always());
-      const model::SetElement* element = hits->hits.empty() ? hits->otherwise : hits->hits[0].element;
+      const model::SetElement* element =
+          hits->hits.empty() ? hits->otherwise : hits->hits[0].element;
       if (!constant || element == nullptr) {
         return Cases{{key.where, {unknown_value(kMostBytes, why)}}};
       }
@@ -381,7 +391,8 @@ Value unknown_value(std::size_t bytes, ReasonId why) {
 }
 
 Value number_value(Bits number, std::size_t bytes) {
-  if (number.size() > bytes * 8) number.erase(number.begin(), number.end() - static_cast<std::ptrdiff_t>(bytes * 8));
+  if (number.size() > bytes * 8)
+    number.erase(number.begin(), number.end() - static_cast<std::ptrdiff_t>(bytes * 8));
   number.insert(number.begin(), bytes * 8 - number.size(), Bit::constant(false));
   return {std::move(number), {}};
 }
@@ -399,7 +410,8 @@ Cases one_case(Value value, Cube where) {
 
 bool doubt_within(const Value& value, std::size_t bytes) {
   if (value.bits.size() < bytes * 8) return true;
-  return std::any_of(value.bits.begin(), value.bits.begin() + static_cast<std::ptrdiff_t>(bytes * 8),
+  return std::any_of(value.bits.begin(),
+                     value.bits.begin() + static_cast<std::ptrdiff_t>(bytes * 8),
                      [](const Bit& b) { return b.is_unknown(); });
 }
 

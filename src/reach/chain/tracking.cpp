@@ -21,15 +21,18 @@ bool any_tracks(const model::Terms& terms, unsigned depth);
 bool tracks(const model::Term& term, unsigned depth = 0) {
   if (depth > kDeepest) return false;
   if (std::holds_alternative<model::CtTerm>(term.node)) return true;
-  if (const auto* t = std::get_if<model::BitwiseTerm>(&term.node)) return any_tracks(t->operand, depth);
+  if (const auto* t = std::get_if<model::BitwiseTerm>(&term.node))
+    return any_tracks(t->operand, depth);
   if (const auto* t = std::get_if<model::BooleanTerm>(&term.node)) {
     return any_tracks(t->operands, depth);
   }
-  if (const auto* t = std::get_if<model::ShiftTerm>(&term.node)) return any_tracks(t->operand, depth);
+  if (const auto* t = std::get_if<model::ShiftTerm>(&term.node))
+    return any_tracks(t->operand, depth);
   if (const auto* t = std::get_if<model::ByteOrderTerm>(&term.node)) {
     return any_tracks(t->operand, depth);
   }
-  if (const auto* t = std::get_if<model::ConcatTerm>(&term.node)) return any_tracks(t->parts, depth);
+  if (const auto* t = std::get_if<model::ConcatTerm>(&term.node))
+    return any_tracks(t->parts, depth);
   if (const auto* t = std::get_if<model::MapTerm>(&term.node)) return any_tracks(t->key, depth);
   return false;
 }

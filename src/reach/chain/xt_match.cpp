@@ -109,7 +109,8 @@ Result<Condition> state_in(const Here& here, std::uint16_t mask) {
 }
 
 void tuples(const Here& here, const xt::Conntrack& m, All& all) {
-  const auto address = [&](const std::optional<xt::AddressMask>& wanted, bool inverted, Quantity q) {
+  const auto address = [&](const std::optional<xt::AddressMask>& wanted, bool inverted,
+                           Quantity q) {
     if (wanted) all.also(masked_address(here, q, wanted->address, wanted->mask), inverted);
   };
   const auto port = [&](const std::optional<xt::PortRange>& wanted, bool inverted, Quantity q) {
@@ -141,9 +142,10 @@ Result<Condition> conntrack(const Here& here, const xt::Conntrack& m) {
   All entry(here);
   entry.also(Condition::certain(here.has_entry()));
   if (m.direction_original) {
-    entry.number(Quantity::kCtInfo,
-                 IntervalSet::range(static_cast<std::uint64_t>(CtInfo::kEstablishedReply), kLastCtInfo),
-                 *m.direction_original);
+    entry.number(
+        Quantity::kCtInfo,
+        IntervalSet::range(static_cast<std::uint64_t>(CtInfo::kEstablishedReply), kLastCtInfo),
+        *m.direction_original);
   }
   if (m.protocol) {
     entry.number(Quantity::kCtProtocol, IntervalSet::single(*m.protocol), m.protocol_inverted);
@@ -171,7 +173,9 @@ Result<Condition> conntrack(const Here& here, const xt::Conntrack& m) {
 Result<Condition> physdev(const Here& here, const xt::Physdev& m) {
   const IntervalSet none = IntervalSet::single(0), some = none.complement(16);
   All plain(here);  // no nf_bridge_info: only what is asked for inverted holds
-  plain.number(Quantity::kBridged, none).number(Quantity::kPhysIn, none).number(Quantity::kPhysOut, none);
+  plain.number(Quantity::kBridged, none)
+      .number(Quantity::kPhysIn, none)
+      .number(Quantity::kPhysOut, none);
   const bool holds_plain = (!m.is_bridged || m.is_bridged_inverted) &&
                            (!m.is_in || m.is_in_inverted) && (!m.is_out || m.is_out_inverted) &&
                            (!m.in || m.in_inverted) && (!m.out || m.out_inverted);
@@ -204,8 +208,10 @@ Result<Condition> owner(const Here& here, const xt::Owner& m) {
   All with(here);
   with.number(Quantity::kHasSocket, yes);
   if (m.socket_exists && m.socket_exists_inverted) with.also(Condition::never());
-  if (m.uid) with.number(Quantity::kUid, IntervalSet::range(m.uid->first, m.uid->last), m.uid_inverted);
-  if (m.gid) with.number(Quantity::kGid, IntervalSet::range(m.gid->first, m.gid->last), m.gid_inverted);
+  if (m.uid)
+    with.number(Quantity::kUid, IntervalSet::range(m.uid->first, m.uid->last), m.uid_inverted);
+  if (m.gid)
+    with.number(Quantity::kGid, IntervalSet::range(m.gid->first, m.gid->last), m.gid_inverted);
   const bool without = (!m.uid || m.uid_inverted) && (!m.gid || m.gid_inverted) &&
                        (!m.socket_exists || m.socket_exists_inverted) && !m.supplementary_groups;
   auto out = with.result();
@@ -263,7 +269,8 @@ struct Holds {
 
   Result<Condition> operator()(const xt::Multiport& m) const {
     std::vector<packet::Interval> list;
-    for (const xt::PortRange& range : m.ports) list.push_back({range.first.number, range.last.number});
+    for (const xt::PortRange& range : m.ports)
+      list.push_back({range.first.number, range.last.number});
     const IntervalSet ports = IntervalSet::of(std::move(list));
     std::vector<Condition> sides;
     for (const Quantity q : {Quantity::kSourcePort, Quantity::kDestinationPort}) {

@@ -100,8 +100,7 @@ struct Target {
 
   Step operator()(const xt::NatTarget& t) const {
     const HookPoint point = rule.context.point;
-    const bool before_routing =
-        point == HookPoint::kIpPrerouting || point == HookPoint::kIpOutput;
+    const bool before_routing = point == HookPoint::kIpPrerouting || point == HookPoint::kIpOutput;
     NatRequest request;
     request.destination = t.kind == xt::NatTargetKind::kDnat ||
                           t.kind == xt::NatTargetKind::kRedirect ||
@@ -148,8 +147,7 @@ struct Target {
   // xt_CT.c: what conntrack has seen already, or what is untracked, stays as it is.
   Step operator()(const xt::CtTarget& t) const {
     const Cube none = rule.here.where(
-        Quantity::kCtInfo,
-        packet::IntervalSet::single(static_cast<std::uint64_t>(CtInfo::kNone)));
+        Quantity::kCtInfo, packet::IntervalSet::single(static_cast<std::uint64_t>(CtInfo::kNone)));
     if (t.zone != 0) return act(rule.either_side(none, rule.unknown("CT --zone"), rule.rest()));
     return t.notrack ? act(rule.untrack()) : Step(Rule::Step{});
   }
