@@ -80,10 +80,11 @@ bool Run::bridge_ip_prerouting(Device& port, Skb& skb, bool& diverted) {
     return true;
   }
   std::string_view why;
-  const bool routed = skb.p.destination.is_v4()
-                          ? route_input4(*bridge.machine, bridge, skb.p, false, skb.p.destination,
-                                         skb.p.source, &choices_, skb.dst, why)
-                          : route_input6(*bridge.machine, bridge, skb.p, &choices_, skb.dst, why);
+  const bool routed =
+      skb.p.destination.is_v4()
+          ? route_input4(world_.stack(*bridge.machine), bridge, skb.p, false, skb.p.destination,
+                         skb.p.source, &choices_, skb.dst, why)
+          : route_input6(world_.stack(*bridge.machine), bridge, skb.p, &choices_, skb.dst, why);
   if (!routed) {
     lost(skb, why);
     return false;
@@ -146,20 +147,19 @@ void Run::bridge_finish(Device& port, Skb& skb) {
       return;
     }
   }
-  const auto known = world_.fdb.find({&bridge, to});
-  if (known == world_.fdb.end() || known->second == nullptr) {
+  Device* const known = world_.topology.find_mac(bridge, to).port;
+  if (known == nullptr) {
     bridge_flood(bridge, skb, &port);
     return;
   }
-  if (!may_leave(*known->second, skb, &port)) {
+  if (!may_leave(*known, skb, &port)) {
     lost(skb,
-         known->second == &port
-             ? "the bridge does not send back to the port of arrival (no hairpin): "
-             : "bridge port isolation: ",
-         known->second->name());
+         known == &port ? "the bridge does not send back to the port of arrival (no hairpin): "
+                        : "bridge port isolation: ",
+         known->name());
     return;
   }
-  bridge_forward(*known->second, skb, &port);
+  bridge_forward(*known, skb, &port);
 }
 
 void Run::bridge_flood(Device& bridge, const Skb& skb, Device* from) {
@@ -209,16 +209,16 @@ void Run::bridge_transmit(Device& bridge, Skb& skb) {  // br_dev_xmit
     bridge_flood(bridge, skb, nullptr);
     return;
   }
-  const auto known = world_.fdb.find({&bridge, to});
-  if (known == world_.fdb.end() || known->second == nullptr) {
+  Device* const known = world_.topology.find_mac(bridge, to).port;
+  if (known == nullptr) {
     bridge_flood(bridge, skb, nullptr);
     return;
   }
-  if (!may_leave(*known->second, skb, nullptr)) {
-    lost(skb, "bridge port is not forwarding: ", known->second->name());
+  if (!may_leave(*known, skb, nullptr)) {
+    lost(skb, "bridge port is not forwarding: ", known->name());
     return;
   }
-  bridge_forward(*known->second, skb, nullptr);
+  bridge_forward(*known, skb, nullptr);
 }
 
 void Run::bridge_up(Device& bridge, Skb& skb, Device& port) {  // br_pass_frame_up
@@ -230,11 +230,11 @@ void Run::bridge_up(Device& bridge, Skb& skb, Device& port) {  // br_pass_frame_
   if (!hook(FilterPoint::kBridgeInput, kFirst, kLast, skb, &port, nullptr)) return;
   if (skb.dst.bridge_stand_in) skb.dst = {};
   // The bridge device is a device like others: its own ingress hooks see the frame now.
-  if (bridge.ingress_chains &&
-      !hook(FilterPoint::kNetdevIngress, kFirst, kLast, skb, &bridge, nullptr)) {
+  const Stack::DeviceChains& chains = world_.chains_on(bridge);
+  if (chains.ingress && !hook(FilterPoint::kNetdevIngress, kFirst, kLast, skb, &bridge, nullptr)) {
     return;
   }
-  if (bridge.inet_ingress_chains && skb.p.is_ip() &&
+  if (chains.inet_ingress && skb.p.is_ip() &&
       !hook(FilterPoint::kInetIngress, kFirst, kLast, skb, &bridge, nullptr)) {
     return;
   }

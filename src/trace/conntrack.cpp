@@ -47,7 +47,7 @@ void Run::track(Skb& skb, const Machine& m) {
   CtView& ct = skb.ct;
   if (ct.entry != nullptr || ct.untracked) return;
   const Packet& p = skb.p;
-  if (!m.tracks(p.family())) return;
+  if (!world_.stack(m).tracks(p.family())) return;
   if (p.protocol == IpProtocol::kIcmpV6 &&
       ((p.icmp_type >= 130 && p.icmp_type <= 137) || p.icmp_type == 143)) {
     ct.untracked = true;
@@ -256,7 +256,8 @@ void Run::translate_error(Skb& skb, bool source_side) {
 // nf_nat_inet_fn() with the parts of the four hooks around it.
 bool Run::translate(FilterPoint point, Skb& skb, Device* in, Device* out) {
   const Machine& m = *(in != nullptr ? in : out)->machine;
-  if (!m.nat(skb.p.family()) || skb.ct.entry == nullptr || skb.ct.untracked) return true;
+  if (!world_.stack(m).nat(skb.p.family()) || skb.ct.entry == nullptr || skb.ct.untracked)
+    return true;
   const bool source_side = point == FilterPoint::kIpPostrouting || point == FilterPoint::kIpInput;
   if (is_related(skb.ct.info) && is_icmp(skb.p)) {
     translate_error(skb, source_side);
@@ -267,7 +268,7 @@ bool Run::translate(FilterPoint point, Skb& skb, Device* in, Device* out) {
     if (!(source_side ? ct.snat_done : ct.dnat_done)) {
       std::optional<NatRequest> request;
       Context c = context_of(skb, in, out);
-      c.around = &m;
+      c.around = &world_.stack(m);
       const HookResult r = run_nat(point, c, m, request);
       if (r.outcome == Outcome::kDrop || r.outcome == Outcome::kReject) {
         decided(skb, r.decided_by);

@@ -13,11 +13,22 @@
 
 #include "base/address.h"
 #include "model/network.h"
+#include "topology/topology.h"
 
 namespace bulkhead::trace {
 
-struct Device;
-struct Machine;
+using topology::Device;
+using topology::DeviceKind;
+using topology::kAddressDadFailed;
+using topology::kAddressDeprecated;
+using topology::kAddressOptimistic;
+using topology::kAddressSecondary;
+using topology::kAddressTentative;
+using topology::kScopeHost;
+using topology::kScopeLink;
+using topology::kScopeUniverse;
+using topology::Machine;
+namespace rtn = topology::rtn;
 class Choices;
 
 // Why a lookup or a local send failed, by the errno that the kernel uses.

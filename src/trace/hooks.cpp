@@ -72,7 +72,7 @@ Context Run::context_of(Skb& skb, Device* in, Device* out) {
   }
   c.choices = &choices_;
   c.next_hop = skb.dst.gateway;
-  c.now_ms = world_.snapshot->taken_at_ms;
+  c.now_ms = world_.topology.snapshot().taken_at_ms;
   return c;
 }
 
@@ -107,11 +107,13 @@ bool same_request(const std::optional<NatRequest>& a, const std::optional<NatReq
 // which is right is a choice.
 HookResult Run::run_filter(FilterPoint point, std::int32_t from, std::int32_t to, Context& c,
                            Skb& skb, const Machine& m) {
-  if (!m.open_order[static_cast<std::size_t>(point)]) return m.filter->run(point, from, to, c);
+  const Stack& stack = world_.stack(m);
+  if (!stack.open_order[static_cast<std::size_t>(point)])
+    return stack.filter.run(point, from, to, c);
   ConnTrack* const entry = skb.ct.entry;
   const Skb before = skb;
   const ConnTrack entry_before = entry != nullptr ? *entry : ConnTrack{};
-  HookResult one = m.filter->run(point, from, to, c);
+  HookResult one = stack.filter.run(point, from, to, c);
   const Skb after = skb;
   const ConnTrack entry_after = entry != nullptr ? *entry : ConnTrack{};
   skb = before;
@@ -119,7 +121,7 @@ HookResult Run::run_filter(FilterPoint point, std::int32_t from, std::int32_t to
   if (explain_) seen_.clear();
   c.next_hop = skb.dst.gateway;
   c.legacy_last = true;
-  HookResult other = m.filter->run(point, from, to, c);
+  HookResult other = stack.filter.run(point, from, to, c);
   const bool same = same_result(one, other) && after.p.mark == skb.p.mark &&
                     after.p.destination == skb.p.destination && after.p.tos == skb.p.tos &&
                     after.ct.untracked == skb.ct.untracked && same_route(after.dst, skb.dst) &&
@@ -134,11 +136,12 @@ HookResult Run::run_filter(FilterPoint point, std::int32_t from, std::int32_t to
 
 HookResult Run::run_nat(FilterPoint point, Context& c, const Machine& m,
                         std::optional<NatRequest>& request) {
-  HookResult one = m.filter->run_nat(point, c, request);
-  if (!m.open_order[static_cast<std::size_t>(point)]) return one;
+  const Stack& stack = world_.stack(m);
+  HookResult one = stack.filter.run_nat(point, c, request);
+  if (!stack.open_order[static_cast<std::size_t>(point)]) return one;
   std::optional<NatRequest> second;
   c.legacy_last = true;
-  HookResult other = m.filter->run_nat(point, c, second);
+  HookResult other = stack.filter.run_nat(point, c, second);
   if (same_result(one, other) && same_request(request, second)) return one;
   if (choices_.pick(kOrder)) return one;
   request = std::move(second);
@@ -163,12 +166,12 @@ class Run::RouteAgain final : public Rerouter {
 bool Run::hook(FilterPoint point, std::int32_t from, std::int32_t to, Skb& skb, Device* in,
                Device* out) {
   const Machine& m = *(in != nullptr ? in : out)->machine;
-  if (!m.chains[static_cast<std::size_t>(point)]) {
+  if (!world_.stack(m).chains[static_cast<std::size_t>(point)]) {
     if (m.rules_unknown) stop_unknown(m.unknown_why);
     return !stopped_;
   }
   Context c = context_of(skb, in, out);
-  c.around = &m;
+  c.around = &world_.stack(m);
   RouteAgain again(*this, skb);
   if (point == FilterPoint::kIpOutput) c.rerouter = &again;
   if (explain_) {
@@ -225,8 +228,8 @@ void Run::reject(FilterPoint point, Skb& skb, Device* in, Device* out, const Rej
     flow.destination = skb.p.source;
     flow.source = IpAddress::any(skb.p.source.family());
     const Machine& m = *(in != nullptr ? in : out)->machine;
-    const Output o = skb.p.source.is_v4() ? route_output4(m, flow, false, &choices_)
-                                          : route_output6(m, flow, false, &choices_);
+    const Output o = skb.p.source.is_v4() ? route_output4(world_.stack(m), flow, false, &choices_)
+                                          : route_output6(world_.stack(m), flow, false, &choices_);
     if (o.error != NetError::kNone) return;
     cause.dst = o.dst;
   }
@@ -269,7 +272,7 @@ void Run::reset(FilterPoint point, Skb& skb, Device* in) {
     if (!route_again(answer)) return;
   } else {
     Flow flow = flow_of(answer);
-    const Output o = route_output6(m, flow, false, &choices_);
+    const Output o = route_output6(world_.stack(m), flow, false, &choices_);
     if (o.error != NetError::kNone) return;
     answer.dst = o.dst;
   }

@@ -54,7 +54,7 @@ void Run::icmp_error4(Skb& cause, std::uint8_t type, std::uint8_t code) {
   flow.mark = e.p.mark;
   flow.tos = e.p.tos & 0x1c;
   flow.protocol = IpProtocol::kIcmp;
-  const Output o = route_output4(m, flow, false, &choices_);
+  const Output o = route_output4(world_.stack(m), flow, false, &choices_);
   if (o.error != NetError::kNone) {
     lost(e, "no route for the ICMP error back to ", e.p.destination.to_string());
     return;
@@ -89,7 +89,7 @@ void Run::icmp_error6(Skb& cause, std::uint8_t type, std::uint8_t code) {
   if (m.has_address(cause.p.destination)) {
     flow.source = cause.p.destination;
   } else {
-    const Output way = route_output6(m, flow, false, &choices_);
+    const Output way = route_output6(world_.stack(m), flow, false, &choices_);
     const bool preferred =
         way.error == NetError::kNone && way.dst.route->preferred_source.has_value();
     if (!preferred && on != nullptr) {
@@ -98,7 +98,7 @@ void Run::icmp_error6(Skb& cause, std::uint8_t type, std::uint8_t code) {
     }
   }
   if (e.p.destination.is_link_local()) flow.oif = (on != nullptr ? on : any)->index();
-  const Output o = route_lookup6(m, flow, false, &choices_);
+  const Output o = route_lookup6(world_.stack(m), flow, false, &choices_);
   if (o.error != NetError::kNone) {
     lost(e, "no route for the ICMPv6 error back to ", e.p.destination.to_string());
     return;

@@ -86,9 +86,9 @@ void Run::ip_route_in(Skb& skb) {
   if (skb.dst.kind == Dst::Kind::kNone) {
     std::string_view why;
     const bool routed = skb.p.destination.is_v4()
-                            ? route_input4(m, dev, skb.p, false, skb.p.destination, skb.p.source,
-                                           &choices_, skb.dst, why)
-                            : route_input6(m, dev, skb.p, &choices_, skb.dst, why);
+                            ? route_input4(world_.stack(m), dev, skb.p, false, skb.p.destination,
+                                           skb.p.source, &choices_, skb.dst, why)
+                            : route_input6(world_.stack(m), dev, skb.p, &choices_, skb.dst, why);
     if (!routed) {
       lost(skb, why, " (on " + dev.name() + ")");
       return;

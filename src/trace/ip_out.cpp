@@ -31,15 +31,15 @@ bool Run::route_again(Skb& skb) {
   flow.oif = skb.bound_to;
   Output o;
   if (skb.p.source.is_v4()) {
-    const std::uint8_t type = address_type4(m, skb.p.source, nullptr);
+    const std::uint8_t type = address_type4(world_.stack(m), skb.p.source, nullptr);
     const bool any_source = type == rtn::kLocal || type == rtn::kUnicast;
     if (!any_source) flow.source = IpAddress();
-    o = route_output4(m, flow, any_source, &choices_);
+    o = route_output4(world_.stack(m), flow, any_source, &choices_);
   } else {
     if (needs_strict_interface(skb.p.destination) && !skb.p.destination.is_loopback()) {
       flow.oif = skb.dst.device->index();
     }
-    o = route_output6(m, flow, static_cast<bool>(skb.bound_to), &choices_);
+    o = route_output6(world_.stack(m), flow, static_cast<bool>(skb.bound_to), &choices_);
   }
   if (o.error != NetError::kNone) return false;
   skb.dst = o.dst;
@@ -70,7 +70,7 @@ bool Run::ip_local_hooks(Skb& skb) {
   track(skb, m);
   if (!part(kConntrack, kNatDestination)) return false;
   if (!translate(FilterPoint::kIpOutput, skb, nullptr, out)) return false;
-  if (skb.ct.entry != nullptr && !skb.ct.untracked && m.nat(skb.p.family())) {
+  if (skb.ct.entry != nullptr && !skb.ct.untracked && world_.stack(m).nat(skb.p.family())) {
     const ConnTrack& ct = *skb.ct.entry;
     const bool reply =
         skb.ct.info == CtInfo::kEstablishedReply || skb.ct.info == CtInfo::kRelatedReply;

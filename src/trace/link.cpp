@@ -44,7 +44,8 @@ void Run::transmit(Device& dev, Skb& skb) {
     lost(skb, "interface is down: ", dev.name());
     return;
   }
-  if (dev.egress_chains && !hook(FilterPoint::kNetdevEgress, kFirst, kLast, skb, nullptr, &dev))
+  if (world_.chains_on(dev).egress &&
+      !hook(FilterPoint::kNetdevEgress, kFirst, kLast, skb, nullptr, &dev))
     return;
   if (dev.link->tc_filters && !choices_.pick("a tc filter on " + dev.name())) {
     lost(skb, "dropped by a tc filter on ", dev.name());
@@ -149,9 +150,10 @@ void Run::receive(Device& dev, Skb& skb) {
     lost(skb, "dropped by a tc filter on ", dev.name());
     return;
   }
-  if (dev.ingress_chains && !hook(FilterPoint::kNetdevIngress, kFirst, kLast, skb, &dev, nullptr))
+  const Stack::DeviceChains& chains = world_.chains_on(dev);
+  if (chains.ingress && !hook(FilterPoint::kNetdevIngress, kFirst, kLast, skb, &dev, nullptr))
     return;
-  if (dev.inet_ingress_chains && skb.p.is_ip() &&
+  if (chains.inet_ingress && skb.p.is_ip() &&
       !hook(FilterPoint::kInetIngress, kFirst, kLast, skb, &dev, nullptr)) {
     return;
   }

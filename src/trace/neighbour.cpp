@@ -142,7 +142,7 @@ IpAddress Run::asking_address(Device& dev, IpAddress target, const Skb& cause) c
     return IpAddress::any(IpFamily::kV6);
   }
   if (own.is_v4() && dev.arp_announce < 2 &&
-      (m.has_address(own) || address_type4(m, own, nullptr) == rtn::kLocal)) {
+      (m.has_address(own) || address_type4(world_.stack(m), own, nullptr) == rtn::kLocal)) {
     const bool onlink = std::ranges::any_of(dev.addresses4, [&](const model::Address* a) {
       return inside(*a, target) && inside(*a, own);
     });
@@ -255,14 +255,14 @@ std::optional<MacAddress> Run::known_by_its_question(Device& dev, IpAddress targ
   if (source.is_unspecified()) return std::nullopt;
   std::optional<MacAddress> mac;
   const std::size_t before = scratch_.learned.size();
-  for (const auto& other : world_.machines) {
+  for (const auto& other : world_.topology.machines()) {
     if (other.get() == dev.machine || !other->has_address(target) || other->loopback == nullptr)
       continue;
     Flow flow;
     flow.destination = source;
     flow.source = target;
-    const Output o = target.is_v4() ? route_output4(*other, flow, false, nullptr)
-                                    : route_output6(*other, flow, false, nullptr);
+    const Output o = target.is_v4() ? route_output4(world_.stack(*other), flow, false, nullptr)
+                                    : route_output6(world_.stack(*other), flow, false, nullptr);
     // Its route to the asker may not be a direct one, or none: what it reaches by way of the asker
     // makes it ask all the same, from the interface that has the address.
     const bool direct = o.error == NetError::kNone && !o.dst.local && !o.dst.gateway;
@@ -325,12 +325,13 @@ void Run::arp_receive(Device& dev, Skb& skb) {
     arp_send(dev, Arp{kReply, dev.mac, arp.sender_mac, tip, sip}, arp.sender_mac);
   };
   if (sip.is_unspecified()) {
-    if (address_type4(m, tip, nullptr) == rtn::kLocal && !arp_refuses(dev, sip, tip)) answer(false);
+    if (address_type4(world_.stack(m), tip, nullptr) == rtn::kLocal && !arp_refuses(dev, sip, tip))
+      answer(false);
     return;
   }
   Dst dst;
   std::string_view why;
-  if (!route_input4(m, dev, skb.p, true, tip, sip, &choices_, dst, why)) {
+  if (!route_input4(world_.stack(m), dev, skb.p, true, tip, sip, &choices_, dst, why)) {
     if (asking_ != nullptr && asking_->target == tip && asking_->why.empty()) {
       asking_->why = "the question is refused: " + std::string(why);
     }
@@ -345,7 +346,7 @@ void Run::arp_receive(Device& dev, Skb& skb) {
       Flow flow;
       flow.destination = sip;
       flow.source = tip;
-      const Output o = route_output4(m, flow, false, &choices_);
+      const Output o = route_output4(world_.stack(m), flow, false, &choices_);
       if (o.error != NetError::kNone || o.dst.device != &dev) return;
     }
     answer(true);

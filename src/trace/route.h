@@ -14,6 +14,8 @@
 
 namespace bulkhead::trace {
 
+struct Stack;
+
 // A route as it hangs on a packet (struct dst_entry).
 struct Dst {
   enum class Kind : std::uint8_t {
@@ -44,20 +46,20 @@ struct Output {
 };
 
 // `any_source`: FLOWI_FLAG_ANYSRC, the source need not be ours.
-[[nodiscard]] Output route_output4(const Machine& machine, const Flow& flow, bool any_source,
+[[nodiscard]] Output route_output4(const Stack& stack, const Flow& flow, bool any_source,
                                    Choices* choices);
 // ip6_route_output() alone: no source is chosen.
-[[nodiscard]] Output route_output6(const Machine& machine, const Flow& flow, bool bound_device,
+[[nodiscard]] Output route_output6(const Stack& stack, const Flow& flow, bool bound_device,
                                    Choices* choices);
 // ip6_dst_lookup(): with source selection.
-[[nodiscard]] Output route_lookup6(const Machine& machine, const Flow& flow, bool bound_device,
+[[nodiscard]] Output route_lookup6(const Stack& stack, const Flow& flow, bool bound_device,
                                    Choices* choices);
 
 // False: the packet is dropped as `why` says (martians, reverse path).
-[[nodiscard]] bool route_input4(const Machine& machine, const Device& in, const Packet& packet,
+[[nodiscard]] bool route_input4(const Stack& stack, const Device& in, const Packet& packet,
                                 bool is_arp, IpAddress destination, IpAddress source,
                                 Choices* choices, Dst& out, std::string_view& why);
-[[nodiscard]] bool route_input6(const Machine& machine, const Device& in, const Packet& packet,
+[[nodiscard]] bool route_input6(const Stack& stack, const Device& in, const Packet& packet,
                                 Choices* choices, Dst& out, std::string_view& why);
 
 // inet_select_addr(): the address that `device` speaks with to `toward`.
@@ -68,7 +70,7 @@ struct Output {
 [[nodiscard]] std::optional<IpAddress> select_address6(const Machine& machine, const Device* device,
                                                        IpAddress toward);
 // inet_dev_addr_type(): RTN_*; `device` null: any.
-[[nodiscard]] std::uint8_t address_type4(const Machine& machine, IpAddress address,
+[[nodiscard]] std::uint8_t address_type4(const Stack& stack, IpAddress address,
                                          const Device* device);
 [[nodiscard]] bool device_has_address6(const Device& device, IpAddress address);
 [[nodiscard]] bool needs_strict_interface(IpAddress address);  // rt6_need_strict

@@ -26,9 +26,9 @@ std::uint8_t scope_of(const model::Address& a, bool route_localnet) {
 }
 
 // __ip_dev_find(): is this one of our addresses, or at least a local route?
-bool is_ours(const Machine& machine, IpAddress address) {
-  if (machine.has_address(address)) return true;
-  const RouteHit hit = machine.fib4.local_table(address);
+bool is_ours(const Stack& stack, IpAddress address) {
+  if (stack.machine->has_address(address)) return true;
+  const RouteHit hit = stack.fib4.local_table(address);
   return hit.ok() && hit.route->type == rtn::kLocal;
 }
 
@@ -74,13 +74,14 @@ Output failed(NetError error) {
 }
 
 // fib_validate_source(): may this source come in here? Empty: yes.
-std::string_view refuse_source(const Machine& machine, const Device& in, const Packet& packet,
+std::string_view refuse_source(const Stack& stack, const Device& in, const Packet& packet,
                                bool is_arp, IpAddress destination, IpAddress source, IfIndex oif,
                                Choices* choices) {
+  const Machine& machine = *stack.machine;
   const int strictness = in.rp_filter;
   if (strictness == 0) {
     if (in.accept_local) return {};
-    if (!machine.custom_local_routes && !machine.fib4.custom_rules()) {
+    if (!machine.custom_local_routes && !stack.fib4.custom_rules()) {
       return machine.has_address(source)
                  ? "source is one of the receiver's own addresses (accept_local is off)"
                  : std::string_view{};
@@ -93,12 +94,12 @@ std::string_view refuse_source(const Machine& machine, const Device& in, const P
   flow.iif = oif ? oif : machine.loopback->index();
   flow.mark = in.source_valid_mark ? packet.mark : 0;
   flow.tos = packet.tos & 0x1c;
-  if (machine.fib4.dissects() && !is_arp) {
+  if (stack.fib4.dissects() && !is_arp) {
     flow.protocol = packet.protocol;
     flow.source_port = packet.destination_port;
     flow.destination_port = packet.source_port;
   }
-  const RouteHit hit = machine.fib4.lookup(flow, false, choices);
+  const RouteHit hit = stack.fib4.lookup(flow, false, choices);
   if (!hit.ok()) return strictness != 0 ? "reverse path filter: no route back to the source" : "";
   if (hit.route->type != rtn::kUnicast && (hit.route->type != rtn::kLocal || !in.accept_local)) {
     return "source is one of the receiver's own or a broadcast address";
@@ -141,15 +142,16 @@ std::optional<IpAddress> select_address4(const Machine& machine, const Device* d
   return std::nullopt;
 }
 
-std::uint8_t address_type4(const Machine& machine, IpAddress address, const Device* device) {
+std::uint8_t address_type4(const Stack& stack, IpAddress address, const Device* device) {
   if (is_zeronet(address) || is_limited_broadcast(address)) return rtn::kBroadcast;
   if (address.is_multicast()) return rtn::kMulticast;
-  const RouteHit hit = machine.fib4.local_table(address);
+  const RouteHit hit = stack.fib4.local_table(address);
   if (!hit.ok()) return rtn::kUnicast;
   return device == nullptr || hit.device == device ? hit.route->type : rtn::kUnicast;
 }
 
-Output route_output4(const Machine& machine, const Flow& asked, bool any_source, Choices* choices) {
+Output route_output4(const Stack& stack, const Flow& asked, bool any_source, Choices* choices) {
+  const Machine& machine = *stack.machine;
   Flow flow = asked;
   flow.iif = machine.loopback->index();
   const bool has_source = !flow.source.is_unspecified();
@@ -158,7 +160,7 @@ Output route_output4(const Machine& machine, const Flow& asked, bool any_source,
         is_zeronet(flow.source)) {
       return failed(NetError::kInvalid);
     }
-    if (!any_source && !is_ours(machine, flow.source)) return failed(NetError::kInvalid);
+    if (!any_source && !is_ours(stack, flow.source)) return failed(NetError::kInvalid);
   }
   Device* out = flow.oif ? machine.device(flow.oif) : nullptr;
   if (flow.oif && out == nullptr) return failed(NetError::kNoDevice);
@@ -168,7 +170,7 @@ Output route_output4(const Machine& machine, const Flow& asked, bool any_source,
     return make_output(machine, flow, has_source ? flow.source : kLoopback4, {}, rtn::kLocal,
                        machine.loopback);
   }
-  RouteHit hit = machine.fib4.lookup(flow, false, choices);
+  RouteHit hit = stack.fib4.lookup(flow, false, choices);
   if (!hit.ok()) {
     if (out == nullptr) return failed(hit.error);
     // The tables know no way, but the socket is bound to an interface: taken as on-link there.
@@ -197,9 +199,10 @@ Output route_output4(const Machine& machine, const Flow& asked, bool any_source,
   return o;
 }
 
-bool route_input4(const Machine& machine, const Device& in, const Packet& packet, bool is_arp,
+bool route_input4(const Stack& stack, const Device& in, const Packet& packet, bool is_arp,
                   IpAddress destination, IpAddress source, Choices* choices, Dst& out,
                   std::string_view& why) {
+  const Machine& machine = *stack.machine;
   out = {};
   out.input = true;
   out.arrives_at = in.index();
@@ -227,12 +230,12 @@ bool route_input4(const Machine& machine, const Device& in, const Packet& packet
     flow.iif = in.index();
     flow.mark = packet.mark;
     flow.tos = packet.tos & 0x1c;
-    if (machine.fib4.dissects() && !is_arp) {
+    if (stack.fib4.dissects() && !is_arp) {
       flow.protocol = packet.protocol;
       flow.source_port = packet.source_port;
       flow.destination_port = packet.destination_port;
     }
-    hit = machine.fib4.lookup(flow, false, choices);
+    hit = stack.fib4.lookup(flow, false, choices);
     out.route = hit.route;
     if (!hit.ok()) {
       out.kind = Dst::Kind::kError;
@@ -248,7 +251,7 @@ bool route_input4(const Machine& machine, const Device& in, const Packet& packet
       return false;
     }
     if (!is_zeronet(source)) {
-      why = refuse_source(machine, in, packet, is_arp, IpAddress(), source, {}, choices);
+      why = refuse_source(stack, in, packet, is_arp, IpAddress(), source, {}, choices);
       if (!why.empty()) return false;
     }
     out.kind = Dst::Kind::kLocal;
@@ -257,7 +260,7 @@ bool route_input4(const Machine& machine, const Device& in, const Packet& packet
     return true;
   }
   if (type == rtn::kLocal) {
-    why = refuse_source(machine, in, packet, is_arp, destination, source, {}, choices);
+    why = refuse_source(stack, in, packet, is_arp, destination, source, {}, choices);
     if (!why.empty()) return false;
     out.kind = Dst::Kind::kLocal;
     out.device = machine.loopback;
@@ -274,7 +277,7 @@ bool route_input4(const Machine& machine, const Device& in, const Packet& packet
     why = "martian destination (not a unicast route)";
     return false;
   }
-  why = refuse_source(machine, in, packet, is_arp, destination, source, hit.hop->link, choices);
+  why = refuse_source(stack, in, packet, is_arp, destination, source, hit.hop->link, choices);
   if (!why.empty()) return false;
   out.kind = Dst::Kind::kForward;
   out.device = hit.device;
@@ -282,19 +285,19 @@ bool route_input4(const Machine& machine, const Device& in, const Packet& packet
   return true;
 }
 
-Surroundings::FibAnswer Machine::fib_route(IpAddress lookup, IpAddress other, std::uint32_t mark,
-                                           IfIndex iif, IfIndex oif_constraint) const {
+Surroundings::FibAnswer Stack::fib_route(IpAddress lookup, IpAddress other, std::uint32_t mark,
+                                         IfIndex iif, IfIndex oif_constraint) const {
   FibAnswer answer;
   Flow flow;
   flow.destination = lookup;
   flow.source = other;
   flow.source_known = !other.is_unspecified();
   flow.mark = mark;
-  flow.iif = iif ? iif : loopback->index();
+  flow.iif = iif ? iif : machine->loopback->index();
   if (lookup.is_v6()) {
     flow.strict_interface = needs_strict_interface(lookup);
     if (flow.strict_interface) flow.oif = oif_constraint;
-    if (!flow.oif) flow.iif = loopback->index();
+    if (!flow.oif) flow.iif = machine->loopback->index();
   }
   const RouteHit hit =
       lookup.is_v4() ? fib4.lookup(flow, true, nullptr) : fib6.lookup(flow, nullptr);

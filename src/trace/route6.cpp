@@ -122,14 +122,14 @@ std::optional<IpAddress> select_address6(const Machine& machine, const Device* d
   return best == nullptr ? std::nullopt : std::optional(best->local);
 }
 
-Output route_output6(const Machine& machine, const Flow& asked, bool bound_device,
-                     Choices* choices) {
+Output route_output6(const Stack& stack, const Flow& asked, bool bound_device, Choices* choices) {
+  const Machine& machine = *stack.machine;
   Flow flow = asked;
   flow.iif = machine.loopback->index();
   flow.source_known = !flow.source.is_unspecified();
   flow.strict_interface =
       bound_device || needs_strict_interface(flow.destination) || (flow.oif && !flow.source_known);
-  const RouteHit hit = machine.fib6.lookup(flow, choices);
+  const RouteHit hit = stack.fib6.lookup(flow, choices);
   Output out;
   out.source = flow.source;
   if (!hit.ok()) {
@@ -150,10 +150,10 @@ Output route_output6(const Machine& machine, const Flow& asked, bool bound_devic
   return out;
 }
 
-Output route_lookup6(const Machine& machine, const Flow& asked, bool bound_device,
-                     Choices* choices) {
-  if (!asked.source.is_unspecified()) return route_output6(machine, asked, bound_device, choices);
-  Output first = route_output6(machine, asked, bound_device, choices);
+Output route_lookup6(const Stack& stack, const Flow& asked, bool bound_device, Choices* choices) {
+  if (!asked.source.is_unspecified()) return route_output6(stack, asked, bound_device, choices);
+  const Machine& machine = *stack.machine;
+  Output first = route_output6(stack, asked, bound_device, choices);
   std::optional<IpAddress> source;
   if (first.error == NetError::kNone && first.dst.route->preferred_source) {
     source = first.dst.route->preferred_source;
@@ -170,13 +170,14 @@ Output route_lookup6(const Machine& machine, const Flow& asked, bool bound_devic
   if (first.error == NetError::kNone) return first;
   Flow again = asked;
   again.source = *source;
-  Output second = route_output6(machine, again, bound_device, choices);
+  Output second = route_output6(stack, again, bound_device, choices);
   second.source = *source;
   return second;
 }
 
-bool route_input6(const Machine& machine, const Device& in, const Packet& packet, Choices* choices,
+bool route_input6(const Stack& stack, const Device& in, const Packet& packet, Choices* choices,
                   Dst& out, std::string_view& why) {
+  const Machine& machine = *stack.machine;
   out = {};
   out.input = true;
   out.arrives_at = in.index();
@@ -190,11 +191,11 @@ bool route_input6(const Machine& machine, const Device& in, const Packet& packet
   flow.tos = packet.tos;
   flow.strict_interface = needs_strict_interface(packet.destination);
   flow.protocol = packet.protocol;
-  if (machine.fib6.dissects()) {
+  if (stack.fib6.dissects()) {
     flow.source_port = packet.source_port;
     flow.destination_port = packet.destination_port;
   }
-  const RouteHit hit = machine.fib6.lookup(flow, choices);
+  const RouteHit hit = stack.fib6.lookup(flow, choices);
   out.route = hit.route;
   if (!hit.ok() || (hit.device == nullptr && hit.route == nullptr)) {
     out.device = machine.loopback;
@@ -213,8 +214,8 @@ bool route_input6(const Machine& machine, const Device& in, const Packet& packet
   return true;
 }
 
-std::uint8_t Machine::address_type(IpAddress address, IfIndex on) const {
-  const Device* dev = on ? device(on) : nullptr;
+std::uint8_t Stack::address_type(IpAddress address, IfIndex on) const {
+  const Device* dev = on ? machine->device(on) : nullptr;
   if (address.is_v4()) return address_type4(*this, address, dev);
   if (dev != nullptr && device_has_address6(*dev, address)) return rtn::kLocal;
   if (address.is_multicast()) return rtn::kMulticast;

@@ -29,13 +29,11 @@ int score(const model::Socket& s, const Packet& p, IfIndex in) {
 }  // namespace
 
 const model::Socket* Run::find_socket(const Machine& m, const Packet& p, IfIndex in) const {
-  const std::uint32_t key =
-      std::uint32_t{static_cast<std::uint8_t>(p.protocol)} << 16 | p.destination_port.number;
-  const auto at = m.sockets.find(key);
-  if (at == m.sockets.end()) return nullptr;
+  const auto* const listening = m.sockets_at(p.protocol, p.destination_port);
+  if (listening == nullptr) return nullptr;
   const model::Socket* best = nullptr;
   int best_score = -1;
-  for (const model::Socket* s : at->second) {
+  for (const model::Socket* s : *listening) {
     const int n = score(*s, p, in);
     if (n > best_score) {
       best = s;
@@ -119,10 +117,10 @@ void Run::answer_syn(Skb& skb, const Machine& m, const model::Socket& socket) {
   a.bound_to = socket.bound_to;
   Output o;
   if (a.p.source.is_v4()) {
-    o = route_output4(m, flow, false, &choices_);
+    o = route_output4(world_.stack(m), flow, false, &choices_);
   } else {
     if (!flow.oif && a.p.destination.is_link_local()) flow.oif = skb.dev->index();
-    o = route_output6(m, flow, static_cast<bool>(socket.bound_to), &choices_);
+    o = route_output6(world_.stack(m), flow, static_cast<bool>(socket.bound_to), &choices_);
   }
   if (o.error != NetError::kNone) {
     lost(a, "the server has no route back to ", a.p.destination.to_string());
@@ -161,8 +159,8 @@ void Run::refuse(Skb& skb, const Machine& m) {
   if (a.p.source.is_v6() && needs_strict_interface(a.p.destination)) {
     flow.oif = skb.dst.arrives_at ? skb.dst.arrives_at : skb.dev->index();
   }
-  const Output o = a.p.source.is_v4() ? route_output4(m, flow, false, &choices_)
-                                      : route_output6(m, flow, false, &choices_);
+  const Output o = a.p.source.is_v4() ? route_output4(world_.stack(m), flow, false, &choices_)
+                                      : route_output6(world_.stack(m), flow, false, &choices_);
   if (o.error != NetError::kNone) {
     lost(a, "no route for the reset back to ", a.p.destination.to_string());
     return;

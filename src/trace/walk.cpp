@@ -22,7 +22,6 @@ std::string join_reasons(const Choices& choices) {
 
 }  // namespace
 
-WorldState::WorldState() = default;
 WorldState::~WorldState() = default;
 
 Run::Run(const WorldState& world, const Question& question, Choices& choices, Scratch& scratch,
@@ -153,7 +152,7 @@ void Run::accepted_by(const Machine& m, const model::Socket& socket) {
 // ------------------------------------------------------------------------ a client in the model
 
 void Run::start_local(const LocalOrigin& origin) {
-  client_ = world_.machine(origin.ns);
+  client_ = world_.topology.machine(origin.ns);
   if (client_ == nullptr || client_->loopback == nullptr || client_->routes_unknown) {
     stop_unknown(client_ != nullptr && !client_->unknown_why.empty()
                      ? client_->unknown_why
@@ -210,13 +209,13 @@ void Run::start_local(const LocalOrigin& origin) {
 // used.
 bool Run::connect4(Machine& m, Flow flow, Skb& skb) {
   if (flow.source_known && !m.nonlocal_bind4 &&
-      address_type4(m, flow.source, nullptr) != rtn::kLocal) {
+      address_type4(world_.stack(m), flow.source, nullptr) != rtn::kLocal) {
     local_error(NetError::kAddressNotAvailable, "the source address is not one of this machine");
     return false;
   }
   Output o;
   if (!flow.source_known) {
-    o = route_output4(m, flow, false, &choices_);
+    o = route_output4(world_.stack(m), flow, false, &choices_);
     if (o.error != NetError::kNone) {
       local_error(o.error, "no way out of the client: connect() fails");
       return false;
@@ -228,8 +227,8 @@ bool Run::connect4(Machine& m, Flow flow, Skb& skb) {
   flow.source_port = client_port_;
   // Without rules neither the source nor the ports choose the way: the second lookup finds the
   // same.
-  if (m.fib4.custom_rules() || o.dst.device == nullptr)
-    o = route_output4(m, flow, m.nonlocal_bind4, &choices_);
+  if (world_.stack(m).fib4.custom_rules() || o.dst.device == nullptr)
+    o = route_output4(world_.stack(m), flow, m.nonlocal_bind4, &choices_);
   if (o.error != NetError::kNone) {
     local_error(o.error, "no way out of the client: connect() fails");
     return false;
@@ -261,7 +260,7 @@ bool Run::connect6(Machine& m, Flow flow, Skb& skb) {
     local_error(NetError::kAddressNotAvailable, "the source address is not one of this machine");
     return false;
   }
-  const Output o = route_lookup6(m, flow, false, &choices_);
+  const Output o = route_lookup6(world_.stack(m), flow, false, &choices_);
   if (o.error != NetError::kNone) {
     local_error(o.error, "no way out of the client: connect() fails");
     return false;
@@ -274,7 +273,7 @@ bool Run::connect6(Machine& m, Flow flow, Skb& skb) {
 // ------------------------------------------------------------------------- a client outside it
 
 void Run::start_outside(const OutsideOrigin& origin) {
-  Machine* m = world_.machine(origin.ns);
+  Machine* m = world_.topology.machine(origin.ns);
   Device* link = m != nullptr ? m->device(origin.link) : nullptr;
   if (link == nullptr || m->loopback == nullptr) {
     stop_unknown("the link of the vantage is not in the snapshot");
@@ -313,16 +312,16 @@ void Run::start_outside(const OutsideOrigin& origin) {
   p.source_mac = origin.mac;
   p.destination_mac = link->bridge != nullptr ? link->bridge->mac : link->mac;
   // Who else on that wire has the address? A machine switched to it, or a macvlan on top.
-  for (const auto& other : world_.machines) {
+  for (const auto& other : world_.topology.machines()) {
     const auto at = other->addresses.find(server_address_);
     if (at == other->addresses.end()) continue;
     const Device* d = at->second;
     const bool on_top =
         d->kind == DeviceKind::kMacvlan && (d->parent == link || d->parent == link->bridge);
-    const auto behind =
-        link->bridge != nullptr ? world_.fdb.find({link->bridge, d->mac}) : world_.fdb.end();
-    if (on_top || (behind != world_.fdb.end() && behind->second != link))
-      p.destination_mac = d->mac;
+    const topology::Topology::Place behind = link->bridge != nullptr
+                                                 ? world_.topology.find_mac(*link->bridge, d->mac)
+                                                 : topology::Topology::Place{};
+    if (on_top || (behind.known && behind.port != link)) p.destination_mac = d->mac;
   }
   client_template_ = skb;
   enqueue(*link, skb);

@@ -1,0 +1,72 @@
+// Where each MAC address is, seen from each bridge: found by walking the wires.
+#include "topology/topology.h"
+
+namespace bulkhead::topology {
+namespace {
+
+constexpr std::size_t kMostDepth = 16;  // of links behind links
+
+// Which MACs are heard through `d`, seen from its machine: those of the far end and of everything
+// switched behind it.
+void macs_through(const Device& d, std::vector<MacAddress>& out, std::size_t depth);
+
+void macs_of_machine_side(const Device& d, std::vector<MacAddress>& out, std::size_t depth) {
+  if (depth > kMostDepth) return;
+  out.push_back(d.mac);
+  for (const Device* child : d.children) out.push_back(child->mac);
+  if (d.bridge == nullptr) return;
+  out.push_back(d.bridge->mac);
+  for (const Device* port : d.bridge->ports) {
+    if (port == &d) continue;
+    out.push_back(port->mac);
+    macs_through(*port, out, depth + 1);
+  }
+}
+
+void macs_through(const Device& d, std::vector<MacAddress>& out, std::size_t depth) {
+  if (depth > kMostDepth) return;
+  if (d.peer != nullptr) macs_of_machine_side(*d.peer, out, depth + 1);
+}
+
+}  // namespace
+
+void Topology::learn_macs() {
+  for (auto& m : machines_) {
+    place_macs(*m);
+    place_static(*m);
+  }
+}
+
+void Topology::place_macs(Machine& m) {
+  std::vector<MacAddress> macs;
+  for (auto& bridge : m.devices) {
+    if (bridge->kind != DeviceKind::kBridge) continue;
+    for (Device* port : bridge->ports) {
+      macs.clear();
+      macs_through(*port, macs, 0);
+      // A MAC behind two ports cannot be placed: such frames are flooded (null).
+      for (const MacAddress& mac : macs) {
+        const auto [at, fresh] = macs_.try_emplace({bridge.get(), mac}, port);
+        if (!fresh && at->second != port) at->second = nullptr;
+      }
+    }
+  }
+}
+
+void Topology::place_static(Machine& m) {
+  constexpr std::uint16_t kPermanent = 0x80, kNoArpState = 0x40;
+  constexpr std::uint8_t kFlagSelf = 0x02;
+  for (const model::BridgeFdbEntry& e : m.ns->fdb) {
+    if (!e.bridge || (e.flags & kFlagSelf) != 0) continue;
+    Device *bridge = m.device(e.bridge), *port = m.device(e.link);
+    if (bridge == nullptr || port == nullptr || port->bridge != bridge) continue;
+    // Static entries decide; permanent ones are the bridge's own MACs, known already.
+    if ((e.state & kNoArpState) != 0 && (e.state & kPermanent) == 0) {
+      macs_[{bridge, e.mac}] = port;
+    } else if ((e.state & kPermanent) == 0) {
+      macs_.try_emplace({bridge, e.mac}, port);
+    }
+  }
+}
+
+}  // namespace bulkhead::topology
