@@ -62,12 +62,15 @@ class Routes {
   // `ask`: what the packet says; iif is set here. `arp`: the question of an ARP request.
   [[nodiscard]] std::vector<Way> input(Algebra& algebra, const Device& in, Ask ask, bool arp,
                                        const packet::PacketSet& set) const;
-  // IPv4: the packets whose address has this RTN_* in the local table (inet_addr_type, device any).
+  // inet_addr_type(): RTN_*.
   [[nodiscard]] std::uint8_t address_type4(Algebra& algebra, IpAddress address) const;
+  // select_addresses6, remembered.
+  [[nodiscard]] const std::vector<Selected>& selection6(const Device* device) const;
   [[nodiscard]] const Fib& fib() const { return fib_; }
   [[nodiscard]] const Machine& machine() const { return machine_; }
 
  private:
+  [[nodiscard]] packet::PacketSet ours(Algebra& algebra, const AddressOperand& address) const;
   void output4(Algebra& algebra, const Ask& ask, bool any_source, packet::PacketSet set,
                std::vector<Way>& out) const;
   void output6(Algebra& algebra, const Ask& ask, bool bound_device, const packet::PacketSet& set,
@@ -83,8 +86,6 @@ class Routes {
                                                   const Ask& ask, bool arp, IfIndex oif,
                                                   const packet::PacketSet& set,
                                                   std::vector<Way>& out) const;
-  [[nodiscard]] const std::vector<Selected>& selection6(const Device* device) const;
-
   const Machine& machine_;
   IpFamily family_;
   Fib fib_;

@@ -78,23 +78,35 @@ void Routes::make_output4(Algebra& algebra, const Ask& ask, const Case& c, std::
   if (!set.empty()) out.push_back({std::move(set), dst, NetError::kNone, source, {}, {}});
 }
 
+// __ip_dev_find(): one of our addresses, or at least a local route.
+packet::PacketSet Routes::ours(Algebra& algebra, const AddressOperand& address) const {
+  if (address.constant && machine_.has_address(*address.constant)) return algebra.all();
+  packet::PacketSet out = algebra.none();
+  if (!address.constant) {
+    std::vector<IpAddress> own;
+    for (const auto& [a, device] : machine_.addresses) own.push_back(a);
+    out = algebra.where(address, own);
+  }
+  for (const Case& c : fib_.local_table(algebra, address, algebra.all())) {
+    if (c.hit.ok() && c.hit.route->type == rtn::kLocal) out = algebra.either(out, c.set);
+  }
+  return out;
+}
+
 void Routes::output4(Algebra& algebra, const Ask& asked, bool any_source, packet::PacketSet set,
                      std::vector<Way>& out) const {
   Ask ask = asked;
   ask.iif = machine_.loopback->index();
   const bool has_source = !ask.source.is(kNowhere);
   if (has_source) {
-    if (!ask.source.constant)
-      return add_unknown(out, std::move(set), "a source that varies is sent from");
-    const IpAddress s = *ask.source.constant;
-    if (s.is_multicast() || s == kBroadcast || zeronet().contains(s))
-      return add_error(out, std::move(set), NetError::kInvalid);
-    if (!any_source && !machine_.has_address(s)) {
-      const auto cases = fib_.local_table(algebra, ask.source, algebra.all());
-      const bool ours =
-          cases.size() == 1 && cases[0].hit.ok() && cases[0].hit.route->type == rtn::kLocal;
-      if (!ours) return add_error(out, std::move(set), NetError::kInvalid);
-    }
+    const packet::PacketSet odd =
+        algebra.either(algebra.either(algebra.where(ask.source, multicast()),
+                                      algebra.where(ask.source, kBroadcast)),
+                       algebra.where(ask.source, zeronet()));
+    add_error(out, split_off(algebra, set, odd), NetError::kInvalid);
+    if (!any_source)
+      add_error(out, algebra.without(set, ours(algebra, ask.source)), NetError::kInvalid);
+    if (!any_source) set = algebra.both(set, ours(algebra, ask.source));
   }
   Device* bound = ask.oif ? machine_.device(ask.oif) : nullptr;
   if (ask.oif && bound == nullptr) return add_error(out, std::move(set), NetError::kNoDevice);
