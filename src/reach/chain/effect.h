@@ -63,6 +63,16 @@ struct Effect {
   std::uint32_t nat = 0;  // kAccept: 1 + index of a request; 0 none
   ReasonId reason{};      // kUnknown
   RejectAnswer reject;    // kReject
+
+  [[nodiscard]] static Effect accept(ImageId image) { return {EffectKind::kAccept, image, 0, {}, {}}; }
+  [[nodiscard]] static Effect drop() { return {EffectKind::kDrop, {}, 0, {}, {}}; }
+  [[nodiscard]] static Effect back(ImageId image) { return {EffectKind::kReturn, image, 0, {}, {}}; }
+  [[nodiscard]] static Effect rejected(ImageId image, RejectAnswer answer) {
+    return {EffectKind::kReject, image, 0, {}, answer};
+  }
+  [[nodiscard]] static Effect unknown(ReasonId reason) {
+    return {EffectKind::kUnknown, {}, 0, reason, {}};
+  }
   friend auto operator<=>(const Effect&, const Effect&) = default;
 };
 

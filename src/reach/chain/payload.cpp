@@ -1,0 +1,188 @@
+// Bytes of the packet as payload expressions read them (net/netfilter/nft_payload.c). What a snapshot
+// cannot know (identification, sequence numbers, checksums, data) is not known.
+#include "reach/chain/headers.h"
+
+namespace bulkhead::reach::chains {
+
+using packet::IntervalSet;
+
+namespace {
+
+constexpr std::uint64_t kLengths = 0x1000000;  // keys of Context::tables from here on
+constexpr std::uint8_t kIcmp = 1, kTcp = 6, kUdp = 17, kDccp = 33, kIcmpV6 = 58, kSctp = 132,
+                       kUdpLite = 136;
+
+}  // namespace
+
+IntervalSet protocols_of(Transport transport) {
+  const IntervalSet ports = IntervalSet::of({{kDccp, kDccp}, {kSctp, kSctp}, {kUdpLite, kUdpLite}});
+  const IntervalSet icmp = IntervalSet::of({{kIcmp, kIcmp}, {kIcmpV6, kIcmpV6}});
+  switch (transport) {
+    case Transport::kTcp: return IntervalSet::single(kTcp);
+    case Transport::kUdp: return IntervalSet::single(kUdp);
+    case Transport::kOtherPorts: return ports;
+    case Transport::kIcmp: return icmp;
+    case Transport::kOther: break;
+  }
+  return ports.unite(icmp).unite(IntervalSet::of({{kTcp, kTcp}, {kUdp, kUdp}})).complement(8);
+}
+
+Frame::Frame(const Here& here, Transport kind) : here_(here) {
+  put(Quantity::kDestinationMac, true);
+  put(Quantity::kSourceMac, true);
+  constant(here_.context.v4() ? 0x0800 : 0x86dd, 16);
+  if (here_.context.v4()) {
+    ipv4();
+  } else {
+    ipv6();
+  }
+  transport_start_ = bits_.size() / 8;
+  transport(kind);
+}
+
+void Frame::put(Quantity quantity, bool writable) {
+  const Bits more = here_.bits(quantity);
+  bits_.insert(bits_.end(), more.begin(), more.end());
+  for (unsigned i = 0; i < more.size(); ++i) {
+    places_.push_back({writable ? std::optional(quantity) : std::nullopt, i});
+  }
+}
+
+void Frame::constant(std::uint64_t number, unsigned bits) {
+  const Bits more = constant_bits(number, bits);
+  bits_.insert(bits_.end(), more.begin(), more.end());
+  places_.resize(bits_.size());
+}
+
+void Frame::unknown(unsigned bits) {
+  bits_.insert(bits_.end(), bits, Bit::unknown());
+  places_.resize(bits_.size());
+}
+
+// A 16-bit function of the packet's length.
+template <class Function>
+void Frame::length(Function function) {
+  const Bits now = here_.bits(Quantity::kLength);
+  if (const auto number = constant_of(now)) return constant(function(*number), 16);
+  if (here_.image.changed(Quantity::kLength) != nullptr) return unknown(16);
+  const packet::FieldId field = here_.context.fields.only(Quantity::kLength);
+  // Two such functions differ at one of the ends.
+  const auto key = std::pair(static_cast<unsigned>(kLengths + function(0xffff) * 16 + function(0)),
+                             unsigned{field.index});
+  auto at = here_.context.tables.find(key);
+  if (at == here_.context.tables.end()) {
+    std::vector<std::uint64_t> values(0x10000);
+    for (std::uint64_t n = 0; n < values.size(); ++n) values[n] = function(n);
+    at = here_.context.tables
+             .emplace(key, here_.context.sources.add(field, std::move(values), 16))
+             .first;
+  }
+  for (unsigned i = 16; i-- > 0;) {
+    bits_.push_back({at->second, static_cast<std::uint8_t>(i), false});
+  }
+  places_.resize(bits_.size());
+}
+
+void Frame::ipv4() {  // RFC 791, no options, never a fragment
+  constant(0x45, 8);
+  put(Quantity::kTos, true);
+  put(Quantity::kLength, false);
+  unknown(16);  // identification
+  constant(0, 1);
+  unknown(1);  // "do not fragment" depends on path MTU discovery
+  constant(0, 14);
+  put(Quantity::kHopLimit, true);
+  put(Quantity::kProtocol, false);
+  unknown(16);  // checksum
+  put(Quantity::kSource, true);
+  put(Quantity::kDestination, true);
+}
+
+void Frame::ipv6() {  // RFC 8200, no extension headers
+  constant(6, 4);
+  put(Quantity::kTos, true);
+  unknown(20);  // flow label
+  length([](std::uint64_t n) { return n > 40 ? n - 40 : 0; });
+  put(Quantity::kProtocol, false);
+  put(Quantity::kHopLimit, true);
+  put(Quantity::kSource, true);
+  put(Quantity::kDestination, true);
+}
+
+void Frame::transport(Transport kind) {
+  if (kind == Transport::kOther) return;
+  if (kind == Transport::kIcmp) {
+    put(Quantity::kIcmpType, false);
+    put(Quantity::kIcmpCode, false);
+    return unknown(48);
+  }
+  put(Quantity::kSourcePort, true);
+  put(Quantity::kDestinationPort, true);
+  if (kind == Transport::kTcp) {  // RFC 9293
+    unknown(64);                  // sequence and acknowledgement numbers
+    unknown(4);                   // data offset: depends on the options sent
+    constant(0, 4);
+    put(Quantity::kTcpFlags, true);
+    unknown(32);      // window, checksum
+    constant(0, 16);  // urgent pointer: unused by ordinary connections
+  } else if (kind == Transport::kUdp) {
+    const std::uint64_t header = here_.context.v4() ? 20 : 40;
+    length([header](std::uint64_t n) { return n > header ? n - header : 8; });
+    unknown(16);
+  }
+}
+
+std::optional<std::size_t> start_of(const Here& here, model::PayloadBase base,
+                                    std::uint32_t offset) {
+  const std::size_t network = here.context.v4() ? 20 : 40;
+  switch (base) {
+    case model::PayloadBase::kLink: return std::size_t{offset};
+    case model::PayloadBase::kNetwork: return Frame::kLinkBytes + offset;
+    case model::PayloadBase::kTransport: return Frame::kLinkBytes + network + offset;
+    case model::PayloadBase::kInner:
+    case model::PayloadBase::kTunnel: break;
+  }
+  return std::nullopt;
+}
+
+Cube long_enough(const Here& here, std::size_t end, std::size_t known) {
+  if (end <= known) return {};
+  if (end > 0xffff + Frame::kLinkBytes) return Cube::none();
+  return here.where(Quantity::kLength, IntervalSet::range(end - Frame::kLinkBytes, 0xffff));
+}
+
+Cube has_mac_header(const Here& here) {
+  constexpr std::uint16_t kEther = 1, kLoopback = 772;
+  if (!here.context.is_ip_point()) return {};
+  return here.where(Quantity::kIif, here.context.links.where([](const model::Link* link) {
+    return link != nullptr && (link->hw_type == kEther || link->hw_type == kLoopback);
+  }));
+}
+
+Result<Cases> evaluate_payload(const Here& here, const model::PayloadTerm& term) {
+  constexpr std::uint32_t kMost = 64;
+  const auto from = start_of(here, term.base, term.offset);
+  if (!from) {
+    return one_case(unknown_value(term.length, here.reason("what a packet carries inside")));
+  }
+  if (term.length > kMost) return Cases{};
+  const Cube where = term.base == model::PayloadBase::kLink ? has_mac_header(here) : Cube();
+  const std::size_t end = *from + term.length;
+  const ReasonId why = here.reason("bytes of the packet that a snapshot does not know");
+  Cases out;
+  for (Transport kind : kTransports) {
+    const Frame frame(here, kind);
+    Case one{where, {Value{{}, why}}};
+    one.where.and_also(long_enough(here, end, frame.known_bytes()));
+    for (std::size_t i = *from * 8; i < end * 8; ++i) {
+      one.alternatives[0].bits.push_back(frame.bit(i));
+    }
+    const bool same_for_all = end <= frame.transport_start();
+    if (!same_for_all) one.where.and_also(here.where(Quantity::kProtocol, protocols_of(kind)));
+    if (!one.where.never()) out.push_back(std::move(one));
+    if (same_for_all) break;
+  }
+  return out;
+}
+
+}  // namespace bulkhead::reach::chains

@@ -1,0 +1,149 @@
+// reach = trace on random rulesets and packets: every outcome that the interpreter holds possible is in
+// the leaf, and (but for the few things that diagrams only know as unknown) no other.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstdlib>
+#include <iostream>
+
+#include "reach/random_rules.h"
+
+namespace bulkhead::reach {
+namespace {
+
+using namespace testing;  // NOLINT
+
+constexpr std::array<HookPoint, 13> kPoints = {
+    HookPoint::kIpPrerouting,   HookPoint::kIpInput,       HookPoint::kIpForward,
+    HookPoint::kIpOutput,       HookPoint::kIpPostrouting, HookPoint::kBridgePrerouting,
+    HookPoint::kBridgeInput,    HookPoint::kBridgeForward, HookPoint::kBridgeOutput,
+    HookPoint::kBridgePostrouting, HookPoint::kNetdevIngress, HookPoint::kNetdevEgress,
+    HookPoint::kInetIngress};
+
+struct Count {
+  std::size_t rulesets = 0, refused = 0, packets = 0, skipped = 0, wider = 0, several = 0;
+  std::size_t accepted = 0, dropped = 0, rejected = 0, unknown = 0;
+};
+
+std::string text_of(const Fates& fates) {
+  std::string out;
+  for (const Fate& f : fates) out += "\n    " + f.text;
+  return out;
+}
+
+void note(const Fates& fates, Count& count) {
+  count.several += fates.size() > 1;
+  const std::string& text = fates.begin()->text;
+  count.accepted += text.starts_with("accept");
+  count.dropped += text.starts_with("drop");
+  count.rejected += text.starts_with("reject");
+  count.unknown += text.starts_with("unknown");
+}
+
+// True when all is well.
+bool same(const Pair& pair, const packet::VerdictMap& map, HookPoint point, bool nat,
+          const packet::Packet& packet, std::uint32_t seed, bool legacy_last, Count& count) {
+  const auto truth = pair.by_trace(point, nat, packet, legacy_last);
+  ++count.packets;
+  if (!truth) {
+    ++count.skipped;
+    return true;
+  }
+  const Fates ours = pair.by_reach(map, packet, nat);
+  note(*truth, count);
+  if (ours == *truth) return true;
+  // Bits of two values that are joined, or numbers taken from a packet: unknown to us alone.
+  if (ours.contains({"unknown"})) {
+    Fates without = ours;
+    without.erase({"unknown"});
+    bool covered = true;
+    for (const Fate& f : without) covered = covered && truth->contains(f);
+    if (covered) {
+      ++count.wider;
+      return true;
+    }
+  }
+  ADD_FAILURE() << "seed " << seed << " point " << static_cast<int>(point) << "\n  trace:"
+                << text_of(*truth) << "\n  reach:" << text_of(ours) << "\n  packet "
+                << pair.show(packet);
+  return false;
+}
+
+std::uint32_t rounds(std::uint32_t otherwise) {
+  const char* more = std::getenv("BULKHEAD_REACH_ROUNDS");
+  return more == nullptr ? otherwise : static_cast<std::uint32_t>(std::atoi(more));
+}
+
+Count compare(Kinds kinds, std::uint32_t first_seed, std::uint32_t rulesets) {
+  constexpr int kPackets = 150;
+  Count count;
+  const std::uint32_t last_seed = first_seed + rounds(rulesets);
+  for (std::uint32_t seed = first_seed; seed < last_seed; ++seed) {
+    std::mt19937 random(seed);
+    const IpFamily family = random() % 2 == 0 ? IpFamily::kV4 : IpFamily::kV6;
+    HookPoint point = kPoints[random() % 13];
+    if (kinds.nat || random() % 2 == 0) point = kPoints[random() % 5];
+    RandomRules dice(seed, family, point, kinds);
+    const model::Ruleset rules = dice.ruleset();
+    Pair pair(rules, family);
+    const bool legacy_last = random() % 2 == 0;
+    ++count.rulesets;
+    const auto map = pair.map(point, kinds.nat, legacy_last);
+    if (!map) {
+      EXPECT_TRUE(map.error().code == ErrorCode::kUnsupported ||
+                  map.error().code == ErrorCode::kBudget)
+          << "seed " << seed << ": " << map.error().message;
+      ++count.refused;
+      continue;
+    }
+    for (int i = 0; i < kPackets; ++i) {
+      const packet::Packet packet = dice.packet(pair.fields(), pair.links());
+      if (!same(pair, *map, point, kinds.nat, packet, seed, legacy_last, count)) break;
+    }
+    if (::testing::Test::HasFailure() && std::getenv("BULKHEAD_REACH_GO_ON") == nullptr) break;
+  }
+  std::cout << count.rulesets << " rulesets (" << count.refused << " refused), " << count.packets
+            << " packets: " << count.accepted << " accepted, " << count.dropped << " dropped, "
+            << count.rejected << " rejected, " << count.unknown << " unknown; " << count.several
+            << " with several outcomes, " << count.wider << " unknown to reach alone, "
+            << count.skipped << " not followed\n";
+  EXPECT_LT(count.refused * 10, count.rulesets);
+  EXPECT_LT(count.wider * 20, count.packets);
+  EXPECT_GT(count.dropped * 10, count.packets);
+  return count;
+}
+
+Kinds kinds(int step) {
+  Kinds out;
+  out.sets = step >= 1;
+  out.xt = step >= 2;
+  out.routes = step >= 2;
+  out.effects = step >= 3;
+  out.may = step >= 4;
+  return out;
+}
+
+TEST(ChainRandom, ComparisonsAndVerdicts) {
+  static_cast<void>(compare(kinds(0), 1, 250));
+}
+TEST(ChainRandom, SetsMapsAndVerdictMaps) {
+  static_cast<void>(compare(kinds(1), 100001, 250));
+}
+TEST(ChainRandom, XTablesIpsetsAndRoutes) {
+  static_cast<void>(compare(kinds(2), 200001, 250));
+}
+TEST(ChainRandom, MarksTrackingAndRewrites) {
+  static_cast<void>(compare(kinds(3), 300001, 250));
+}
+TEST(ChainRandom, WhatGoesBothWays) {
+  const Count count = compare(kinds(4), 400001, 250);
+  EXPECT_GT(count.several * 20, count.packets);
+}
+TEST(ChainRandom, NatRequests) {
+  Kinds all = kinds(4);
+  all.nat = true;
+  static_cast<void>(compare(all, 500001, 250));
+}
+
+}  // namespace
+}  // namespace bulkhead::reach
