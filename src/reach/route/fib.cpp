@@ -122,7 +122,9 @@ bool Fib::choose4(const Table::Entry& entry, const Ask& ask, std::vector<Hit>& o
     for (const model::NextHop& hop : route->next_hops) {
       const Device* d = machine_->device(hop.link);
       if ((hop.flags & kHopDead) != 0 || (ask.oif && ask.oif != hop.link)) continue;
-      if (d != nullptr && d->ignore_linkdown4 && (hop.flags & kHopLinkdown) != 0) continue;
+      if (!ask.ignore_linkstate && d != nullptr && d->ignore_linkdown4 &&
+          (hop.flags & kHopLinkdown) != 0)
+        continue;
       usable.push_back(&hop);
     }
     if (usable.empty()) continue;
@@ -211,6 +213,7 @@ std::vector<Case> Fib::local_table(Algebra& algebra, const AddressOperand& addre
                                    const packet::PacketSet& set) const {
   Ask ask;
   ask.destination = address;
+  ask.ignore_linkstate = true;
   return in_table(algebra, custom_ ? kLocalTable : kMergedTable, ask, set);
 }
 

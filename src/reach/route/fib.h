@@ -49,6 +49,7 @@ struct Ask {
   std::uint32_t uid = 0;
   IpProtocol protocol = IpProtocol::kHopByHop;
   NumberOperand source_port, destination_port;
+  bool ignore_linkstate = false;       // FIB_LOOKUP_IGNORE_LINKSTATE
   bool strict_interface = false;       // IPv6: RT6_LOOKUP_F_IFACE
   const ChosenHops* chosen = nullptr;  // null: the first hop that can be used
 };

@@ -44,6 +44,7 @@ struct Way {
   AddressOperand source;             // output: the one chosen when the flow had none
   std::string_view dropped;          // input: not empty: silently, and why
   std::string_view unknown;          // not empty: not modelled
+  std::uint8_t route_type = 0;  // RTN_*, when a route was found
 };
 
 class Routes {

@@ -55,6 +55,7 @@ void Routes::output6(Algebra& algebra, const Ask& asked, bool bound_device,
         continue;
       }
       const bool local = is_local(c.hit.route->type);
+      way.route_type = c.hit.route->type;
       Dst& dst = way.dst;
       dst.kind = Dst::Kind::kOutput;
       dst.device = local ? machine_.loopback : c.hit.device;

@@ -3,6 +3,8 @@
 //
 // Every machine that has spoken is known to its bridges, so a MAC that exists behind one port is
 // looked up there; only MACs that nobody has are flooded.
+#include <algorithm>
+
 #include "base/text.h"
 #include "reach/walk/walk.h"
 

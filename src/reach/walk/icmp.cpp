@@ -45,7 +45,7 @@ Flow error_of(const Flow& cause, IpFamily family, std::uint8_t type, std::uint8_
 
 void Walk::icmp_error(Flow cause, std::uint8_t type, std::uint8_t code) {
   const bool v4 = algebra_.family() == IpFamily::kV4;
-  if (is_error(cause.p) || cause.dst.group || cause.p.type != PacketType::kHost)
+  if (!cause.ours || is_error(cause.p) || cause.dst.group || cause.p.type != PacketType::kHost)
     return end(std::move(cause));
   const AddressOperand& from = cause.p.t.source;
   const Prefix groups = v4 ? Prefix::covering(IpAddress::v4(224, 0, 0, 0), 4)

@@ -2,6 +2,7 @@
 // net/ipv6/netfilter/nf_reject_ipv6.c, net/bridge/netfilter/nft_reject_bridge.c).
 #include <algorithm>
 
+#include "reach/walk/operands.h"
 #include "reach/walk/walk.h"
 
 namespace bulkhead::reach::walks {
@@ -11,17 +12,6 @@ constexpr std::uint8_t kUnreachable4 = 3, kUnreachable6 = 1;
 
 bool on_link(HookPoint point) {
   return point > HookPoint::kIpPostrouting;
-}
-
-Bits field_of(const Fields& fields, Quantity q) {
-  return Image().of(fields, q);
-}
-
-Bits bits_of(const Fields& fields, const AddressOperand& a) {
-  return a.constant ? constant_bits(*a.constant) : field_of(fields, a.field);
-}
-Bits bits_of(const Fields& fields, const NumberOperand& n, unsigned width) {
-  return n.constant ? constant_bits(*n.constant, width) : field_of(fields, n.field);
 }
 
 std::uint64_t mac_number(MacAddress mac) {
@@ -58,40 +48,6 @@ std::uint64_t status_of(const Connection& c) {
   if (c.snat_done) s |= ct_status::kSourceNatDone;
   if (c.dnat_done) s |= ct_status::kDestinationNatDone;
   return s;
-}
-
-// A quantity as an operand; false: a mixture of fields and constants.
-bool read(const Fields& fields, const Image& image, Quantity q, AddressOperand& out) {
-  const Bits bits = image.of(fields, q);
-  for (Quantity f : {Quantity::kSource, Quantity::kDestination}) {
-    if (bits == field_of(fields, f)) return out = AddressOperand::in(f), true;
-  }
-  std::array<std::uint8_t, 16> octets{};
-  for (std::size_t i = 0; i < bits.size(); ++i) {
-    if (!bits[i].is_constant()) return false;
-    if (bits[i].flip) octets[i / 8] = static_cast<std::uint8_t>(octets[i / 8] | 0x80U >> (i % 8));
-  }
-  out = AddressOperand::of(bits.size() == 32
-                               ? IpAddress::v4(octets[0], octets[1], octets[2], octets[3])
-                               : IpAddress::v6(octets));
-  return true;
-}
-
-bool read(const Fields& fields, const Image& image, Quantity q, NumberOperand& out) {
-  const Bits bits = image.of(fields, q);
-  for (Quantity f : {Quantity::kSourcePort, Quantity::kDestinationPort}) {
-    if (bits == field_of(fields, f)) return out = NumberOperand::in(f), true;
-  }
-  const auto n = constant_of(bits);
-  if (n) out = NumberOperand::of(*n);
-  return n.has_value();
-}
-
-template <class T>
-bool read_constant(const Fields& fields, const Image& image, Quantity q, T& out) {
-  const auto n = constant_of(image.of(fields, q));
-  if (n) out = static_cast<T>(*n);
-  return n.has_value();
 }
 
 }  // namespace

@@ -30,6 +30,10 @@ namespace walks {
 Walk::Walk(const topology::Topology& topology, Algebra& algebra, Hooks& hooks)
     : topology_(topology), algebra_(algebra), hooks_(hooks) {
   for (const auto& m : topology.machines()) {
+    for (auto p = HookPoint::kIpPrerouting; p <= HookPoint::kInetIngress;
+         p = static_cast<HookPoint>(static_cast<int>(p) + 1)) {
+      acks_matter_ = acks_matter_ || hooks.has_chains(*m, p);
+    }
     routes_.push_back(
         m->loopback == nullptr ? nullptr : std::make_unique<routes::Routes>(*m, algebra.family()));
   }

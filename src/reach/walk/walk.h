@@ -205,6 +205,8 @@ class Walk {
   Hooks& hooks_;
   std::vector<std::unique_ptr<routes::Routes>> routes_;  // by NsId; null: could not be read
 
+  bool acks_matter_ = false;  // there are rules
+
   struct Event {
     Device* dev;
     Flow flow;
