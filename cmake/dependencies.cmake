@@ -2,6 +2,7 @@
 #   fmt::fmt  CLI11::CLI11  nlohmann_json::nlohmann_json  simdjson::simdjson  CURL::libcurl
 #   PkgConfig::FYAML  PkgConfig::MNL            in the product
 #   GTest::gmock  rapidcheck  benchmark::benchmark    in tests and benchmarks
+#   PkgConfig::Z3  buddy                        in tests, as oracles of packet sets
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 find_package(fmt REQUIRED)
@@ -15,4 +16,8 @@ if(BULKHEAD_TESTS)
   find_package(GTest REQUIRED CONFIG)
   find_package(rapidcheck REQUIRED CONFIG)
   find_package(benchmark REQUIRED CONFIG)
+  pkg_check_modules(Z3 REQUIRED IMPORTED_TARGET z3)
+  find_library(BULKHEAD_BUDDY bdd REQUIRED)
+  add_library(buddy INTERFACE IMPORTED GLOBAL)
+  target_link_libraries(buddy INTERFACE ${BULKHEAD_BUDDY})
 endif()

@@ -108,7 +108,7 @@ class EngineAdvice {
       if (!s.of_host() || !loopback) continue;
       if (++count <= 3) {
         sees += (sees.empty() ? "" : ", ") +
-                (s.subject.process.empty() ? std::string("?") : s.subject.process) + " " +
+                (s.subject.process.empty() ? std::string() : s.subject.process + " ") +
                 std::to_string(s.subject.port->number) + "/" + to_string(s.subject.protocol);
       }
     }

@@ -339,9 +339,17 @@ class CureFinder {
       list += (list.empty() ? "\"" : ", \"") + text + "\"";
       flags += (flags.empty() ? "-p " : " -p ") + text;
     }
-    if (subject.project.empty()) {
-      add(Phrase::kCureNoHostMode, flags.empty() ? "--network bridge" : flags, "docker run",
-          (flags.empty() ? "--network bridge" : flags) + "   # in place of --network host", {});
+    if (flags.empty()) {
+      const bool run = subject.project.empty();
+      add(Phrase::kCureNoHostModeQuiet, run ? "--network host" : "network_mode: host",
+          run ? "docker run" : "compose.yaml",
+          run ? "--network bridge   # in place of --network host"
+              : "services:\n  " + yaml_word(subject.service) +
+                    ":\n    # no network_mode: host; Compose then gives it the project's network",
+          {});
+    } else if (subject.project.empty()) {
+      add(Phrase::kCureNoHostMode, flags, "docker run", flags + "   # in place of --network host",
+          {});
     } else {
       add(Phrase::kCureNoHostMode, "ports: [" + list + "]", "compose.yaml",
           "services:\n  " + yaml_word(subject.service) + ":\n    ports: [" + list +
@@ -351,17 +359,19 @@ class CureFinder {
   }
 
   void for_default_bridge() {
-    std::string paste;
+    std::string paste, names;
     std::size_t shown = 0;
     for (const Subject& m : draft_.finding.members) {
-      if (shown++ == 8) break;
+      if (++shown <= 3) names += (names.empty() ? "" : ", ") + m.container;
+      if (shown == 4) names += ", ...";
+      if (shown > 8) break;
       const std::string name = shell_word(m.container);
       const std::string network = shell_word(m.container + "-net");
       paste += (paste.empty() ? "" : "\n") + std::string("docker network create ") + network +
                "\ndocker network connect " + network + " " + name + "\ndocker network disconnect " +
                shell_word(draft_.finding.subject.network) + " " + name;
     }
-    add(Phrase::kCureOwnNetwork, draft_.finding.subject.network, "shell", std::move(paste), {});
+    add(Phrase::kCureOwnNetwork, names, "shell", std::move(paste), {});
   }
 
   // ---------------------------------------------------------------- exits

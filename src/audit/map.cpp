@@ -222,13 +222,41 @@ class Drawer {
     });
   }
 
+  // By namespace: links lead there from the host, over others or not.
+  std::vector<bool> joined() const {
+    std::vector<std::vector<std::uint32_t>> next(snapshot_.namespaces.size());
+    for (std::uint32_t i = 0; i < snapshot_.namespaces.size(); ++i) {
+      for (const model::Link& link : snapshot_.namespaces[i].links) {
+        if (!link.peer_ns || link.peer_ns->value >= next.size()) continue;
+        next[i].push_back(link.peer_ns->value);
+        next[link.peer_ns->value].push_back(i);
+      }
+    }
+    std::vector<bool> seen(next.size(), false);
+    std::vector<std::uint32_t> open{snapshot_.host.value};
+    seen[snapshot_.host.value] = true;
+    while (!open.empty()) {
+      const std::uint32_t at = open.back();
+      open.pop_back();
+      for (std::uint32_t to : next[at]) {
+        if (seen[to]) continue;
+        seen[to] = true;
+        open.push_back(to);
+      }
+    }
+    return seen;
+  }
+
   void others(Map& out) const {
+    const std::vector<bool> seen = joined();
     for (std::uint32_t i = 0; i < snapshot_.namespaces.size(); ++i) {
       bool of_container = false;
       containers_in(model::NsId{i}, [&](const auto&, const auto&) { of_container = true; });
-      const bool named = !snapshot_.namespaces[i].paths.empty();
-      if (model::NsId{i} != snapshot_.host && !of_container && named)
-        out.namespaces.push_back(snapshot_.namespaces[i].paths.front());
+      if (model::NsId{i} == snapshot_.host || of_container) continue;
+      if (!seen[i])
+        ++out.unjoined;
+      else
+        out.namespaces.push_back(name_of(snapshot_, model::NsId{i}));
     }
   }
 

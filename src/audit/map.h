@@ -56,7 +56,8 @@ struct Map {
   std::vector<MapListener> host_listeners;
   std::vector<MapContainer> in_host_namespace, without_network;
   std::size_t stopped = 0;              // containers that do not run
-  std::vector<std::string> namespaces;  // others, by path
+  std::vector<std::string> namespaces;  // of no container, joined to the host by links; by path
+  std::size_t unjoined = 0;             // of no container, and no link leads there
 };
 
 [[nodiscard]] Map draw_map(const model::Snapshot& snapshot, const policy::Config& config,

@@ -10,32 +10,33 @@
 
 namespace bulkhead::audit {
 
+// clang-format off: it nests the members of such a list in each other, anew on each run
 #define BULKHEAD_PHRASES(X)                                                                        \
   /* what */                                                                                       \
-  X(kT1What)                                                                                       \
-  X(kT2What)                                                                                       \
-  X(kT3What) X(kT4What) X(kT5What) X(kT6What) X(kManagementNetworkWhat) X(kFirewallWhat)           \
-      X(kV4OnlyWhat) X(kIpv6What) X(kLoopbackWhat) X(kSocketWhat) X(kHostModeWhat)                 \
-          X(kMetadataWhat) X(kDefaultBridgeWhat) X(                                                \
-              kEgressWhat) /* why: {bind} {author} {rule} {process} {stops} {count} {of} {path} */ \
-      X(kWhyPublished) X(kWhyPublishedProxy) X(kWhyRouted) X(kWhyHostListens) X(kWhyHostMode)      \
-          X(kWhySameSegment) X(kWhySegment) X(kWhySegmentOpen) X(kWhyManagementNetwork)            \
-              X(kWhyFirewall) X(kWhyV4Only) X(kWhyIpv6) X(kWhyLoopback) X(kWhySocket)              \
-                  X(kWhyHostModeSees) X(kWhyHostModePlain) X(kWhyMetadata) X(kWhyDefaultBridge)    \
-                      X(kWhyEgress) /* severity */                                                 \
-      X(kImpactHost) X(kImpactCluster) X(kImpactCode) X(kImpactSecrets) X(kImpactData)             \
-          X(kImpactConsole) X(kImpactControl) X(kImpactInfo) X(kImpactApplication)                 \
-              X(kFromInternet) X(kFromLan) X(kFromContainers) X(kByPortOnly) X(kAssumed)           \
-                  X(kTenantsDeclared) X(kTenantsGuessed) X(kOpenBetweenTenants) X(kClosedToday)    \
-                      X(kCloudRoute) X(kMaybeNoCloud) X(kMutualTls) X(kNeedsLogin) X(kAdviceOnly)  \
-                          X(kFalseBelief) /* notes */                                              \
-      X(kNoteLinkLayer) X(kNoteStoppedBy) X(kNotePortsIsolated) X(kNoteReadOnlySocket)             \
-          X(kNoteLoopbackPublished) X(kNoteUpToUplink) X(kNoteGuessedZones) X(kNoteContradicted)   \
-              X(kNoteNotComputed) X(kNoteRepresentative) /* cures: {lines} {file} */               \
-      X(kCureLoopback) X(kCureUnpublish) X(kCureDropPublished) X(kCureDropRouted)                  \
-          X(kCureDropInput) X(kCureDaemonHosts) X(kCureSplit) X(kCureShared) X(kCureInternal)      \
-              X(kCureDropEgress) X(kCureDropMetadata) X(kCureDropManagement) X(kCureUnmount)       \
-                  X(kCureNoHostMode) X(kCureOwnNetwork)
+  X(kT1What) X(kT2What) X(kT3What) X(kT4What) X(kT5What) X(kT6What) X(kManagementNetworkWhat)      \
+  X(kFirewallWhat) X(kV4OnlyWhat) X(kIpv6What) X(kLoopbackWhat) X(kSocketWhat) X(kHostModeWhat)    \
+  X(kMetadataWhat) X(kDefaultBridgeWhat) X(kEgressWhat)                                            \
+  /* why: {bind} {author} {rule} {process} {stops} {count} {of} {path} */                          \
+  X(kWhyPublished) X(kWhyPublishedProxy) X(kWhyRouted) X(kWhyHostListens) X(kWhySocketListens)     \
+  X(kWhyHostMode) X(kWhySameSegment) X(kWhySegment) X(kWhySegmentOpen) X(kWhyManagementNetwork)    \
+  X(kWhyFirewall) X(kWhyV4Only) X(kWhyIpv6) X(kWhyLoopback) X(kWhySocket) X(kWhyHostModeSees)      \
+  X(kWhyHostModePlain) X(kWhyMetadata) X(kWhyDefaultBridge) X(kWhyEgress)                          \
+  /* severity */                                                                                   \
+  X(kImpactHost) X(kImpactCluster) X(kImpactCode) X(kImpactSecrets) X(kImpactData)                 \
+  X(kImpactConsole) X(kImpactControl) X(kImpactInfo) X(kImpactApplication) X(kFromInternet)        \
+  X(kFromLan) X(kFromContainers) X(kByPortOnly) X(kAssumed) X(kTenantsDeclared)                    \
+  X(kTenantsGuessed) X(kOpenBetweenTenants) X(kClosedToday) X(kCloudRoute) X(kMaybeNoCloud)        \
+  X(kMutualTls) X(kNeedsLogin) X(kAdviceOnly) X(kFalseBelief)                                      \
+  /* notes */                                                                                      \
+  X(kNoteLinkLayer) X(kNoteStoppedBy) X(kNotePortsIsolated) X(kNoteReadOnlySocket)                 \
+  X(kNoteLoopbackPublished) X(kNoteUpToUplink) X(kNoteGuessedZones) X(kNoteContradicted)           \
+  X(kNoteNotComputed) X(kNoteRepresentative)                                                       \
+  /* cures: {lines} {file} */                                                                      \
+  X(kCureLoopback) X(kCureUnpublish) X(kCureDropPublished) X(kCureDropRouted) X(kCureDropInput)    \
+  X(kCureDaemonHosts) X(kCureSplit) X(kCureShared) X(kCureInternal) X(kCureDropEgress)             \
+  X(kCureDropMetadata) X(kCureDropManagement) X(kCureUnmount) X(kCureNoHostMode)                   \
+  X(kCureNoHostModeQuiet) X(kCureOwnNetwork)
+// clang-format on
 
 enum class Phrase : std::uint8_t {
 #define BULKHEAD_PHRASE(name) name,

@@ -270,10 +270,11 @@ class ThreatFinder {
     if (service.subject.on_host) {
       if (service.container != nullptr) return {Phrase::kWhyHostMode, {{"dial", dial}}};
       const IpAddress bound = service.sockets.empty() ? reach.to : service.sockets.front()->address;
+      // The kernel's own (NFS, WireGuard, VXLAN), or a process that could not be seen.
+      if (service.subject.process.empty())
+        return {Phrase::kWhySocketListens, {{"bind", bound.to_string()}, {"dial", dial}}};
       return {Phrase::kWhyHostListens,
-              {{"process", service.subject.process.empty() ? "?" : service.subject.process},
-               {"bind", bound.to_string()},
-               {"dial", dial}}};
+              {{"process", service.subject.process}, {"bind", bound.to_string()}, {"dial", dial}}};
     }
     if (reach.role) return {Phrase::kWhyRouted, {{"dial", dial}}};
     return {Phrase::kWhySameSegment, {{"dial", dial}}};

@@ -55,9 +55,11 @@ class IpAddress {
   [[nodiscard]] constexpr bool is_v4() const { return family_ == IpFamily::kV4; }
   [[nodiscard]] constexpr bool is_v6() const { return family_ == IpFamily::kV6; }
   [[nodiscard]] constexpr unsigned bits() const { return is_v4() ? 32 : 128; }
-  [[nodiscard]] constexpr std::span<const std::uint8_t> octets() const {
+  // They live in the address: not to be asked of a temporary.
+  [[nodiscard]] constexpr std::span<const std::uint8_t> octets() const& {
     return {octets_.data(), is_v4() ? 4U : 16U};
   }
+  std::span<const std::uint8_t> octets() const&& = delete;
   // IPv4 only: 127.0.0.1 is 0x7f000001.
   [[nodiscard]] constexpr std::uint32_t v4_number() const {
     return std::uint32_t{octets_[0]} << 24 | std::uint32_t{octets_[1]} << 16 |
@@ -138,7 +140,9 @@ class MacAddress {
   [[nodiscard]] static constexpr MacAddress broadcast() {
     return MacAddress({0xff, 0xff, 0xff, 0xff, 0xff, 0xff});
   }
-  [[nodiscard]] std::span<const std::uint8_t, 6> octets() const { return octets_; }
+  // They live in the address: not to be asked of a temporary.
+  [[nodiscard]] std::span<const std::uint8_t, 6> octets() const& { return octets_; }
+  std::span<const std::uint8_t, 6> octets() const&& = delete;
   [[nodiscard]] bool is_multicast() const { return (octets_[0] & 1) != 0; }
   [[nodiscard]] bool is_zero() const { return *this == MacAddress(); }
   [[nodiscard]] std::string to_string() const;

@@ -43,6 +43,12 @@ class Cursor {
     at_ += count;
     return view;
   }
+  // All that is left.
+  [[nodiscard]] ByteView rest() {
+    const ByteView view = bytes_.subspan(at_);
+    at_ = bytes_.size();
+    return view;
+  }
   [[nodiscard]] bool skip(std::size_t count) { return take(count).has_value(); }
 
   // As the kernel of this machine writes it.

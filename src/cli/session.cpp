@@ -36,7 +36,6 @@ collect::Options collect_options(const SourceOptions& options) {
       if (std::string url = environment(name); !url.empty()) out.engines.push_back(endpoint(url));
     }
   }
-  out.engines_required = !out.engines.empty();
   return out;
 }
 

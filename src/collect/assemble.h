@@ -31,7 +31,7 @@ bool fill_namespace(Answer answer, model::NetNs& ns, Pending& pending);
 [[nodiscard]] Status fill_rules(Broker& broker, model::NetNs& ns, Pending& pending);
 
 // Finds the namespaces in which the links' peers live.
-[[nodiscard]] Status resolve_peers(Broker& broker, std::vector<model::NetNs>& namespaces,
+[[nodiscard]] Status resolve_peers(Broker& broker, model::Snapshot& snapshot,
                                    const std::vector<Pending>& pending);
 
 // Who holds the sockets of all namespaces.

@@ -19,7 +19,6 @@ namespace bulkhead::collect {
 struct Options {
   std::vector<engine::Endpoint>
       engines;                    // empty: DOCKER_HOST/CONTAINER_HOST were unset: the usual sockets
-  bool engines_required = false;  // named by the user: an unreachable one is a gap that counts
   bool read_engines = true;
   std::vector<std::string> extra_netns;  // paths that a question names
   std::uint32_t most_namespaces = 20'000;

@@ -200,8 +200,8 @@ void decode_plain(const AttributeTable<IFLA_MAX>& table, DecodedLink& out) {
   model::Link& link = out.link;
   link.name = as_text(table[IFLA_IFNAME], kNameLength);
   link.alias = as_text(table[IFLA_IFALIAS], kAliasLength);
-  if (table[IFLA_ADDRESS]) {
-    if (auto mac = MacAddress::from_octets(*table[IFLA_ADDRESS])) link.mac = *mac;
+  if (const auto& address = table[IFLA_ADDRESS]) {
+    if (auto mac = MacAddress::from_octets(*address)) link.mac = *mac;
   }
   link.mtu = as_u32(table[IFLA_MTU]).value_or(0);
   link.operstate = as_u8(table[IFLA_OPERSTATE]).value_or(0);
@@ -223,7 +223,7 @@ Result<DecodedLink> decode_link(ByteView body) {
   out.link.index = IfIndex{static_cast<std::uint32_t>(header->ifi_index)};
   out.link.hw_type = header->ifi_type;
   out.link.flags = header->ifi_flags;
-  const auto table = AttributeTable<IFLA_MAX>::parse(*cursor.take(cursor.left()));
+  const auto table = AttributeTable<IFLA_MAX>::parse(cursor.rest());
   if (!table) return std::unexpected(table.error());
   decode_plain(*table, out);
   Status status;
@@ -265,7 +265,7 @@ Result<std::vector<IfIndex>> decode_filtered_links(ByteView qdisc_dump) {
     Cursor cursor(message->body);
     const auto header = cursor.structure<tcmsg>();
     if (!header) return fail(ErrorCode::kInvalidInput, "qdisc message cut short");
-    const auto table = AttributeTable<TCA_MAX>::parse(*cursor.take(cursor.left()));
+    const auto table = AttributeTable<TCA_MAX>::parse(cursor.rest());
     if (!table) return std::unexpected(table.error());
     const std::string kind = as_text((*table)[TCA_KIND], kKindLength);
     if (kind != "clsact" && kind != "ingress") continue;
@@ -284,7 +284,7 @@ Result<std::vector<std::optional<std::int32_t>>> decode_namespace_ids(ByteView a
     Cursor cursor(message->body);
     const std::size_t header = (sizeof(rtgenmsg) + 3) & ~std::size_t{3};
     if (!cursor.skip(header)) return fail(ErrorCode::kInvalidInput, "namespace id cut short");
-    const auto table = AttributeTable<NETNSA_MAX>::parse(*cursor.take(cursor.left()));
+    const auto table = AttributeTable<NETNSA_MAX>::parse(cursor.rest());
     if (!table) return std::unexpected(table.error());
     const auto id = as_u32((*table)[NETNSA_NSID]);
     const auto number = static_cast<std::int32_t>(id.value_or(~0U));

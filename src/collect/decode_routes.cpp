@@ -27,7 +27,7 @@ Status for_each(ByteView dump, std::uint16_t type, const char* what, Decode&& de
     Cursor cursor(message->body);
     const auto header = cursor.structure<Header>();
     if (!header) return fail(ErrorCode::kInvalidInput, std::string(what) + " message cut short");
-    const auto table = AttributeTable<N>::parse(*cursor.take(cursor.left()));
+    const auto table = AttributeTable<N>::parse(cursor.rest());
     if (!table) return within(what, table.error());
     if (Status status = decode(*header, *table); !status) return within(what, status.error());
   }
@@ -103,9 +103,10 @@ using Group = std::vector<std::pair<std::uint32_t, std::uint32_t>>;  // id, weig
 Group decode_group(ByteView bytes) {
   Group out;
   Cursor cursor(bytes);
-  while (cursor.left() >= sizeof(nexthop_grp) && out.size() < kMostHops) {
-    const auto member = *cursor.structure<nexthop_grp>();
-    out.emplace_back(member.id, (std::uint32_t{member.resvd1} << 8 | member.weight) + 1);
+  while (out.size() < kMostHops) {
+    const auto member = cursor.structure<nexthop_grp>();
+    if (!member) break;
+    out.emplace_back(member->id, (std::uint32_t{member->resvd1} << 8 | member->weight) + 1);
   }
   return out;
 }
@@ -130,8 +131,8 @@ Result<NextHopObjects> decode_next_hop_objects(ByteView dump) {
   const auto decode = [&](const nhmsg& header, const AttributeTable<NHA_MAX>& table) -> Status {
     const auto id = as_u32(table[NHA_ID]);
     if (!id) return fail(ErrorCode::kInvalidInput, "no NHA_ID");
-    if (table[NHA_GROUP]) {
-      groups[*id] = decode_group(*table[NHA_GROUP]);
+    if (const auto& group = table[NHA_GROUP]) {
+      groups[*id] = decode_group(*group);
       return {};
     }
     const IfIndex link{as_u32(table[NHA_OIF]).value_or(0)};
@@ -184,7 +185,7 @@ Status decode_multipath(ByteView bytes, std::vector<model::NextHop>& out) {
 
 Status decode_hops(const rtmsg& header, const AttributeTable<RTA_MAX>& table,
                    const NextHopObjects& objects, model::Route& route) {
-  if (table[RTA_MULTIPATH]) return decode_multipath(*table[RTA_MULTIPATH], route.next_hops);
+  if (const auto& hops = table[RTA_MULTIPATH]) return decode_multipath(*hops, route.next_hops);
   const auto link = as_u32(table[RTA_OIF]);
   if (link || table[RTA_GATEWAY] || table[RTA_VIA]) {
     route.next_hops.push_back(single_hop(IfIndex{link.value_or(0)}, table[RTA_GATEWAY],
@@ -268,8 +269,8 @@ void decode_selectors(const fib_rule_hdr& header, const RuleTable& table,
   }
   rule.source_port = port_range(table[FRA_SPORT_RANGE]);
   rule.destination_port = port_range(table[FRA_DPORT_RANGE]);
-  if (table[FRA_UID_RANGE]) {
-    if (const auto range = Cursor(*table[FRA_UID_RANGE]).structure<fib_rule_uid_range>()) {
+  if (const auto& uids = table[FRA_UID_RANGE]) {
+    if (const auto range = Cursor(*uids).structure<fib_rule_uid_range>()) {
       rule.uid = model::xt::IdRange{range->start, range->end};
     }
   }

@@ -35,7 +35,7 @@ Result<model::Socket> decode_socket(ByteView body, IpProtocol protocol) {
   if (message->idiag_family != AF_INET && message->idiag_family != AF_INET6) {
     return fail(ErrorCode::kInvalidInput, "socket of an unknown family");
   }
-  const auto table = AttributeTable<INET_DIAG_MAX>::parse(*cursor.take(cursor.left()));
+  const auto table = AttributeTable<INET_DIAG_MAX>::parse(cursor.rest());
   if (!table) return within("socket", table.error());
   model::Socket out;
   out.protocol = protocol;

@@ -18,8 +18,11 @@ Result<std::vector<NamespaceRecord>> decode_namespaces(ByteView bytes) {
     if (!inode || !pids || cursor.left() / sizeof(std::uint32_t) < *pids) return broken();
     record.inode = *inode;
     record.pids.reserve(*pids);
-    for (std::uint32_t i = 0; i < *pids; ++i)
-      record.pids.push_back(*cursor.native<std::uint32_t>());
+    for (std::uint32_t i = 0; i < *pids; ++i) {
+      const auto pid = cursor.native<std::uint32_t>();
+      if (!pid) return broken();
+      record.pids.push_back(*pid);
+    }
     const auto paths = cursor.native<std::uint32_t>();
     if (!paths || cursor.left() / sizeof(std::uint32_t) < *paths) return broken();
     for (std::uint32_t i = 0; i < *paths; ++i) {

@@ -84,12 +84,14 @@ Result<Owners> decode_owners(ByteView bytes) {
     owner.cgroup = std::move(name.path);
     owner.container_id = std::move(name.container_id);
     for (std::uint32_t i = 0; i < *count; ++i) {
-      SocketFacts& facts = out[*cursor.native<std::uint64_t>()];
+      const auto inode = cursor.native<std::uint64_t>();
+      const auto v6_only = cursor.native<std::uint32_t>();
+      const auto bound_to = cursor.native<std::uint32_t>();
+      if (!inode || !v6_only || !bound_to) return broken();
+      SocketFacts& facts = out[*inode];
       if (facts.owners.size() < kMostOwners) facts.owners.push_back(owner);
-      const auto v6_only = static_cast<std::int32_t>(*cursor.native<std::uint32_t>());
-      const auto bound_to = static_cast<std::int32_t>(*cursor.native<std::uint32_t>());
-      if (v6_only >= 0) facts.v6_only = v6_only != 0;
-      if (bound_to >= 0) facts.bound_to = IfIndex{static_cast<std::uint32_t>(bound_to)};
+      if (static_cast<std::int32_t>(*v6_only) >= 0) facts.v6_only = *v6_only != 0;
+      if (static_cast<std::int32_t>(*bound_to) >= 0) facts.bound_to = IfIndex{*bound_to};
     }
   }
   return out;

@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "base/text.h"
 #include "collect/assemble.h"
 
 namespace bulkhead::collect {
@@ -60,7 +61,7 @@ bool apply(const Question& question, const std::vector<std::optional<std::int32_
            std::vector<model::NetNs>& namespaces, const Pending& pending) {
   std::unordered_map<std::int32_t, std::uint32_t> place;
   for (std::size_t i = 0; i < std::min(ids.size(), question.shown.size()); ++i) {
-    if (ids[i]) place.emplace(*ids[i], question.shown[i]);
+    if (const auto& id = ids[i]) place.emplace(*id, question.shown[i]);
   }
   bool all = true;
   for (const auto& [position, nsid] : pending.peer_ids) {
@@ -83,7 +84,7 @@ Status ask_all(Broker& broker, const std::vector<Question>& questions,
     return bytes;
   };
   return pipeline(broker, Op::kNamespaceIds, questions.size(), request,
-                  [&](std::size_t i, Answer answer) {
+                  [&](std::size_t i, const Answer& answer) {
                     const auto ids = decode_namespace_ids(answer.bytes(Section::kIds));
                     const std::uint32_t viewer = questions[i].viewer;
                     if (!ids || !apply(questions[i], *ids, namespaces, pending[viewer])) {
@@ -92,10 +93,24 @@ Status ask_all(Broker& broker, const std::vector<Question>& questions,
                   });
 }
 
+// A member of a bridge whose namespace is hidden may be a container that nobody sees. Another link
+// to somewhere hidden is the way out of this machine (as in LXC or nspawn): what is beyond it is
+// outside, as beyond a network card.
+void name_hidden_members(model::Snapshot& snapshot) {
+  for (const model::NetNs& ns : snapshot.namespaces) {
+    for (const model::Link& link : ns.links) {
+      if (!link.peer_elsewhere || link.peer_ns || !link.master) continue;
+      snapshot.gaps.push_back({"link " + escape_text(link.name) + " of a bridge",
+                               "the namespace of its other end was not found"});
+    }
+  }
+}
+
 }  // namespace
 
-Status resolve_peers(Broker& broker, std::vector<model::NetNs>& namespaces,
+Status resolve_peers(Broker& broker, model::Snapshot& snapshot,
                      const std::vector<Pending>& pending) {
+  std::vector<model::NetNs>& namespaces = snapshot.namespaces;
   const Ends ends = index_ends(namespaces);
   std::vector<Question> questions;
   for (std::uint32_t i = 0; i < namespaces.size(); ++i) {
@@ -116,12 +131,7 @@ Status resolve_peers(Broker& broker, std::vector<model::NetNs>& namespaces,
   }
   unplaced.clear();
   if (Status s = ask_all(broker, questions, namespaces, pending, unplaced); !s) return s;
-  for (model::NetNs& ns : namespaces) {
-    for (const model::Link& link : ns.links) {
-      if (!link.peer_elsewhere || link.peer_ns) continue;
-      ns.gaps.push_back({"link " + link.name, "the namespace of its other end was not found"});
-    }
-  }
+  name_hidden_members(snapshot);
   return {};
 }
 

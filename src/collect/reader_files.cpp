@@ -147,7 +147,7 @@ void read_folder(ReaderOutput& out, int folder, const std::string& prefix,
     out.append_text({name, std::strlen(name) + 1});
     out.append({reinterpret_cast<const std::uint8_t*>(value),
                 count < 0 ? 0 : static_cast<std::size_t>(count)});
-    out.append_text({"", 1});
+    out.append_value('\0');
   }
 }
 

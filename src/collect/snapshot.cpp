@@ -156,7 +156,7 @@ Result<Snapshot> take_snapshot(Broker& broker, const Options& options) {
   drop_unread(snapshot, pending, entered);
   status = read_missing(broker, snapshot, pending, entered);
   name_unplaced(snapshot);
-  if (status) status = resolve_peers(broker, snapshot.namespaces, pending);
+  if (status) status = resolve_peers(broker, snapshot, pending);
   if (status) status = fill_owners(broker, snapshot, pending);
   if (!status) return std::unexpected(status.error());
   snapshot.complete = !has_gap(snapshot);

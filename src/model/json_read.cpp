@@ -302,17 +302,19 @@ Status check_namespaces(const Snapshot& s) {
   for (std::size_t n = 0; status && n < s.namespaces.size(); ++n) {
     const auto& links = s.namespaces[n].links;
     for (std::size_t l = 0; status && l < links.size(); ++l) {
-      if (!links[l].peer_ns) continue;
-      status = check(*links[l].peer_ns, "namespaces[" + std::to_string(n) + "].links[" +
-                                            std::to_string(l) + "].peer_ns");
+      const auto& peer = links[l].peer_ns;
+      if (!peer) continue;
+      status = check(
+          *peer, "namespaces[" + std::to_string(n) + "].links[" + std::to_string(l) + "].peer_ns");
     }
   }
   for (std::size_t e = 0; status && e < s.engines.size(); ++e) {
     const auto& containers = s.engines[e].containers;
     for (std::size_t c = 0; status && c < containers.size(); ++c) {
-      if (!containers[c].netns) continue;
-      status = check(*containers[c].netns, "engines[" + std::to_string(e) + "].containers[" +
-                                               std::to_string(c) + "].netns");
+      const auto& netns = containers[c].netns;
+      if (!netns) continue;
+      status = check(
+          *netns, "engines[" + std::to_string(e) + "].containers[" + std::to_string(c) + "].netns");
     }
   }
   for (std::size_t o = 0; status && o < s.observations.size(); ++o) {

@@ -2,6 +2,8 @@
 // takes ids that must not be kFailed, and is called within Store::run() (or one like it).
 #pragma once
 
+#include <functional>
+#include <map>
 #include <span>
 #include <utility>
 #include <vector>
@@ -52,6 +54,25 @@ using LevelValues = std::vector<LevelValue>;  // ascending, each level once
 [[nodiscard]] LevelValues level_values(const Layout& layout, std::span<const Assign> values);
 [[nodiscard]] Id cofactor(Store& store, Id id, const LevelValues& values);
 
+// Many cofactors: what a node becomes depends only on the values for its level and those below, so
+// assignments that end alike share what was computed.
+class Cofactors {
+ public:
+  explicit Cofactors(Store& store) : store_(store), tag_(store.fresh_tag()) {}
+
+  struct Fixed {
+    LevelValues values;
+    std::vector<std::uint32_t> tails;  // by index into values: the number of the list from there on
+  };
+  [[nodiscard]] Fixed fix(LevelValues values);
+  [[nodiscard]] Id operator()(Id id, const Fixed& fixed, std::size_t from = 0);
+
+ private:
+  Store& store_;
+  std::uint32_t tag_;
+  std::map<std::vector<std::uint64_t>, std::uint32_t> numbers_;
+};
+
 // Takes the levels that are marked away: union over their values (those in `within`, when it is not
 // null; it is then for all marked levels).
 [[nodiscard]] Id project(Store& store, Id set, const std::vector<bool>& levels,
@@ -68,12 +89,10 @@ using LevelValues = std::vector<LevelValue>;  // ascending, each level once
 // The function that takes the child of the interval in which the level's value lies. The children
 // may depend on any level, also on this one and on those above. The intervals cover all values.
 [[nodiscard]] Id splice(Store& store, unsigned level, std::span<const Edge> parts);
-// p -> by[leaf of p](p); leaves that are not named stay. `by` is ascending by leaf.
-struct LeafBranch {
-  Leaf leaf = kNone;
-  Id by = kNoneId;
-};
-[[nodiscard]] Id select(Store& store, Id id, std::span<const LeafBranch> by);
+// p -> branch(leaf of p)(p), where branch(leaf) is the function that stands for the leaf; it is
+// asked at most a few times for each.
+using Branches = std::function<Id(Leaf)>;
+[[nodiscard]] Id select(Store& store, Id id, const Branches& branch);
 // p -> f(p with `to` := its `from`)
 [[nodiscard]] Id copied(Store& store, Id id, unsigned to, unsigned from);
 

@@ -2,10 +2,10 @@
 // function) and from behind it (image: forget the old value, then fix the new one).
 #include <algorithm>
 #include <string>
+#include <unordered_map>
 
 #include "base/text.h"
 #include "packet/operations.h"
-#include "packet/read.h"
 
 namespace bulkhead::packet {
 namespace {
@@ -112,6 +112,86 @@ Id preimage_of_step(Store& store, Id id, const RewriteStep& step) {
       step);
 }
 
+// A function seen from before a chain whose leaves rewrite.
+//
+// Chain and function are walked together as long as they stand on fields that no action touches:
+// there the packet is the same before and behind. From the first touched field on, the chain's
+// leaves are replaced by what their actions make of the function that was reached.
+class Before {
+ public:
+  Before(Store& store, std::span<const VerdictMap::LeafAction> actions)
+      : store_(store), cofactors_(store), tag_(store.fresh_tag()), touched_(store.levels(), false) {
+    for (const VerdictMap::LeafAction& action : actions) {
+      for (const RewriteStep& step : action.rewrite) touch(step);
+      const std::vector<Assign> values = assignments(action.rewrite, 0);
+      const bool only_assigns = values.size() == action.rewrite.size();
+      actions_.try_emplace(action.leaf,
+                           Action{only_assigns ? nullptr : &action.rewrite,
+                                  cofactors_.fix(level_values(store.layout(), values))});
+    }
+  }
+
+  Id operator()(Id chain, Id function) {
+    if (is_leaf(chain)) return acted(leaf_of(chain), function);
+    if (const Id known = store_.cached(tag_, chain, function); known != kFailed) return known;
+    if (!store_.step()) return kFailed;
+    const unsigned level = std::min(store_.level(chain), store_.level(function));
+    const Id result =
+        touched_[level] ? replaced_leaves(chain, function) : together(chain, function, level);
+    if (result != kFailed) store_.remember(tag_, chain, function, result);
+    return result;
+  }
+
+ private:
+  struct Action {
+    const Rewrite* rewrite = nullptr;  // null: the assignments are all
+    Cofactors::Fixed assigned;
+  };
+
+  void touch(const RewriteStep& step) {
+    touched_[store_.layout().level(changed_field(step))] = true;
+    if (const Copy* copy = std::get_if<Copy>(&step)) {
+      touched_[store_.layout().level(copy->from)] = true;
+    }
+  }
+
+  Id acted(Leaf leaf, Id function) {
+    const auto action = actions_.find(leaf);
+    if (action == actions_.end()) return function;
+    const Rewrite* rewrite = action->second.rewrite;
+    return rewrite != nullptr ? preimage(store_, function, *rewrite)
+                              : cofactors_(function, action->second.assigned);
+  }
+
+  Id replaced_leaves(Id chain, Id function) {
+    return select(store_, chain, [&](Leaf leaf) { return acted(leaf, function); });
+  }
+
+  Id together(Id chain, Id function, unsigned level) {
+    const bool cut_chain = store_.level(chain) == level;
+    const bool cut_function = store_.level(function) == level;
+    const std::size_t base = store_.open();
+    for (std::uint32_t i = 0, j = 0;;) {
+      const std::uint64_t end_i = cut_chain ? store_.last(chain, i) : store_.greatest(level);
+      const std::uint64_t end_j = cut_function ? store_.last(function, j) : store_.greatest(level);
+      const std::uint64_t last = std::min(end_i, end_j);
+      const Id child = (*this)(cut_chain ? store_.child(chain, i) : chain,
+                               cut_function ? store_.child(function, j) : function);
+      if (child == kFailed) return store_.abandon(base);
+      store_.push(base, last, child);
+      if (last == store_.greatest(level)) return store_.close(base, level);
+      i += end_i == last;
+      j += end_j == last;
+    }
+  }
+
+  Store& store_;
+  Cofactors cofactors_;
+  std::uint32_t tag_;
+  std::vector<bool> touched_;
+  std::unordered_map<Leaf, Action> actions_;
+};
+
 Status check_step(const Layout& layout, const RewriteStep& step, bool choose_allowed) {
   const FieldId field = changed_field(step);
   if (const Choose* choose = std::get_if<Choose>(&step)) {
@@ -146,6 +226,7 @@ Status check(const Layout& layout, const Rewrite& rewrite, bool choose_allowed) 
 }
 
 Status check_image(const Layout& layout, const Rewrite& rewrite) {
+  if (auto good = check(layout, rewrite, true); !good) return good;
   for (const RewriteStep& step : rewrite) {
     const Copy* copy = std::get_if<Copy>(&step);
     if (copy != nullptr && layout.bits(copy->from) > kMaxRelationBits) {
@@ -155,7 +236,7 @@ Status check_image(const Layout& layout, const Rewrite& rewrite) {
                                                std::to_string(kMaxRelationBits) + " bits");
     }
   }
-  return check(layout, rewrite, true);
+  return {};
 }
 
 Id preimage(Store& store, Id id, const Rewrite& rewrite) {
@@ -174,15 +255,7 @@ Id preimage(Store& store, Id id, const Rewrite& rewrite) {
 }
 
 Id before(Store& store, Id id, Id chain, std::span<const VerdictMap::LeafAction> actions) {
-  std::vector<LeafBranch> by;
-  for (const Leaf leaf : leaves(store, chain)) {
-    const auto action =
-        std::find_if(actions.begin(), actions.end(), [&](const auto& a) { return a.leaf == leaf; });
-    const Id seen = action == actions.end() ? id : preimage(store, id, action->rewrite);
-    if (seen == kFailed) return kFailed;
-    by.push_back({leaf, seen});
-  }
-  return select(store, chain, by);
+  return Before(store, actions)(chain, id);
 }
 
 Id image(Store& store, Id set, const Rewrite& rewrite) {

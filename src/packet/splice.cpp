@@ -102,11 +102,11 @@ class Splice {
 
 class Select {
  public:
-  Select(Store& store, std::span<const LeafBranch> by)
-      : store_(store), by_(by), tag_(store.fresh_tag()) {}
+  Select(Store& store, const Branches& branch)
+      : store_(store), branch_(branch), tag_(store.fresh_tag()) {}
 
   Id operator()(Id id) {
-    if (is_leaf(id)) return branch(id);
+    if (is_leaf(id)) return branch_(leaf_of(id));
     if (const Id known = store_.cached(tag_, id, 0); known != kFailed) return known;
     if (!store_.step()) return kFailed;
     std::vector<Edge> parts;
@@ -120,15 +120,8 @@ class Select {
   }
 
  private:
-  Id branch(Id leaf) const {
-    const auto found =
-        std::lower_bound(by_.begin(), by_.end(), leaf_of(leaf),
-                         [](const LeafBranch& b, Leaf wanted) { return b.leaf < wanted; });
-    return found != by_.end() && found->leaf == leaf_of(leaf) ? found->by : leaf;
-  }
-
   Store& store_;
-  std::span<const LeafBranch> by_;
+  const Branches& branch_;
   std::uint32_t tag_;
 };
 
@@ -138,8 +131,8 @@ Id splice(Store& store, unsigned level, std::span<const Edge> parts) {
   return Splice(store, level, parts).run();
 }
 
-Id select(Store& store, Id id, std::span<const LeafBranch> by) {
-  return Select(store, by)(id);
+Id select(Store& store, Id id, const Branches& branch) {
+  return Select(store, branch)(id);
 }
 
 Id copied(Store& store, Id id, unsigned to, unsigned from) {

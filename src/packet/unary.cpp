@@ -69,22 +69,6 @@ class LeafWalk : public Walk<LeafWalk<Function>> {
 constexpr std::uint32_t kComplementTag = 16;
 constexpr std::uint32_t kDecidedTag = 17;
 
-class Cofactor : public Walk<Cofactor> {
- public:
-  Cofactor(Store& store, const LevelValues& values) : Walk(store), values_(values) {}
-  bool stays(Id id) { return store_.level(id) > values_.back().level; }
-  Id node(Id id) {
-    const unsigned level = store_.level(id);
-    for (const LevelValue& fixed : values_) {
-      if (fixed.level == level) return (*this)(store_.child_at(id, fixed.value));
-    }
-    return Walk::node(id);
-  }
-
- private:
-  const LevelValues& values_;
-};
-
 // Joins the results for the children of a level that is taken away. `Join` is associative,
 // commutative and idempotent.
 template <class Join>
@@ -210,8 +194,40 @@ LevelValues level_values(const Layout& layout, std::span<const Assign> values) {
   return result;
 }
 
+Cofactors::Fixed Cofactors::fix(LevelValues values) {
+  Fixed fixed{std::move(values), {}};
+  std::vector<std::uint64_t> tail;
+  for (std::size_t i = fixed.values.size(); i-- > 0;) {
+    tail.push_back(fixed.values[i].level);
+    tail.push_back(fixed.values[i].value);
+    const auto number = static_cast<std::uint32_t>(numbers_.size());
+    fixed.tails.push_back(numbers_.try_emplace(tail, number).first->second);
+  }
+  std::reverse(fixed.tails.begin(), fixed.tails.end());
+  return fixed;
+}
+
+Id Cofactors::operator()(Id id, const Fixed& fixed, std::size_t from) {
+  for (; from < fixed.values.size(); ++from) {
+    const auto [level, value] = fixed.values[from];
+    if (store_.level(id) == level) {
+      id = store_.child_at(id, value);
+    } else if (store_.level(id) < level) {
+      break;
+    }
+  }
+  if (from == fixed.values.size()) return id;
+  const std::uint32_t tail = fixed.tails[from];
+  if (const Id known = store_.cached(tag_, id, tail); known != kFailed) return known;
+  if (!store_.step()) return kFailed;
+  const Id result = rebuild(store_, id, [&](Id child) { return (*this)(child, fixed, from); });
+  if (result != kFailed) store_.remember(tag_, id, tail, result);
+  return result;
+}
+
 Id cofactor(Store& store, Id id, const LevelValues& values) {
-  return values.empty() ? id : Cofactor(store, values)(id);
+  Cofactors cofactors(store);
+  return cofactors(id, cofactors.fix(values));
 }
 
 Id project(Store& store, Id set, const std::vector<bool>& levels, const IntervalSet* within) {
@@ -237,7 +253,7 @@ Id shift(Store& store, Id id, unsigned level, std::uint64_t delta) {
     for (auto i = from; i != edges.end(); ++i) moved.push_back({i->last - delta, i->child});
     const std::uint64_t wrapped = greatest - delta + 1;
     for (auto i = edges.begin(); i != from; ++i) moved.push_back({i->last + wrapped, i->child});
-    moved.push_back({greatest, from->child});
+    if (moved.back().last != greatest) moved.push_back({greatest, from->child});
     return moved;
   })(id);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <unordered_map>
 #include <utility>
 
 #include "packet/operations.h"
@@ -42,11 +43,13 @@ Result<VerdictMap> VerdictMap::combine(const LeafOperation& operation,
 }
 
 Result<VerdictMap> VerdictMap::select(std::span<const Branch> branches) const {
-  std::vector<LeafBranch> by;
-  for (const Branch& branch : branches) by.push_back({branch.leaf, root_of(branch.map)});
-  std::stable_sort(by.begin(), by.end(),
-                   [](const LeafBranch& a, const LeafBranch& b) { return a.leaf < b.leaf; });
-  return make<VerdictMap>(store(), [&] { return packet::select(store(), root(), by); });
+  std::unordered_map<Leaf, Id> by;
+  for (const Branch& branch : branches) by.try_emplace(branch.leaf, root_of(branch.map));
+  const auto branch = [&](Leaf leaf) {
+    const auto found = by.find(leaf);
+    return found == by.end() ? leaf_id(leaf) : found->second;
+  };
+  return make<VerdictMap>(store(), [&] { return packet::select(store(), root(), branch); });
 }
 
 Result<VerdictMap> VerdictMap::before(const VerdictMap& chain,

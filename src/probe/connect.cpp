@@ -225,15 +225,16 @@ std::vector<model::Observation> connect_all(collect::Broker& broker,
   const std::vector<std::optional<int>> results = Round(broker, snapshot, attempts, limits).run();
   std::vector<model::Observation> out;
   for (std::size_t i = 0; i < results.size(); ++i) {
-    if (!results[i]) continue;
+    const std::optional<int>& error = results[i];
+    if (!error) continue;
     const Attempt& a = attempts[i];
     out.push_back({.vantage = a.vantage,
                    .from = a.from,
                    .to = a.to,
                    .port = a.port,
                    .protocol = IpProtocol::kTcp,
-                   .how = how_of(*results[i]),
-                   .error = *results[i],
+                   .how = how_of(*error),
+                   .error = *error,
                    .taken_at_ms = now_ms});
   }
   return out;

@@ -120,7 +120,8 @@ Status check(const Line& line) {
   if (!line.has_from) return bad("\"from\" is missing: a vantage such as \"container:web\"");
   if (!line.has_to) return bad("\"to\" is missing: an IP address");
   if (!line.has_port) return bad("\"port\" is missing");
-  if (line.target.source && line.target.source->family() != line.target.to.family()) {
+  if (const auto& source = line.target.source;
+      source && source->family() != line.target.to.family()) {
     return bad("\"source\" and \"to\" are of different address families");
   }
   return {};
@@ -295,7 +296,7 @@ Status LineAnswerer::answer(std::string_view text, std::string& out) {
 
   ++state_->answered;
   if (answer.verdict == trace::Verdict::kUnknown) ++state_->unknown;
-  if (line->expect && *line->expect != answer.verdict) ++state_->unmet;
+  if (const auto& expect = line->expect; expect && *expect != answer.verdict) ++state_->unmet;
   return {};
 }
 

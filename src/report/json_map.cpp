@@ -74,7 +74,8 @@ std::string map_json(const audit::Map& map) {
                     {"in_host_namespace", containers_json(map.in_host_namespace)},
                     {"without_network", containers_json(map.without_network)},
                     {"stopped", map.stopped},
-                    {"namespaces", map.namespaces}};
+                    {"namespaces", map.namespaces},
+                    {"unjoined_namespaces", map.unjoined}};
   return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -23,9 +23,10 @@ class TreeWriter {
     group(Label::kMapHostMode, map_.in_host_namespace);
     group(Label::kMapNoNetwork, map_.without_network);
     if (!map_.namespaces.empty()) {
-      std::string names;
-      for (const std::string& n : map_.namespaces) names += (names.empty() ? "" : ", ") + safe(n);
-      branch("|-- ", "|   ", tell(Label::kMapNamespaces) + ": " + names);
+      branch("|-- ", "|   ", tell(Label::kMapNamespaces) + ": " + names(map_.namespaces));
+    }
+    if (map_.unjoined > 0) {
+      branch("|-- ", "|   ", tell(Label::kMapUnjoined, {{"count", std::to_string(map_.unjoined)}}));
     }
     branch("`-- ", "    ", tell(Label::kMapStopped, {{"count", std::to_string(map_.stopped)}}));
     return std::move(out_);
@@ -120,6 +121,15 @@ class TreeWriter {
     if (!published.empty()) text += ", " + tell(Label::kMapPublished, {{"ports", published}});
     if (c.state != "running") text += ", " + safe(c.state);
     branch(first, rest, text);
+  }
+
+  static std::string names(const std::vector<std::string>& all) {
+    constexpr std::size_t kMost = 12;
+    std::string out;
+    for (std::size_t i = 0; i < all.size() && i < kMost; ++i) {
+      out += (out.empty() ? "" : ", ") + safe(all[i]);
+    }
+    return all.size() > kMost ? out + ", ..." : out;
   }
 
   static std::string ports(const std::vector<audit::MapListener>& listeners) {

@@ -14,32 +14,34 @@
 
 namespace bulkhead::report {
 
+// clang-format off: it nests the members of such a list in each other, anew on each run
 #define BULKHEAD_LABELS(X)                                                                         \
   /* head and foot */                                                                              \
-  X(kAuditTitle)                                                                                   \
-  X(kAuditScope)                                                                                   \
-  X(kNoFindings) X(kNoFindingsButUnknown) X(kCounts) X(kUnknownLine) X(kUnknownReason) X(kGaps)    \
-      X(kReachableTitle) X(kReachableNone) X(kMoreHint) X(kSuppressedCount) X(kSuppressionExpired) \
-          X(kSuppressionUnused) X(kContradictionTitle) X(kContradictionLine) X(kZonesGuessed)      \
-              X(kUplinkPrivate) X(kIncomplete) /* one finding */                                   \
-      X(kWhy) X(kFix) X(kSeverityCritical) X(kSeverityHigh) X(kSeverityMedium) X(kSeverityLow)     \
-          X(kSeverityInfo) X(kStateComputed) X(kStateConfirmed) X(kStateContradicted) X(kAdvice)   \
-              X(kReachedFrom) X(kBecause) X(kRules) X(kClosing) X(kOpening) X(kPath) X(kPaste)     \
-                  X(kEffectGone) X(kEffectStays) X(kEffectCloses) X(kEffectOpens)                  \
-                      X(kEffectUnknown) X(kReferences) X(kMembers) X(kNote) X(kSome) X(kSocket)    \
-                          X(kObserved) X(kReplyLeg) /* who and what */                             \
-      X(kTheInternet) X(kTheLan) X(kLanOf) X(kZone) X(kTheHost) X(kOneContainer) X(kTwoContainers) \
-          X(kManyContainers) X(kHostService) X(kSomeService) X(kByPort) X(kOnHostNetwork) X(kAnd)  \
-              X(kListSeparator) /* trace */                                                        \
-      X(kTraceTitle) X(kVerdictOpen) X(kVerdictClosed) X(kVerdictUnknown) X(kHowAccepted)          \
-          X(kHowRefused) X(kHowUnreachable) X(kHowDropped) X(kHowUnknown) X(kReason)               \
-              X(kRequestLeg) X(kDecidedBy) X(kAnsweredBy) X(kLeavesBy) X(kPolicyOf)                \
-                  X(kWitness) /* map */                                                            \
-      X(kMapTitle) X(kMapInternet) X(kMapLan) X(kMapDmz) X(kMapManagement) X(kMapGuessed)          \
-          X(kMapNetwork) X(kMapInternal) X(kMapContainer) X(kMapNamespace) X(kMapLoopback)         \
-              X(kMapNowhere) X(kMapUnknown) X(kMapMadeBy) X(kMapDown) X(kMapHostListeners)         \
-                  X(kMapHostMode) X(kMapNoNetwork) X(kMapStopped) X(kMapNamespaces) X(kMapListens) \
-                      X(kMapPublished) X(kMapEmpty) X(kMapPort)
+  X(kAuditTitle) X(kAuditScope) X(kNoFindings) X(kNoFindingsButUnknown) X(kCounts)                 \
+  X(kUnknownLine) X(kUnknownReason) X(kGaps) X(kReachableTitle) X(kReachableNone) X(kMoreHint)     \
+  X(kSuppressedCount) X(kSuppressionExpired) X(kSuppressionUnused) X(kContradictionTitle)          \
+  X(kContradictionLine) X(kZonesGuessed) X(kUplinkPrivate) X(kIncomplete)                          \
+  /* one finding */                                                                                \
+  X(kWhy) X(kFix) X(kSeverityCritical) X(kSeverityHigh) X(kSeverityMedium) X(kSeverityLow)         \
+  X(kSeverityInfo) X(kStateComputed) X(kStateConfirmed) X(kStateContradicted) X(kAdvice)           \
+  X(kReachedFrom) X(kBecause) X(kRules) X(kClosing) X(kOpening) X(kPath) X(kPaste) X(kEffectGone)  \
+  X(kEffectStays) X(kEffectCloses) X(kEffectOpens) X(kEffectUnknown) X(kReferences) X(kMembers)    \
+  X(kNote) X(kSome) X(kSocket) X(kObserved) X(kReplyLeg)                                           \
+  /* who and what */                                                                               \
+  X(kTheInternet) X(kTheLan) X(kLanOf) X(kZone) X(kTheHost) X(kOneContainer) X(kTwoContainers)     \
+  X(kManyContainers) X(kHostService) X(kSomeService) X(kByPort) X(kOnHostNetwork) X(kAnd)          \
+  X(kListSeparator)                                                                                \
+  /* trace */                                                                                      \
+  X(kTraceTitle) X(kVerdictOpen) X(kVerdictClosed) X(kVerdictUnknown) X(kHowAccepted)              \
+  X(kHowRefused) X(kHowUnreachable) X(kHowDropped) X(kHowUnknown) X(kReason) X(kRequestLeg)        \
+  X(kDecidedBy) X(kAnsweredBy) X(kLeavesBy) X(kPolicyOf) X(kWitness)                               \
+  /* map */                                                                                        \
+  X(kMapTitle) X(kMapInternet) X(kMapLan) X(kMapDmz) X(kMapManagement) X(kMapGuessed)              \
+  X(kMapNetwork) X(kMapInternal) X(kMapContainer) X(kMapNamespace) X(kMapLoopback) X(kMapNowhere)  \
+  X(kMapUnknown) X(kMapMadeBy) X(kMapDown) X(kMapHostListeners) X(kMapHostMode) X(kMapNoNetwork)   \
+  X(kMapStopped) X(kMapNamespaces) X(kMapUnjoined) X(kMapListens) X(kMapPublished) X(kMapEmpty)    \
+  X(kMapPort)
+// clang-format on
 
 enum class Label : std::uint8_t {
 #define BULKHEAD_LABEL(name) name,

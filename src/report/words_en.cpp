@@ -20,13 +20,19 @@ std::string_view words(audit::Phrase phrase) {
     case kLoopbackWhat: return "{owner} publishes {port} on 127.0.0.1, yet {who} gets there";
     case kSocketWhat: return "{owner} holds the engine's socket {source}";
     case kHostModeWhat: return "{owner} runs in the host's network without a visible need";
-    case kMetadataWhat: return "{count} of {of} containers can reach the cloud's metadata service";
-    case kDefaultBridgeWhat: return "{count} containers are on the default bridge {network}";
-    case kEgressWhat: return "{count} of {of} containers can reach the whole Internet";
+    case kMetadataWhat:
+      return "{count} of {of} {of|container|containers} can reach the cloud's metadata service";
+    case kDefaultBridgeWhat:
+      return "{count} {count|container is|containers are} on the engine's default network "
+             "{network}";
+    case kEgressWhat:
+      return "{count} of {of} {of|container|containers} can reach the whole Internet";
     case kWhyPublished: return "published on {bind}; let in by {place}";
     case kWhyPublishedProxy: return "published on {bind}; the engine's proxy takes the connection";
     case kWhyRouted: return "not published, but the host forwards packets for {dial} to it";
-    case kWhyHostListens: return "{process} listens on {bind}, and no rule of the host stops them";
+    case kWhySocketListens:
+      return "a socket without a visible process listens on {bind}, and no rule is in the way";
+    case kWhyHostListens: return "{process} listens on {bind}, and no rule of the host is in the way";
     case kWhyHostMode: return "it runs in the host's network, where no rule stops {dial}";
     case kWhySameSegment: return "nothing stands between them and {dial}";
     case kWhySegment: return "one link-layer segment: rules close it today, ARP does not know them";
@@ -38,7 +44,8 @@ std::string_view words(audit::Phrase phrase) {
     case kWhyLoopback: return "the container's own address {address} is routed and not filtered";
     case kWhySocket: return "whoever controls the container controls the engine, and so the host";
     case kWhyHostModeSees:
-      return "it reaches {count} services that listen for the host alone: {sees}";
+      return "it reaches {count} {count|service that listens|services that listen} for the host "
+             "alone: {sees}";
     case kWhyHostModePlain: return "no rule of the engine stands between it and the host";
     case kWhyMetadata: return "packets for {address} leave the host; it may hand out credentials";
     case kWhyDefaultBridge: return "everything on it can talk to everything else, by address only";
@@ -97,8 +104,9 @@ std::string_view words(audit::Phrase phrase) {
     case kCureDropMetadata: return "drop it in nft: {short}";
     case kCureDropManagement: return "drop it in nft: {short}";
     case kCureUnmount: return "put a socket proxy with few rights in place of {short} ({file})";
+    case kCureNoHostModeQuiet: return "it listens on nothing: drop {short} ({file})";
     case kCureNoHostMode: return "publish what it needs: {short} ({file})";
-    case kCureOwnNetwork: return "move it to a network of its own: {short}";
+    case kCureOwnNetwork: return "a network of its own for {short}";
   }
   return {};
 }
@@ -108,12 +116,14 @@ std::string_view words(Label label) {
   switch (label) {
     case kAuditTitle: return "Bulkhead audit of {host}, {time}";
     case kAuditScope:
-      return "{engines}: {containers} containers, {services} services, {vantages} vantages";
+      return "{engines}: {containers} {containers|container|containers}, {services} "
+             "{services|service|services}, {vantages} {vantages|vantage|vantages}";
     case kNoFindings: return "No finding: nothing is reachable that should not be.";
     case kNoFindingsButUnknown:
       return "No finding, but not everything could be answered: see below.";
     case kCounts:
-      return "{findings} findings: {critical} critical, {high} high, {medium} medium, {low} low; "
+      return "{findings} {findings|finding|findings}: {critical} critical, {high} high, {medium} "
+             "medium, {low} low; "
              "{confirmed} confirmed; {unknown} unknown";
     case kUnknownLine: return "Not known: {count} of {asked} pairs of vantage and service";
     case kUnknownReason: return "{count}: {reason} (such as {example})";
@@ -155,7 +165,7 @@ std::string_view words(Label label) {
     case kEffectGone: return "once applied: this finding is gone";
     case kEffectStays: return "once applied: this finding stays; it is only a part of the cure";
     case kEffectCloses: return "it also closes {count}: {pairs}";
-    case kEffectOpens: return "it opens {count} others";
+    case kEffectOpens: return "it opens {count} {count|other|others}";
     case kEffectUnknown: return "not computed";
     case kReferences: return "see";
     case kMembers: return "concerns";
@@ -212,7 +222,9 @@ std::string_view words(Label label) {
     case kMapHostListeners: return "the host listens on";
     case kMapHostMode: return "in the host's network";
     case kMapNoNetwork: return "without a network";
-    case kMapStopped: return "{count} containers do not run";
+    case kMapStopped: return "{count} {count|container does|containers do} not run";
+    case kMapUnjoined:
+      return "{count} other network {count|namespace is|namespaces are} joined to nothing here";
     case kMapNamespaces: return "other network namespaces";
     case kMapListens: return "listens on {ports}";
     case kMapPublished: return "published {ports}";

@@ -28,6 +28,8 @@ std::string_view words(audit::Phrase phrase) {
     case kWhyPublished: return "{bind}に公開され、{place}が通しています";
     case kWhyPublishedProxy: return "{bind}に公開され、エンジンのプロキシが接続を受けています";
     case kWhyRouted: return "公開されていませんが、ホストが{dial}あてのパケットを転送します";
+    case kWhySocketListens:
+      return "プロセスの見えないソケットが{bind}で待ち受けており、どの規則も止めません";
     case kWhyHostListens: return "{process}が{bind}で待ち受けており、ホストのどの規則も止めません";
     case kWhyHostMode: return "ホストのネットワークで動いており、{dial}を止める規則がありません";
     case kWhySameSegment: return "{dial}までの間に遮るものがありません";
@@ -98,6 +100,7 @@ std::string_view words(audit::Phrase phrase) {
     case kCureDropMetadata: return "nftで破棄する: {short}";
     case kCureDropManagement: return "nftで破棄する: {short}";
     case kCureUnmount: return "{short}の代わりに権限を絞ったソケットプロキシを使う ({file})";
+    case kCureNoHostModeQuiet: return "何も待ち受けていないため{short}を外す ({file})";
     case kCureNoHostMode: return "必要なものだけを公開する: {short} ({file})";
     case kCureOwnNetwork: return "専用のネットワークに移す: {short}";
   }
@@ -211,6 +214,7 @@ std::string_view words(Label label) {
     case kMapHostMode: return "ホストのネットワークで動作";
     case kMapNoNetwork: return "ネットワークなし";
     case kMapStopped: return "停止中のコンテナ{count}個";
+    case kMapUnjoined: return "ここにつながっていない他のネットワーク名前空間: {count}";
     case kMapNamespaces: return "ほかのネットワーク名前空間";
     case kMapListens: return "待ち受け {ports}";
     case kMapPublished: return "公開 {ports}";

@@ -3,6 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace bulkhead::ruleset {
 
@@ -56,61 +59,20 @@ enum class Datatype : std::uint32_t {
   kCgroup2,
 };
 
+// The order in which a value's bytes make a number.
+enum class Order { kBig, kHost };
+
+struct DatatypeFacts {
+  std::string_view name;      // as nft writes it; empty when the number is not known
+  std::uint32_t length = 0;   // bytes of a value; 0 when the type has no width of its own
+  Order order = Order::kBig;  // of the kernel's bytes where no interval asks for network order
+};
+[[nodiscard]] const DatatypeFacts& datatype_facts(Datatype type);
+[[nodiscard]] std::string type_name(Datatype type);  // its number when it has no name
+
 // A concatenation holds 6 bits per field, the first field in the highest ones.
 inline constexpr unsigned kDatatypeBits = 6;
-
-// Bytes of a value; 0 when the type has no width of its own (integers, strings) or is not known.
-[[nodiscard]] constexpr std::uint32_t datatype_length(Datatype type) {
-  switch (type) {
-    case Datatype::kInvalid:
-    case Datatype::kVerdict:
-    case Datatype::kBitmask:
-    case Datatype::kInteger:
-    case Datatype::kString:
-    case Datatype::kLinkAddress: return 0;
-    case Datatype::kNfproto:
-    case Datatype::kProtocol:
-    case Datatype::kIcmpType:
-    case Datatype::kTcpFlags:
-    case Datatype::kDccpType:
-    case Datatype::kMhType:
-    case Datatype::kCtDirection:
-    case Datatype::kIcmp6Type:
-    case Datatype::kPkttype:
-    case Datatype::kIcmpCode:
-    case Datatype::kIcmp6Code:
-    case Datatype::kIcmpxCode:
-    case Datatype::kDscp:
-    case Datatype::kEcn:
-    case Datatype::kBoolean:
-    case Datatype::kIgmpType:
-    case Datatype::kDay: return 1;
-    case Datatype::kEtherType:
-    case Datatype::kArpOperation:
-    case Datatype::kService:
-    case Datatype::kIfType: return 2;
-    case Datatype::kIpv4:
-    case Datatype::kMark:
-    case Datatype::kIfIndex:
-    case Datatype::kRealm:
-    case Datatype::kClassid:
-    case Datatype::kUid:
-    case Datatype::kGid:
-    case Datatype::kCtState:
-    case Datatype::kCtStatus:
-    case Datatype::kDevgroup:
-    case Datatype::kFibAddrtype:
-    case Datatype::kCtEvent:
-    case Datatype::kHour: return 4;
-    case Datatype::kEther: return 6;
-    case Datatype::kTime:
-    case Datatype::kDate:
-    case Datatype::kCgroup2: return 8;
-    case Datatype::kIpv6:
-    case Datatype::kCtLabel:
-    case Datatype::kIfname: return 16;
-  }
-  return 0;
-}
+// The types of the fields of a key by the number that nft gave the set. At most 6.
+[[nodiscard]] std::vector<Datatype> split_types(std::uint32_t type);
 
 }  // namespace bulkhead::ruleset

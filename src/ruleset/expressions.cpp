@@ -128,7 +128,7 @@ void ExpressionDecoder::decode_one(ByteView expression) {
   const auto outer = Attributes::parse(expression);
   const auto name = outer ? outer->string(NFTA_EXPR_NAME) : std::nullopt;
   const Entry* entry = name ? find(*name) : nullptr;
-  if (entry != nullptr) {
+  if (outer && entry != nullptr) {
     const auto data = outer->has(NFTA_EXPR_DATA) ? outer->nested(NFTA_EXPR_DATA) : Attributes();
     if (data && !data->beyond(entry->known) && (this->*entry->handler)(*data)) return;
   }

@@ -112,7 +112,7 @@ class ExpressionDecoder {
   bool quota(const Attributes& a);
   bool connlimit(const Attributes& a);
   bool objref(const Attributes& a);
-  bool object(std::uint32_t type, std::string name);
+  bool object(std::uint32_t type, const std::string& name);
   bool flow_offload(const Attributes& a);
 
   model::NfFamily family_;

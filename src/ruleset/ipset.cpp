@@ -126,8 +126,10 @@ Status read_options(const Attributes& message, IpSet& set) {
     const auto mask = address(*data, kBitmask);
     const auto length = mask ? mask_length(*mask) : std::nullopt;
     // A mask with holes has no place in the model: a type of its own, which nobody takes for known.
-    if (length) set.netmask_length = *length;
-    if (!length) set.type += " bitmask";
+    if (length)
+      set.netmask_length = length;
+    else
+      set.type += " bitmask";
   }
   return {};
 }

@@ -323,7 +323,7 @@ Result<Rule> Assembly::make_rule(const Entry& entry) const {
   }
   auto target = make_target(entry);
   if (!target) return std::unexpected(target.error());
-  if (*target) rule.statements.push_back(std::move(**target));
+  if (std::optional<Statement>& made = *target) rule.statements.push_back(*std::move(made));
   rule.comment = xt_comment(rule);
   return rule;
 }

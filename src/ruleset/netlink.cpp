@@ -36,17 +36,17 @@ Status check_status(ByteView body) {
 template <class Visit>
 bool for_each_attribute(ByteView bytes, Visit visit) {
   Cursor cursor(bytes);
-  while (cursor.left() >= 4) {
-    const auto length = *cursor.native<std::uint16_t>();
-    const auto type = *cursor.native<std::uint16_t>();
-    if (length < 4) return false;
-    const auto value = cursor.take(length - std::size_t{4});
+  while (!cursor.done()) {
+    const auto length = cursor.native<std::uint16_t>();
+    const auto type = cursor.native<std::uint16_t>();
+    if (!length || !type || *length < 4) return false;
+    const auto value = cursor.take(*length - std::size_t{4});
     if (!value) return false;
-    visit(static_cast<std::uint16_t>(type & kTypeMask), *value);
-    const std::size_t padding = aligned(length) - length;
+    visit(static_cast<std::uint16_t>(*type & kTypeMask), *value);
+    const std::size_t padding = aligned(*length) - *length;
     if (!cursor.skip(std::min(padding, cursor.left()))) return false;
   }
-  return cursor.done();
+  return true;
 }
 
 struct Header {
@@ -165,14 +165,13 @@ std::string c_string(ByteView bytes) {
 
 std::optional<ByteView> find_userdata(ByteView userdata, std::uint8_t type) {
   Cursor cursor(userdata);
-  while (cursor.left() >= 2) {
-    const auto found = *cursor.native<std::uint8_t>();
-    const auto length = *cursor.native<std::uint8_t>();
-    const auto value = cursor.take(length);
-    if (!value) return std::nullopt;
-    if (found == type) return value;
+  while (true) {
+    const auto found = cursor.native<std::uint8_t>();
+    const auto length = cursor.native<std::uint8_t>();
+    const auto value = length ? cursor.take(*length) : std::nullopt;
+    if (!found || !value) return std::nullopt;
+    if (*found == type) return value;
   }
-  return std::nullopt;
 }
 
 std::string userdata_comment(std::optional<ByteView> userdata, std::uint8_t type) {

@@ -85,7 +85,7 @@ std::string nat_flags(std::uint32_t flags) {
 // A value of which only the first bytes are compared: a prefix for addresses.
 std::string print_start(Datatype type, ByteView bytes, Order order) {
   const bool address = type == Datatype::kIpv4 || type == Datatype::kIpv6;
-  const std::size_t whole = datatype_length(type);
+  const std::size_t whole = datatype_facts(type).length;
   if (!address || bytes.size() >= whole) return print_value(type, bytes, order);
   Bytes padded(bytes.begin(), bytes.end());
   padded.resize(whole, 0);
@@ -239,7 +239,8 @@ void NftPrinter::masked_compare(const Compare& s, const BitwiseTerm& left) {
     }
   }
   const auto* exthdr = std::get_if<ExthdrTerm>(&left.operand.front().node);
-  if (const Field* field = exthdr && run ? exthdr_field(*exthdr, run->bit, run->bits) : nullptr) {
+  const Field* field = exthdr && run ? exthdr_field(*exthdr, run->bit, run->bits) : nullptr;
+  if (run && field != nullptr) {
     forget(Implies::kNetwork);
     add(std::string(field->name) + " " + op + print_bits(field->type, bits_of(s.right, *run)));
     return;
@@ -325,7 +326,7 @@ void NftPrinter::statement(const SetPayload& s) {
     const auto run = run_of_ones(changed);
     const Field* field =
         run ? find_exact_field(header, s.target.offset * 8 + run->bit, run->bits) : nullptr;
-    if (field != nullptr) {
+    if (run && field != nullptr) {
       header_used(header);
       add(std::string(field->name) + " set " +
           print_bits(field->type, bits_of(bitwise->exclusive_or, *run)));

@@ -17,9 +17,6 @@ namespace bulkhead::ruleset {
 // order of the term that is looked up.
 [[nodiscard]] std::string print_elements(const model::SetDef& set, std::span<const Datatype> types,
                                          std::size_t limit, Order integers = Order::kBig);
-// The types of the fields of a key by the number that nft gave the set.
-[[nodiscard]] std::vector<Datatype> split_types(std::uint32_t type);
-[[nodiscard]] std::string type_name(Datatype type);
 
 // The field of an IPv6 extension header at these bits of the term; nullptr when it has no name.
 [[nodiscard]] const Field* exthdr_field(const model::ExthdrTerm& term, std::uint32_t bit,

@@ -13,9 +13,6 @@
 
 namespace bulkhead::ruleset {
 
-// The order in which a value's bytes make a number.
-enum class Order { kBig, kHost };
-
 [[nodiscard]] std::uint64_t to_number(ByteView bytes, Order order);  // the first 8 bytes at most
 
 // One value; hexadecimal when it has no other form.

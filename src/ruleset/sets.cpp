@@ -31,11 +31,10 @@ constexpr std::uint32_t padded(std::uint32_t length) {
 std::vector<std::uint32_t> fields_from_type(std::uint32_t type, std::uint32_t key_length) {
   std::vector<std::uint32_t> fields;
   std::uint32_t sum = 0;
-  for (; type != 0; type >>= kDatatypeBits) {
-    const auto field = static_cast<Datatype>(type & ((1U << kDatatypeBits) - 1));
-    const std::uint32_t length = datatype_length(field);
+  for (const Datatype field : split_types(type)) {
+    const std::uint32_t length = datatype_facts(field).length;
     if (length == 0) return {};
-    fields.insert(fields.begin(), length);
+    fields.push_back(length);
     sum += padded(length);
   }
   if (fields.size() < 2 || sum != key_length) return {};
@@ -77,9 +76,9 @@ Status decode_key(const Attributes& a, std::size_t type, Bytes& out) {
 
 // One expression, or a list of them.
 bool has_limit(const Attributes& a, std::size_t single, std::size_t several) {
-  if (a.has(single) && is_stateful_limit(*a.view(single))) return true;
-  if (!a.has(several)) return false;
-  const auto list = list_attributes(*a.view(several));
+  const auto one = a.view(single);
+  if (one && is_stateful_limit(*one)) return true;
+  const auto list = list_attributes(a.view(several).value_or(ByteView()));
   return !list || std::any_of(list->begin(), list->end(),
                               [](const Attribute& e) { return is_stateful_limit(e.value); });
 }

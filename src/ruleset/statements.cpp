@@ -57,7 +57,7 @@ bool ExpressionDecoder::lookup(const Attributes& a) {
   auto name = a.string(NFTA_LOOKUP_SET);
   const SetFacts* facts = name ? set_facts(*name) : nullptr;
   const auto flags = a.be32(NFTA_LOOKUP_FLAGS).value_or(0);
-  if (facts == nullptr || (flags & ~std::uint32_t{NFT_LOOKUP_F_INV}) != 0) return false;
+  if (!name || facts == nullptr || (flags & ~std::uint32_t{NFT_LOOKUP_F_INV}) != 0) return false;
   const bool data = a.has(NFTA_LOOKUP_DREG);
   auto key = set_key(a, NFTA_LOOKUP_SREG, *facts);
   if (!key || (data && (flags != 0 || (!facts->verdicts && facts->data_length == 0)))) return false;
@@ -80,7 +80,7 @@ bool ExpressionDecoder::dynset(const Attributes& a) {
   auto name = a.string(NFTA_DYNSET_SET_NAME);
   const auto op = a.be32(NFTA_DYNSET_OP);
   const SetFacts* facts = name ? set_facts(*name) : nullptr;
-  if (facts == nullptr || !op) return false;
+  if (!name || facts == nullptr || !op) return false;
   auto key = set_key(a, NFTA_DYNSET_SREG_KEY, *facts);
   if (!key) return false;
   std::optional<Term> data;
@@ -88,15 +88,14 @@ bool ExpressionDecoder::dynset(const Attributes& a) {
     data = source(a, NFTA_DYNSET_SREG_DATA, facts->data_length);
     if (!data) return false;
   }
-  const auto list = a.has(NFTA_DYNSET_EXPRESSIONS)
-                        ? list_attributes(*a.view(NFTA_DYNSET_EXPRESSIONS))
-                        : std::optional<std::vector<Attribute>>(std::vector<Attribute>());
+  const auto expressions = a.view(NFTA_DYNSET_EXPRESSIONS);
+  const auto list = list_attributes(expressions.value_or(ByteView()));
   if (!list) return false;
   const auto flags = a.be32(NFTA_DYNSET_FLAGS).value_or(0);
   add(UpdateSet{std::move(*name), *op, std::move(*key), std::move(data)});
   // Whether the element is new or the set is full decides: not known beforehand.
   if ((flags & NFT_DYNSET_F_INV) != 0) add(May{"dynset", "element is new", true});
-  if (a.has(NFTA_DYNSET_EXPR)) dynset_member(*a.view(NFTA_DYNSET_EXPR));
+  if (const auto member = a.view(NFTA_DYNSET_EXPR)) dynset_member(*member);
   for (const Attribute& member : *list) dynset_member(member.value);
   return true;
 }

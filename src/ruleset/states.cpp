@@ -13,7 +13,6 @@ using namespace model;
 
 namespace {
 
-constexpr std::uint32_t kLogLevelAudit = 8;  // NFT_LOGLEVEL_AUDIT
 constexpr std::uint32_t kLogLevelWarning = 4;
 
 std::string_view time_unit(std::uint64_t seconds) {
@@ -82,7 +81,7 @@ bool ExpressionDecoder::log(const Attributes& a) {
     return true;
   }
   const auto level = a.be32(NFTA_LOG_LEVEL).value_or(kLogLevelWarning);
-  if (level == kLogLevelAudit || level != kLogLevelWarning) detail += " level " + log_level(level);
+  if (level != kLogLevelWarning) detail += " level " + log_level(level);
   detail += log_flags(a.be32(NFTA_LOG_FLAGS).value_or(0));
   add(Observe{"log", detail.empty() ? detail : detail.substr(1), {}, {}});
   return true;
@@ -132,7 +131,7 @@ bool ExpressionDecoder::connlimit(const Attributes& a) {
   return true;
 }
 
-bool ExpressionDecoder::object(std::uint32_t type, std::string name) {
+bool ExpressionDecoder::object(std::uint32_t type, const std::string& name) {
   switch (type) {
     case NFT_OBJECT_COUNTER: add(Observe{"objref", "counter name " + name, {}, {}}); return true;
     case NFT_OBJECT_CT_HELPER: add(Observe{"objref", "ct helper set " + name, {}, {}}); return true;
@@ -159,7 +158,7 @@ bool ExpressionDecoder::objref(const Attributes& a) {
   // Through a map: no element, no match.
   auto set = a.string(NFTA_OBJREF_SET_NAME);
   const SetFacts* facts = set ? set_facts(*set) : nullptr;
-  if (facts == nullptr) return false;
+  if (!set || facts == nullptr) return false;
   auto key = set_key(a, NFTA_OBJREF_SET_SREG, *facts);
   if (!key) return false;
   const std::size_t before = statements_.size();

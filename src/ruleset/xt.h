@@ -6,9 +6,7 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
-#include <string_view>
 
 #include "base/bytes.h"
 #include "model/ruleset.h"
@@ -23,14 +21,5 @@ namespace bulkhead::ruleset {
 
 // The text of the first comment match; "" when there is none.
 [[nodiscard]] std::string xt_comment(const model::Rule& rule);
-
-// What a *may* match asks, as iptables-save writes it; nullopt when `name` is not such a match.
-[[nodiscard]] std::optional<std::string> xt_may_detail(std::string_view name,
-                                                       std::uint32_t revision,
-                                                       model::NfFamily family, ByteView info);
-// The options of a target that changes nothing of the packet's way; nullopt when `name` is another.
-[[nodiscard]] std::optional<std::string> xt_pass_detail(std::string_view name,
-                                                        std::uint32_t revision,
-                                                        model::NfFamily family, ByteView info);
 
 }  // namespace bulkhead::ruleset

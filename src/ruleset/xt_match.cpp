@@ -28,6 +28,7 @@
 
 #include "ruleset/netlink.h"
 #include "ruleset/xt.h"
+#include "ruleset/xt_blob.h"
 #include "ruleset/xt_values.h"
 
 namespace bulkhead::ruleset {
@@ -35,28 +36,15 @@ namespace {
 
 using namespace model;
 
-struct Blob {
-  std::uint32_t revision = 0;
-  NfFamily family = NfFamily::kIp;
-  ByteView info;
-
-  // The blob as structure T: at least as long, at most padded to 8 bytes (XT_ALIGN).
-  template <class T>
-  [[nodiscard]] std::optional<T> as() const {
-    if (info.size() >= sizeof(T) + 8) return std::nullopt;
-    return Cursor(info).structure<T>();
-  }
-};
-
 using Decoded = std::optional<xt::Match>;
 
 xt::PortRange ports(const std::uint16_t (&range)[2]) {
   return {Port{range[0]}, Port{range[1]}};
 }
 
-Decoded decode_tcp(const Blob& blob) {
-  const auto raw = blob.as<xt_tcp>();
-  if (!raw || blob.revision != 0) return std::nullopt;
+Decoded decode_tcp(const XtBlob& blob) {
+  const auto raw = blob.as<xt_tcp>(0);
+  if (!raw) return std::nullopt;
   xt::Tcp out;
   out.source = ports(raw->spts);
   out.destination = ports(raw->dpts);
@@ -70,9 +58,9 @@ Decoded decode_tcp(const Blob& blob) {
   return out;
 }
 
-Decoded decode_udp(const Blob& blob) {
-  const auto raw = blob.as<xt_udp>();
-  if (!raw || blob.revision != 0) return std::nullopt;
+Decoded decode_udp(const XtBlob& blob) {
+  const auto raw = blob.as<xt_udp>(0);
+  if (!raw) return std::nullopt;
   xt::Udp out;
   out.source = ports(raw->spts);
   out.destination = ports(raw->dpts);
@@ -82,15 +70,15 @@ Decoded decode_udp(const Blob& blob) {
 }
 
 // struct ipt_icmp and ip6t_icmp are the same.
-Decoded decode_icmp(const Blob& blob) {
-  const auto raw = blob.as<ipt_icmp>();
-  if (!raw || blob.revision != 0) return std::nullopt;
+Decoded decode_icmp(const XtBlob& blob) {
+  const auto raw = blob.as<ipt_icmp>(0);
+  if (!raw) return std::nullopt;
   return xt::Icmp{raw->type, raw->code[0], raw->code[1], (raw->invflags & IPT_ICMP_INV) != 0};
 }
 
-Decoded decode_multiport(const Blob& blob) {
-  const auto raw = blob.as<xt_multiport_v1>();
-  if (!raw || blob.revision != 1 || raw->count > XT_MULTI_PORTS) return std::nullopt;
+Decoded decode_multiport(const XtBlob& blob) {
+  const auto raw = blob.as<xt_multiport_v1>(1);
+  if (!raw || raw->count > XT_MULTI_PORTS) return std::nullopt;
   xt::Multiport out;
   switch (raw->flags) {
     case XT_MULTIPORT_SOURCE: out.side = xt::MultiportSide::kSource; break;
@@ -108,14 +96,14 @@ Decoded decode_multiport(const Blob& blob) {
   return out;
 }
 
-Decoded decode_comment(const Blob& blob) {
+Decoded decode_comment(const XtBlob& blob) {
   if (blob.revision != 0 || blob.info.size() > XT_MAX_COMMENT_LEN + 8) return std::nullopt;
   return xt::Comment{c_string(blob.info)};
 }
 
-Decoded decode_state(const Blob& blob) {
-  const auto raw = blob.as<xt_state_info>();
-  if (!raw || blob.revision != 0 || raw->statemask > 0xffff) return std::nullopt;
+Decoded decode_state(const XtBlob& blob) {
+  const auto raw = blob.as<xt_state_info>(0);
+  if (!raw || raw->statemask > 0xffff) return std::nullopt;
   xt::Conntrack out;
   out.state_mask = static_cast<std::uint16_t>(raw->statemask);
   return out;
@@ -169,69 +157,67 @@ xt::Conntrack conntrack_common(const Raw& raw, NfFamily family) {
 
 // Revisions 1 and 2 hold one port each, in network order.
 template <class Raw>
-Decoded conntrack_single_ports(const Blob& blob) {
-  const auto raw = blob.as<Raw>();
-  if (!raw) return std::nullopt;
-  xt::Conntrack out = conntrack_common(*raw, blob.family);
+xt::Conntrack conntrack_single_ports(const Raw& raw, NfFamily family) {
+  xt::Conntrack out = conntrack_common(raw, family);
   const auto port = [&](std::uint32_t bit, std::uint16_t value, std::optional<xt::PortRange>& to) {
-    if ((raw->match_flags & bit) != 0) to = xt::PortRange{to_port(value), to_port(value)};
+    if ((raw.match_flags & bit) != 0) to = xt::PortRange{to_port(value), to_port(value)};
   };
-  port(XT_CONNTRACK_ORIGSRC_PORT, raw->origsrc_port, out.original_source_port);
-  port(XT_CONNTRACK_ORIGDST_PORT, raw->origdst_port, out.original_destination_port);
-  port(XT_CONNTRACK_REPLSRC_PORT, raw->replsrc_port, out.reply_source_port);
-  port(XT_CONNTRACK_REPLDST_PORT, raw->repldst_port, out.reply_destination_port);
+  port(XT_CONNTRACK_ORIGSRC_PORT, raw.origsrc_port, out.original_source_port);
+  port(XT_CONNTRACK_ORIGDST_PORT, raw.origdst_port, out.original_destination_port);
+  port(XT_CONNTRACK_REPLSRC_PORT, raw.replsrc_port, out.reply_source_port);
+  port(XT_CONNTRACK_REPLDST_PORT, raw.repldst_port, out.reply_destination_port);
   return out;
 }
 
 // Revision 3 holds ranges in host order.
-Decoded conntrack_port_ranges(const Blob& blob) {
-  const auto raw = blob.as<xt_conntrack_mtinfo3>();
-  if (!raw) return std::nullopt;
-  xt::Conntrack out = conntrack_common(*raw, blob.family);
+xt::Conntrack conntrack_port_ranges(const xt_conntrack_mtinfo3& raw, NfFamily family) {
+  xt::Conntrack out = conntrack_common(raw, family);
   const auto port = [&](std::uint32_t bit, std::uint16_t low, std::uint16_t high,
                         std::optional<xt::PortRange>& to) {
-    if ((raw->match_flags & bit) != 0) to = xt::PortRange{Port{low}, Port{high}};
+    if ((raw.match_flags & bit) != 0) to = xt::PortRange{Port{low}, Port{high}};
   };
-  port(XT_CONNTRACK_ORIGSRC_PORT, raw->origsrc_port, raw->origsrc_port_high,
+  port(XT_CONNTRACK_ORIGSRC_PORT, raw.origsrc_port, raw.origsrc_port_high,
        out.original_source_port);
-  port(XT_CONNTRACK_ORIGDST_PORT, raw->origdst_port, raw->origdst_port_high,
+  port(XT_CONNTRACK_ORIGDST_PORT, raw.origdst_port, raw.origdst_port_high,
        out.original_destination_port);
-  port(XT_CONNTRACK_REPLSRC_PORT, raw->replsrc_port, raw->replsrc_port_high, out.reply_source_port);
-  port(XT_CONNTRACK_REPLDST_PORT, raw->repldst_port, raw->repldst_port_high,
+  port(XT_CONNTRACK_REPLSRC_PORT, raw.replsrc_port, raw.replsrc_port_high, out.reply_source_port);
+  port(XT_CONNTRACK_REPLDST_PORT, raw.repldst_port, raw.repldst_port_high,
        out.reply_destination_port);
   return out;
 }
 
-Decoded decode_conntrack(const Blob& blob) {
-  switch (blob.revision) {
-    case 1: return conntrack_single_ports<xt_conntrack_mtinfo1>(blob);
-    case 2: return conntrack_single_ports<xt_conntrack_mtinfo2>(blob);
-    case 3: return conntrack_port_ranges(blob);
+Decoded decode_conntrack(const XtBlob& blob) {
+  if (const auto raw = blob.as<xt_conntrack_mtinfo1>(1)) {
+    return conntrack_single_ports(*raw, blob.family);
+  }
+  if (const auto raw = blob.as<xt_conntrack_mtinfo2>(2)) {
+    return conntrack_single_ports(*raw, blob.family);
+  }
+  if (const auto raw = blob.as<xt_conntrack_mtinfo3>(3)) {
+    return conntrack_port_ranges(*raw, blob.family);
   }
   return std::nullopt;
 }
 
-Decoded decode_mac(const Blob& blob) {
-  const auto raw = blob.as<xt_mac_info>();
-  if (!raw || blob.revision != 0) return std::nullopt;
+Decoded decode_mac(const XtBlob& blob) {
+  const auto raw = blob.as<xt_mac_info>(0);
+  if (!raw) return std::nullopt;
   std::array<std::uint8_t, 6> octets{};
   std::copy(std::begin(raw->srcaddr), std::end(raw->srcaddr), octets.begin());
   return xt::Mac{MacAddress(octets), raw->invert != 0};
 }
 
-Decoded decode_addrtype(const Blob& blob) {
+Decoded decode_addrtype(const XtBlob& blob) {
   xt::Addrtype out;
-  if (blob.revision == 0) {
-    const auto raw = blob.as<xt_addrtype_info>();
-    if (!raw) return std::nullopt;
+  if (const auto raw = blob.as<xt_addrtype_info>(0)) {
     out.source_mask = raw->source;
     out.destination_mask = raw->dest;
     out.source_inverted = raw->invert_source != 0;
     out.destination_inverted = raw->invert_dest != 0;
     return out;
   }
-  const auto raw = blob.as<xt_addrtype_info_v1>();
-  if (!raw || blob.revision != 1) return std::nullopt;
+  const auto raw = blob.as<xt_addrtype_info_v1>(1);
+  if (!raw) return std::nullopt;
   out.source_mask = raw->source;
   out.destination_mask = raw->dest;
   out.source_inverted = (raw->flags & XT_ADDRTYPE_INVERT_SOURCE) != 0;
@@ -241,9 +227,9 @@ Decoded decode_addrtype(const Blob& blob) {
   return out;
 }
 
-Decoded decode_iprange(const Blob& blob) {
-  const auto raw = blob.as<xt_iprange_mtinfo>();
-  if (!raw || blob.revision != 1) return std::nullopt;
+Decoded decode_iprange(const XtBlob& blob) {
+  const auto raw = blob.as<xt_iprange_mtinfo>(1);
+  if (!raw) return std::nullopt;
   xt::Iprange out;
   if ((raw->flags & IPRANGE_SRC) != 0) {
     out.source = xt::AddressRange{to_address(blob.family, raw->src_min),
@@ -258,27 +244,27 @@ Decoded decode_iprange(const Blob& blob) {
   return out;
 }
 
-Decoded decode_pkttype(const Blob& blob) {
-  const auto raw = blob.as<xt_pkttype_info>();
-  if (!raw || blob.revision != 0) return std::nullopt;
+Decoded decode_pkttype(const XtBlob& blob) {
+  const auto raw = blob.as<xt_pkttype_info>(0);
+  if (!raw) return std::nullopt;
   return xt::Pkttype{static_cast<std::uint32_t>(raw->pkttype), raw->invert != 0};
 }
 
-Decoded decode_mark(const Blob& blob) {
-  const auto raw = blob.as<xt_mark_mtinfo1>();
-  if (!raw || blob.revision != 1) return std::nullopt;
+Decoded decode_mark(const XtBlob& blob) {
+  const auto raw = blob.as<xt_mark_mtinfo1>(1);
+  if (!raw) return std::nullopt;
   return xt::Mark{false, raw->mark, raw->mask, raw->invert != 0};
 }
 
-Decoded decode_connmark(const Blob& blob) {
-  const auto raw = blob.as<xt_connmark_mtinfo1>();
-  if (!raw || blob.revision != 1) return std::nullopt;
+Decoded decode_connmark(const XtBlob& blob) {
+  const auto raw = blob.as<xt_connmark_mtinfo1>(1);
+  if (!raw) return std::nullopt;
   return xt::Mark{true, raw->mark, raw->mask, raw->invert != 0};
 }
 
-Decoded decode_owner(const Blob& blob) {
-  const auto raw = blob.as<xt_owner_match_info>();
-  if (!raw || blob.revision != 1) return std::nullopt;
+Decoded decode_owner(const XtBlob& blob) {
+  const auto raw = blob.as<xt_owner_match_info>(1);
+  if (!raw) return std::nullopt;
   xt::Owner out;
   if ((raw->match & XT_OWNER_UID) != 0) out.uid = xt::IdRange{raw->uid_min, raw->uid_max};
   if ((raw->match & XT_OWNER_GID) != 0) out.gid = xt::IdRange{raw->gid_min, raw->gid_max};
@@ -300,75 +286,60 @@ std::vector<bool> set_dimensions(std::uint32_t count, std::uint32_t flags) {
 
 constexpr std::uint32_t kReturnNomatch = 1U << 7;  // IPSET_FLAG_RETURN_NOMATCH
 
-Decoded set_old(const Blob& blob) {
-  const auto raw = blob.as<xt_set_info_match_v0>();
-  if (!raw) return std::nullopt;
+xt::Set set_old(const xt_set_info_match_v0& raw) {
   xt::Set out;
-  out.index = raw->match_set.index;
-  for (std::size_t i = 0; i < IPSET_DIM_MAX && raw->match_set.u.flags[i] != 0; ++i) {
-    out.dimension_source.push_back((raw->match_set.u.flags[i] & IPSET_SRC) != 0);
+  out.index = raw.match_set.index;
+  for (std::size_t i = 0; i < IPSET_DIM_MAX && raw.match_set.u.flags[i] != 0; ++i) {
+    out.dimension_source.push_back((raw.match_set.u.flags[i] & IPSET_SRC) != 0);
   }
-  out.inverted = (raw->match_set.u.flags[0] & IPSET_MATCH_INV) != 0;
+  out.inverted = (raw.match_set.u.flags[0] & IPSET_MATCH_INV) != 0;
   return out;
 }
 
-Decoded decode_set(const Blob& blob) {
+xt::Set set_new(const xt_set_info& info) {
   xt::Set out;
-  const auto fill = [&](const xt_set_info& info) {
-    out.index = info.index;
-    out.dimension_source = set_dimensions(info.dim, info.flags);
-    out.inverted = (info.flags & IPSET_INV_MATCH) != 0;
-    out.return_nomatch = (info.flags & kReturnNomatch) != 0;
-  };
-  const auto counters = [&](std::uint8_t packets, std::uint8_t bytes, std::uint32_t flags) {
-    out.counters_asked = packets != IPSET_COUNTER_NONE || bytes != IPSET_COUNTER_NONE;
-    out.return_nomatch = out.return_nomatch || (flags & kReturnNomatch) != 0;
-  };
-  switch (blob.revision) {
-    case 0: return set_old(blob);
-    case 1:
-    case 2: {
-      const auto raw = blob.as<xt_set_info_match_v1>();
-      if (!raw) return std::nullopt;
-      fill(raw->match_set);
-      return out;
-    }
-    case 3: {
-      const auto raw = blob.as<xt_set_info_match_v3>();
-      if (!raw) return std::nullopt;
-      fill(raw->match_set);
-      counters(raw->packets.op, raw->bytes.op, raw->flags);
-      return out;
-    }
-    case 4: {
-      const auto raw = blob.as<xt_set_info_match_v4>();
-      if (!raw) return std::nullopt;
-      fill(raw->match_set);
-      counters(raw->packets.op, raw->bytes.op, raw->flags);
-      return out;
-    }
-  }
+  out.index = info.index;
+  out.dimension_source = set_dimensions(info.dim, info.flags);
+  out.inverted = (info.flags & IPSET_INV_MATCH) != 0;
+  out.return_nomatch = (info.flags & kReturnNomatch) != 0;
+  return out;
+}
+
+template <class Raw>
+xt::Set set_with_counters(const Raw& raw) {
+  xt::Set out = set_new(raw.match_set);
+  out.counters_asked = raw.packets.op != IPSET_COUNTER_NONE || raw.bytes.op != IPSET_COUNTER_NONE;
+  out.return_nomatch = out.return_nomatch || (raw.flags & kReturnNomatch) != 0;
+  return out;
+}
+
+Decoded decode_set(const XtBlob& blob) {
+  if (const auto raw = blob.as<xt_set_info_match_v0>(0)) return set_old(*raw);
+  if (const auto raw = blob.as<xt_set_info_match_v1>(1)) return set_new(raw->match_set);
+  if (const auto raw = blob.as<xt_set_info_match_v1>(2)) return set_new(raw->match_set);
+  if (const auto raw = blob.as<xt_set_info_match_v3>(3)) return set_with_counters(*raw);
+  if (const auto raw = blob.as<xt_set_info_match_v4>(4)) return set_with_counters(*raw);
   return std::nullopt;
 }
 
 // struct ipt_ttl_info and ip6t_hl_info are the same, and so are their modes.
-Decoded decode_hop(const Blob& blob) {
-  const auto raw = blob.as<ipt_ttl_info>();
-  if (!raw || blob.revision != 0 || raw->mode > IPT_TTL_GT) return std::nullopt;
+Decoded decode_hop(const XtBlob& blob) {
+  const auto raw = blob.as<ipt_ttl_info>(0);
+  if (!raw || raw->mode > IPT_TTL_GT) return std::nullopt;
   return xt::Hop{static_cast<xt::HopOp>(raw->mode), raw->ttl};
 }
 
-Decoded decode_rpfilter(const Blob& blob) {
-  const auto raw = blob.as<xt_rpfilter_info>();
-  if (!raw || blob.revision != 0) return std::nullopt;
+Decoded decode_rpfilter(const XtBlob& blob) {
+  const auto raw = blob.as<xt_rpfilter_info>(0);
+  if (!raw) return std::nullopt;
   return xt::Rpfilter{
       (raw->flags & XT_RPFILTER_LOOSE) != 0, (raw->flags & XT_RPFILTER_VALID_MARK) != 0,
       (raw->flags & XT_RPFILTER_ACCEPT_LOCAL) != 0, (raw->flags & XT_RPFILTER_INVERT) != 0};
 }
 
-Decoded decode_physdev(const Blob& blob) {
-  const auto raw = blob.as<xt_physdev_info>();
-  if (!raw || blob.revision != 0) return std::nullopt;
+Decoded decode_physdev(const XtBlob& blob) {
+  const auto raw = blob.as<xt_physdev_info>(0);
+  if (!raw) return std::nullopt;
   const auto asked = [&](std::uint8_t bit) { return (raw->bitmask & bit) != 0; };
   const auto inverted = [&](std::uint8_t bit) { return (raw->invert & bit) != 0; };
   xt::Physdev out;
@@ -385,36 +356,31 @@ Decoded decode_physdev(const Blob& blob) {
   return out;
 }
 
-Decoded decode_length(const Blob& blob) {
-  const auto raw = blob.as<xt_length_info>();
-  if (!raw || blob.revision != 0) return std::nullopt;
+Decoded decode_length(const XtBlob& blob) {
+  const auto raw = blob.as<xt_length_info>(0);
+  if (!raw) return std::nullopt;
   return xt::Length{raw->min, raw->max, raw->invert != 0};
 }
 
-Decoded decode_dscp(const Blob& blob) {
-  const auto raw = blob.as<xt_dscp_info>();
-  if (!raw || blob.revision != 0) return std::nullopt;
+Decoded decode_dscp(const XtBlob& blob) {
+  const auto raw = blob.as<xt_dscp_info>(0);
+  if (!raw) return std::nullopt;
   return xt::Dscp{static_cast<std::uint8_t>(raw->dscp << 2), 0xfc, raw->invert != 0};
 }
 
-Decoded decode_tos(const Blob& blob) {
-  const auto raw = blob.as<xt_tos_match_info>();
-  if (!raw || blob.revision != 1) return std::nullopt;
+Decoded decode_tos(const XtBlob& blob) {
+  const auto raw = blob.as<xt_tos_match_info>(1);
+  if (!raw) return std::nullopt;
   return xt::Dscp{raw->tos_value, raw->tos_mask, raw->invert != 0};
 }
 
-Decoded decode_helper(const Blob& blob) {
-  const auto raw = blob.as<xt_helper_info>();
-  if (!raw || blob.revision != 0) return std::nullopt;
-  return xt::Helper{c_string(as_bytes({raw->name, sizeof raw->name})), raw->invert != 0};
+Decoded decode_helper(const XtBlob& blob) {
+  const auto raw = blob.as<xt_helper_info>(0);
+  if (!raw) return std::nullopt;
+  return xt::Helper{text_member(raw->name), raw->invert != 0};
 }
 
-struct Entry {
-  std::string_view name;
-  Decoded (*decode)(const Blob&);
-};
-
-constexpr auto kMatches = std::to_array<Entry>({
+constexpr auto kMatches = std::to_array<XtReader<Decoded>>({
     {"tcp", decode_tcp},         {"udp", decode_udp},           {"udplite", decode_udp},
     {"icmp", decode_icmp},       {"icmp6", decode_icmp},        {"multiport", decode_multiport},
     {"comment", decode_comment}, {"state", decode_state},       {"conntrack", decode_conntrack},
@@ -429,18 +395,8 @@ constexpr auto kMatches = std::to_array<Entry>({
 }  // namespace
 
 XtMatch make_xt_match(std::string name, std::uint32_t revision, NfFamily family, ByteView info) {
-  XtMatch out;
-  out.revision = revision;
-  const auto* entry = std::find_if(kMatches.begin(), kMatches.end(),
-                                   [&](const Entry& e) { return e.name == name; });
-  if (entry != kMatches.end()) {
-    if (auto decoded = entry->decode({revision, family, info})) out.info = std::move(*decoded);
-  } else if (auto detail = xt_may_detail(name, revision, family, info)) {
-    out.info = xt::May{std::move(*detail)};
-  }
-  if (std::holds_alternative<xt::Opaque>(out.info)) out.raw.assign(info.begin(), info.end());
-  out.name = std::move(name);
-  return out;
+  return make_xt<XtMatch, xt::May, xt::Match>(std::move(name), {revision, family, info}, kMatches,
+                                              xt_may_detail);
 }
 
 std::string xt_comment(const Rule& rule) {

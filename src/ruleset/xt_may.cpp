@@ -26,30 +26,11 @@
 #include "ruleset/print_iptables.h"
 #include "ruleset/print_values.h"
 #include "ruleset/xt.h"
+#include "ruleset/xt_blob.h"
 #include "ruleset/xt_values.h"
 
 namespace bulkhead::ruleset {
 namespace {
-
-using model::NfFamily;
-
-struct Blob {
-  std::uint32_t revision = 0;
-  NfFamily family = NfFamily::kIp;
-  ByteView info;
-
-  template <class T>
-  [[nodiscard]] std::optional<T> as(std::uint32_t wanted) const {
-    if (revision != wanted || info.size() >= sizeof(T) + 8) return std::nullopt;
-    return Cursor(info).structure<T>();
-  }
-  [[nodiscard]] unsigned bits() const { return family == NfFamily::kIp6 ? 128 : 32; }
-};
-
-template <std::size_t N>
-std::string name_of(const char (&name)[N]) {
-  return c_string(as_bytes(std::string_view(name, N)));
-}
 
 std::string hex(std::uint32_t number) {
   return fmt::format("0x{:x}", number);
@@ -80,7 +61,7 @@ Rate rate_of(std::uint64_t period, std::uint64_t scale) {
           unit.seconds * 1000};
 }
 
-std::string limit(const Blob& blob) {
+std::string limit(const XtBlob& blob) {
   const auto raw = blob.as<xt_rateinfo>(0);
   if (!raw) return {};
   std::string out = "--limit " + rate_of(raw->avg, XT_LIMIT_SCALE).text;
@@ -124,15 +105,18 @@ std::string hashlimit_config(const Config& cfg, const std::string& name, std::ui
   return out;
 }
 
-std::string hashlimit(const Blob& blob) {
+std::string hashlimit(const XtBlob& blob) {
   if (const auto raw = blob.as<xt_hashlimit_mtinfo1>(1)) {
-    return hashlimit_config(raw->cfg, name_of(raw->name), XT_HASHLIMIT_SCALE, blob.bits());
+    return hashlimit_config(raw->cfg, text_member(raw->name), XT_HASHLIMIT_SCALE,
+                            blob.v6() ? 128 : 32);
   }
   if (const auto raw = blob.as<xt_hashlimit_mtinfo2>(2)) {
-    return hashlimit_config(raw->cfg, name_of(raw->name), XT_HASHLIMIT_SCALE_v2, blob.bits());
+    return hashlimit_config(raw->cfg, text_member(raw->name), XT_HASHLIMIT_SCALE_v2,
+                            blob.v6() ? 128 : 32);
   }
   if (const auto raw = blob.as<xt_hashlimit_mtinfo3>(3)) {
-    return hashlimit_config(raw->cfg, name_of(raw->name), XT_HASHLIMIT_SCALE_v2, blob.bits());
+    return hashlimit_config(raw->cfg, text_member(raw->name), XT_HASHLIMIT_SCALE_v2,
+                            blob.v6() ? 128 : 32);
   }
   return {};
 }
@@ -148,11 +132,11 @@ std::string recent_options(const Raw& raw, const std::string& mask) {
   if ((raw.check_set & XT_RECENT_REAP) != 0) out += " --reap";
   if (raw.hit_count != 0) out += " --hitcount " + std::to_string(raw.hit_count);
   if ((raw.check_set & XT_RECENT_TTL) != 0) out += " --rttl";
-  out += " --name " + safe(name_of(raw.name)) + mask;
+  out += " --name " + safe(text_member(raw.name)) + mask;
   return out + (raw.side == XT_RECENT_SOURCE ? " --rsource" : " --rdest");
 }
 
-std::string recent(const Blob& blob) {
+std::string recent(const XtBlob& blob) {
   if (const auto raw = blob.as<xt_recent_mtinfo>(0)) return recent_options(*raw, {});
   if (const auto raw = blob.as<xt_recent_mtinfo_v1>(1)) {
     return recent_options(*raw, " --mask " + to_address(blob.family, raw->mask).to_string());
@@ -160,7 +144,7 @@ std::string recent(const Blob& blob) {
   return {};
 }
 
-std::string connlimit(const Blob& blob) {
+std::string connlimit(const XtBlob& blob) {
   const auto raw = blob.as<xt_connlimit_info>(1);
   if (!raw) return {};
   const auto mask = to_address(blob.family, raw->mask);
@@ -170,7 +154,7 @@ std::string connlimit(const Blob& blob) {
          ((raw->flags & XT_CONNLIMIT_DADDR) != 0 ? " --connlimit-daddr" : " --connlimit-saddr");
 }
 
-std::string statistic(const Blob& blob) {
+std::string statistic(const XtBlob& blob) {
   const auto raw = blob.as<xt_statistic_info>(0);
   if (!raw) return {};
   const std::string no = (raw->flags & XT_STATISTIC_INVERT) != 0 ? " !" : "";
@@ -217,7 +201,7 @@ std::string time_days(const xt_time_info& raw) {
   return months + weeks;
 }
 
-std::string time(const Blob& blob) {
+std::string time(const XtBlob& blob) {
   const auto raw = blob.as<xt_time_info>(0);
   if (!raw) return {};
   std::string out;
@@ -233,7 +217,7 @@ std::string time(const Blob& blob) {
   return out.empty() ? out : out.substr(1);
 }
 
-std::string string(const Blob& blob) {
+std::string string(const XtBlob& blob) {
   const auto raw = blob.as<xt_string_info>(1);
   if (!raw || raw->patlen > sizeof raw->pattern) return {};
   const std::string_view pattern(raw->pattern, raw->patlen);
@@ -242,7 +226,7 @@ std::string string(const Blob& blob) {
   std::string out = (raw->u.v1.flags & XT_STRING_FLAG_INVERT) != 0 ? "! " : "";
   out += plain ? "--string \"" + std::string(pattern) + "\""
                : "--hex-string \"|" + to_hex(as_bytes(pattern)) + "|\"";
-  out += " --algo " + safe(name_of(raw->algo));
+  out += " --algo " + safe(text_member(raw->algo));
   if (raw->from_offset != 0) out += " --from " + std::to_string(raw->from_offset);
   if (raw->to_offset != 0 && raw->to_offset != 0xffff) {
     out += " --to " + std::to_string(raw->to_offset);
@@ -251,7 +235,7 @@ std::string string(const Blob& blob) {
   return out;
 }
 
-std::string quota(const Blob& blob) {
+std::string quota(const XtBlob& blob) {
   const auto raw = blob.as<xt_quota_info>(0);
   if (!raw) return {};
   return ((raw->flags & XT_QUOTA_INVERT) != 0 ? "! --quota " : "--quota ") +
@@ -259,7 +243,7 @@ std::string quota(const Blob& blob) {
 }
 
 // An inverted range has its ends exchanged.
-std::string connbytes(const Blob& blob) {
+std::string connbytes(const XtBlob& blob) {
   const auto raw = blob.as<xt_connbytes_info>(0);
   if (!raw || raw->what > XT_CONNBYTES_AVGPKT || raw->direction > XT_CONNBYTES_DIR_BOTH) return {};
   static constexpr std::array<std::string_view, 3> kModes = {"packets", "bytes", "avgpkt"};
@@ -274,7 +258,7 @@ std::string connbytes(const Blob& blob) {
          std::string(kDirections[raw->direction]);
 }
 
-std::string u32(const Blob& blob) {
+std::string u32(const XtBlob& blob) {
   const auto raw = blob.as<xt_u32>(0);
   if (!raw || raw->ntests > XT_U32_MAXSIZE) return {};
   static constexpr std::array<std::string_view, 4> kOps = {"&", "<<", ">>", "@"};
@@ -296,7 +280,7 @@ std::string u32(const Blob& blob) {
   return std::string(raw->invert != 0 ? "! " : "") + "--u32 \"" + out + "\"";
 }
 
-std::string cpu(const Blob& blob) {
+std::string cpu(const XtBlob& blob) {
   const auto raw = blob.as<xt_cpu_info>(0);
   if (!raw) return {};
   return (raw->invert != 0 ? "! --cpu " : "--cpu ") + std::to_string(raw->cpu);
@@ -312,7 +296,7 @@ std::string bytecode(const sock_filter* program, std::size_t count) {
   return out + "\"";
 }
 
-std::string bpf(const Blob& blob) {
+std::string bpf(const XtBlob& blob) {
   if (const auto raw = blob.as<xt_bpf_info>(0)) {
     return bytecode(raw->bpf_program, raw->bpf_program_num_elem);
   }
@@ -320,18 +304,10 @@ std::string bpf(const Blob& blob) {
   if (!raw) return {};
   if (raw->mode == XT_BPF_MODE_BYTECODE)
     return bytecode(raw->bpf_program, raw->bpf_program_num_elem);
-  return "--object-pinned " + safe(name_of(raw->path));
+  return "--object-pinned " + safe(text_member(raw->path));
 }
 
-std::string untold(const Blob&) {
-  return {};
-}
-
-struct Entry {
-  std::string_view name;
-  std::string (*detail)(const Blob&);
-};
-constexpr auto kMay = std::to_array<Entry>({
+constexpr auto kMay = std::to_array<XtReader<std::string>>({
     {"limit", limit},
     {"hashlimit", hashlimit},
     {"recent", recent},
@@ -344,20 +320,16 @@ constexpr auto kMay = std::to_array<Entry>({
     {"u32", u32},
     {"cpu", cpu},
     {"bpf", bpf},
-    {"rateest", untold},
-    {"nfacct", untold},
-    {"cluster", untold},
-    {"osf", untold},
+    {"rateest", xt_untold},
+    {"nfacct", xt_untold},
+    {"cluster", xt_untold},
+    {"osf", xt_untold},
 });
 
 }  // namespace
 
-std::optional<std::string> xt_may_detail(std::string_view name, std::uint32_t revision,
-                                         NfFamily family, ByteView info) {
-  for (const Entry& entry : kMay) {
-    if (entry.name == name) return entry.detail({revision, family, info});
-  }
-  return std::nullopt;
+std::optional<std::string> xt_may_detail(std::string_view name, const XtBlob& blob) {
+  return xt_detail(kMay, name, blob);
 }
 
 }  // namespace bulkhead::ruleset

@@ -19,29 +19,11 @@
 #include "ruleset/print_iptables.h"
 #include "ruleset/print_values.h"
 #include "ruleset/xt.h"
+#include "ruleset/xt_blob.h"
 #include "ruleset/xt_values.h"
 
 namespace bulkhead::ruleset {
 namespace {
-
-using model::NfFamily;
-
-struct Blob {
-  std::uint32_t revision = 0;
-  NfFamily family = NfFamily::kIp;
-  ByteView info;
-
-  template <class T>
-  [[nodiscard]] std::optional<T> as(std::uint32_t wanted) const {
-    if (revision != wanted || info.size() >= sizeof(T) + 8) return std::nullopt;
-    return Cursor(info).structure<T>();
-  }
-};
-
-template <std::size_t N>
-std::string name_of(const char (&name)[N]) {
-  return c_string(as_bytes(std::string_view(name, N)));
-}
 
 std::string hex2(unsigned number) {
   return fmt::format("0x{:02x}", number);
@@ -52,12 +34,12 @@ std::string trimmed(std::string text) {
   return text.empty() ? text : text.substr(1);
 }
 
-std::string log(const Blob& blob) {
+std::string log(const XtBlob& blob) {
   const auto raw = blob.as<xt_log_info>(0);
   if (!raw) return {};
   std::string out;
   constexpr unsigned kWarning = 4;
-  const std::string prefix = name_of(raw->prefix);
+  const std::string prefix = text_member(raw->prefix);
   if (!prefix.empty()) out += " --log-prefix " + iptables_string(prefix);
   if (raw->level != kWarning) out += " --log-level " + std::to_string(raw->level);
   if ((raw->logflags & XT_LOG_TCPSEQ) != 0) out += " --log-tcp-sequence";
@@ -68,11 +50,11 @@ std::string log(const Blob& blob) {
   return trimmed(std::move(out));
 }
 
-std::string nflog(const Blob& blob) {
+std::string nflog(const XtBlob& blob) {
   const auto raw = blob.as<xt_nflog_info>(0);
   if (!raw) return {};
   std::string out;
-  const std::string prefix = name_of(raw->prefix);
+  const std::string prefix = text_member(raw->prefix);
   if (!prefix.empty()) out += " --nflog-prefix " + iptables_string(prefix);
   if (raw->group != 0) out += " --nflog-group " + std::to_string(raw->group);
   if ((raw->flags & XT_NFLOG_F_COPY_LEN) != 0) out += " --nflog-size " + std::to_string(raw->len);
@@ -82,26 +64,26 @@ std::string nflog(const Blob& blob) {
   return trimmed(std::move(out));
 }
 
-std::string tcpmss(const Blob& blob) {
+std::string tcpmss(const XtBlob& blob) {
   const auto raw = blob.as<xt_tcpmss_info>(0);
   if (!raw) return {};
   return raw->mss == XT_TCPMSS_CLAMP_PMTU ? "--clamp-mss-to-pmtu"
                                           : "--set-mss " + std::to_string(raw->mss);
 }
 
-std::string checksum(const Blob& blob) {
+std::string checksum(const XtBlob& blob) {
   const auto raw = blob.as<xt_CHECKSUM_info>(0);
   return raw && raw->operation == XT_CHECKSUM_OP_FILL ? "--checksum-fill" : "";
 }
 
-std::string classify(const Blob& blob) {
+std::string classify(const XtBlob& blob) {
   const auto raw = blob.as<xt_classify_target_info>(0);
   if (!raw) return {};
   return fmt::format("--set-class {:04x}:{:04x}", raw->priority >> 16, raw->priority & 0xffff);
 }
 
 // struct ipt_TTL_info and ip6t_HL_info are the same.
-std::string hop(const Blob& blob, std::string_view name) {
+std::string hop(const XtBlob& blob, std::string_view name) {
   const auto raw = blob.as<ipt_TTL_info>(0);
   static constexpr std::array<std::string_view, 3> kModes = {"set", "inc", "dec"};
   if (!raw || raw->mode >= kModes.size()) return {};
@@ -109,19 +91,19 @@ std::string hop(const Blob& blob, std::string_view name) {
          std::to_string(raw->ttl);
 }
 // The kernel's modes are SET, INC, DEC in this order (ipt_TTL.h).
-std::string ttl(const Blob& blob) {
+std::string ttl(const XtBlob& blob) {
   return hop(blob, "ttl");
 }
-std::string hl(const Blob& blob) {
+std::string hl(const XtBlob& blob) {
   return hop(blob, "hl");
 }
 
-std::string dscp(const Blob& blob) {
+std::string dscp(const XtBlob& blob) {
   const auto raw = blob.as<xt_DSCP_info>(0);
   return raw ? "--set-dscp " + hex2(raw->dscp) : std::string();
 }
 
-std::string tos(const Blob& blob) {
+std::string tos(const XtBlob& blob) {
   const auto raw = blob.as<xt_tos_target_info>(1);
   return raw ? "--set-tos " + hex2(raw->tos_value) + "/" + hex2(raw->tos_mask) : std::string();
 }
@@ -135,7 +117,7 @@ std::string set_change(std::string_view option, const xt_set_info& info) {
   return out;
 }
 
-std::string set(const Blob& blob) {
+std::string set(const XtBlob& blob) {
   std::string out;
   if (const auto raw = blob.as<xt_set_info_target_v1>(1)) {
     out = set_change("add-set", raw->add_set) + set_change("del-set", raw->del_set);
@@ -150,45 +132,48 @@ std::string set(const Blob& blob) {
   return trimmed(std::move(out));
 }
 
-std::string audit(const Blob& blob) {
+std::string audit(const XtBlob& blob) {
   const auto raw = blob.as<xt_audit_info>(0);
   static constexpr std::array<std::string_view, 3> kTypes = {"accept", "drop", "reject"};
   if (!raw || raw->type >= kTypes.size()) return {};
   return "--type " + std::string(kTypes[raw->type]);
 }
 
-std::string tee(const Blob& blob) {
+std::string tee(const XtBlob& blob) {
   const auto raw = blob.as<xt_tee_tginfo>(1);
   if (!raw) return {};
   std::string out = "--gateway " + to_address(blob.family, raw->gw).to_string();
-  const std::string device = name_of(raw->oif);
+  const std::string device = text_member(raw->oif);
   return device.empty() ? out : out + " --oif " + safe(device);
 }
 
-std::string untold(const Blob&) {
-  return {};
-}
-
-struct Entry {
-  std::string_view name;
-  std::string (*detail)(const Blob&);
-};
-constexpr auto kPass = std::to_array<Entry>({
-    {"LOG", log},           {"NFLOG", nflog},       {"TRACE", untold},     {"TCPMSS", tcpmss},
-    {"CHECKSUM", checksum}, {"CLASSIFY", classify}, {"TTL", ttl},          {"HL", hl},
-    {"DSCP", dscp},         {"TOS", tos},           {"SET", set},          {"AUDIT", audit},
-    {"TEE", tee},           {"ECN", untold},        {"SECMARK", untold},   {"CONNSECMARK", untold},
-    {"RATEEST", untold},    {"LED", untold},        {"IDLETIMER", untold}, {"TCPOPTSTRIP", untold},
+constexpr auto kPass = std::to_array<XtReader<std::string>>({
+    {"LOG", log},
+    {"NFLOG", nflog},
+    {"TRACE", xt_untold},
+    {"TCPMSS", tcpmss},
+    {"CHECKSUM", checksum},
+    {"CLASSIFY", classify},
+    {"TTL", ttl},
+    {"HL", hl},
+    {"DSCP", dscp},
+    {"TOS", tos},
+    {"SET", set},
+    {"AUDIT", audit},
+    {"TEE", tee},
+    {"ECN", xt_untold},
+    {"SECMARK", xt_untold},
+    {"CONNSECMARK", xt_untold},
+    {"RATEEST", xt_untold},
+    {"LED", xt_untold},
+    {"IDLETIMER", xt_untold},
+    {"TCPOPTSTRIP", xt_untold},
 });
 
 }  // namespace
 
-std::optional<std::string> xt_pass_detail(std::string_view name, std::uint32_t revision,
-                                          NfFamily family, ByteView info) {
-  for (const Entry& entry : kPass) {
-    if (entry.name == name) return entry.detail({revision, family, info});
-  }
-  return std::nullopt;
+std::optional<std::string> xt_pass_detail(std::string_view name, const XtBlob& blob) {
+  return xt_detail(kPass, name, blob);
 }
 
 }  // namespace bulkhead::ruleset

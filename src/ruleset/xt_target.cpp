@@ -15,26 +15,13 @@
 #include <utility>
 
 #include "ruleset/xt.h"
+#include "ruleset/xt_blob.h"
 #include "ruleset/xt_values.h"
 
 namespace bulkhead::ruleset {
 namespace {
 
 using namespace model;
-
-struct Blob {
-  std::uint32_t revision = 0;
-  NfFamily family = NfFamily::kIp;
-  ByteView info;
-
-  // At least as long as T, at most padded to 8 bytes (XT_ALIGN).
-  template <class T>
-  [[nodiscard]] std::optional<T> as() const {
-    if (info.size() >= sizeof(T) + 8) return std::nullopt;
-    return Cursor(info).structure<T>();
-  }
-  [[nodiscard]] bool v6() const { return family == NfFamily::kIp6; }
-};
 
 using Decoded = std::optional<xt::Target>;
 
@@ -70,11 +57,11 @@ Decoded reject_v6(std::uint32_t with) {
   return std::nullopt;
 }
 
-Decoded decode_reject(const Blob& blob) {
+Decoded decode_reject(const XtBlob& blob) {
   // The member is an enum, which must not hold what a hostile blob says: read as a number.
   static_assert(sizeof(ipt_reject_info) == sizeof(std::uint32_t));
-  const auto with = blob.as<std::uint32_t>();
-  if (!with || blob.revision != 0) return std::nullopt;
+  const auto with = blob.as<std::uint32_t>(0);
+  if (!with) return std::nullopt;
   return blob.v6() ? reject_v6(*with) : reject_v4(*with);
 }
 
@@ -100,23 +87,23 @@ xt::NatTarget nat_range(xt::NatTargetKind kind, std::uint32_t flags, IpAddress f
 }
 
 // Revision 0 of IPv4: the only case with a range count, which must be 1.
-Decoded nat_compat(const Blob& blob, xt::NatTargetKind kind) {
-  const auto raw = blob.as<nf_nat_ipv4_multi_range_compat>();
+Decoded nat_compat(const XtBlob& blob, xt::NatTargetKind kind) {
+  const auto raw = blob.as<nf_nat_ipv4_multi_range_compat>(0);
   if (!raw || raw->rangesize != 1) return std::nullopt;
   const auto& range = raw->range[0];
   return nat_range(kind, range.flags, to_address(range.min_ip), to_address(range.max_ip), range.min,
                    range.max);
 }
 
-Decoded nat_new(const Blob& blob, xt::NatTargetKind kind) {
-  const auto raw = blob.as<nf_nat_range>();
+Decoded nat_new(const XtBlob& blob, std::uint32_t revision, xt::NatTargetKind kind) {
+  const auto raw = blob.as<nf_nat_range>(revision);
   if (!raw) return std::nullopt;
   return nat_range(kind, raw->flags, to_address(blob.family, raw->min_addr),
                    to_address(blob.family, raw->max_addr), raw->min_proto, raw->max_proto);
 }
 
-Decoded nat_newest(const Blob& blob, xt::NatTargetKind kind) {
-  const auto raw = blob.as<nf_nat_range2>();
+Decoded nat_newest(const XtBlob& blob, xt::NatTargetKind kind) {
+  const auto raw = blob.as<nf_nat_range2>(2);
   if (!raw) return std::nullopt;
   auto out = nat_range(kind, raw->flags, to_address(blob.family, raw->min_addr),
                        to_address(blob.family, raw->max_addr), raw->min_proto, raw->max_proto);
@@ -127,37 +114,34 @@ Decoded nat_newest(const Blob& blob, xt::NatTargetKind kind) {
 }
 
 // xt_nat.c: revision 0 is IPv4 only.
-Decoded source_or_destination(const Blob& blob, xt::NatTargetKind kind) {
+Decoded source_or_destination(const XtBlob& blob, xt::NatTargetKind kind) {
   if (blob.revision == 0 && !blob.v6()) return nat_compat(blob, kind);
-  if (blob.revision == 1) return nat_new(blob, kind);
-  if (blob.revision == 2) return nat_newest(blob, kind);
-  return std::nullopt;
+  return blob.revision == 1 ? nat_new(blob, 1, kind) : nat_newest(blob, kind);
 }
 
-Decoded by_family(const Blob& blob, xt::NatTargetKind kind) {
-  if (blob.revision != 0) return std::nullopt;
-  return blob.v6() ? nat_new(blob, kind) : nat_compat(blob, kind);
+Decoded by_family(const XtBlob& blob, xt::NatTargetKind kind) {
+  return blob.v6() ? nat_new(blob, 0, kind) : nat_compat(blob, kind);
 }
 
-Decoded decode_dnat(const Blob& blob) {
+Decoded decode_dnat(const XtBlob& blob) {
   return source_or_destination(blob, xt::NatTargetKind::kDnat);
 }
-Decoded decode_snat(const Blob& blob) {
+Decoded decode_snat(const XtBlob& blob) {
   return source_or_destination(blob, xt::NatTargetKind::kSnat);
 }
-Decoded decode_masquerade(const Blob& blob) {
+Decoded decode_masquerade(const XtBlob& blob) {
   return by_family(blob, xt::NatTargetKind::kMasquerade);
 }
-Decoded decode_redirect(const Blob& blob) {
+Decoded decode_redirect(const XtBlob& blob) {
   return by_family(blob, xt::NatTargetKind::kRedirect);
 }
-Decoded decode_netmap(const Blob& blob) {
+Decoded decode_netmap(const XtBlob& blob) {
   return by_family(blob, xt::NatTargetKind::kNetmap);
 }
 
-Decoded decode_mark(const Blob& blob) {
-  const auto raw = blob.as<xt_mark_tginfo2>();
-  if (!raw || blob.revision != 2) return std::nullopt;
+Decoded decode_mark(const XtBlob& blob) {
+  const auto raw = blob.as<xt_mark_tginfo2>(2);
+  if (!raw) return std::nullopt;
   return xt::MarkTarget{raw->mark, raw->mask};
 }
 
@@ -176,14 +160,12 @@ Decoded connmark(std::uint8_t mode, std::uint32_t ct_mark, std::uint32_t ct_mask
   return out;
 }
 
-Decoded decode_connmark(const Blob& blob) {
-  if (blob.revision == 1) {
-    const auto raw = blob.as<xt_connmark_tginfo1>();
-    if (!raw) return std::nullopt;
+Decoded decode_connmark(const XtBlob& blob) {
+  if (const auto raw = blob.as<xt_connmark_tginfo1>(1)) {
     return connmark(raw->mode, raw->ctmark, raw->ctmask, raw->nfmask);
   }
-  const auto raw = blob.as<xt_connmark_tginfo2>();
-  if (!raw || blob.revision != 2 || raw->shift_bits >= 32) return std::nullopt;
+  const auto raw = blob.as<xt_connmark_tginfo2>(2);
+  if (!raw || raw->shift_bits >= 32) return std::nullopt;
   auto out = connmark(raw->mode, raw->ctmark, raw->ctmask, raw->nfmask);
   if (!out) return out;
   auto& target = std::get<xt::ConnmarkTarget>(*out);
@@ -193,7 +175,7 @@ Decoded decode_connmark(const Blob& blob) {
 }
 
 // Revision 0 has the same first members as 1 and 2; a zone by direction or mark is not modelled.
-Decoded decode_ct(const Blob& blob) {
+Decoded decode_ct(const XtBlob& blob) {
   if (blob.revision > 2) return std::nullopt;
   const std::size_t size =
       blob.revision == 0 ? sizeof(xt_ct_target_info) : sizeof(xt_ct_target_info_v1);
@@ -207,11 +189,11 @@ Decoded decode_ct(const Blob& blob) {
   xt::CtTarget out;
   out.notrack = raw.flags != 0;
   out.zone = raw.zone;
-  out.helper = c_string(as_bytes({raw.helper, sizeof raw.helper}));
+  out.helper = text_member(raw.helper);
   return out;
 }
 
-Decoded decode_notrack(const Blob& blob) {
+Decoded decode_notrack(const XtBlob& blob) {
   if (blob.revision != 0) return std::nullopt;
   return xt::CtTarget{true, 0, {}};
 }
@@ -225,50 +207,31 @@ Decoded tproxy(IpAddress address, std::uint16_t port, std::uint32_t value, std::
   return out;
 }
 
-Decoded decode_tproxy(const Blob& blob) {
+Decoded decode_tproxy(const XtBlob& blob) {
   if (blob.revision == 0 && !blob.v6()) {
-    const auto raw = blob.as<xt_tproxy_target_info>();
+    const auto raw = blob.as<xt_tproxy_target_info>(0);
     if (!raw) return std::nullopt;
     return tproxy(to_address(raw->laddr), raw->lport, raw->mark_value, raw->mark_mask);
   }
-  const auto raw = blob.as<xt_tproxy_target_info_v1>();
-  if (!raw || blob.revision != 1) return std::nullopt;
+  const auto raw = blob.as<xt_tproxy_target_info_v1>(1);
+  if (!raw) return std::nullopt;
   return tproxy(to_address(blob.family, raw->laddr), raw->lport, raw->mark_value, raw->mark_mask);
 }
 
 // Each revision adds a member.
-Decoded decode_nfqueue(const Blob& blob) {
-  switch (blob.revision) {
-    case 0: {
-      const auto raw = blob.as<xt_NFQ_info>();
-      if (!raw) return std::nullopt;
-      return xt::QueueTarget{raw->queuenum, false};
-    }
-    case 1: {
-      const auto raw = blob.as<xt_NFQ_info_v1>();
-      if (!raw) return std::nullopt;
-      return xt::QueueTarget{raw->queuenum, false};
-    }
-    case 2: {
-      const auto raw = blob.as<xt_NFQ_info_v2>();
-      if (!raw) return std::nullopt;
-      return xt::QueueTarget{raw->queuenum, raw->bypass != 0};
-    }
-    case 3: {
-      const auto raw = blob.as<xt_NFQ_info_v3>();
-      if (!raw) return std::nullopt;
-      return xt::QueueTarget{raw->queuenum, (raw->flags & NFQ_FLAG_BYPASS) != 0};
-    }
+Decoded decode_nfqueue(const XtBlob& blob) {
+  if (const auto raw = blob.as<xt_NFQ_info>(0)) return xt::QueueTarget{raw->queuenum, false};
+  if (const auto raw = blob.as<xt_NFQ_info_v1>(1)) return xt::QueueTarget{raw->queuenum, false};
+  if (const auto raw = blob.as<xt_NFQ_info_v2>(2)) {
+    return xt::QueueTarget{raw->queuenum, raw->bypass != 0};
+  }
+  if (const auto raw = blob.as<xt_NFQ_info_v3>(3)) {
+    return xt::QueueTarget{raw->queuenum, (raw->flags & NFQ_FLAG_BYPASS) != 0};
   }
   return std::nullopt;
 }
 
-struct Entry {
-  std::string_view name;
-  Decoded (*decode)(const Blob&);
-};
-
-constexpr auto kTargets = std::to_array<Entry>({
+constexpr auto kTargets = std::to_array<XtReader<Decoded>>({
     {"REJECT", decode_reject},
     {"DNAT", decode_dnat},
     {"SNAT", decode_snat},
@@ -286,18 +249,8 @@ constexpr auto kTargets = std::to_array<Entry>({
 }  // namespace
 
 XtTarget make_xt_target(std::string name, std::uint32_t revision, NfFamily family, ByteView info) {
-  XtTarget out;
-  out.revision = revision;
-  const auto* entry = std::find_if(kTargets.begin(), kTargets.end(),
-                                   [&](const Entry& e) { return e.name == name; });
-  if (entry != kTargets.end()) {
-    if (auto decoded = entry->decode({revision, family, info})) out.info = std::move(*decoded);
-  } else if (auto detail = xt_pass_detail(name, revision, family, info)) {
-    out.info = xt::PassTarget{std::move(*detail)};
-  }
-  if (std::holds_alternative<xt::Opaque>(out.info)) out.raw.assign(info.begin(), info.end());
-  out.name = std::move(name);
-  return out;
+  return make_xt<XtTarget, xt::PassTarget, xt::Target>(std::move(name), {revision, family, info},
+                                                       kTargets, xt_pass_detail);
 }
 
 }  // namespace bulkhead::ruleset

@@ -10,13 +10,15 @@
 namespace bulkhead::report {
 namespace {
 
-std::multiset<std::string> placeholders(std::string_view text) {
-  std::multiset<std::string> out;
+// Their names: a language may use one twice, or choose words by it ({count|is|are}).
+std::set<std::string> placeholders(std::string_view text) {
+  std::set<std::string> out;
   for (std::size_t open = text.find('{'); open != std::string_view::npos;
        open = text.find('{', open + 1)) {
     const std::size_t close = text.find('}', open);
     if (close == std::string_view::npos) break;
-    out.insert(std::string(text.substr(open, close - open + 1)));
+    const std::string_view inside = text.substr(open + 1, close - open - 1);
+    out.insert(std::string(inside.substr(0, inside.find('|'))));
   }
   return out;
 }
@@ -48,6 +50,10 @@ TEST(Messages, ValuesArePutInWhateverTheirOrder) {
   EXPECT_EQ(fill("{b} and {a}", values), "{a} and 1") << "values are not patterns";
   EXPECT_EQ(fill("{c} {", values), "{c} {");
   EXPECT_EQ(fill("", values), "");
+  EXPECT_EQ(fill("{a} {a|box is|boxes are}", values), "1 box is");
+  EXPECT_EQ(fill("{n} {n|box is|boxes are}",
+                 std::vector<std::pair<std::string_view, std::string>>{{"n", "11"}}),
+            "11 boxes are");
 }
 
 }  // namespace

@@ -7,9 +7,8 @@
 #include <set>
 #include <sstream>
 
-#include "ruleset/corpus.h"
 #include "ruleset/decode.h"
-#include "ruleset/kernel_reader.h"
+#include "ruleset/kernel_lab.h"
 
 namespace bulkhead {
 namespace {
@@ -40,17 +39,7 @@ std::vector<std::string> opaque_places(const Table& table) {
 // Matches that ask for what the model does not have.
 const std::vector<std::string> kNotUnderstood = {"socket", "policy"};
 
-class Kernel : public testing::Test {
- protected:
-  void SetUp() override {
-    ASSERT_TRUE(test::enter_fresh_network()) << "needs root";
-    ASSERT_EQ(test::run("ip link set lo up").status, 0);
-  }
-  static void load(const std::string& command, const std::string& file) {
-    const auto loaded = test::run(command, test::corpus(file));
-    ASSERT_EQ(loaded.status, 0) << loaded.text;
-  }
-};
+class Kernel : public test::KernelLab {};
 
 TEST_F(Kernel, NativeRulesAreUnderstoodToTheLast) {
   load("nft -f -", "rules.nft");

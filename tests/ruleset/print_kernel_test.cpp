@@ -8,9 +8,8 @@
 #include <set>
 #include <sstream>
 
-#include "ruleset/corpus.h"
 #include "ruleset/decode.h"
-#include "ruleset/kernel_reader.h"
+#include "ruleset/kernel_lab.h"
 #include "ruleset/print.h"
 
 namespace bulkhead {
@@ -156,17 +155,7 @@ void expect_same(const Texts& theirs, const Texts& ours, std::size_t least) {
   }
 }
 
-class Printed : public testing::Test {
- protected:
-  void SetUp() override {
-    ASSERT_TRUE(test::enter_fresh_network()) << "needs root";
-    ASSERT_EQ(test::run("ip link set lo up").status, 0);
-  }
-  static void load(const std::string& command, const std::string& file) {
-    const auto loaded = test::run(command, test::corpus(file));
-    ASSERT_EQ(loaded.status, 0) << loaded.text;
-  }
-};
+class Printed : public test::KernelLab {};
 
 TEST_F(Printed, NativeRulesReadAsNftPrintsThem) {
   load("nft -f -", "rules.nft");
