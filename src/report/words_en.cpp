@@ -32,7 +32,8 @@ std::string_view words(audit::Phrase phrase) {
     case kWhyRouted: return "not published, but the host forwards packets for {dial} to it";
     case kWhySocketListens:
       return "a socket without a visible process listens on {bind}, and no rule is in the way";
-    case kWhyHostListens: return "{process} listens on {bind}, and no rule of the host is in the way";
+    case kWhyHostListens:
+      return "{process} listens on {bind}, and no rule of the host is in the way";
     case kWhyHostMode: return "it runs in the host's network, where no rule stops {dial}";
     case kWhySameSegment: return "nothing stands between them and {dial}";
     case kWhySegment: return "one link-layer segment: rules close it today, ARP does not know them";
@@ -229,6 +230,20 @@ std::string_view words(Label label) {
     case kMapListens: return "listens on {ports}";
     case kMapPublished: return "published {ports}";
     case kMapEmpty: return "no container";
+    case kReachTitle: return "{from} reaches ({what}):";
+    case kReachNothing: return "nothing that listens";
+    case kReachLeaves:
+      return "leaves by {link} of {where} ({what}): who answers there is not known";
+    case kReachUnknown: return "Not known: {reason} (such as {example})";
+    case kReachContradiction:
+      return "CONTRADICTION: {to} is computed as open, but one packet walked through is {verdict}: "
+             "{reason}. Please report it.";
+    case kReachMore: return "There is more than is listed.";
+    case kReachSome: return "some senders only";
+    case kReachCounts:
+      return "{count} {count|way|ways} in to {places} {places|place|places}; {confirmed} confirmed "
+             "by "
+             "a traced packet, {contradicted} contradicted, {unknown} not known";
     case kMapPort: return "port {name}";
   }
   return {};
