@@ -55,6 +55,7 @@ class Comparison {
     fields.set(p, Quantity::kProtocol, static_cast<std::uint8_t>(protocol));
     fields.set(p, Quantity::kSourcePort, (32768 + 60999) / 2);
     const auto ask = [&](IpAddress to, std::uint16_t port) {
+      if (to.is_v4_mapped()) return;  // IPv4 in truth
       fields.set_address(p, Quantity::kDestination, to);
       fields.set(p, Quantity::kDestinationPort, port);
       compare(*answer, destinations, p, ns, protocol, to, port);
@@ -119,7 +120,7 @@ class Comparison {
       what = "no outcome at all";
     } else if (!same && said.verdict == Verdict::kUnknown) {
       ++tally_.less_precise;
-      std::string why;
+      std::string why = std::string(trace::to_string(t.verdict)) + " is ";
       for (const Outcome* o : said.outcomes)
         why += std::string(to_string(o->verdict)) + " " + o->reason + " | ";
       ++tally_.reasons[why.substr(0, 140)];
