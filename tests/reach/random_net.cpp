@@ -252,7 +252,7 @@ class Builder {
     n.family = v4 ? IpFamily::kV4 : IpFamily::kV6;
     const bool destination = hook == Hook::kPrerouting || hook == Hook::kOutput;
     if (!destination) {
-      n.kind = one_in(2) ? Kind::kMasquerade : Kind::kSnat;
+      n.kind = hook == Hook::kPostrouting && one_in(2) ? Kind::kMasquerade : Kind::kSnat;
     } else {
       n.kind = one_in(4) ? Kind::kRedirect : Kind::kDnat;
     }

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <map>
 #include <random>
+#include <variant>
 
 #include "reach/random_net.h"
 #include "reach/reach.h"
@@ -34,6 +35,8 @@ class Comparison {
         for (const IpProtocol protocol : {IpProtocol::kTcp, IpProtocol::kUdp})
           seat(reach, family, ns, protocol);
       }
+      for (const IpProtocol protocol : {IpProtocol::kTcp, IpProtocol::kUdp})
+        outside(reach, family, protocol);
     }
   }
 
@@ -42,7 +45,37 @@ class Comparison {
     LocalRequest request;
     request.ns = ns;
     request.protocol = protocol;
-    const auto answer = reach.from(request);
+    check(reach, family, reach.from(request), trace::LocalOrigin{ns, 0, 0}, protocol,
+          Port{(32768 + 60999) / 2});
+  }
+
+  // A machine beyond a link that leads out of what is known, in the link's network or further away.
+  void outside(Reach& reach, IpFamily family, IpProtocol protocol) {
+    for (const model::NsId ns : net_.machines) {
+      for (const model::Link& link : net_.snapshot.namespaces[ns.value].links) {
+        if (!world_.leads_outside(ns, link.index)) continue;
+        for (const char* source : {"198.51.100.1", "198.51.100.77", "203.0.113.5", "10.1.0.2",
+                                   "fd0a::1", "fd0a::77", "2001:db8::77"}) {
+          const IpAddress from = IpAddress::parse(source).value();
+          if (from.family() != family) continue;
+          OutsideRequest request;
+          request.ns = ns;
+          request.link = link.index;
+          request.source = from;
+          request.protocol = protocol;
+          trace::OutsideOrigin origin;
+          origin.ns = ns;
+          origin.link = link.index;
+          origin.source = from;
+          check(reach, family, reach.from(request), origin, protocol, request.source_port);
+        }
+      }
+    }
+  }
+
+  using Origin = std::variant<trace::LocalOrigin, trace::OutsideOrigin>;
+  void check(Reach& reach, IpFamily family, const Result<Answer>& answer, const Origin& origin,
+             IpProtocol protocol, Port source_port) {
     ASSERT_TRUE(answer) << answer.error().message;
     const Fields& fields = reach.fields();
     // The question is about destinations: what else the packets say is taken from each outcome.
@@ -53,11 +86,12 @@ class Comparison {
       destinations.push_back(o.set.project(other).value());
     packet::Packet p = fields.layout().packet();
     fields.set(p, Quantity::kProtocol, static_cast<std::uint8_t>(protocol));
-    fields.set(p, Quantity::kSourcePort, (32768 + 60999) / 2);
+    fields.set(p, Quantity::kSourcePort, source_port.number);
     const auto ask = [&](IpAddress to, std::uint16_t port) {
+      if (to.is_v4_mapped()) return;  // IPv4 in truth
       fields.set_address(p, Quantity::kDestination, to);
       fields.set(p, Quantity::kDestinationPort, port);
-      compare(*answer, destinations, p, ns, protocol, to, port);
+      compare(*answer, destinations, p, origin, protocol, to, port);
     };
     for (IpAddress a : net_.addresses) {
       if (a.family() != family) continue;
@@ -84,10 +118,10 @@ class Comparison {
   }
 
   void compare(const Answer& answer, const std::vector<packet::PacketSet>& destinations,
-               const packet::Packet& p, model::NsId ns, IpProtocol protocol, IpAddress to,
+               const packet::Packet& p, const Origin& origin, IpProtocol protocol, IpAddress to,
                std::uint16_t port) {
     trace::Question q;
-    q.from = trace::LocalOrigin{ns, 0, 0};
+    q.from = origin;
     q.to = to;
     q.port = Port{port};
     q.protocol = protocol;
@@ -119,9 +153,15 @@ class Comparison {
       what = "no outcome at all";
     } else if (!same && said.verdict == Verdict::kUnknown) {
       ++tally_.less_precise;
-      std::string why;
+      std::string why = std::string(trace::to_string(t.verdict)) + " is ";
       for (const Outcome* o : said.outcomes)
         why += std::string(to_string(o->verdict)) + " " + o->reason + " | ";
+      if (std::getenv("REACH_SHOW") != nullptr &&
+          tally_.reasons.find(why.substr(0, 140)) == tally_.reasons.end()) {
+        const auto fresh = trace::World::build(net_.snapshot);
+        what = "less precise (a fresh world says " +
+               std::string(trace::to_string(fresh->ask(q).verdict)) + ")";
+      }
       ++tally_.reasons[why.substr(0, 140)];
     } else if (!same) {
       ++tally_.unlike;
@@ -138,10 +178,17 @@ class Comparison {
       mine += std::string(to_string(o->verdict)) + "/" + std::string(to_string(o->how)) + " " +
               o->reason + "; ";
     }
-    ADD_FAILURE() << what << ": seed " << seed_ << " from " << ns.value << " to " << to.to_string()
-                  << " port " << port << (protocol == IpProtocol::kTcp ? " tcp" : " udp")
-                  << "\n reach: " << mine << "\n trace: " << trace::to_string(t.verdict) << "/"
-                  << trace::to_string(t.how) << " " << t.reason;
+    ADD_FAILURE() << what << ": seed " << seed_ << " from " << place(origin) << " to "
+                  << to.to_string() << " port " << port
+                  << (protocol == IpProtocol::kTcp ? " tcp" : " udp") << "\n reach: " << mine
+                  << "\n trace: " << trace::to_string(t.verdict) << "/" << trace::to_string(t.how)
+                  << " " << t.reason;
+  }
+
+  static std::string place(const Origin& origin) {
+    if (const auto* o = std::get_if<trace::OutsideOrigin>(&origin))
+      return "outside " + o->source.to_string();
+    return std::to_string(std::get<trace::LocalOrigin>(origin).ns.value);
   }
 
   RandomNet net_;

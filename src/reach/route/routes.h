@@ -44,7 +44,7 @@ struct Way {
   AddressOperand source;             // output: the one chosen when the flow had none
   std::string_view dropped;          // input: not empty: silently, and why
   std::string_view unknown;          // not empty: not modelled
-  std::uint8_t route_type = 0;  // RTN_*, when a route was found
+  std::uint8_t route_type = 0;       // RTN_*, when a route was found
 };
 
 class Routes {
@@ -63,6 +63,11 @@ class Routes {
   // `ask`: what the packet says; iif is set here. `arp`: the question of an ARP request.
   [[nodiscard]] std::vector<Way> input(Algebra& algebra, const Device& in, Ask ask, bool arp,
                                        const packet::PacketSet& set) const;
+  // IPv4: where inet_addr_type() is RTN_LOCAL or RTN_UNICAST.
+  [[nodiscard]] packet::PacketSet local_or_unicast4(Algebra& algebra,
+                                                    const AddressOperand& address) const;
+  // IPv4: one of our addresses, or at least a local route (__ip_dev_find).
+  [[nodiscard]] packet::PacketSet ours(Algebra& algebra, const AddressOperand& address) const;
   // inet_addr_type(): RTN_*.
   [[nodiscard]] std::uint8_t address_type4(Algebra& algebra, IpAddress address) const;
   // select_addresses6, remembered.
@@ -71,7 +76,6 @@ class Routes {
   [[nodiscard]] const Machine& machine() const { return machine_; }
 
  private:
-  [[nodiscard]] packet::PacketSet ours(Algebra& algebra, const AddressOperand& address) const;
   void output4(Algebra& algebra, const Ask& ask, bool any_source, packet::PacketSet set,
                std::vector<Way>& out) const;
   void output6(Algebra& algebra, const Ask& ask, bool bound_device, const packet::PacketSet& set,

@@ -47,6 +47,18 @@ std::uint8_t Routes::address_type4(Algebra& algebra, IpAddress a) const {
   return cases.size() == 1 && cases[0].hit.ok() ? cases[0].hit.route->type : rtn::kUnicast;
 }
 
+packet::PacketSet Routes::local_or_unicast4(Algebra& algebra, const AddressOperand& a) const {
+  packet::PacketSet odd =
+      algebra.either(algebra.either(algebra.where(a, zeronet()), algebra.where(a, multicast())),
+                     algebra.where(a, kBroadcast));
+  for (const Case& c : fib_.local_table(algebra, a, algebra.all())) {
+    const bool usual =
+        !c.hit.ok() || c.hit.route->type == rtn::kLocal || c.hit.route->type == rtn::kUnicast;
+    if (!usual) odd = algebra.either(odd, c.set);
+  }
+  return algebra.without(algebra.all(), odd);
+}
+
 // __mkroute_output()
 void Routes::make_output4(Algebra& algebra, const Ask& ask, const Case& c, std::uint8_t type,
                           Device* device, const AddressOperand& source,

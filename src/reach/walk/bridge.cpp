@@ -118,7 +118,7 @@ void Walk::bridged_dnat(Device& port, Flow flow) {
         f.dst.gateway ? AddressOperand::of(*f.dst.gateway) : f.p.t.destination;
     if (!hop.constant)
       return unknown(std::move(f), "translated to addresses that vary, on the same bridge");
-    for (const Resolution& r : resolve(bridge, *hop.constant, f)) {
+    for (const Resolution& r : resolve(bridge, *hop.constant, f, f.p.t.source)) {
       Flow g = f;
       g.in_doubt = g.in_doubt || r.in_doubt;
       g.if_it_asked = g.if_it_asked || r.if_it_asked;

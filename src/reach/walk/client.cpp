@@ -120,7 +120,10 @@ void Walk::connect6(const Flow& flow, IpAddress source, bool fixed) {
             });
   };
   const AddressOperand to = flow.p.t.destination;
-  packet::PacketSet rest = flow.set;
+  // To a v4-mapped address IPv4 packets are sent: no question of this family.
+  const Prefix mapped =
+      Prefix::covering(IpAddress::v6({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}), 96);
+  packet::PacketSet rest = algebra_.without(flow.set, algebra_.where(to, mapped));
   const auto part = [&](const packet::PacketSet& condition) {
     Flow f = flow;
     f.set = split_off(algebra_, rest, condition);

@@ -102,28 +102,47 @@ void Walk::icmp_error6(Flow cause, Flow e) {
   const bool came_in = cause.dst.input || (cause.dst.local && cause.dev != nullptr);
   const Device* on = came_in ? m.device(cause.dst.arrives_at) : nullptr;
   if (m.mark_reflect) e.p.mark = cause.p.mark;
-  if (!e.p.t.destination.constant)
-    return unknown(std::move(e), "an ICMPv6 error to addresses that vary");
-  const IpAddress to = *e.p.t.destination.constant;
+  const AddressOperand to = e.p.t.destination;
   routes::Ask ask;
-  ask.destination = e.p.t.destination;
+  ask.destination = to;
   ask.source = AddressOperand::of(IpAddress::any(IpFamily::kV6));
   ask.mark = e.p.mark;
   ask.protocol = IpProtocol::kIcmpV6;
   ask.chosen = &e.chosen;
-  const auto go = [&](Flow f, const AddressOperand& source) {
+  const auto send_to = [&](Flow f, const AddressOperand& source, IfIndex oif) {
     routes::Ask last = ask;
     last.source = source;
-    if (to.is_link_local()) last.oif = (on != nullptr ? on : any)->index();
+    last.oif = oif;
     by_ways(f, routes(m).output_with_source6(algebra_, last, false, f.set),
             [&](Flow g, const routes::Way& way) {
-              if (way.error != NetError::kNone)
+              if (way.error != NetError::kNone) {
                 return drop(std::move(g), "no route for the ICMPv6 error back");
+              }
               g.p.t.source = way.source;
               g.dst = way.dst;
               attach(g, cause);
               local_out(std::move(g));
             });
+  };
+  const packet::PacketSet on_link =
+      algebra_.where(to, Prefix::covering(IpAddress::v6({0xfe, 0x80}), 10));
+  const auto go = [&](Flow f, const AddressOperand& source) {
+    split(
+        std::move(f), on_link,
+        [&](Flow g) { send_to(std::move(g), source, (on != nullptr ? on : any)->index()); },
+        [&](Flow g) { send_to(std::move(g), source, {}); });
+  };
+  const auto from_interface = [&](const Flow& f) {
+    packet::PacketSet rest = f.set;
+    for (const routes::Selected& s : routes(m).selection6(on)) {
+      const AddressOperand source =
+          AddressOperand::of(s.source.value_or(IpAddress::any(IpFamily::kV6)));
+      for (const routes::Selected::Range& r : s.destinations) {
+        Flow g = f;
+        g.set = split_off(algebra_, rest, algebra_.where(to, r.first, r.last));
+        if (!g.set.empty()) go(std::move(g), source);
+      }
+    }
   };
   std::vector<IpAddress> own;
   for (const auto& [address, device] : m.addresses) own.push_back(address);
@@ -135,12 +154,8 @@ void Walk::icmp_error6(Flow cause, Flow e) {
         by_ways(f, routes(m).output(algebra_, ask, false, false, f.set),
                 [&](Flow g, const routes::Way& way) {
                   const bool preferred = way.error == NetError::kNone && way.dst.preferred_source;
-                  AddressOperand source = ask.source;
-                  if (!preferred && on != nullptr) {
-                    source = AddressOperand::of(
-                        routes::select_address6(m, on, to).value_or(IpAddress::any(IpFamily::kV6)));
-                  }
-                  go(std::move(g), source);
+                  if (!preferred && on != nullptr) return from_interface(g);
+                  go(std::move(g), ask.source);
                 });
       });
 }

@@ -15,32 +15,32 @@ constexpr std::int32_t kConntrack = -200, kNatDestination = -100, kNatSource = 1
 // ip_route_me_harder(skb, RTN_UNSPEC), ip6_route_me_harder()
 void Walk::route_again(Flow flow, const Next& next, const Next& none) {
   const Machine& m = *flow.dst.device->machine;
-  routes::Ask ask = ask_of(flow);
-  ask.oif = flow.bound_to;
-  bool any_source = false;
+  const auto look = [&](Flow f, bool any_source, IfIndex oif) {
+    routes::Ask ask = ask_of(f);
+    ask.oif = oif;
+    if (algebra_.family() == IpFamily::kV4 && !any_source)
+      ask.source = AddressOperand::of(IpAddress());
+    by_ways(f, routes(m).output(algebra_, ask, any_source, static_cast<bool>(f.bound_to), f.set),
+            [&](Flow g, const routes::Way& way) {
+              if (way.error != NetError::kNone) return none(std::move(g));
+              g.dst = way.dst;
+              next(std::move(g));
+            });
+  };
+  const IfIndex bound = flow.bound_to, here = flow.dst.device->index();
   if (algebra_.family() == IpFamily::kV4) {
-    if (!ask.source.constant) {
-      return unknown(std::move(flow), "routed again with a source that varies");
-    }
-    const std::uint8_t type = routes(m).address_type4(algebra_, *ask.source.constant);
-    any_source = type == topology::rtn::kLocal || type == topology::rtn::kUnicast;
-    if (!any_source) ask.source = AddressOperand::of(IpAddress());
-  } else {
-    const auto strict = [&](IpAddress a) {
-      return routes::needs_strict_interface(a) && !a.is_loopback();
-    };
-    if (!ask.destination.constant) {
-      return unknown(std::move(flow), "routed again to addresses that vary");
-    }
-    if (strict(*ask.destination.constant)) ask.oif = flow.dst.device->index();
+    const packet::PacketSet usual = routes(m).local_or_unicast4(algebra_, flow.p.t.source);
+    return split(
+        std::move(flow), usual, [&](Flow f) { look(std::move(f), true, bound); },
+        [&](Flow f) { look(std::move(f), false, bound); });
   }
-  by_ways(flow,
-          routes(m).output(algebra_, ask, any_source, static_cast<bool>(flow.bound_to), flow.set),
-          [&](Flow f, const routes::Way& way) {
-            if (way.error != NetError::kNone) return none(std::move(f));
-            f.dst = way.dst;
-            next(std::move(f));
-          });
+  const AddressOperand& to = flow.p.t.destination;
+  const packet::PacketSet strict =
+      algebra_.either(algebra_.where(to, Prefix::covering(IpAddress::v6({0xff}), 8)),
+                      algebra_.where(to, Prefix::covering(IpAddress::v6({0xfe, 0x80}), 10)));
+  split(
+      std::move(flow), strict, [&](Flow f) { look(std::move(f), false, here); },
+      [&](Flow f) { look(std::move(f), false, bound); });
 }
 
 void Walk::local_out(Flow flow) {

@@ -89,6 +89,11 @@ void Walk::nat_address(Flow flow, const NatRequest& r, HookPoint point, bool sou
                        const std::function<void(Flow, const AddressOperand&)>& next) {
   const bool v4 = algebra_.family() == IpFamily::kV4;
   const auto none = [&](Flow f) { drop(std::move(f), "no address to translate to"); };
+  // The kernel refuses such rules; a snapshot may hold them all the same.
+  if ((r.masquerade && out == nullptr) ||
+      (r.redirect && point != HookPoint::kIpOutput && in == nullptr)) {
+    return unknown(std::move(flow), "a NAT rule at a hook where it cannot stand");
+  }
   if (r.masquerade && v4) return masquerade4(std::move(flow), *out, next);
   if (r.masquerade) {
     packet::PacketSet rest = flow.set;

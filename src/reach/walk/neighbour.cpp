@@ -162,7 +162,39 @@ void Walk::neighbour_output(Device& dev, Flow flow, IpAddress next_hop) {
     flow.p.destination_mac = dev.peer != nullptr ? dev.peer->mac : MacAddress::broadcast();
     return transmit(dev, std::move(flow));
   }
-  for (const Resolution& r : resolve(dev, next_hop, flow)) {
+  if (!flow.p.t.source.constant) return by_sources(dev, std::move(flow), next_hop);
+  const AddressOperand own = flow.p.t.source;
+  resolved(dev, flow, next_hop, resolve(dev, next_hop, flow, own));
+}
+
+// In whose name is asked depends on the source only if it is one of the machine's own.
+void Walk::by_sources(Device& dev, Flow flow, IpAddress next_hop) {
+  const AddressOperand source = flow.p.t.source;
+  packet::PacketSet rest = flow.set;
+  for (const auto& [address, device] : dev.machine->addresses) {
+    if (address.family() != algebra_.family()) continue;
+    Flow f = flow;
+    f.set = split_off(algebra_, rest, algebra_.where(source, address));
+    if (f.set.empty()) continue;
+    f.p.t.source = AddressOperand::of(address);
+    neighbour_output(dev, std::move(f), next_hop);
+  }
+  if (algebra_.family() == IpFamily::kV4) {
+    Flow f = flow;
+    f.set = split_off(algebra_, rest, routes(*dev.machine).ours(algebra_, source));
+    if (!f.set.empty())
+      unknown(std::move(f), "a question for a neighbour in the name of addresses that vary");
+  }
+  if (rest.empty()) return;
+  flow.set = std::move(rest);
+  const AddressOperand one =
+      AddressOperand::of(algebra_.fields().address(*flow.set.witness(), source.field));
+  resolved(dev, flow, next_hop, resolve(dev, next_hop, flow, one));
+}
+
+void Walk::resolved(Device& dev, const Flow& flow, IpAddress next_hop,
+                    const std::vector<Resolution>& ways) {
+  for (const Resolution& r : ways) {
     Flow f = flow;
     f.in_doubt = f.in_doubt || r.in_doubt;
     f.if_it_asked = f.if_it_asked || r.if_it_asked;
@@ -217,7 +249,8 @@ std::optional<IpAddress> Walk::asking_address(const Device& dev, IpAddress targe
   return dev.arp_announce == 0 || onlink ? *own.constant : chosen();
 }
 
-std::vector<Walk::Resolution> Walk::resolve(Device& dev, IpAddress target, const Flow& cause) {
+std::vector<Walk::Resolution> Walk::resolve(Device& dev, IpAddress target, const Flow& cause,
+                                            const AddressOperand& own) {
   const auto found = [](MacAddress mac) {
     Resolution r;
     r.how = Resolution::How::kFound;
@@ -231,7 +264,7 @@ std::vector<Walk::Resolution> Walk::resolve(Device& dev, IpAddress target, const
     if ((n->state & (kPermanent | kNoArpState)) != 0) return {found(*n->mac)};
     if ((n->state & (kReachable | kStale | kDelay | kProbe)) != 0) cached = n->mac;
   }
-  const auto source = asking_address(dev, target, cause.p.t.source);
+  const auto source = asking_address(dev, target, own);
   if (!source) {
     Resolution r;
     r.how = Resolution::How::kUnknown;

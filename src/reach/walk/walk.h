@@ -177,7 +177,12 @@ class Walk {
   void neighbour_output(Device& dev, Flow flow, const AddressOperand& next_hop);
   void neighbour_output(Device& dev, Flow flow, IpAddress next_hop);
   void by_neighbours(Device& dev, Flow flow, const AddressOperand& next_hop);
-  [[nodiscard]] std::vector<Resolution> resolve(Device& dev, IpAddress target, const Flow& cause);
+  void by_sources(Device& dev, Flow flow, IpAddress next_hop);
+  void resolved(Device& dev, const Flow& flow, IpAddress next_hop,
+                const std::vector<Resolution>& ways);
+  // `own`: the source of the packets that wait, or any one that is not the machine's own.
+  [[nodiscard]] std::vector<Resolution> resolve(Device& dev, IpAddress target, const Flow& cause,
+                                                const AddressOperand& own);
   [[nodiscard]] std::vector<Resolution> ask_for(Device& dev, IpAddress target, IpAddress source);
   [[nodiscard]] std::optional<MacAddress> known_by_its_question(Device& dev, IpAddress target,
                                                                 IpAddress source);
