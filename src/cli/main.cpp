@@ -38,6 +38,7 @@ struct CommandLine {
   std::function<Exit()> run;
   AuditOptions audit;
   TraceOptions trace;
+  ReachOptions reach;
   QueryOptions query;
   SnapshotOptions snapshot;
   MapOptions map;
@@ -50,6 +51,7 @@ struct CommandLine {
     app.set_version_flag("--version", [] { return std::string("bulkhead ") + BULKHEAD_VERSION; });
     add_audit();
     add_trace();
+    add_reach();
     add_query();
     add_snapshot();
     add_map();
@@ -85,6 +87,19 @@ struct CommandLine {
     add_source(*verb, trace.source);
     add_output(*verb, trace.output);
     verb->callback([this] { run = [this] { return run_trace(trace); }; });
+  }
+  void add_reach() {
+    auto* verb = app.add_subcommand(
+        "reach", "Everything that a vantage reaches, computed for all addresses and ports at once");
+    verb->add_option("--from", reach.from,
+                     "A vantage: internet, lan, zone:NAME, host, container:NAME, netns:PATH")
+        ->required();
+    verb->add_option("--to", reach.to, "Only this address, prefix or container");
+    verb->add_option("--port", reach.port, "Only this port, as 6379 or 53/udp");
+    verb->add_option("--proto", reach.protocol, "Only tcp or udp");
+    add_source(*verb, reach.source);
+    add_output(*verb, reach.output);
+    verb->callback([this] { run = [this] { return run_reach(reach); }; });
   }
   void add_query() {
     auto* verb = app.add_subcommand("query", "Answer questions: JSON Lines in, JSON Lines out");

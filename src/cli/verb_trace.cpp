@@ -1,9 +1,7 @@
-#include <algorithm>
-#include <charconv>
-
 #include "base/text.h"
 #include "cli/files.h"
 #include "cli/language.h"
+#include "cli/targets.h"
 #include "cli/verbs.h"
 #include "query/jsonl.h"
 #include "query/query.h"
@@ -13,51 +11,13 @@
 namespace bulkhead::cli {
 namespace {
 
-// "6379", "53/udp"
-Status read_port(std::string_view text, query::Target& target) {
-  const std::size_t slash = text.find('/');
-  const std::string_view digits = text.substr(0, slash);
-  auto [end, error] =
-      std::from_chars(digits.data(), digits.data() + digits.size(), target.port.number);
-  if (error != std::errc() || end != digits.data() + digits.size()) {
-    return fail(ErrorCode::kInvalidInput,
-                "'" + escape_text(text, 32) + "' is not a port; write 6379 or 53/udp");
-  }
-  if (slash == std::string_view::npos) return {};
-  const std::string_view protocol = text.substr(slash + 1);
-  if (protocol == "tcp")
-    target.protocol = IpProtocol::kTcp;
-  else if (protocol == "udp")
-    target.protocol = IpProtocol::kUdp;
-  else
-    return fail(ErrorCode::kInvalidInput, "'" + escape_text(protocol, 32) + "' is not tcp or udp");
-  return {};
-}
-
-// A container's name stands for its first address; one without an address has no name here.
-Result<IpAddress> read_address(const model::Snapshot& snapshot, const std::string& text) {
-  if (auto address = IpAddress::parse(text)) return address;
-  for (const model::Engine& engine : snapshot.engines) {
-    for (const model::Container& container : engine.containers) {
-      if (container.name != text) continue;
-      for (const model::Attachment& at : container.attachments) {
-        if (at.address4) return *at.address4;
-        if (at.address6) return *at.address6;
-      }
-      return fail(ErrorCode::kNotFound,
-                  "container '" + escape_text(text, 64) + "' has no address of its own");
-    }
-  }
-  return fail(
-      ErrorCode::kInvalidInput,
-      "'" + escape_text(text, 64) + "' is neither an IP address nor the name of a container");
-}
-
 Result<query::Target> read_target(const TraceOptions& options, const model::Snapshot& snapshot) {
   query::Target target;
   target.explain = true;
-  if (auto status = read_port(options.port, target); !status)
-    return std::unexpected(status.error());
+  const auto port = read_port(options.port);
+  if (!port) return std::unexpected(port.error());
+  target.port = port->port;
+  target.protocol = port->protocol.value_or(IpProtocol::kTcp);
   auto to = read_address(snapshot, options.to);
   if (!to) return std::unexpected(to.error());
   target.to = *to;

@@ -34,6 +34,15 @@ struct TraceOptions {
 };
 Exit run_trace(const TraceOptions& options);
 
+struct ReachOptions {
+  SourceOptions source;
+  OutputOptions output;
+  std::string from;            // a vantage
+  std::string to;              // an address, a prefix or a container's name; empty: everything
+  std::string port, protocol;  // empty: all
+};
+Exit run_reach(const ReachOptions& options);
+
 struct QueryOptions {
   SourceOptions source;
   std::string file = "-";

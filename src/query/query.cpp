@@ -286,10 +286,14 @@ Reply ask_many(const trace::World& world, const Seat& seat, const Target& target
 
 }  // namespace
 
+bool Asker::is_asked(const Seat& seat, IpAddress to) const {
+  const bool internet = seat.zone != nullptr && seat.zone->role == policy::ZoneRole::kInternet;
+  return !internet || routed_from_internet(world_->snapshot(), *seat.zone, to);
+}
+
 Reply Asker::ask(const Seat& seat, const Target& target) const {
   Reply reply;
-  const bool internet = seat.zone != nullptr && seat.zone->role == policy::ZoneRole::kInternet;
-  if (internet && !routed_from_internet(world_->snapshot(), *seat.zone, target.to)) {
+  if (!is_asked(seat, target.to)) {
     reply.answer =
         closed(trace::How::kUnreachable, "private addresses are not routed on the Internet");
     return reply;

@@ -62,6 +62,9 @@ class Asker {
   // name.
   [[nodiscard]] Seat seat_of(const model::Engine& engine, const model::Container& container) const;
 
+  // False: nobody there can send to this address at all (the Internet does not route private ones).
+  [[nodiscard]] bool is_asked(const Seat& seat, IpAddress to) const;
+
   [[nodiscard]] Reply ask(const Seat& seat, const Target& target) const;
 
   [[nodiscard]] const trace::World& world() const { return *world_; }

@@ -40,7 +40,10 @@ namespace bulkhead::report {
   X(kMapNetwork) X(kMapInternal) X(kMapContainer) X(kMapNamespace) X(kMapLoopback) X(kMapNowhere)  \
   X(kMapUnknown) X(kMapMadeBy) X(kMapDown) X(kMapHostListeners) X(kMapHostMode) X(kMapNoNetwork)   \
   X(kMapStopped) X(kMapNamespaces) X(kMapUnjoined) X(kMapListens) X(kMapPublished) X(kMapEmpty)    \
-  X(kMapPort)
+  X(kMapPort)                                                                                      \
+  /* reach */                                                                                      \
+  X(kReachTitle) X(kReachNothing) X(kReachLeaves) X(kReachUnknown) X(kReachContradiction)          \
+  X(kReachMore) X(kReachSome) X(kReachCounts)
 // clang-format on
 
 enum class Label : std::uint8_t {

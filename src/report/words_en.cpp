@@ -230,6 +230,20 @@ std::string_view words(Label label) {
     case kMapListens: return "listens on {ports}";
     case kMapPublished: return "published {ports}";
     case kMapEmpty: return "no container";
+    case kReachTitle: return "{from} reaches ({what}):";
+    case kReachNothing: return "nothing that listens";
+    case kReachLeaves:
+      return "leaves by {link} of {where} ({what}): who answers there is not known";
+    case kReachUnknown: return "Not known: {reason} (such as {example})";
+    case kReachContradiction:
+      return "CONTRADICTION: {to} is computed as open, but one packet walked through is {verdict}: "
+             "{reason}. Please report it.";
+    case kReachMore: return "There is more than is listed.";
+    case kReachSome: return "some senders only";
+    case kReachCounts:
+      return "{count} {count|way|ways} in to {places} {places|place|places}; {confirmed} confirmed "
+             "by "
+             "a traced packet, {contradicted} contradicted, {unknown} not known";
     case kMapPort: return "port {name}";
   }
   return {};

@@ -219,6 +219,19 @@ std::string_view words(Label label) {
     case kMapListens: return "待ち受け {ports}";
     case kMapPublished: return "公開 {ports}";
     case kMapEmpty: return "コンテナなし";
+    case kReachTitle: return "{from}から届くもの ({what}):";
+    case kReachNothing: return "待ち受けているものには何も届きません";
+    case kReachLeaves:
+      return "{where}の{link}から出て行きます ({what})。その先で誰が答えるかは不明です";
+    case kReachUnknown: return "不明: {reason} (例: {example})";
+    case kReachContradiction:
+      return "矛盾: {to}は計算では開いていますが、1個のパケットを追うと{verdict}でした: "
+             "{reason}。報告してください。";
+    case kReachMore: return "表示したもののほかにもあります。";
+    case kReachSome: return "一部の送信元のみ";
+    case kReachCounts:
+      return "{places}か所への経路{count}件。パケットの追跡で確認{confirmed}、矛盾{contradicted}"
+             "、不明{unknown}";
     case kMapPort: return "ポート{name}";
   }
   return {};

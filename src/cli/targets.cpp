@@ -1,0 +1,50 @@
+#include "cli/targets.h"
+
+#include <charconv>
+
+#include "base/text.h"
+
+namespace bulkhead::cli {
+
+Result<IpProtocol> read_protocol(std::string_view text) {
+  if (text == "tcp") return IpProtocol::kTcp;
+  if (text == "udp") return IpProtocol::kUdp;
+  return fail(ErrorCode::kInvalidInput, "'" + escape_text(text, 32) + "' is not tcp or udp");
+}
+
+Result<PortAndProtocol> read_port(std::string_view text) {
+  PortAndProtocol out;
+  const std::size_t slash = text.find('/');
+  const std::string_view digits = text.substr(0, slash);
+  auto [end, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), out.port.number);
+  if (error != std::errc() || end != digits.data() + digits.size()) {
+    return fail(ErrorCode::kInvalidInput,
+                "'" + escape_text(text, 32) + "' is not a port; write 6379 or 53/udp");
+  }
+  if (slash == std::string_view::npos) return out;
+  auto protocol = read_protocol(text.substr(slash + 1));
+  if (!protocol) return std::unexpected(protocol.error());
+  out.protocol = *protocol;
+  return out;
+}
+
+Result<IpAddress> read_address(const model::Snapshot& snapshot, const std::string& text) {
+  if (auto address = IpAddress::parse(text)) return address;
+  for (const model::Engine& engine : snapshot.engines) {
+    for (const model::Container& container : engine.containers) {
+      if (container.name != text) continue;
+      for (const model::Attachment& at : container.attachments) {
+        if (at.address4) return *at.address4;
+        if (at.address6) return *at.address6;
+      }
+      return fail(ErrorCode::kNotFound,
+                  "container '" + escape_text(text, 64) + "' has no address of its own");
+    }
+  }
+  return fail(
+      ErrorCode::kInvalidInput,
+      "'" + escape_text(text, 64) + "' is neither an IP address nor the name of a container");
+}
+
+}  // namespace bulkhead::cli

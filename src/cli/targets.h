@@ -1,0 +1,28 @@
+// Addresses and ports as people write them on the command line.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/address.h"
+#include "base/result.h"
+#include "model/snapshot.h"
+
+namespace bulkhead::cli {
+
+struct PortAndProtocol {
+  Port port;
+  std::optional<IpProtocol> protocol;  // when it was written
+};
+
+// "6379", "53/udp"; kInvalidInput says what to write.
+[[nodiscard]] Result<PortAndProtocol> read_port(std::string_view text);
+[[nodiscard]] Result<IpProtocol> read_protocol(std::string_view text);  // "tcp", "udp"
+
+// An address, or a container's name, which stands for its first address; one without an address has
+// no name here (kNotFound).
+[[nodiscard]] Result<IpAddress> read_address(const model::Snapshot& snapshot,
+                                             const std::string& text);
+
+}  // namespace bulkhead::cli

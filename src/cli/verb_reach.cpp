@@ -1,0 +1,67 @@
+#include "cli/files.h"
+#include "cli/language.h"
+#include "cli/targets.h"
+#include "cli/verbs.h"
+#include "query/query.h"
+#include "report/reach_text.h"
+#include "trace/trace.h"
+#include "verify/reachable.h"
+
+namespace bulkhead::cli {
+namespace {
+
+Result<verify::Limits> read_limits(const ReachOptions& options, const model::Snapshot& snapshot) {
+  verify::Limits limits;
+  if (!options.to.empty()) {
+    if (auto prefix = Prefix::parse(options.to)) {
+      limits.to = *prefix;
+    } else {
+      auto address = read_address(snapshot, options.to);
+      if (!address) return within("--to", address.error());
+      limits.to = Prefix::single(*address);
+    }
+  }
+  if (!options.port.empty()) {
+    auto port = read_port(options.port);
+    if (!port) return within("--port", port.error());
+    limits.port = port->port;
+    limits.protocol = port->protocol;
+  }
+  if (!options.protocol.empty()) {
+    auto protocol = read_protocol(options.protocol);
+    if (!protocol) return within("--proto", protocol.error());
+    if (limits.protocol && *limits.protocol != *protocol) {
+      return fail(ErrorCode::kInvalidInput, "--port and --proto name different protocols");
+    }
+    limits.protocol = *protocol;
+  }
+  return limits;
+}
+
+}  // namespace
+
+Exit run_reach(const ReachOptions& options) {
+  auto vantage = query::Vantage::parse(options.from);
+  if (!vantage) return complain(vantage.error());
+  auto session = open_session(options.source);
+  if (!session) return complain(session.error());
+  const model::Snapshot& snapshot = *session->snapshot;
+  auto limits = read_limits(options, snapshot);
+  if (!limits) return complain(limits.error());
+  auto world = trace::World::build(snapshot);
+  if (!world) return complain(world.error());
+  const query::Asker asker(*world, session->zones);
+  auto seat = asker.seat(*vantage);
+  if (!seat) return complain(seat.error());
+  auto reachable = verify::reachable(asker, *seat, *limits);
+  if (!reachable) return complain(reachable.error());
+  const std::string text =
+      options.output.json
+          ? report::reach_json(snapshot, *vantage, *reachable)
+          : report::reach_text(snapshot, *vantage, *limits, *reachable, text_style(options.output));
+  if (auto printed = print(text); !printed) return complain(printed.error());
+  const bool blind = !snapshot.complete && !reachable->unknown.empty();
+  return blind ? Exit::kIncomplete : Exit::kDone;
+}
+
+}  // namespace bulkhead::cli

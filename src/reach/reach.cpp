@@ -1,0 +1,97 @@
+#include "reach/reach.h"
+
+#include "reach/walk/chain_hooks.h"
+#include "reach/walk/walk.h"
+
+namespace bulkhead::reach {
+namespace {
+
+MarkMasks masks_of(const model::Snapshot& snapshot) {
+  MarkMasks masks;
+  for (const model::NetNs& ns : snapshot.namespaces) masks.add(ns.ruleset, snapshot.little_endian);
+  return masks;
+}
+
+}  // namespace
+
+struct Reach::State {
+  State(const model::Snapshot& snapshot, IpFamily family)
+      : topology(topology::Topology::build(snapshot)),
+        fields(Fields::make(family, masks_of(snapshot))),
+        space(fields.layout()),
+        effects(space),
+        algebra(fields, space),
+        hooks(topology, algebra, effects),
+        walk(topology, algebra, hooks) {}
+  topology::Topology topology;
+  Fields fields;
+  packet::PacketSpace space;
+  Effects effects;
+  Algebra algebra;
+  walks::ChainHooks hooks;
+  walks::Walk walk;
+};
+
+Reach::Reach(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Reach::~Reach() = default;
+Reach::Reach(Reach&&) noexcept = default;
+Reach& Reach::operator=(Reach&&) noexcept = default;
+
+Reach Reach::build(const model::Snapshot& snapshot, IpFamily family) {
+  return Reach(std::make_unique<State>(snapshot, family));
+}
+
+const Fields& Reach::fields() const {
+  return state_->fields;
+}
+
+Result<Answer> Reach::from(const LocalRequest& request) {
+  return answer(state_->walk.from(request));
+}
+
+Result<Answer> Reach::from(const OutsideRequest& request) {
+  return answer(state_->walk.from(request));
+}
+
+Result<Answer> Reach::answer(std::vector<Outcome> outcomes) {
+  Algebra& algebra = state_->algebra;
+  packet::PacketSet open = algebra.none(), closed = open, unknown = open;
+  for (const Outcome& o : outcomes) {
+    packet::PacketSet& into = o.verdict == Verdict::kOpen     ? open
+                              : o.verdict == Verdict::kClosed ? closed
+                                                              : unknown;
+    into = algebra.either(into, o.set);
+  }
+  // What may come to more than one verdict is not known.
+  unknown = algebra.either(unknown, algebra.both(open, closed));
+  open = algebra.without(open, unknown);
+  closed = algebra.without(closed, unknown);
+  if (algebra.error()) return std::unexpected(*algebra.error());
+  return Answer(std::move(outcomes), std::move(open), std::move(closed), std::move(unknown));
+}
+
+Said Answer::about(const packet::Packet& packet) const {
+  Said said;
+  bool how_set = false, agree = true, same_how = true;
+  for (const Outcome& o : outcomes_) {
+    if (!o.set.contains(packet)) continue;
+    if (said.outcomes.empty()) {
+      said.verdict = o.verdict;
+    } else if (said.verdict != o.verdict) {
+      agree = false;
+    }
+    said.outcomes.push_back(&o);
+    if (o.if_it_asked) continue;
+    if (!how_set) {
+      said.how = o.how;
+      how_set = true;
+    } else if (said.how != o.how) {
+      same_how = false;
+    }
+  }
+  if (!agree) said.verdict = Verdict::kUnknown;
+  if (!agree || !same_how) said.how = How::kUnknown;
+  return said;
+}
+
+}  // namespace bulkhead::reach

@@ -1,0 +1,194 @@
+#include "reach/walk/chain_hooks.h"
+
+#include <algorithm>
+#include <array>
+
+#include "reach/walk/rule_routes.h"
+
+namespace bulkhead::reach::walks {
+
+struct ChainHooks::Rules {
+  Rules(const topology::Machine& m, Algebra& algebra, Effects& effects, bool little_endian)
+      : links(m.ns->links),
+        routes(m, algebra),
+        chains(algebra.fields(), algebra.space(), effects, links,
+               m.loopback == nullptr ? nullptr : &routes, m.ns->ruleset, little_endian) {
+    for (unsigned p = 0; p < kPoints; ++p) {
+      const auto point = static_cast<HookPoint>(p);
+      has[p] = chains.has_chains(point);
+      open_order[p] = chains.has_open_order(point);
+    }
+  }
+  static constexpr unsigned kPoints = static_cast<unsigned>(HookPoint::kInetIngress) + 1;
+  Links links;
+  RuleRoutes routes;
+  mutable Chains chains;
+  std::array<bool, kPoints> has{}, open_order{};
+  // Stages that were given out, by Stage::id.
+  mutable std::vector<Chains::Stage> stages;
+  mutable std::map<std::tuple<HookPoint, std::int32_t, std::int32_t, bool>, std::vector<Stage>>
+      known;
+};
+
+ChainHooks::ChainHooks(const topology::Topology& topology, Algebra& algebra, Effects& effects)
+    : algebra_(algebra), effects_(effects) {
+  for (const auto& m : topology.machines()) {
+    rules_.push_back(
+        std::make_unique<Rules>(*m, algebra, effects, topology.snapshot().little_endian));
+  }
+}
+
+ChainHooks::~ChainHooks() = default;
+
+bool ChainHooks::has_chains(const topology::Machine& m, HookPoint point) const {
+  return rules(m).has[static_cast<std::size_t>(point)];
+}
+bool ChainHooks::has_chains_on(const topology::Device& device, HookPoint point) const {
+  if (!has_chains(*device.machine, point)) return false;
+  const auto names = [&](const std::string& name) {
+    const bool prefix = name.ends_with('*');  // Linux 6.16
+    return prefix ? device.name().starts_with(std::string_view(name).substr(0, name.size() - 1))
+                  : device.name() == name;
+  };
+  return std::ranges::any_of(device.machine->ns->ruleset.tables, [&](const model::Table& t) {
+    return std::ranges::any_of(t.chains, [&](const model::Chain& c) {
+      return c.base && std::ranges::any_of(c.base->devices, names);
+    });
+  });
+}
+bool ChainHooks::tracks_connections(const topology::Machine& m) const {
+  return rules(m).chains.tracks_connections();
+}
+bool ChainHooks::has_nat(const topology::Machine& m) const {
+  return rules(m).chains.has_nat();
+}
+bool ChainHooks::has_open_order(const topology::Machine& m, HookPoint point) const {
+  return rules(m).open_order[static_cast<std::size_t>(point)];
+}
+std::uint64_t ChainHooks::number(const topology::Device& device) const {
+  return rules(*device.machine).links.number(device.index());
+}
+
+std::vector<Hooks::Stage> ChainHooks::stages(const topology::Machine& m, HookPoint point,
+                                             std::int32_t from, std::int32_t to, bool legacy_last) {
+  const Rules& r = rules(m);
+  const auto [at, fresh] = r.known.try_emplace(std::tuple(point, from, to, legacy_last));
+  if (fresh) {
+    for (const Chains::Stage& s : r.chains.stages(point, from, to, legacy_last)) {
+      at->second.push_back({r.stages.size(), s.reroutes});
+      r.stages.push_back(s);
+    }
+  }
+  return at->second;
+}
+
+// A quantity that is one number for all packets is left open, and its own fields are given that
+// number afterwards; unless another quantity is what those fields say.
+ChainHooks::Question ChainHooks::question(const Image& image) const {
+  const Fields& fields = algebra_.fields();
+  const auto is_known = [](const Bits& bits) {
+    return std::ranges::all_of(bits, &Bit::is_constant);
+  };
+  std::array<bool, Bit::kFirstDerived> referred{};
+  for (const auto& [quantity, bits] : image.changes()) {
+    for (const Bit& bit : bits) {
+      if (bit.is_field()) referred[bit.source] = true;
+    }
+  }
+  Question out;
+  for (const auto& [quantity, bits] : image.changes()) {
+    const auto parts = fields.parts(quantity);
+    const bool taken =
+        std::ranges::any_of(parts, [&](const Fields::Part& p) { return referred[p.field.index]; });
+    if (taken || !is_known(bits)) {
+      out.compiled.set(fields, quantity, bits);
+      continue;
+    }
+    std::size_t at = 0;
+    for (const Fields::Part& part : parts) {
+      std::uint64_t number = 0;
+      for (unsigned i = 0; i < part.bits; ++i, ++at)
+        number = number << 1 | (bits[at].flip ? 1U : 0U);
+      out.known.push_back({part.field, number});
+    }
+  }
+  return out;
+}
+
+// `left` is what the packet is, in the fields as they were compiled; the numbers that were filled
+// in are put in their places.
+Image ChainHooks::answer(const Question& question, const Image& asked, const Image& left) const {
+  const Fields& fields = algebra_.fields();
+  Image out = asked;
+  const auto update = [&](Quantity q) {
+    Bits bits = left.of(fields, q);
+    if (bits == question.compiled.of(fields, q)) return;
+    for (Bit& bit : bits) {
+      if (!bit.is_field()) continue;
+      const auto at = std::ranges::find_if(
+          question.known, [&](const packet::Assign& a) { return a.field.index == bit.source; });
+      if (at != question.known.end())
+        bit = Bit::constant((((at->value >> bit.place) & 1U) != 0) != bit.flip);
+    }
+    out.set(fields, q, std::move(bits));
+  };
+  for (const auto& [quantity, bits] : left.changes()) update(quantity);
+  for (const auto& [quantity, bits] : question.compiled.changes()) {
+    if (left.changed(quantity) == nullptr) update(quantity);
+  }
+  return out;
+}
+
+std::vector<Ruling> ChainHooks::rulings(const Question& question, const Image& image,
+                                        const Result<packet::VerdictMap>& map,
+                                        const packet::PacketSet& set) {
+  std::vector<Ruling> out;
+  const auto not_built = [&](const Error& error) {
+    Ruling r{set,
+             EffectKind::kUnknown,
+             {},
+             std::nullopt,
+             {},
+             false,
+             "rules are too intricate: " + error.message};
+    out.assign(1, std::move(r));
+  };
+  if (!map) return not_built(map.error()), out;
+  auto here = map->cofactor(question.known);
+  if (here) here = here->mask(set);
+  if (!here) return not_built(here.error()), out;
+  for (packet::Leaf leaf : here->leaves()) {
+    if (leaf == packet::kNone) continue;
+    const auto part = here->where(leaf);
+    if (!part) return not_built(part.error()), out;
+    const Leaf& l = effects_.at(leaf);
+    std::string why;
+    for (ReasonId id : l.reasons) why += (why.empty() ? "" : "; ") + effects_.text(id);
+    for (const Effect& e : l.effects) {
+      Ruling r{*part, e.kind, {}, std::nullopt, e.reject, l.effects.size() > 1, why};
+      if (e.kind == EffectKind::kUnknown) r.reason = effects_.text(e.reason);
+      if (e.kind == EffectKind::kAccept || e.kind == EffectKind::kReject) {
+        r.image = answer(question, image, effects_.image(e.image));
+      }
+      if (e.kind == EffectKind::kAccept && e.nat != 0) r.nat = effects_.nat(e);
+      out.push_back(std::move(r));
+    }
+  }
+  return out;
+}
+
+std::vector<Ruling> ChainHooks::run(const topology::Machine& m, const Stage& stage,
+                                    const Image& image, const packet::PacketSet& set) {
+  const Rules& r = rules(m);
+  const Question q = question(image);
+  return rulings(q, image, r.chains.run(r.stages[stage.id], q.compiled), set);
+}
+
+std::vector<Ruling> ChainHooks::nat(const topology::Machine& m, HookPoint point, const Image& image,
+                                    const packet::PacketSet& set, bool legacy_last) {
+  const Rules& r = rules(m);
+  const Question q = question(image);
+  return rulings(q, image, r.chains.nat(point, q.compiled, legacy_last), set);
+}
+
+}  // namespace bulkhead::reach::walks

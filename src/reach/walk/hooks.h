@@ -1,0 +1,90 @@
+// What the rules of a machine make of packets at a hook, as the walk asks it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/snapshot.h"
+#include "reach/chain/effect.h"
+#include "reach/chain/hook_point.h"
+#include "topology/topology.h"
+
+namespace bulkhead::reach::walks {
+
+// What becomes of the packets of `set`. Several rulings for the same packets: it is not known
+// which.
+struct Ruling {
+  packet::PacketSet set;
+  EffectKind kind = EffectKind::kAccept;  // kAccept, kDrop, kReject or kUnknown
+  Image image;                            // kAccept, kReject: the packet as it leaves
+  std::optional<NatRequest> nat;
+  RejectAnswer reject;
+  bool in_doubt = false;  // there are other rulings for these packets
+  std::string reason;     // kUnknown: why; in doubt: on what it depends
+};
+
+class Hooks {
+ public:
+  Hooks() = default;
+  Hooks(const Hooks&) = delete;
+  Hooks& operator=(const Hooks&) = delete;
+  virtual ~Hooks() = default;
+
+  [[nodiscard]] virtual bool has_chains(const topology::Machine& m, HookPoint point) const = 0;
+  [[nodiscard]] virtual bool has_chains_on(const topology::Device& device,
+                                           HookPoint point) const = 0;
+  [[nodiscard]] virtual bool tracks_connections(const topology::Machine& m) const = 0;
+  [[nodiscard]] virtual bool has_nat(const topology::Machine& m) const = 0;
+  // Both orders of legacy tables and nft chains of one priority are possible.
+  [[nodiscard]] virtual bool has_open_order(const topology::Machine& m, HookPoint point) const = 0;
+
+  struct Stage {
+    std::size_t id = 0;
+    bool reroutes = false;  // what it changes finds a new route before the next stage
+  };
+  [[nodiscard]] virtual std::vector<Stage> stages(const topology::Machine& m, HookPoint point,
+                                                  std::int32_t from, std::int32_t to,
+                                                  bool legacy_last) = 0;
+  [[nodiscard]] virtual std::vector<Ruling> run(const topology::Machine& m, const Stage& stage,
+                                                const Image& image,
+                                                const packet::PacketSet& set) = 0;
+  [[nodiscard]] virtual std::vector<Ruling> nat(const topology::Machine& m, HookPoint point,
+                                                const Image& image, const packet::PacketSet& set,
+                                                bool legacy_last) = 0;
+  // The number of an interface in kIif, kOif, kPhysIn and kPhysOut.
+  [[nodiscard]] virtual std::uint64_t number(const topology::Device& device) const = 0;
+};
+
+// A network without rules.
+class NoRules final : public Hooks {
+ public:
+  [[nodiscard]] bool has_chains(const topology::Machine&, HookPoint) const override {
+    return false;
+  }
+  [[nodiscard]] bool has_chains_on(const topology::Device&, HookPoint) const override {
+    return false;
+  }
+  [[nodiscard]] bool tracks_connections(const topology::Machine&) const override { return false; }
+  [[nodiscard]] bool has_nat(const topology::Machine&) const override { return false; }
+  [[nodiscard]] bool has_open_order(const topology::Machine&, HookPoint) const override {
+    return false;
+  }
+  [[nodiscard]] std::vector<Stage> stages(const topology::Machine&, HookPoint, std::int32_t,
+                                          std::int32_t, bool) override {
+    return {};
+  }
+  [[nodiscard]] std::vector<Ruling> run(const topology::Machine&, const Stage&, const Image&,
+                                        const packet::PacketSet&) override {
+    return {};
+  }
+  [[nodiscard]] std::vector<Ruling> nat(const topology::Machine&, HookPoint, const Image&,
+                                        const packet::PacketSet&, bool) override {
+    return {};
+  }
+  [[nodiscard]] std::uint64_t number(const topology::Device&) const override { return 0; }
+};
+
+}  // namespace bulkhead::reach::walks

@@ -1,0 +1,531 @@
+// ARP and neighbour discovery, as frames that pass every hook which frames pass (net/ipv4/arp.c,
+// net/ipv6/ndisc.c, net/core/neighbour.c).
+//
+// A question runs to its end in a queue of its own. Its outcome depends on who asks for whom in
+// whose name, not on the packets that wait for it, so it is asked once for each such three.
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "base/text.h"
+#include "reach/walk/walk.h"
+
+namespace bulkhead::reach::walks {
+namespace {
+
+constexpr std::uint16_t kReachable = 2, kStale = 4, kDelay = 8, kProbe = 16, kNoArpState = 64,
+                        kPermanent = 128;  // NUD_*
+constexpr std::uint8_t kProxyFlag = 8;     // NTF_PROXY
+constexpr std::uint8_t kSolicitation = 135, kAdvertisement = 136;
+constexpr unsigned kMostNested = 3;
+constexpr std::size_t kMostLearned = 256;
+
+MacAddress multicast_mac(IpAddress group) {  // RFC 2464
+  const auto o = group.octets();
+  return MacAddress({0x33, 0x33, o[12], o[13], o[14], o[15]});
+}
+
+IpAddress solicited_node(IpAddress a) {  // RFC 4291
+  const auto o = a.octets();
+  return IpAddress::v6({0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, o[13], o[14], o[15]});
+}
+
+bool inside(const model::Address& a, IpAddress other) {  // inet_ifa_match
+  return Prefix::covering(a.peer.value_or(a.local), a.prefix_length).contains(other);
+}
+
+// confirm_addr_indev() for a given local address: the first address that is it with that scope, and
+// a network of the device in which both lie.
+bool confirms(const Device& dev, std::optional<IpAddress> peer, IpAddress local,
+              std::uint8_t scope) {
+  bool found = false, same = false;
+  for (const model::Address* a : dev.addresses4) {
+    const std::uint8_t own =
+        std::min(a->scope, dev.route_localnet ? topology::kScopeLink : topology::kScopeHost);
+    found = found || (a->local == local && own <= scope);
+    same = same || (inside(*a, local) && (!peer || inside(*a, *peer)));
+    if (found && same) return true;
+  }
+  return false;
+}
+
+bool has_proxy_entry(const Device& dev, IpAddress target) {
+  return std::ranges::any_of(dev.neighbours, [&](const model::Neighbour* n) {
+    return (n->flags & kProxyFlag) != 0 && n->address == target;
+  });
+}
+
+const MacAddress* learned(const std::vector<Learned>& known, const Device& dev, IpAddress address) {
+  for (const Learned& n : known) {
+    if (n.device == &dev && n.address == address) return &n.mac;
+  }
+  return nullptr;
+}
+
+void set_discovery(Header& p, const Device& dev, std::uint8_t type, IpAddress from, IpAddress to,
+                   IpAddress target) {
+  p = Header();
+  p.t = Tuple{AddressOperand::of(from), AddressOperand::of(to), {}, {}, IpProtocol::kIcmpV6};
+  p.icmp_type = type;
+  p.hop_limit = 255;
+  p.length = 72;
+  p.neighbour = NeighbourMessage{type == kSolicitation, dev.mac, from, target};
+}
+
+}  // namespace
+
+void Walk::learn(Flow& flow, const Device& dev, IpAddress address, MacAddress mac) {
+  if (learned(flow.learned, dev, address) == nullptr && flow.learned.size() < kMostLearned)
+    flow.learned.push_back({&dev, address, mac});
+  if (asking_ == nullptr || asking_->learned.size() >= kMostLearned) return;
+  if (learned(asking_->learned, dev, address) == nullptr)
+    asking_->learned.push_back({&dev, address, mac});
+}
+
+void Walk::neighbour_output(Device& dev, Flow flow, const AddressOperand& next_hop) {
+  flow.p.source_mac = dev.mac;
+  if (dev.loopback) {
+    flow.p.source_mac = flow.p.destination_mac = MacAddress();
+    return transmit(dev, std::move(flow));
+  }
+  if (next_hop.constant) return neighbour_output(dev, std::move(flow), *next_hop.constant);
+  if (dev.no_arp || dev.point_to_point) {
+    flow.p.destination_mac = dev.peer != nullptr ? dev.peer->mac : MacAddress::broadcast();
+    return transmit(dev, std::move(flow));
+  }
+  by_neighbours(dev, std::move(flow), next_hop);
+}
+
+// A next hop that varies: each address that anybody has goes its own way, and all that nobody has
+// go the way of one of them.
+void Walk::by_neighbours(Device& dev, Flow flow, const AddressOperand& next_hop) {
+  std::set<IpAddress> somebody;
+  std::vector<Prefix> ranges;
+  bool proxies = false;
+  for (const auto& m : topology_.machines()) {
+    for (const auto& [address, d] : m->addresses) {
+      if (address.family() == algebra_.family()) somebody.insert(address);
+    }
+    for (const auto& d : m->devices) {
+      for (const auto* n : d->neighbours) {
+        if (n->address.family() == algebra_.family()) somebody.insert(n->address);
+      }
+      proxies = proxies || (algebra_.family() == IpFamily::kV4 &&
+                            (d->proxy_arp || d->link->ipv4.proxy_arp_pvlan != 0));
+    }
+    if (m->custom_local_routes) {
+      for (const model::Route& r : m->ns->routes) {
+        const bool local = r.type == topology::rtn::kLocal && r.protocol != 2;
+        if (local && r.destination.family() == algebra_.family()) ranges.push_back(r.destination);
+      }
+    }
+  }
+  for (const Learned& n : flow.learned) {
+    if (n.device == &dev) somebody.insert(n.address);
+  }
+  somebody.insert(outsider_gateways_.begin(), outsider_gateways_.end());
+  if (outsider_ != nullptr) somebody.insert(outsider_->source);
+  packet::PacketSet rest = flow.set;
+  const bool is_destination = next_hop == flow.p.t.destination;
+  for (IpAddress address : somebody) {
+    Flow f = flow;
+    if (address.family() != algebra_.family()) continue;
+    f.set = split_off(algebra_, rest, algebra_.where(next_hop, address));
+    if (f.set.empty()) continue;
+    if (is_destination) f.p.t.destination = AddressOperand::of(address);
+    neighbour_output(dev, std::move(f), address);
+  }
+  const auto part = [&](const packet::PacketSet& condition, std::string_view why) {
+    Flow f = flow;
+    f.set = split_off(algebra_, rest, condition);
+    if (!f.set.empty()) unknown(std::move(f), why);
+  };
+  for (const Prefix& r : ranges)
+    part(algebra_.where(next_hop, r), "a range of addresses that is local somewhere");
+  const bool v4 = algebra_.family() == IpFamily::kV4;
+  part(algebra_.where(next_hop, v4 ? Prefix::covering(IpAddress::v4(224, 0, 0, 0), 4)
+                                   : Prefix::covering(IpAddress::v6({0xff}), 8)),
+       "packets to a group");
+  if (rest.empty()) return;
+  flow.set = std::move(rest);
+  if (proxies) return unknown(std::move(flow), "proxy ARP for addresses that vary");
+  const auto one = flow.set.witness();
+  neighbour_output(dev, std::move(flow), algebra_.fields().address(*one, next_hop.field));
+}
+
+void Walk::neighbour_output(Device& dev, Flow flow, IpAddress next_hop) {
+  if (next_hop.is_multicast()) {
+    flow.p.destination_mac = multicast_mac(next_hop);
+    return transmit(dev, std::move(flow));
+  }
+  if (dev.no_arp || dev.point_to_point) {
+    flow.p.destination_mac = dev.peer != nullptr ? dev.peer->mac : MacAddress::broadcast();
+    return transmit(dev, std::move(flow));
+  }
+  if (!flow.p.t.source.constant) return by_sources(dev, std::move(flow), next_hop);
+  const AddressOperand own = flow.p.t.source;
+  resolved(dev, flow, next_hop, resolve(dev, next_hop, flow, own));
+}
+
+// In whose name is asked depends on the source only if it is one of the machine's own.
+void Walk::by_sources(Device& dev, Flow flow, IpAddress next_hop) {
+  const AddressOperand source = flow.p.t.source;
+  packet::PacketSet rest = flow.set;
+  for (const auto& [address, device] : dev.machine->addresses) {
+    if (address.family() != algebra_.family()) continue;
+    Flow f = flow;
+    f.set = split_off(algebra_, rest, algebra_.where(source, address));
+    if (f.set.empty()) continue;
+    f.p.t.source = AddressOperand::of(address);
+    neighbour_output(dev, std::move(f), next_hop);
+  }
+  if (algebra_.family() == IpFamily::kV4) {
+    Flow f = flow;
+    f.set = split_off(algebra_, rest, routes(*dev.machine).ours(algebra_, source));
+    if (!f.set.empty())
+      unknown(std::move(f), "a question for a neighbour in the name of addresses that vary");
+  }
+  if (rest.empty()) return;
+  flow.set = std::move(rest);
+  const AddressOperand one =
+      AddressOperand::of(algebra_.fields().address(*flow.set.witness(), source.field));
+  resolved(dev, flow, next_hop, resolve(dev, next_hop, flow, one));
+}
+
+void Walk::resolved(Device& dev, const Flow& flow, IpAddress next_hop,
+                    const std::vector<Resolution>& ways) {
+  for (const Resolution& r : ways) {
+    Flow f = flow;
+    f.in_doubt = f.in_doubt || r.in_doubt;
+    f.if_it_asked = f.if_it_asked || r.if_it_asked;
+    for (const Learned& n : r.learned) {
+      if (learned(f.learned, *n.device, n.address) == nullptr && f.learned.size() < kMostLearned)
+        f.learned.push_back(n);
+    }
+    switch (r.how) {
+      case Resolution::How::kFound:
+        f.p.destination_mac = r.mac;
+        transmit(dev, std::move(f));
+        break;
+      case Resolution::How::kOutside: leave(std::move(f), *r.exit, next_hop); break;
+      case Resolution::How::kUnknown: unknown(std::move(f), r.why); break;
+      case Resolution::How::kFailed: {
+        lose(f, "no neighbour answers on " + escape_text(dev.name()) +
+                    (r.why.empty() ? "" : " (" + r.why + ")"));
+        if (f.dst.kind == Dst::Kind::kOutput) f.dst.local = false;
+        const bool v4 = algebra_.family() == IpFamily::kV4;
+        if (f.ours) icmp_error(std::move(f), v4 ? 3 : 1, v4 ? 1 : 3);
+        break;
+      }
+    }
+  }
+}
+
+// arp_solicit(), ndisc_solicit(): in whose name is asked; nullopt: it depends on an address that
+// varies. Unspecified: nobody's, no question is sent.
+std::optional<IpAddress> Walk::asking_address(const Device& dev, IpAddress target,
+                                              const AddressOperand& own) {
+  const Machine& m = *dev.machine;
+  const auto chosen = [&]() {
+    return routes::select_address4(m, &dev, target, topology::kScopeLink).value_or(IpAddress());
+  };
+  if (!own.constant) return std::nullopt;
+  if (target.is_v6()) {
+    if (own.constant->is_v6() && routes::device_has_address6(dev, *own.constant))
+      return *own.constant;
+    for (const model::Address* a : dev.addresses6) {
+      if (a->local.is_link_local() && (a->flags & topology::kAddressTentative) == 0)
+        return a->local;
+    }
+    return IpAddress::any(IpFamily::kV6);
+  }
+  if (!own.constant->is_v4() || dev.arp_announce >= 2) return chosen();
+  const bool ours = m.has_address(*own.constant) ||
+                    routes(m).address_type4(algebra_, *own.constant) == topology::rtn::kLocal;
+  if (!ours) return chosen();
+  const bool onlink = std::ranges::any_of(dev.addresses4, [&](const model::Address* a) {
+    return inside(*a, target) && inside(*a, *own.constant);
+  });
+  return dev.arp_announce == 0 || onlink ? *own.constant : chosen();
+}
+
+std::vector<Walk::Resolution> Walk::resolve(Device& dev, IpAddress target, const Flow& cause,
+                                            const AddressOperand& own) {
+  const auto found = [](MacAddress mac) {
+    Resolution r;
+    r.how = Resolution::How::kFound;
+    r.mac = mac;
+    return r;
+  };
+  if (const MacAddress* mac = learned(cause.learned, dev, target)) return {found(*mac)};
+  std::optional<MacAddress> cached;
+  for (const model::Neighbour* n : dev.neighbours) {
+    if (n->address != target || !n->mac || (n->flags & kProxyFlag) != 0) continue;
+    if ((n->state & (kPermanent | kNoArpState)) != 0) return {found(*n->mac)};
+    if ((n->state & (kReachable | kStale | kDelay | kProbe)) != 0) cached = n->mac;
+  }
+  const auto source = asking_address(dev, target, own);
+  if (!source) {
+    Resolution r;
+    r.how = Resolution::How::kUnknown;
+    r.why = "a question for a neighbour in the name of addresses that vary";
+    return {r};
+  }
+  std::vector<Resolution> out = ask_for(dev, target, *source);
+  if (!cached) {
+    // As things stand a neighbour that does not answer is not known; it is when it asked before.
+    if (!cause.ours) return out;
+    for (std::size_t i = 0, n = out.size(); i < n; ++i) {
+      if (out[i].how != Resolution::How::kFailed || !out[i].if_it_asks) continue;
+      Resolution other = out[i];
+      other.how = Resolution::How::kFound;
+      other.mac = *out[i].if_it_asks;
+      other.if_it_asked = other.in_doubt = out[i].in_doubt = true;
+      out.push_back(std::move(other));
+    }
+    return out;
+  }
+  // The kernel uses what it remembers and asks again only later. Where the two agree all is well.
+  const bool agrees = std::ranges::all_of(out, [&](const Resolution& r) {
+    return r.how == Resolution::How::kOutside ||
+           (r.how == Resolution::How::kFound && r.mac == *cached);
+  });
+  if (agrees) return out;
+  for (Resolution& r : out) r.in_doubt = true;
+  Resolution remembered = found(*cached);
+  remembered.learned = out.front().learned;
+  remembered.in_doubt = true;
+  out.push_back(std::move(remembered));
+  return out;
+}
+
+std::vector<Walk::Resolution> Walk::ask_for(Device& dev, IpAddress target, IpAddress source) {
+  const auto key = std::tuple(static_cast<const Device*>(&dev), target, source);
+  if (const auto at = asked_.find(key); at != asked_.end()) return at->second;
+  Resolution r;
+  if (depth_ >= kMostNested) {
+    r.why = "questions for neighbours nest too deeply";
+    return {r};
+  }
+  Asking asking;
+  asking.device = &dev;
+  asking.target = target;
+  Asking* const outer = std::exchange(asking_, &asking);
+  ++depth_;
+  const std::size_t from = queue_.size();
+  Flow flow(algebra_.all());
+  if (target.is_v4()) {
+    arp_send(dev, std::move(flow), NeighbourMessage{true, dev.mac, source, target},
+             MacAddress::broadcast());
+  } else if (!source.is_unspecified()) {
+    set_discovery(flow.p, dev, kSolicitation, source, solicited_node(target), target);
+    flow.dst.kind = Dst::Kind::kOutput;
+    flow.dst.device = &dev;
+    local_out(std::move(flow));
+  } else {
+    asking.why = "no link-local address to ask with";
+  }
+  run_queue(from);
+  --depth_;
+  asking_ = outer;
+  std::vector<Resolution> out;
+  for (Resolution& a : asking.answers) {
+    a.learned = asking.learned;
+    a.learned.push_back({&dev, target, a.mac});
+    out.push_back(a);
+    if (!a.in_doubt) break;
+  }
+  if (out.empty() || out.back().in_doubt) {
+    r.in_doubt = !out.empty();
+    r.learned = asking.learned;
+    r.exit = asking.exit;
+    r.why = asking.why;
+    if (!asking.unknown.empty()) {
+      r.how = Resolution::How::kUnknown;
+      r.why = asking.unknown;
+    } else if (asking.exit != nullptr) {
+      r.how = Resolution::How::kOutside;
+    } else if (depth_ == 0) {
+      r.if_it_asks = known_by_its_question(dev, target, source);
+    }
+    out.push_back(std::move(r));
+  }
+  // What was asked within another question may have been cut short by its depth.
+  if (depth_ == 0) asked_.emplace(key, out);
+  return out;
+}
+
+// Who is asked remembers the asker (neigh_event_ns, ndisc_recv_ns). So a neighbour that will not
+// answer, by a rule or its reverse path filter, may still be known, if it had a reason to ask
+// before.
+std::optional<MacAddress> Walk::known_by_its_question(Device& dev, IpAddress target,
+                                                      IpAddress source) {
+  if (source.is_unspecified()) return std::nullopt;
+  std::optional<MacAddress> mac;
+  for (const auto& other : topology_.machines()) {
+    if (other.get() == dev.machine || !other->has_address(target) || other->loopback == nullptr)
+      continue;
+    routes::Ask ask;
+    ask.destination = AddressOperand::of(source);
+    ask.source = AddressOperand::of(target);
+    ask.source_known = true;
+    const auto ways = routes(*other).output(algebra_, ask, false, false, algebra_.all());
+    // Its route to the asker may not be a direct one, or none: what it reaches by way of the asker
+    // makes it ask all the same, from the interface that has the address.
+    const bool direct = !ways.empty() && ways[0].error == NetError::kNone &&
+                        ways[0].unknown.empty() && !ways[0].dst.local && !ways[0].dst.gateway;
+    Device* const from = direct ? ways[0].dst.device : other->addresses.find(target)->second;
+    if (from->loopback) continue;
+    ++depth_;
+    for (const Resolution& r : ask_for(*from, source, target)) {
+      if (const MacAddress* known = learned(r.learned, dev, target)) mac = *known;
+    }
+    --depth_;
+  }
+  return mac;
+}
+
+void Walk::arp_send(Device& dev, Flow flow, const NeighbourMessage& message, MacAddress to) {
+  if (is_arp_filtered(*dev.machine))
+    return unknown(std::move(flow), "rules about ARP are not modelled");
+  if (dev.machine->rules_unknown) return unknown(std::move(flow), dev.machine->unknown_why);
+  flow.p = Header();
+  flow.p.is_arp = true;
+  flow.p.neighbour = message;
+  flow.p.source_mac = dev.mac;
+  flow.p.destination_mac = to;
+  flow.p.length = 28;
+  flow.bridge_info = flow.in_prerouting = flow.prerouting_done = false;
+  flow.from_isolated_port = false;
+  transmit(dev, std::move(flow));
+}
+
+bool Walk::arp_refuses(const Device& dev, IpAddress asker,
+                       IpAddress target) const {  // arp_ignore()
+  switch (dev.arp_ignore) {
+    case 1: return !confirms(dev, std::nullopt, target, topology::kScopeHost);
+    case 2: return !confirms(dev, asker, target, topology::kScopeHost);
+    case 3:
+      return std::ranges::none_of(dev.machine->devices, [&](const auto& d) {
+        return confirms(*d, std::nullopt, target, topology::kScopeLink);
+      });
+    case 8: return true;
+    default: return false;  // 0, and the reserved values
+  }
+}
+
+void Walk::answered(const Flow& flow, const NeighbourMessage& message) {
+  if (asking_ == nullptr || asking_->device != flow.dev || asking_->target != message.target)
+    return;
+  Resolution r;
+  r.how = Resolution::How::kFound;
+  r.mac = message.sender_mac;
+  r.in_doubt = flow.in_doubt;
+  asking_->answers.push_back(std::move(r));
+}
+
+// arp_rcv(), arp_process()
+void Walk::arp_receive(Device& dev, Flow flow) {
+  if (flow.p.type == PacketType::kOtherHost || dev.no_arp || dev.loopback || !flow.p.neighbour)
+    return;
+  const Machine& m = *dev.machine;
+  if (is_arp_filtered(m)) return unknown(std::move(flow), "rules about ARP are not modelled");
+  if (m.rules_unknown) return unknown(std::move(flow), m.unknown_why);
+  if (m.loopback == nullptr) return;
+  const NeighbourMessage q = *flow.p.neighbour;
+  if (!q.request) {  // a reply: its sender is who was asked for
+    NeighbourMessage r = q;
+    r.target = q.sender;
+    return answered(flow, r);
+  }
+  if (q.target.is_multicast() || (!dev.route_localnet && q.target.is_loopback())) return;
+  if (q.sender.is_unspecified()) {
+    const bool local = routes(m).address_type4(algebra_, q.target) == topology::rtn::kLocal;
+    if (local && !arp_refuses(dev, q.sender, q.target)) {
+      arp_send(dev, std::move(flow), NeighbourMessage{false, dev.mac, q.target, q.sender},
+               q.sender_mac);
+    }
+    return;
+  }
+  routes::Ask ask;
+  ask.destination = AddressOperand::of(q.target);
+  ask.source = AddressOperand::of(q.sender);
+  by_ways(flow, routes(m).input(algebra_, dev, ask, true, flow.set),
+          [&](Flow f, const routes::Way& way) { arp_routed(dev, std::move(f), way); });
+}
+
+void Walk::arp_routed(Device& dev, Flow flow, const routes::Way& way) {
+  const NeighbourMessage q = *flow.p.neighbour;
+  const auto because = [&](std::string why) {
+    if (asking_ != nullptr && asking_->target == q.target && asking_->why.empty())
+      asking_->why = std::move(why);
+  };
+  const auto answer = [&]() {
+    learn(flow, dev, q.sender, q.sender_mac);
+    arp_send(dev, flow, NeighbourMessage{false, dev.mac, q.target, q.sender}, q.sender_mac);
+  };
+  if (!way.dropped.empty()) return because("the question is refused: " + std::string(way.dropped));
+  if (way.dst.kind == Dst::Kind::kLocal) {
+    if (arp_refuses(dev, q.sender, q.target)) return because("arp_ignore");
+    if (!dev.arp_filter) return answer();
+    routes::Ask ask;
+    ask.destination = AddressOperand::of(q.sender);
+    ask.source = AddressOperand::of(q.target);
+    const auto back = routes(*dev.machine).output(algebra_, ask, false, false, algebra_.all());
+    const bool here = back.size() == 1 && back[0].error == NetError::kNone &&
+                      back[0].unknown.empty() && back[0].dst.device == &dev;
+    if (here) answer();
+    return;
+  }
+  if (way.dst.kind != Dst::Kind::kForward || !dev.forward4) return;
+  const bool elsewhere = way.dst.device != &dev;
+  const auto by_medium = [&] {  // arp_fwd_proxy
+    if (!elsewhere || !dev.proxy_arp) return false;
+    const int in = dev.link->ipv4.medium_id, out = way.dst.device->link->ipv4.medium_id;
+    return in == 0 || (in != -1 && out != in && out != -1);
+  };
+  const bool pvlan = !elsewhere && dev.link->ipv4.proxy_arp_pvlan != 0 && q.sender != q.target;
+  if (by_medium() || pvlan || (elsewhere && has_proxy_entry(dev, q.target))) answer();
+}
+
+// ndisc_recv_ns(), ndisc_recv_na()
+void Walk::nd_receive(Flow flow) {
+  if (!flow.p.neighbour || flow.p.hop_limit != 255) return;
+  Device& dev = *flow.dev;
+  const Machine& m = *dev.machine;
+  const NeighbourMessage q = *flow.p.neighbour;
+  if (flow.p.icmp_type == kAdvertisement) return answered(flow, q);
+  if (flow.p.icmp_type != kSolicitation) return;
+  const bool ours = routes::device_has_address6(dev, q.target);
+  const bool proxied =
+      !ours && dev.forward6 && (m.proxy_ndp_all || dev.proxy_ndp) && has_proxy_entry(dev, q.target);
+  if (!ours && !proxied) return;
+  const IpAddress asker = *flow.p.t.source.constant;
+  learn(flow, dev, asker, q.sender_mac);
+  const auto from =
+      ours ? std::optional(q.target) : asking_address(dev, asker, AddressOperand::of(IpAddress()));
+  Flow reply(flow.set);
+  reply.in_doubt = flow.in_doubt;
+  reply.learned = flow.learned;
+  reply.hops = flow.hops;
+  set_discovery(reply.p, dev, kAdvertisement, *from, asker, q.target);
+  reply.dst.kind = Dst::Kind::kOutput;
+  reply.dst.device = &dev;
+  local_out(std::move(reply));
+}
+
+bool Walk::outsider_answers(const Device& dev, IpAddress target) const {
+  if (outsider_ == nullptr || &dev != outsider_link_) return false;
+  return target == outsider_->source ||
+         std::ranges::find(outsider_gateways_, target) != outsider_gateways_.end();
+}
+
+// The outsider is one more machine on its wire, whoever else is there.
+bool Walk::meant_for_outsider(const Device& dev, const Flow& flow) const {
+  if (outsider_ == nullptr || &dev != outsider_link_) return false;
+  if (flow.p.neighbour && flow.p.neighbour->request)
+    return outsider_answers(dev, flow.p.neighbour->target);
+  return flow.p.destination_mac == outsider_->mac;
+}
+
+}  // namespace bulkhead::reach::walks

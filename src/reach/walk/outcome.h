@@ -1,0 +1,63 @@
+// What becomes of packets, and who asks.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/snapshot.h"
+#include "packet/packet_space.h"
+
+namespace bulkhead::reach {
+
+enum class Verdict : std::uint8_t { kOpen, kClosed, kUnknown };
+
+// kRefused: a RST or an ICMP that connect() reports as ECONNREFUSED; kUnreachable: any other
+// immediate error; kDropped: silence, a lost answer included.
+enum class How : std::uint8_t { kAccepted, kRefused, kUnreachable, kDropped, kUnknown };
+
+[[nodiscard]] std::string_view to_string(Verdict verdict);  // "open"
+[[nodiscard]] std::string_view to_string(How how);          // "accepted"
+
+// Outcomes of one question hold every packet at least once. Packets in several go one of several
+// ways, it is not known which: they are open or closed only when all agree.
+struct Outcome {
+  packet::PacketSet set;
+  Verdict verdict = Verdict::kUnknown;
+  How how = How::kUnknown;
+  std::string reason;                     // one line, escaped; always there for closed and unknown
+  const model::Socket* socket = nullptr;  // that accepted; points into the snapshot
+  model::NsId socket_ns;
+  struct Exit {
+    model::NsId ns;
+    IfIndex link;
+  };
+  std::optional<Exit> exit;  // kUnknown: the packets left what the snapshot knows
+  // Only if a neighbour that does not answer had made itself known before: counts for the verdict,
+  // not for `how`.
+  bool if_it_asked = false;
+};
+
+// A process in a namespace of the model.
+struct LocalRequest {
+  model::NsId ns;
+  IpProtocol protocol = IpProtocol::kTcp;  // or kUdp
+  std::optional<IpAddress> source;         // else by route lookup
+  std::optional<Port> source_port;         // else one from the middle of the ephemeral range
+  std::uint32_t uid = 0, gid = 0;
+};
+
+// A machine that is not in the model, on the wire of `link`. It sends frames to that link's own MAC
+// address whatever the destination is, and answers ARP and ND for `source` and for the gateway
+// through which `source` is reached.
+struct OutsideRequest {
+  model::NsId ns;
+  IfIndex link;
+  IpAddress source;
+  IpProtocol protocol = IpProtocol::kTcp;
+  Port source_port{49152};
+  MacAddress mac{{0x02, 0xb0, 0, 0, 0, 1}};
+};
+
+}  // namespace bulkhead::reach

@@ -1,0 +1,222 @@
+// What all parts of a walk share: the queue of frames on wires, how flows split, and how they end.
+#include "reach/walk/walk.h"
+
+#include "base/text.h"
+
+namespace bulkhead::reach {
+
+std::string_view to_string(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kOpen: return "open";
+    case Verdict::kClosed: return "closed";
+    case Verdict::kUnknown: return "unknown";
+  }
+  return "";
+}
+
+std::string_view to_string(How how) {
+  switch (how) {
+    case How::kAccepted: return "accepted";
+    case How::kRefused: return "refused";
+    case How::kUnreachable: return "unreachable";
+    case How::kDropped: return "dropped";
+    case How::kUnknown: return "unknown";
+  }
+  return "";
+}
+
+namespace walks {
+
+Walk::Walk(const topology::Topology& topology, Algebra& algebra, Hooks& hooks)
+    : topology_(topology), algebra_(algebra), hooks_(hooks) {
+  for (const auto& m : topology.machines()) {
+    for (auto p = HookPoint::kIpPrerouting; p <= HookPoint::kInetIngress;
+         p = static_cast<HookPoint>(static_cast<int>(p) + 1)) {
+      acks_matter_ = acks_matter_ || hooks.has_chains(*m, p);
+    }
+    routes_.push_back(
+        m->loopback == nullptr ? nullptr : std::make_unique<routes::Routes>(*m, algebra.family()));
+  }
+}
+
+std::vector<Outcome> Walk::from(const LocalRequest& request) {
+  outcomes_.clear();
+  queue_.clear();
+  asked_.clear();
+  outsider_ = nullptr;
+  outsider_link_ = nullptr;
+  steps_ = 0;
+  start(request);
+  run_queue(0);
+  return std::move(outcomes_);
+}
+
+std::vector<Outcome> Walk::from(const OutsideRequest& request) {
+  outcomes_.clear();
+  queue_.clear();
+  asked_.clear();
+  steps_ = 0;
+  outsider_ = &request;
+  start(request);
+  run_queue(0);
+  outsider_ = nullptr;
+  outsider_link_ = nullptr;
+  return std::move(outcomes_);
+}
+
+const routes::Routes& Walk::routes(const Machine& m) const {
+  return *routes_[m.id.value];
+}
+
+void Walk::enqueue(Device& dev, Flow flow) {
+  queue_.push_back({&dev, std::move(flow)});
+}
+
+void Walk::run_queue(std::size_t from) {
+  for (std::size_t at = from; at < queue_.size(); ++at) {
+    Event event = std::move(queue_[at]);
+    if (++steps_ > kMostSteps || ++event.flow.hops > kMostHops) {
+      unknown(std::move(event.flow), "the walk did not end (a loop of bridges or routes)");
+      continue;
+    }
+    receive(*event.dev, std::move(event.flow));
+  }
+  queue_.erase(queue_.begin() + static_cast<std::ptrdiff_t>(from), queue_.end());
+}
+
+void Walk::lose(Flow& flow, std::string_view why) {
+  if (flow.ours && flow.first_loss.empty()) flow.first_loss = why;
+}
+
+void Walk::settle(Flow flow, Verdict verdict, How how, std::string reason) {
+  Outcome o{std::move(flow.set), verdict,         how, std::move(reason), nullptr, {},
+            std::nullopt,        flow.if_it_asked};
+  if (verdict == Verdict::kOpen) {
+    o.socket = flow.socket;
+    if (flow.server != nullptr) o.socket_ns = flow.server->id;
+  }
+  outcomes_.push_back(std::move(o));
+}
+
+// Nothing moves any more.
+void Walk::end(Flow flow) {
+  if (!flow.ours) return;
+  if (flow.sending && flow.leg == Leg::kRequest && flow.p.t.protocol == IpProtocol::kUdp)
+    flow.send_failed = true;
+  if (flow.established) return settle(std::move(flow), Verdict::kOpen, How::kAccepted, {});
+  std::string why = flow.first_loss.empty() ? "nothing came back" : flow.first_loss;
+  const How how = flow.send_failed ? How::kUnreachable : How::kDropped;
+  settle(std::move(flow), Verdict::kClosed, how, std::move(why));
+}
+
+void Walk::drop(Flow flow, std::string_view why) {
+  lose(flow, why);
+  end(std::move(flow));
+}
+
+void Walk::fails(Flow flow, NetError error, std::string_view why) {
+  std::string text(why);
+  text += " (";
+  text += routes::to_string(error);
+  text += ')';
+  settle(std::move(flow), Verdict::kClosed, How::kUnreachable, std::move(text));
+}
+
+void Walk::unknown(Flow flow, std::string_view why) {
+  if (!flow.ours) {
+    if (asking_ != nullptr && asking_->unknown.empty()) asking_->unknown = why;
+    return;
+  }
+  settle(std::move(flow), Verdict::kUnknown, How::kUnknown, std::string(why));
+}
+
+void Walk::leave(Flow flow, const Device& device, std::optional<IpAddress>) {
+  if (!flow.ours) return;
+  if (flow.established)
+    return settle(std::move(flow), Verdict::kUnknown, How::kUnknown,
+                  "the handshake's end leaves what is known");
+  const std::string where = escape_text(device.name());
+  const bool request = flow.leg == Leg::kRequest;
+  settle(std::move(flow), Verdict::kUnknown, How::kUnknown,
+         (request ? "leaves what is known by " : "the answer leaves what is known by ") + where);
+  outcomes_.back().exit = Outcome::Exit{device.machine->id, device.index()};
+}
+
+void Walk::split(Flow flow, const packet::PacketSet& condition, const Next& yes, const Next& no) {
+  if (condition.full()) return yes(std::move(flow));
+  if (condition.empty()) return no(std::move(flow));
+  packet::PacketSet rest = flow.set;
+  packet::PacketSet here = split_off(algebra_, rest, condition);
+  if (here.empty()) return no(std::move(flow));
+  if (rest.empty()) return yes(std::move(flow));
+  Flow other = flow;
+  other.set = std::move(rest);
+  flow.set = std::move(here);
+  yes(std::move(flow));
+  no(std::move(other));
+}
+
+void Walk::split(Flow flow, const std::optional<packet::PacketSet>& condition, const Next& yes,
+                 const Next& no) {
+  if (!condition)
+    return unknown(std::move(flow), "whether two fields of the packet are equal decides");
+  split(std::move(flow), *condition, yes, no);
+}
+
+void Walk::same(Flow flow, const Tuple& a, const Tuple& b, const Next& yes, const Next& no) {
+  if (a.protocol != b.protocol) return no(std::move(flow));
+  packet::PacketSet all = algebra_.all();
+  bool open = false;
+  const auto also = [&](const std::optional<packet::PacketSet>& part) {
+    if (part) {
+      all = algebra_.both(all, *part);
+    } else {
+      open = true;
+    }
+  };
+  also(algebra_.equal(a.source, b.source));
+  also(algebra_.equal(a.destination, b.destination));
+  also(algebra_.equal(a.source_port, b.source_port));
+  also(algebra_.equal(a.destination_port, b.destination_port));
+  if (!open) return split(std::move(flow), all, yes, no);
+  // Where what can be compared differs they are not equal; elsewhere it is not known.
+  split(
+      std::move(flow), all,
+      [&](Flow f) { unknown(std::move(f), "whether two fields of the packet are equal decides"); },
+      no);
+}
+
+routes::Ask Walk::ask_of(const Flow& flow) const {
+  routes::Ask ask;
+  ask.destination = flow.p.t.destination;
+  ask.source = flow.p.t.source;
+  ask.source_known = true;
+  ask.mark = flow.p.mark;
+  ask.tos = flow.p.tos & 0x1c;
+  ask.uid = flow.p.has_socket ? flow.p.uid : 0;
+  ask.protocol = flow.p.t.protocol;
+  ask.source_port = flow.p.t.source_port;
+  ask.destination_port = flow.p.t.destination_port;
+  ask.chosen = &flow.chosen;
+  return ask;
+}
+
+void Walk::by_ways(const Flow& flow, std::vector<routes::Way> ways,
+                   const std::function<void(Flow, const routes::Way&)>& next) {
+  for (routes::Way& way : ways) {
+    Flow f = flow;
+    f.set = way.set;
+    if (!way.unknown.empty()) {
+      unknown(std::move(f), way.unknown);
+      continue;
+    }
+    if (way.dst.hop != nullptr) {
+      f.chosen.push_back(way.dst.hop);
+      f.in_doubt = true;
+    }
+    next(std::move(f), way);
+  }
+}
+
+}  // namespace walks
+}  // namespace bulkhead::reach

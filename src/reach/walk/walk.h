@@ -1,0 +1,230 @@
+// The symbolic walk: what becomes of every packet that a seat can send, as the kernel would treat
+// it, there and back. Sets of packets are followed from wire to wire and split only where they are
+// treated differently.
+//
+// One Walk serves one address family and one space. Not for two threads at once. Cost: one route
+// lookup, one intersection with a rule diagram and one neighbour question for each class of packets
+// that is told apart, on each machine passed; bounded by kMostSteps, beyond which the rest is
+// unknown.
+//
+// Only the walk's own connections exist in connection tracking: entries of the snapshot's moment do
+// not decide about a new connection from a free port.
+#pragma once
+
+#include <functional>
+#include <limits>
+#include <map>
+#include <memory>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "reach/walk/flow.h"
+#include "reach/walk/hooks.h"
+#include "reach/walk/outcome.h"
+
+namespace bulkhead::reach::walks {
+
+class Walk {
+ public:
+  // All must outlive it.
+  Walk(const topology::Topology& topology, Algebra& algebra, Hooks& hooks);
+
+  // Everything that a process may ask for with connect() (TCP) or send() (UDP): packets whose
+  // kDestination and kDestinationPort vary; the source is chosen by the route, the source port is
+  // `request.source_port`, the mark 0.
+  [[nodiscard]] std::vector<Outcome> from(const LocalRequest& request);
+  // The same from a machine that is not in the model, on the wire of a link that leads out of it.
+  [[nodiscard]] std::vector<Outcome> from(const OutsideRequest& request);
+
+ private:
+  using Next = std::function<void(Flow)>;
+  static constexpr std::uint32_t kMostHops = 600;
+  static constexpr std::size_t kMostSteps = 400'000;
+
+  // ---- client.cpp
+  void start(const LocalRequest& request);
+  void start(const OutsideRequest& request);
+  void connect4(const Flow& flow, IpAddress source, bool fixed);
+  void connect6(const Flow& flow, IpAddress source, bool fixed);
+  void send(Flow flow, const Dst& dst, const AddressOperand& source);
+  void client_hears(Flow flow);
+  void acknowledge(Flow flow);
+  void outsider_hears(Device& dev, Flow flow);
+  void client_has(Flow flow, const Tuple& tuple, const Next& yes, const Next& no);
+
+  // ---- walk.cpp: what ends
+  void run_queue(std::size_t from);
+  void enqueue(Device& dev, Flow flow);
+  void lose(Flow& flow, std::string_view why);
+  void end(Flow flow);
+  void drop(Flow flow, std::string_view why);
+  void fails(Flow flow, NetError error, std::string_view why);
+  void settle(Flow flow, Verdict verdict, How how, std::string reason);
+  void unknown(Flow flow, std::string_view why);
+  void leave(Flow flow, const Device& device, std::optional<IpAddress> next_hop);
+  // Splits a flow by a condition; a branch without packets is not taken.
+  void split(Flow flow, const packet::PacketSet& condition, const Next& yes, const Next& no);
+  void split(Flow flow, const std::optional<packet::PacketSet>& condition, const Next& yes,
+             const Next& no);
+  void same(Flow flow, const Tuple& a, const Tuple& b, const Next& yes, const Next& no);
+  [[nodiscard]] const routes::Routes& routes(const Machine& m) const;
+  [[nodiscard]] routes::Ask ask_of(const Flow& flow) const;
+  void by_ways(const Flow& flow, std::vector<routes::Way> ways,
+               const std::function<void(Flow, const routes::Way&)>& next);
+
+  // ---- device.cpp
+  void transmit(Device& dev, Flow flow);
+  void receive(Device& dev, Flow flow);
+  void receive_unfiltered(Device& dev, Flow flow);
+  void deliver(Device& dev, Flow flow);
+  bool receive_on_parent(Device& dev, Flow& flow);
+  void transmit_macvlan(Device& dev, Flow flow);
+  void device_hooks(Device& dev, Flow flow, const Next& next);
+
+  // ---- bridge.cpp
+  void bridge_receive(Device& port, Flow flow);
+  void bridge_prerouting(Device& port, Flow flow, const Next& next);
+  void bridge_rerouted(Device& port, Flow flow);
+  void bridged_dnat(Device& port, Flow flow);
+  void bridge_finish(Device& port, Flow flow);
+  void bridge_transmit(Device& bridge, Flow flow);
+  void bridge_send(Device& bridge, Flow flow, Device* from);
+  void bridge_forward(Device& to, Flow flow, Device* from);
+  void bridge_flood(Device& bridge, const Flow& flow, Device* from);
+  void bridge_up(Device& bridge, Flow flow, Device& port);
+  [[nodiscard]] bool bridge_calls_ip(const Device& bridge, const Flow& flow) const;
+
+  // ---- ip_in.cpp
+  void ip_receive(Device& dev, Flow flow);
+  void ip_prerouting(Flow flow, Device& in, const Next& next);
+  void route_in(Flow flow);
+  void routed_in(Flow flow);
+  void ip_error(Flow flow);
+  void local_deliver(Flow flow);
+  void delivered(Flow flow);
+  void forward(Flow flow);
+
+  // ---- ip_out.cpp
+  void local_out(Flow flow);
+  void route_again(Flow flow, const Next& next, const Next& none);
+  void output(Flow flow, Device* in);
+  void postrouting(Flow flow, Device* in, Device* out, const Next& next);
+  void finish_output(Flow flow);
+
+  // ---- rules.cpp
+  void hook(HookPoint point, std::int32_t from, std::int32_t to, Flow flow, Device* in, Device* out,
+            const Next& next);
+  void run_stages(HookPoint point, const std::vector<Hooks::Stage>& stages, std::size_t at,
+                  Flow flow, Device* in, Device* out, const Next& next);
+  [[nodiscard]] Image image_of(const Flow& flow, const Device* in, const Device* out) const;
+  [[nodiscard]] bool adopt(const Image& image, Flow& flow) const;
+  [[nodiscard]] bool is_arp_filtered(const Machine& m) const;
+  void reject(HookPoint point, Flow flow, Device* in, Device* out, const RejectAnswer& how);
+  void reset(Flow flow, Device* in);
+  void reject_on_link(Flow flow, Device& in, const RejectAnswer& how);
+
+  // ---- tracking.cpp, nat.cpp
+  void track(Flow flow, const Machine& m, const Next& next);
+  void find_entry(Flow flow, const Machine& m, const Tuple& tuple, std::size_t at,
+                  const std::function<void(Flow, std::size_t, bool)>& found, const Next& none);
+  void tracked(Flow flow, std::size_t entry, bool reply, const Next& next);
+  void confirm(Flow flow, const Machine& m, std::size_t at, const Next& next);
+  static void attach(Flow& answer, const Flow& cause);
+  void translate(HookPoint point, Flow flow, Device* in, Device* out, const Next& next);
+  void translate_error(Flow& flow, bool source_side) const;
+  void set_up_nat(Flow flow, HookPoint point, const std::optional<NatRequest>& request,
+                  bool source_side, Device* in, Device* out, const Next& next);
+  void nat_address(Flow flow, const NatRequest& request, HookPoint point, bool source_side,
+                   Device* in, Device* out,
+                   const std::function<void(Flow, const AddressOperand&)>& next);
+  void masquerade4(Flow flow, const Device& out,
+                   const std::function<void(Flow, const AddressOperand&)>& next);
+  void nat_port(Flow flow, const NatRequest& request, Tuple wanted, bool source_side,
+                const std::function<void(Flow, const Tuple&)>& next);
+  void free_port(Flow flow, const Machine& m, Tuple wanted, int tries,
+                 const std::function<void(Flow, const Tuple&)>& next);
+  void tuple_used(Flow flow, const Machine& m, const Tuple& reply, std::size_t at, const Next& used,
+                  const Next& unused);
+  static void apply_nat(Flow& flow, bool source_side);
+
+  // ---- icmp.cpp
+  void icmp_error(Flow cause, std::uint8_t type, std::uint8_t code);
+  void icmp_error4(Flow cause, const Flow& error);
+  void icmp_error6(Flow cause, Flow error);
+  void icmp_deliver(Flow flow);
+
+  // ---- neighbour.cpp
+  struct Resolution {
+    enum class How : std::uint8_t { kFound, kFailed, kOutside, kUnknown };
+    How how = How::kFailed;
+    MacAddress mac;
+    const Device* exit = nullptr;
+    std::string why;
+    std::vector<Learned> learned;
+    std::optional<MacAddress> if_it_asks;  // kFailed, but it would make itself known by asking
+    bool in_doubt = false;
+    bool if_it_asked = false;
+  };
+  struct Asking {
+    const Device* device = nullptr;
+    IpAddress target;
+    std::vector<Resolution> answers;
+    const Device* exit = nullptr;
+    std::string why, unknown;
+    std::vector<Learned> learned;
+  };
+  void neighbour_output(Device& dev, Flow flow, const AddressOperand& next_hop);
+  void neighbour_output(Device& dev, Flow flow, IpAddress next_hop);
+  void by_neighbours(Device& dev, Flow flow, const AddressOperand& next_hop);
+  void by_sources(Device& dev, Flow flow, IpAddress next_hop);
+  void resolved(Device& dev, const Flow& flow, IpAddress next_hop,
+                const std::vector<Resolution>& ways);
+  // `own`: the source of the packets that wait, or any one that is not the machine's own.
+  [[nodiscard]] std::vector<Resolution> resolve(Device& dev, IpAddress target, const Flow& cause,
+                                                const AddressOperand& own);
+  [[nodiscard]] std::vector<Resolution> ask_for(Device& dev, IpAddress target, IpAddress source);
+  [[nodiscard]] std::optional<MacAddress> known_by_its_question(Device& dev, IpAddress target,
+                                                                IpAddress source);
+  [[nodiscard]] std::optional<IpAddress> asking_address(const Device& dev, IpAddress target,
+                                                        const AddressOperand& own);
+  void arp_receive(Device& dev, Flow flow);
+  void arp_routed(Device& dev, Flow flow, const routes::Way& way);
+  void arp_send(Device& dev, Flow flow, const NeighbourMessage& message, MacAddress to);
+  [[nodiscard]] bool arp_refuses(const Device& dev, IpAddress asker, IpAddress target) const;
+  void nd_receive(Flow flow);
+  void answered(const Flow& flow, const NeighbourMessage& message);
+  void learn(Flow& flow, const Device& dev, IpAddress address, MacAddress mac);
+  [[nodiscard]] bool outsider_answers(const Device& dev, IpAddress target) const;
+  [[nodiscard]] bool meant_for_outsider(const Device& dev, const Flow& flow) const;
+
+  // ---- sockets.cpp
+  void socket_receive(Flow flow);
+  void new_connection(Flow flow);
+  void heard_by(Flow flow, const model::Socket& socket);
+  void answer_syn(Flow flow, const Machine& m, const model::Socket& socket);
+  void refuse(Flow flow);
+
+  const topology::Topology& topology_;
+  Algebra& algebra_;
+  Hooks& hooks_;
+  std::vector<std::unique_ptr<routes::Routes>> routes_;  // by NsId; null: could not be read
+
+  bool acks_matter_ = false;  // there are rules
+
+  struct Event {
+    Device* dev;
+    Flow flow;
+  };
+  std::vector<Event> queue_;
+  std::vector<Outcome> outcomes_;
+  std::size_t steps_ = 0;
+  unsigned depth_ = 0;
+  Asking* asking_ = nullptr;
+  const OutsideRequest* outsider_ = nullptr;
+  Device* outsider_link_ = nullptr;
+  std::vector<IpAddress> outsider_gateways_;
+  std::map<std::tuple<const Device*, IpAddress, IpAddress>, std::vector<Resolution>> asked_;
+};
+
+}  // namespace bulkhead::reach::walks

@@ -1,0 +1,88 @@
+// Everything that a seat reaches: computed for all packets at once (reach/), and each entry's
+// witness replayed by the interpreter (trace/). Where the two differ the entry is not called open:
+// it is a contradiction of ours, shown as such.
+//
+// Of an ordinary connection: the source is the one that the route chooses, the source port an
+// ephemeral one. A zone stands for its source classes (query/source_classes.h); an entry that only
+// some of them reach says so.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/address.h"
+#include "base/result.h"
+#include "model/snapshot.h"
+#include "packet/interval_set.h"
+#include "query/query.h"
+#include "trace/trace.h"
+
+namespace bulkhead::verify {
+
+struct AddressRange {  // both ends included, one family
+  IpAddress first, last;
+  friend auto operator<=>(const AddressRange&, const AddressRange&) = default;
+};
+
+struct Witness {  // a packet of the entry
+  std::optional<IpAddress> source;
+  IpAddress to;
+  Port port;
+};
+
+struct Reached {
+  IpProtocol protocol = IpProtocol::kTcp;
+  AddressRange to;
+  packet::IntervalSet ports;
+  const model::Socket* socket = nullptr;  // points into the snapshot; null: several may answer
+  model::NsId ns;                         // of the socket
+  Witness witness;
+  bool some = false;  // not every sender of the zone
+};
+
+struct WayOut {  // what leaves the model: whoever is beyond is not known
+  model::NsId ns;
+  IfIndex link;
+  IpProtocol protocol = IpProtocol::kTcp;
+  IpFamily family = IpFamily::kV4;
+  bool all_ports = false;  // to some address
+  Witness witness;
+};
+
+struct Unknown {
+  std::string reason;  // escaped, one line
+  IpProtocol protocol = IpProtocol::kTcp;
+  Witness witness;
+};
+
+struct Contradiction {  // of reach and trace: a bug of ours
+  Reached computed;
+  trace::Verdict traced = trace::Verdict::kUnknown;
+  std::string reason;
+};
+
+struct Limits {  // of what is asked about; empty: all
+  std::optional<Prefix> to;
+  std::optional<Port> port;
+  std::optional<IpProtocol> protocol;
+};
+
+struct Reachable {
+  std::vector<Reached> open;  // by namespace of the socket, address, port
+  std::vector<WayOut> leaves;
+  std::vector<Unknown> unknown;
+  std::vector<Contradiction> contradictions;
+  std::size_t confirmed = 0;  // of `open`: the witness replayed in trace is open too
+  bool complete = true;       // false: there are more entries than are listed
+};
+
+inline constexpr std::size_t kMostEntries = 20'000;
+
+// kBudget when the computation met its limits; kUnavailable with the seat's own reason when nothing
+// can be asked from it. Cost: see reach/reach.h, for each source class, family and protocol asked
+// about.
+[[nodiscard]] Result<Reachable> reachable(const query::Asker& asker, const query::Seat& seat,
+                                          const Limits& limits);
+
+}  // namespace bulkhead::verify

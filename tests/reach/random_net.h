@@ -1,0 +1,30 @@
+// Random networks: hosts with bridges, guests, routers, uplinks, and optionally the rules that
+// people and engines write. The same seed gives the same network.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "model/snapshot.h"
+
+namespace bulkhead::reach::testing {
+
+struct NetKinds {
+  bool filter = false;  // filter chains, some with connection tracking
+  bool nat = false;
+  bool policy = false;  // routing rules and odd routes
+  bool odd = false;     // isolation, hairpin, rp_filter, neighbours that are remembered, links down
+};
+
+struct RandomNet {
+  model::Snapshot snapshot;
+  std::vector<model::NsId> machines;
+  std::vector<IpAddress> addresses;  // worth asking for
+  std::vector<std::uint16_t> ports;
+  std::string text;  // what it is, for a person
+};
+
+[[nodiscard]] RandomNet random_net(std::uint32_t seed, NetKinds kinds);
+
+}  // namespace bulkhead::reach::testing

@@ -1,0 +1,249 @@
+// reach = trace: what is computed for sets of packets is what the interpreter says of each of them.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <map>
+#include <random>
+#include <variant>
+
+#include "reach/random_net.h"
+#include "reach/reach.h"
+#include "trace/trace.h"
+
+namespace bulkhead::reach::testing {
+namespace {
+
+struct Tally {
+  std::size_t asked = 0, open = 0, closed = 0, unknown = 0, unlike = 0, unlike_how = 0,
+              less_precise = 0, shown = 0;
+  std::map<std::string, std::size_t> reasons;
+};
+
+class Comparison {
+ public:
+  Comparison(std::uint32_t seed, NetKinds kinds, Tally& tally)
+      : net_(random_net(seed, kinds)),
+        seed_(seed),
+        random_(seed),
+        tally_(tally),
+        world_(trace::World::build(net_.snapshot).value()) {}
+
+  void run() {
+    for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
+      Reach reach = Reach::build(net_.snapshot, family);
+      for (const model::NsId ns : net_.machines) {
+        for (const IpProtocol protocol : {IpProtocol::kTcp, IpProtocol::kUdp})
+          seat(reach, family, ns, protocol);
+      }
+      for (const IpProtocol protocol : {IpProtocol::kTcp, IpProtocol::kUdp})
+        outside(reach, family, protocol);
+    }
+  }
+
+ private:
+  void seat(Reach& reach, IpFamily family, model::NsId ns, IpProtocol protocol) {
+    LocalRequest request;
+    request.ns = ns;
+    request.protocol = protocol;
+    check(reach, family, reach.from(request), trace::LocalOrigin{ns, 0, 0}, protocol,
+          Port{(32768 + 60999) / 2});
+  }
+
+  // A machine beyond a link that leads out of what is known, in the link's network or further away.
+  void outside(Reach& reach, IpFamily family, IpProtocol protocol) {
+    for (const model::NsId ns : net_.machines) {
+      for (const model::Link& link : net_.snapshot.namespaces[ns.value].links) {
+        if (!world_.leads_outside(ns, link.index)) continue;
+        for (const char* source : {"198.51.100.1", "198.51.100.77", "203.0.113.5", "10.1.0.2",
+                                   "fd0a::1", "fd0a::77", "2001:db8::77"}) {
+          const IpAddress from = IpAddress::parse(source).value();
+          if (from.family() != family) continue;
+          OutsideRequest request;
+          request.ns = ns;
+          request.link = link.index;
+          request.source = from;
+          request.protocol = protocol;
+          trace::OutsideOrigin origin;
+          origin.ns = ns;
+          origin.link = link.index;
+          origin.source = from;
+          check(reach, family, reach.from(request), origin, protocol, request.source_port);
+        }
+      }
+    }
+  }
+
+  using Origin = std::variant<trace::LocalOrigin, trace::OutsideOrigin>;
+  void check(Reach& reach, IpFamily family, const Result<Answer>& answer, const Origin& origin,
+             IpProtocol protocol, Port source_port) {
+    ASSERT_TRUE(answer) << answer.error().message;
+    const Fields& fields = reach.fields();
+    // The question is about destinations: what else the packets say is taken from each outcome.
+    std::vector<packet::FieldId> other;
+    for (const auto& part : fields.parts(Quantity::kSource)) other.push_back(part.field);
+    std::vector<packet::PacketSet> destinations;
+    for (const Outcome& o : answer->outcomes())
+      destinations.push_back(o.set.project(other).value());
+    packet::Packet p = fields.layout().packet();
+    fields.set(p, Quantity::kProtocol, static_cast<std::uint8_t>(protocol));
+    fields.set(p, Quantity::kSourcePort, source_port.number);
+    const auto ask = [&](IpAddress to, std::uint16_t port) {
+      if (to.is_v4_mapped()) return;  // IPv4 in truth
+      fields.set_address(p, Quantity::kDestination, to);
+      fields.set(p, Quantity::kDestinationPort, port);
+      compare(*answer, destinations, p, origin, protocol, to, port);
+    };
+    for (IpAddress a : net_.addresses) {
+      if (a.family() != family) continue;
+      for (const std::uint16_t port : net_.ports) ask(a, port);
+      ask(a.next(), 80);
+      ask(a.previous(), 80);
+    }
+    // Some packet of every outcome, and one close to it.
+    for (const packet::PacketSet& set : destinations) {
+      const auto witness = set.witness(
+          [&](packet::FieldId, const packet::IntervalSet& possible, const packet::Packet&) {
+            const auto& list = possible.intervals();
+            const packet::Interval& i = list[random_() % list.size()];
+            return random_() % 2 == 0 ? i.first : i.last;
+          });
+      if (!witness) continue;
+      const IpAddress to = fields.address(*witness, Quantity::kDestination);
+      const auto port =
+          static_cast<std::uint16_t>(fields.get(*witness, Quantity::kDestinationPort));
+      ask(to, port);
+      ask(to.next(), port);
+      ask(to, static_cast<std::uint16_t>(port + 1));
+    }
+  }
+
+  void compare(const Answer& answer, const std::vector<packet::PacketSet>& destinations,
+               const packet::Packet& p, const Origin& origin, IpProtocol protocol, IpAddress to,
+               std::uint16_t port) {
+    trace::Question q;
+    q.from = origin;
+    q.to = to;
+    q.port = Port{port};
+    q.protocol = protocol;
+    const trace::Answer t = world_.ask(q);
+    Said said;
+    bool first = true, agree = true, same_how = true, how_set = false;
+    for (std::size_t i = 0; i < destinations.size(); ++i) {
+      if (!destinations[i].contains(p)) continue;
+      const Outcome& o = answer.outcomes()[i];
+      said.outcomes.push_back(&o);
+      if (first) said.verdict = o.verdict;
+      agree = agree && o.verdict == said.verdict;
+      first = false;
+      if (o.if_it_asked) continue;
+      if (!how_set) said.how = o.how;
+      same_how = same_how && said.how == o.how;
+      how_set = true;
+    }
+    if (!agree) said.verdict = Verdict::kUnknown;
+    if (!agree || !same_how) said.how = How::kUnknown;
+    ++tally_.asked;
+    (t.verdict == trace::Verdict::kOpen     ? tally_.open
+     : t.verdict == trace::Verdict::kClosed ? tally_.closed
+                                            : tally_.unknown)++;
+    const bool same = to_string(said.verdict) == trace::to_string(t.verdict);
+    std::string what;
+    if (said.outcomes.empty()) {
+      ++tally_.unlike;
+      what = "no outcome at all";
+    } else if (!same && said.verdict == Verdict::kUnknown) {
+      ++tally_.less_precise;
+      std::string why = std::string(trace::to_string(t.verdict)) + " is ";
+      for (const Outcome* o : said.outcomes)
+        why += std::string(to_string(o->verdict)) + " " + o->reason + " | ";
+      if (std::getenv("REACH_SHOW") != nullptr &&
+          tally_.reasons.find(why.substr(0, 140)) == tally_.reasons.end()) {
+        const auto fresh = trace::World::build(net_.snapshot);
+        what = "less precise (a fresh world says " +
+               std::string(trace::to_string(fresh->ask(q).verdict)) + ")";
+      }
+      ++tally_.reasons[why.substr(0, 140)];
+    } else if (!same) {
+      ++tally_.unlike;
+      what = "verdict";
+    } else if (said.verdict != Verdict::kUnknown &&
+               to_string(said.how) != trace::to_string(t.how)) {
+      ++tally_.unlike_how;
+      what = "how";
+    }
+    if (what.empty() || tally_.shown >= 12) return;
+    ++tally_.shown;
+    std::string mine;
+    for (const Outcome* o : said.outcomes) {
+      mine += std::string(to_string(o->verdict)) + "/" + std::string(to_string(o->how)) + " " +
+              o->reason + "; ";
+    }
+    ADD_FAILURE() << what << ": seed " << seed_ << " from " << place(origin) << " to "
+                  << to.to_string() << " port " << port
+                  << (protocol == IpProtocol::kTcp ? " tcp" : " udp") << "\n reach: " << mine
+                  << "\n trace: " << trace::to_string(t.verdict) << "/" << trace::to_string(t.how)
+                  << " " << t.reason;
+  }
+
+  static std::string place(const Origin& origin) {
+    if (const auto* o = std::get_if<trace::OutsideOrigin>(&origin))
+      return "outside " + o->source.to_string();
+    return std::to_string(std::get<trace::LocalOrigin>(origin).ns.value);
+  }
+
+  RandomNet net_;
+  std::uint32_t seed_;
+  std::mt19937 random_;
+  Tally& tally_;
+  trace::World world_;
+};
+
+void compare(NetKinds kinds, std::uint32_t first, std::uint32_t count) {
+  Tally tally;
+  if (const char* n = std::getenv("REACH_SEEDS")) count = static_cast<std::uint32_t>(std::atoi(n));
+  if (const char* n = std::getenv("REACH_FIRST")) first = static_cast<std::uint32_t>(std::atoi(n));
+  for (std::uint32_t seed = first; seed < first + count; ++seed)
+    Comparison(seed, kinds, tally).run();
+  std::printf(
+      "asked %zu: open %zu closed %zu unknown %zu; unlike %zu, how unlike %zu, less precise %zu\n",
+      tally.asked, tally.open, tally.closed, tally.unknown, tally.unlike, tally.unlike_how,
+      tally.less_precise);
+  std::size_t lines = 0;
+  for (const auto& [why, n] : tally.reasons) {
+    if (++lines <= 12) std::printf("  less precise %zu: %s\n", n, why.c_str());
+  }
+  EXPECT_EQ(tally.unlike, 0U);
+  EXPECT_EQ(tally.unlike_how, 0U);
+  EXPECT_LE(tally.less_precise * 50, tally.asked);
+  EXPECT_GT(tally.open * 50, tally.asked);
+}
+
+TEST(WalkRandom, PlainNetworksAreAsTraceSays) {
+  compare({}, 1, 60);
+}
+TEST(WalkRandom, OddSettingsAreAsTraceSays) {
+  NetKinds k;
+  k.odd = true;
+  compare(k, 1000, 80);
+}
+TEST(WalkRandom, PolicyRoutingIsAsTraceSays) {
+  NetKinds k;
+  k.policy = true;
+  compare(k, 2000, 60);
+}
+TEST(WalkRandom, FilteredNetworksAreAsTraceSays) {
+  NetKinds k;
+  k.filter = true;
+  compare(k, 3000, 60);
+}
+TEST(WalkRandom, TranslatedNetworksAreAsTraceSays) {
+  NetKinds k;
+  k.nat = true;
+  compare(k, 4000, 60);
+}
+TEST(WalkRandom, EverythingTogetherIsAsTraceSays) {
+  compare({true, true, true, true}, 5000, 60);
+}
+
+}  // namespace
+}  // namespace bulkhead::reach::testing
