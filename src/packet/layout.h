@@ -8,7 +8,7 @@
 //
 // Order: what constrains together stands together, endpoint fields above the rest:
 // iif src mac oif dst state proto flags dport sport ... unknown matchers last. Diagrams depend on
-// it in size and time, not in meaning (docs/decisions/0021-packet-sets.md).
+// it in size and time, not in meaning (docs/decisions/0022-packet-sets.md).
 #pragma once
 
 #include <cstddef>

@@ -1,7 +1,7 @@
 // Where packet sets live: one layout of fields, and the memory that its sets and maps share.
 //
 // The structure behind it: a hash-consed multi-terminal interval diagram, one level per field
-// (docs/decisions/0021-packet-sets.md). Nothing of it is public.
+// (docs/decisions/0022-packet-sets.md). Nothing of it is public.
 //
 // Memory: what no reference (PacketSet, VerdictMap and what holds them) can reach is garbage. It is
 // collected at the start of an operation once it outweighs what lives, when an operation meets a
