@@ -133,7 +133,6 @@ BENCHMARK(build_base)
     ->Arg(kDocker20)
     ->Arg(kDocker29)
     ->UseManualTime()
-    ->Iterations(3)
     ->Unit(benchmark::kMillisecond);
 BENCHMARK(build_packet)
     ->Name("build/packet")

@@ -25,9 +25,6 @@ Id rebuild(Store& store, Id id, OfChild of_child) {
 template <class Derived>
 class Walk {
  public:
-  explicit Walk(Store& store) : Walk(store, store.fresh_tag()) {}
-  Walk(Store& store, std::uint32_t tag) : store_(store), tag_(tag) {}
-
   Id operator()(Id id) {
     Derived& self = static_cast<Derived&>(*this);
     if (is_leaf(id)) return self.leaf(id);
@@ -47,9 +44,14 @@ class Walk {
   bool stays(Id) { return false; }  // the walk leaves this node and all below as they are
 
  protected:
-  Store& store_;
+  [[nodiscard]] Store& store() const { return store_; }
 
  private:
+  friend Derived;
+  explicit Walk(Store& store) : Walk(store, store.fresh_tag()) {}
+  Walk(Store& store, std::uint32_t tag) : store_(store), tag_(tag) {}
+
+  Store& store_;
   std::uint32_t tag_;
 };
 
@@ -78,8 +80,8 @@ class Project : public Walk<Project<Join>> {
       : Walk<Project>(store), levels_(levels), within_(within), join_(std::move(join)) {
     while (last_ > 0 && !levels_[last_ - 1]) --last_;
   }
-  bool stays(Id id) { return this->store_.level(id) >= last_; }
-  Id node(Id id) { return levels_[this->store_.level(id)] ? joined(id) : Walk<Project>::node(id); }
+  bool stays(Id id) { return this->store().level(id) >= last_; }
+  Id node(Id id) { return levels_[this->store().level(id)] ? joined(id) : Walk<Project>::node(id); }
 
  private:
   bool counts(std::uint64_t first, std::uint64_t last) const {
@@ -89,9 +91,9 @@ class Project : public Walk<Project<Join>> {
   Id joined(Id id) {
     std::vector<Id> children;
     std::uint64_t first = 0;
-    for (std::uint32_t i = 0, n = this->store_.count(id); i < n; ++i) {
-      const std::uint64_t last = this->store_.last(id, i);
-      if (counts(first, last)) children.push_back(this->store_.child(id, i));
+    for (std::uint32_t i = 0, n = this->store().count(id); i < n; ++i) {
+      const std::uint64_t last = this->store().last(id, i);
+      if (counts(first, last)) children.push_back(this->store().child(id, i));
       first = last + 1;
     }
     distinct(children);
@@ -128,9 +130,9 @@ class Rearrange : public Walk<Rearrange<Move>> {
  public:
   Rearrange(Store& store, unsigned level, Move move)
       : Walk<Rearrange>(store), level_(level), move_(std::move(move)) {}
-  bool stays(Id id) { return this->store_.level(id) > level_; }
+  bool stays(Id id) { return this->store().level(id) > level_; }
   Id node(Id id) {
-    Store& store = this->store_;
+    Store& store = this->store();
     if (store.level(id) < level_) return Walk<Rearrange>::node(id);
     std::vector<Edge> edges;
     for (std::uint32_t i = 0, n = store.count(id); i < n; ++i) {
