@@ -30,8 +30,9 @@ bool is_icmp(const Packet& p) {
   return p.protocol == IpProtocol::kIcmp || p.protocol == IpProtocol::kIcmpV6;
 }
 
-IpAddress masked_into(IpAddress address, const NatRequest& r) {  // NETMAP
-  const auto first = r.first->octets(), last = r.last->octets(), own = address.octets();
+// NETMAP
+IpAddress masked_into(IpAddress address, const IpAddress& from, const IpAddress& to) {
+  const auto first = from.octets(), last = to.octets(), own = address.octets();
   std::array<std::uint8_t, 16> out{};
   for (std::size_t i = 0; i < own.size(); ++i) {
     const auto host = static_cast<std::uint8_t>(first[i] ^ last[i]);
@@ -160,9 +161,9 @@ std::optional<IpAddress> Run::nat_address(const NatRequest& r, const Skb& skb, F
     return std::nullopt;
   }
   const IpAddress own = source_side ? p.source : p.destination;
-  if (r.netmap && r.first && r.last) return masked_into(own, r);
+  if (r.netmap && r.first && r.last) return masked_into(own, *r.first, *r.last);
   if (!r.first) return own;
-  if (!r.last || *r.last == *r.first) return *r.first;
+  if (!r.last || *r.last == *r.first) return r.first;
   const bool inside = own >= *r.first && own <= *r.last;
   if (inside && source_side) return own;
   return choices_.pick("NAT to a range of addresses") ? *r.first : *r.last;

@@ -56,15 +56,15 @@ std::optional<FilterPoint> point_of(NfFamily family, Hook hook) {
   return std::nullopt;
 }
 
-bool is_nat(const ChainCode& chain) {
-  return chain.chain->base->type == model::ChainType::kNat ||
+bool is_nat(const ChainCode& chain, const model::BaseChain& base) {
+  return base.type == model::ChainType::kNat ||
          (chain.table->backend == model::TableBackend::kLegacy && chain.table->name == "nat");
 }
 
-bool reroutes(const ChainCode& chain) {
-  if (chain.chain->base->type == model::ChainType::kRoute) return true;
+bool reroutes(const ChainCode& chain, const model::BaseChain& base) {
+  if (base.type == model::ChainType::kRoute) return true;
   return chain.table->backend == model::TableBackend::kLegacy && chain.table->name == "mangle" &&
-         chain.chain->base->hook == Hook::kOutput;
+         base.hook == Hook::kOutput;
 }
 
 // nf_hook_entries_grow(): by priority; of equal ones the last registered comes first. Handles grow
@@ -83,23 +83,24 @@ void sort(const Program& p, std::vector<HookCode>& hooks) {
 
 void add(Program& p, std::uint32_t index) {
   const ChainCode& chain = p.chains[index];
-  const auto point = point_of(chain.table->family, chain.chain->base->hook);
-  if (!point) return;
+  const std::optional<model::BaseChain>& base = chain.chain->base;
+  const auto point = base ? point_of(chain.table->family, base->hook) : std::nullopt;
+  if (!base || !point) return;
   HookCode hook;
-  hook.priority = chain.chain->base->priority;
+  hook.priority = base->priority;
   hook.chain = index;
   hook.legacy = chain.table->backend == model::TableBackend::kLegacy;
-  hook.reroutes = reroutes(chain);
+  hook.reroutes = reroutes(chain, *base);
   const bool by_device = *point == FilterPoint::kInetIngress ||
                          *point == FilterPoint::kNetdevIngress ||
                          *point == FilterPoint::kNetdevEgress;
-  if (by_device) hook.devices = &chain.chain->base->devices;
+  if (by_device) hook.devices = &base->devices;
   const NfFamily family = chain.table->family;
   for (std::size_t v6 : {0U, 1U}) {
     if (family == (v6 != 0 ? NfFamily::kIp : NfFamily::kIp6)) continue;
     Hooks& hooks = p.hooks[static_cast<std::size_t>(*point)][v6];
-    (is_nat(chain) ? hooks.nat : hooks.filter).push_back(hook);
-    if (is_nat(chain)) p.nat[v6] = true;
+    (is_nat(chain, *base) ? hooks.nat : hooks.filter).push_back(hook);
+    if (is_nat(chain, *base)) p.nat[v6] = true;
   }
 }
 

@@ -241,7 +241,8 @@ Flow Run::base_chain(std::uint32_t index) {
     return step;
   }
   const ChainCode& chain = program.chains[index];
-  if (chain.chain->base->policy != model::VerdictKind::kDrop) return Flow::kAccept;
+  const std::optional<model::BaseChain>& base = chain.chain->base;
+  if (!base || base->policy != model::VerdictKind::kDrop) return Flow::kAccept;
   decided_by = {chain.table, chain.chain, nullptr};
   if (context.explain != nullptr) context.explain->push_back(decided_by);
   return Flow::kDrop;

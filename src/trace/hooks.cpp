@@ -144,7 +144,7 @@ HookResult Run::run_nat(FilterPoint point, Context& c, const Machine& m,
   HookResult other = stack.filter.run_nat(point, c, second);
   if (same_result(one, other) && same_request(request, second)) return one;
   if (choices_.pick(kOrder)) return one;
-  request = std::move(second);
+  request = second;
   return other;
 }
 
