@@ -235,7 +235,10 @@ const Resolved& Run::ask_for(Device& dev, IpAddress target, IpAddress source) {
   for (std::size_t i = learned_before; i < scratch_.learned.size(); ++i) {
     r.learned.push_back(scratch_.learned[i]);
   }
-  const bool plain = shared && choices_.reasons().size() == choices_before && !stopped_ &&
+  // A failure within another question is not looked into (known_by_its_question), so it must not
+  // stand for one that is: the answer would depend on what was asked before.
+  const bool whole = r.how != Resolution::kFailed || depth_ == 0;
+  const bool plain = shared && whole && choices_.reasons().size() == choices_before && !stopped_ &&
                      (outsider_ == nullptr || r.exit == nullptr);
   if (plain) {
     const std::unique_lock guard(world_.lock);
