@@ -35,10 +35,14 @@ void Walk::start(const LocalRequest& request) {
   }
   const bool v4 = algebra_.family() == IpFamily::kV4;
   const Port port = request.source_port.value_or(m->ephemeral);
-  flow.set = algebra_.both(flow.set, one_value(algebra_, Quantity::kSourcePort, port.number));
+  NumberOperand from = NumberOperand::in(Quantity::kSourcePort);
+  if (!request.any_source_port) {
+    from = NumberOperand::of(port.number);
+    flow.set = algebra_.both(flow.set, one_value(algebra_, Quantity::kSourcePort, port.number));
+  }
   Header& p = flow.p;
   p.t = Tuple{AddressOperand::of(IpAddress::any(algebra_.family())),
-              AddressOperand::in(Quantity::kDestination), NumberOperand::of(port.number),
+              AddressOperand::in(Quantity::kDestination), from,
               NumberOperand::in(Quantity::kDestinationPort), request.protocol};
   p.tcp_flags = request.protocol == IpProtocol::kTcp ? tcp::kSyn : 0;
   p.length = request_length(request.protocol, v4);
@@ -60,8 +64,9 @@ void Walk::start(const LocalRequest& request) {
     flow.set =
         algebra_.both(flow.set, algebra_.where(AddressOperand::in(Quantity::kSource), source));
   }
-  if (v4) return connect4(flow, source, request.source_port.has_value());
-  connect6(flow, source, request.source_port.has_value());
+  const bool bound = request.source_port.has_value() || request.any_source_port;
+  if (v4) return connect4(flow, source, bound);
+  connect6(flow, source, bound);
 }
 
 // A lookup without a source chooses it; a second one, with source and ports, is used.

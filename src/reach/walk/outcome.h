@@ -45,6 +45,7 @@ struct LocalRequest {
   IpProtocol protocol = IpProtocol::kTcp;  // or kUdp
   std::optional<IpAddress> source;         // else by route lookup
   std::optional<Port> source_port;         // else one from the middle of the ephemeral range
+  bool any_source_port = false;            // every one, as kSourcePort varies
   std::uint32_t uid = 0, gid = 0;
 };
 
