@@ -17,6 +17,10 @@ struct Kinds {
   bool nat = false;  // chains of the NAT core
 };
 
+inline constexpr std::size_t kUserChains = 3;
+const std::vector<std::uint32_t>& some_protocols();
+Bytes plus(Bytes bytes, int step);  // in memcmp order
+
 class RandomRules {
  public:
   RandomRules(std::uint32_t seed, IpFamily family, HookPoint point, Kinds kinds);
