@@ -237,7 +237,7 @@ model::Statement RandomRules::xt_match() {
       return conntrack();
     case 8: {
       x::Iprange m;
-      const auto both = [this](const IpAddress& a, const IpAddress& b) {
+      const auto both = [](const IpAddress& a, const IpAddress& b) {
         return a < b ? x::AddressRange{a, b} : x::AddressRange{b, a};
       };
       if (one_in(2)) m.source = both(ip_address(), ip_address());
