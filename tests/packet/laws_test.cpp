@@ -32,7 +32,7 @@ Box everything() {
 // Values near each other, so that intervals meet, and near the ends.
 std::uint64_t value(unsigned bits) {
   const std::uint64_t middle =
-      *rc::gen::element<std::uint64_t>(0, 7, 1U << (bits / 2), max_value(bits));
+      *rc::gen::element<std::uint64_t>(0, 7, std::uint64_t{1} << (bits / 2), max_value(bits));
   return (middle + *rc::gen::inRange<std::uint64_t>(0, 8)) & max_value(bits);
 }
 
