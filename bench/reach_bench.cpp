@@ -106,3 +106,5 @@ BENCHMARK(one_guest)->Arg(1)->Arg(5)->Arg(10)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace bulkhead::reach
+
+BENCHMARK_MAIN();
