@@ -11,9 +11,14 @@ namespace {
 
 using testing::Tiny;
 
+// Each set from the one without its lowest packet.
 std::vector<PacketSet> all_sets(const Tiny& tiny) {
-  std::vector<PacketSet> sets;
-  for (std::uint64_t t = 0; t < tiny.tables(); ++t) sets.push_back(tiny.set(t));
+  std::vector<PacketSet> singles, sets{tiny.space.none()};
+  for (unsigned i = 0; i < tiny.packets(); ++i) singles.push_back(tiny.single(i));
+  for (std::uint64_t t = 1; t < tiny.tables(); ++t) {
+    const auto lowest = static_cast<std::size_t>(std::countr_zero(t));
+    sets.push_back(*sets[t & (t - 1)].unite(singles[lowest]));
+  }
   return sets;
 }
 

@@ -34,15 +34,9 @@ struct Tiny {  // fields a (a_bits) and b (b_bits); packet i has a = i >> b_bits
     result[b] = b_of(i);
     return result;
   }
-  // Packet by packet, from the union of single packets.
-  [[nodiscard]] PacketSet set(std::uint64_t table) const {
-    PacketSet result = space.none();
-    for (unsigned i = 0; i < packets(); ++i) {
-      if ((table >> i & 1) == 0) continue;
-      result = *result.unite(*space.set(
-          Product().where(a, IntervalSet::single(a_of(i))).where(b, IntervalSet::single(b_of(i)))));
-    }
-    return result;
+  [[nodiscard]] PacketSet single(unsigned i) const {
+    return *space.set(
+        Product().where(a, IntervalSet::single(a_of(i))).where(b, IntervalSet::single(b_of(i))));
   }
   [[nodiscard]] std::uint64_t table(const PacketSet& set) const {
     std::uint64_t result = 0;
