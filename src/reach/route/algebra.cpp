@@ -74,30 +74,12 @@ std::optional<packet::PacketSet> Algebra::equal(const AddressOperand& a, const A
   return std::nullopt;
 }
 
-packet::PacketSet Algebra::build_same_ports() {
-  constexpr std::uint64_t kPorts = 65536;
-  std::vector<packet::PacketSet> sets;
-  sets.reserve(kPorts);
-  for (std::uint64_t port = 0; port < kPorts; ++port) {
-    packet::Product product;
-    product.where(fields_.only(Quantity::kSourcePort), packet::IntervalSet::single(port));
-    product.where(fields_.only(Quantity::kDestinationPort), packet::IntervalSet::single(port));
-    sets.push_back(take(space_.set(product), none()));
-  }
-  return take(space_.any_of(sets), none());
-}
-
 std::optional<packet::PacketSet> Algebra::equal(const NumberOperand& a, const NumberOperand& b) {
   if (a.constant && b.constant) return constant(*a.constant == *b.constant);
   if (a.constant) return where(b, packet::IntervalSet::single(*a.constant));
   if (b.constant) return where(a, packet::IntervalSet::single(*b.constant));
   if (a.field == b.field) return all();
-  const auto is_port = [](Quantity q) {
-    return q == Quantity::kSourcePort || q == Quantity::kDestinationPort;
-  };
-  if (!is_port(a.field) || !is_port(b.field)) return std::nullopt;
-  if (!same_ports_) same_ports_ = build_same_ports();
-  return same_ports_;
+  return std::nullopt;
 }
 
 packet::PacketSet split_off(Algebra& algebra, packet::PacketSet& rest,

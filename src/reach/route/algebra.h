@@ -65,8 +65,8 @@ class Algebra {
   [[nodiscard]] packet::PacketSet where(const AddressOperand& a, IpAddress is) {
     return where(a, is, is);
   }
-  // The packets in which both are the same. Of two ports that vary these are 65,536 products, built
-  // once (some 10 ms); nullopt: of two addresses that vary they are too many.
+  // The packets in which both are the same; nullopt: two different fields, whose equality is no
+  // product and is not built.
   [[nodiscard]] std::optional<packet::PacketSet> equal(const AddressOperand& a,
                                                        const AddressOperand& b);
   [[nodiscard]] std::optional<packet::PacketSet> equal(const NumberOperand& a,
@@ -80,13 +80,11 @@ class Algebra {
   }
 
  private:
-  [[nodiscard]] packet::PacketSet build_same_ports();
   [[nodiscard]] packet::PacketSet constant(bool holds) const { return holds ? all() : none(); }
 
   const Fields& fields_;
   const packet::PacketSpace& space_;
   std::optional<Error> error_;
-  std::optional<packet::PacketSet> same_ports_;
 };
 
 // Takes the part of `rest` in which `condition` holds out of it.
