@@ -118,8 +118,8 @@ Count compare(Kinds kinds, std::uint32_t first_seed, std::uint32_t rulesets) {
             << " with several outcomes, " << count.wider << " unknown to reach alone, "
             << count.skipped << " not followed\n";
   EXPECT_LT(count.refused * 10, count.rulesets);
-  // How often reach is less precise depends on the draw, which differs between compilers: 2 to 5 %.
-  EXPECT_LT(count.wider * 12, count.packets);
+  // At most 5.2 % of a group: masks that leave more bits open than a diagram follows.
+  EXPECT_LT(count.wider * 18, count.packets);
   EXPECT_GT(count.dropped * 10, count.packets);
   return count;
 }

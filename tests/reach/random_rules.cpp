@@ -145,7 +145,8 @@ model::Statement RandomRules::ipset_match() {
     e.prefix = Prefix::covering(a, length);
     if (set.type == "bitmap:ip" && one_in(2) && e.prefix->last() < ip("10.0.1.3"))
       e.last_address = ip("10.0.1.3");
-    e.prefix2 = Prefix::covering(ip_address(), of<std::uint32_t>({8, 24, 64, 128}));
+    const IpAddress second = ip_address();
+    e.prefix2 = Prefix::covering(second, of<std::uint32_t>({8, 24, 64, 128}));
     e.port = Port{port()};
     if (one_in(3)) e.last_port = Port{static_cast<std::uint16_t>(std::max(port(), e.port->number))};
     if (set.type != "bitmap:port") e.protocol = static_cast<std::uint8_t>(of(some_protocols()));
@@ -237,11 +238,12 @@ model::Statement RandomRules::xt_match() {
       return conntrack();
     case 8: {
       x::Iprange m;
-      const auto both = [](const IpAddress& a, const IpAddress& b) {
+      const auto some_range = [this] {
+        const IpAddress a = ip_address(), b = ip_address();
         return a < b ? x::AddressRange{a, b} : x::AddressRange{b, a};
       };
-      if (one_in(2)) m.source = both(ip_address(), ip_address());
-      if (one_in(2)) m.destination = both(ip_address(), ip_address());
+      if (one_in(2)) m.source = some_range();
+      if (one_in(2)) m.destination = some_range();
       m.source_inverted = one_in(4);
       m.destination_inverted = one_in(4);
       return xt("iprange", m);
@@ -333,11 +335,12 @@ model::Statement RandomRules::change() {
       Drawn d = term(1);
       return model::SetMeta{model::MetaKey::kMark, std::move(d.term)};
     }
-    case 2:
+    case 2: {
+      const Bytes mask = le32(of<std::uint32_t>({0xffffff00, 0xffffbfff}));
       return model::SetMeta{model::MetaKey::kMark,
-                            masked(trace::testing::meta(model::MetaKey::kMark),
-                                   le32(of<std::uint32_t>({0xffffff00, 0xffffbfff})),
+                            masked(trace::testing::meta(model::MetaKey::kMark), mask,
                                    le32(of<std::uint32_t>({1, 0x4000})))};
+    }
     case 3:
       return model::SetCt{
           model::CtKey::kMark,
@@ -449,7 +452,9 @@ model::Table RandomRules::table() {
   };
   std::vector<model::Chain> chains;
   for (std::uint32_t n = 1 + below(2); n > 0; --n) {
-    auto c = base("b" + std::to_string(n), hook, of<std::int32_t>({-150, 0, 0, 10}), rules(0),
+    const auto priority = of<std::int32_t>({-150, 0, 0, 10});
+    auto first = rules(0);
+    auto c = base("b" + std::to_string(n), hook, priority, std::move(first),
                   one_in(4) ? model::VerdictKind::kDrop : model::VerdictKind::kAccept,
                   kinds_.nat ? model::ChainType::kNat : model::ChainType::kFilter);
     c.handle = ++next_;

@@ -21,6 +21,8 @@ inline constexpr std::size_t kUserChains = 3;
 const std::vector<std::uint32_t>& some_protocols();
 Bytes plus(Bytes bytes, int step);  // in memcmp order
 
+// The same seed draws the same with every compiler: of several draws each is a statement of its
+// own, or stands in braces, which are evaluated in order (arguments of a function are not).
 class RandomRules {
  public:
   RandomRules(std::uint32_t seed, IpFamily family, HookPoint point, Kinds kinds);

@@ -341,7 +341,8 @@ packet::Packet RandomRules::packet(const Fields& fields, const Links& links) {
     fields.set_address(out, q, a);
   };
   const auto near_port = [&] {
-    return static_cast<std::uint16_t>(port() + (one_in(5) ? below(3) - 1 : 0));
+    const std::uint16_t near = port();
+    return static_cast<std::uint16_t>(near + (one_in(5) ? below(3) - 1 : 0));
   };
   set(Quantity::kIif, link());
   set(Quantity::kOif, link());
