@@ -20,13 +20,8 @@ PacketType type_of(const Device& dev, MacAddress to) {  // eth_type_trans
 
 // __dev_forward_skb(): what does not pass from one namespace to another.
 void scrub(Flow& f, bool other_namespace) {
-  f.entry.reset();
-  f.info = CtInfo::kNone;
+  f.forget_stack();
   f.dst = {};
-  f.bridge_info = f.in_prerouting = f.prerouting_done = false;
-  f.physical_in = f.physical_out = nullptr;
-  f.from_isolated_port = false;
-  f.received6 = nullptr;
   f.bound_to = {};
   f.p.has_socket = false;
   if (other_namespace) f.p.mark = 0;

@@ -130,6 +130,16 @@ struct Flow {
   std::string first_loss;
   std::uint32_t hops = 0;
 
+  // What a machine's stack has noted about a packet and does not hold for the next one: its tracked
+  // connection, br_netfilter's notes, the bridge port by which it came.
+  void forget_stack() {
+    entry.reset();
+    info = CtInfo::kNone;
+    bridge_info = in_prerouting = prerouting_done = false;
+    physical_in = physical_out = nullptr;
+    from_isolated_port = false;
+    received6 = nullptr;
+  }
   [[nodiscard]] bool is_reply() const {
     return info == CtInfo::kEstablishedReply || info == CtInfo::kRelatedReply;
   }

@@ -27,13 +27,8 @@ Flow error_of(const Flow& cause, IpFamily family, std::uint8_t type, std::uint8_
   e.p.tos = v4 ? static_cast<std::uint8_t>((cause.p.tos & 0x1e) | 0xc0) : 0;
   e.p.length = v4 ? 88 : 128;
   e.p.quoted = cause.p.t;
-  e.entry.reset();
-  e.info = CtInfo::kNone;
+  e.forget_stack();
   e.dst = {};
-  e.bridge_info = e.in_prerouting = e.prerouting_done = false;
-  e.physical_in = e.physical_out = nullptr;
-  e.from_isolated_port = false;
-  e.received6 = nullptr;
   e.bound_to = {};
   e.sending = false;
   e.about_reset = cause.p.t.protocol == IpProtocol::kTcp && (cause.p.tcp_flags & tcp::kRst) != 0;

@@ -229,13 +229,8 @@ void Walk::reset(Flow flow, Device* in) {
   Flow a = flow;
   a.p = reset_of(flow.p, algebra_.family());
   a.leg = Leg::kReply;
-  a.entry.reset();
-  a.info = CtInfo::kNone;
+  a.forget_stack();
   a.bound_to = {};
-  a.bridge_info = a.in_prerouting = a.prerouting_done = false;
-  a.physical_in = a.physical_out = nullptr;
-  a.from_isolated_port = false;
-  a.received6 = nullptr;
   if (m.mark_reflect) a.p.mark = flow.p.mark;
   if (a.dst.device == nullptr) a.dst.device = m.loopback;
   a.dev = nullptr;
@@ -264,13 +259,8 @@ void Walk::reset(Flow flow, Device* in) {
 void Walk::reject_on_link(Flow flow, Device& in, const RejectAnswer& how) {
   if (flow.p.destination_mac.is_multicast()) return end(std::move(flow));
   Flow a = flow;
-  a.entry.reset();
-  a.info = CtInfo::kNone;
+  a.forget_stack();
   a.dst = {};
-  a.bridge_info = a.in_prerouting = a.prerouting_done = false;
-  a.physical_in = a.physical_out = nullptr;
-  a.from_isolated_port = false;
-  a.received6 = nullptr;
   const bool v4 = algebra_.family() == IpFamily::kV4;
   if (how.tcp_reset) {
     if (!resettable(flow.p)) return end(std::move(flow));

@@ -42,13 +42,8 @@ Flow answer_of(const Flow& f) {
   a.p = Header();
   a.p.t = f.p.t.inverted();
   a.leg = Leg::kReply;
-  a.entry.reset();
-  a.info = CtInfo::kNone;
+  a.forget_stack();
   a.dst = {};
-  a.bridge_info = a.in_prerouting = a.prerouting_done = false;
-  a.physical_in = a.physical_out = nullptr;
-  a.from_isolated_port = false;
-  a.received6 = nullptr;
   a.bound_to = {};
   a.about_reset = false;
   return a;
