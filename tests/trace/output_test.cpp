@@ -17,8 +17,8 @@ constexpr auto kOpen = Verdict::kOpen, kClosed = Verdict::kClosed;
 
 constexpr std::uint32_t kMark = 7, kTable = 100;
 
-// Packets with the mark go to `out` on the uplink, whatever their destination.
-void marked_leave_by_the_uplink(Net& n) {
+// Packets of the host with the mark are looked up in kTable first.
+void marked_use_the_table(Net& n) {
   model::RoutingRule rule;
   rule.family = IpFamily::kV4;
   rule.priority = 10;
@@ -26,6 +26,11 @@ void marked_leave_by_the_uplink(Net& n) {
   rule.mark_mask = 0xffffffff;
   rule.table = kTable;
   n.policy("host", rule);
+}
+
+// Packets with the mark go to `out` on the uplink, whatever their destination.
+void marked_leave_by_the_uplink(Net& n) {
+  marked_use_the_table(n);
   n.route("host", "default", "192.0.2.9", "up0", 1, kTable);
 }
 
@@ -66,13 +71,7 @@ TEST(Output, OnlyTheMarkThatARouteChainLeftCounts) {
 
 TEST(Output, AMarkThatLeadsNowhereLosesThePacket) {
   Net n = host_net();
-  model::RoutingRule rule;
-  rule.family = IpFamily::kV4;
-  rule.priority = 10;
-  rule.mark = kMark;
-  rule.mark_mask = 0xffffffff;
-  rule.table = kTable;
-  n.policy("host", rule);
+  marked_use_the_table(n);
   n.route("host", "10.2.0.0/16", "", "", 7, kTable);  // unreachable
   n.rules("host", marks_at_output(-150, kMark, ChainType::kRoute));
   const Answer a = n.ask("host", "10.2.0.2", 80);
