@@ -108,15 +108,13 @@ class Collector {
     auto answer = request(reach, origin, protocol);
     if (!answer) return std::unexpected(answer.error());
     for (const reach::Outcome& outcome : answer->outcomes()) {
-      Status status;
       if (outcome.exit) {
-        status = leaves(reach.fields(), outcome, protocol);
+        leaves(reach.fields(), outcome, protocol);
       } else if (outcome.verdict == reach::Verdict::kOpen) {
-        status = open(reach.fields(), outcome, answer->open(), protocol);
+        if (Status s = open(reach.fields(), outcome, answer->open(), protocol); !s) return s;
       } else if (outcome.verdict == reach::Verdict::kUnknown) {
-        status = unknown(reach.fields(), outcome, protocol);
+        unknown(reach.fields(), outcome, protocol);
       }
-      if (!status) return status;
     }
     return {};
   }
@@ -193,33 +191,29 @@ class Collector {
     return asker_.is_asked(seat_, to.first);
   }
 
-  Status leaves(const Fields& fields, const reach::Outcome& outcome, IpProtocol protocol) {
-    const auto witness = find_witness(fields, outcome);
-    if (!witness) return {};
+  void leaves(const Fields& fields, const reach::Outcome& outcome, IpProtocol protocol) {
     const bool known = std::ranges::any_of(out_.leaves, [&](const WayOut& w) {
       return w.ns == outcome.exit->ns && w.link == outcome.exit->link && w.protocol == protocol &&
              w.family == fields.family();
     });
-    if (known) return {};
+    const auto witness = known ? std::nullopt : find_witness(fields, outcome);
+    if (!witness) return;
     const IntervalSet ports = outcome.set.values(fields.only(Quantity::kDestinationPort));
     out_.leaves.push_back({outcome.exit->ns, outcome.exit->link, protocol, fields.family(),
                            ports.is_full(16), *witness});
-    return {};
   }
 
-  Status unknown(const Fields& fields, const reach::Outcome& outcome, IpProtocol protocol) {
-    const auto witness = find_witness(fields, outcome);
-    if (!witness) return {};
+  void unknown(const Fields& fields, const reach::Outcome& outcome, IpProtocol protocol) {
     const bool known = std::ranges::any_of(out_.unknown, [&](const Unknown& u) {
       return u.reason == outcome.reason && u.protocol == protocol;
     });
-    if (known) return {};
+    const auto witness = known ? std::nullopt : find_witness(fields, outcome);
+    if (!witness) return;
     if (out_.unknown.size() == kMostEntries) {
       out_.complete = false;
-      return {};
+      return;
     }
     out_.unknown.push_back({outcome.reason, protocol, *witness});
-    return {};
   }
 
   // A member among those asked about; nullopt when there is none.
