@@ -334,6 +334,15 @@ std::string name_of(const model::Snapshot& snapshot, model::NsId ns) {
   return "netns " + std::to_string(ns.value);
 }
 
+std::string link_name(const model::Snapshot& snapshot, model::NsId ns, IfIndex link) {
+  if (ns.value < snapshot.namespaces.size()) {
+    for (const model::Link& l : snapshot.namespaces[ns.value].links) {
+      if (l.index == link) return l.name;
+    }
+  }
+  return std::to_string(link.value);
+}
+
 Inventory take_inventory(const model::Snapshot& snapshot, const policy::Config& config,
                          const Oracle& oracle) {
   return Taker(snapshot, config, oracle).take();

@@ -59,6 +59,9 @@ struct Inventory {
 // "host", "container docker/web", "netns /run/netns/x": for paths.
 [[nodiscard]] std::string name_of(const model::Snapshot& snapshot, model::NsId ns);
 
+// The link's name, its number when it is not there; as it came from outside.
+[[nodiscard]] std::string link_name(const model::Snapshot& snapshot, model::NsId ns, IfIndex link);
+
 [[nodiscard]] Subject subject_of(const policy::Config& config, const model::Engine& engine,
                                  const model::Container& container);
 

@@ -194,6 +194,15 @@ IpAddress IpAddress::unmapped() const {
   return is_v4_mapped() ? v4(octets_[12], octets_[13], octets_[14], octets_[15]) : *this;
 }
 
+IpAddress IpAddress::solicited_node() const {
+  return v6({0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, octets_[13], octets_[14], octets_[15]});
+}
+
+MacAddress MacAddress::of_group(const IpAddress& group) {
+  const auto o = group.octets().last<4>();
+  return MacAddress({0x33, 0x33, o[0], o[1], o[2], o[3]});
+}
+
 IpAddress IpAddress::next() const {
   IpAddress r = *this;
   for (std::size_t i = octets().size(); i-- > 0;) {

@@ -76,6 +76,8 @@ class IpAddress {
   [[nodiscard]] bool is_v4_mapped() const;   // ::ffff:0:0/96
   // The IPv4 address inside a v4-mapped one; *this when it is none.
   [[nodiscard]] IpAddress unmapped() const;
+  // IPv6: the group in which its holder is asked for its MAC address (RFC 4291 2.7.1).
+  [[nodiscard]] IpAddress solicited_node() const;
   [[nodiscard]] IpAddress next() const;  // wraps around at the top
   [[nodiscard]] IpAddress previous() const;
 
@@ -140,6 +142,7 @@ class MacAddress {
   [[nodiscard]] static constexpr MacAddress broadcast() {
     return MacAddress({0xff, 0xff, 0xff, 0xff, 0xff, 0xff});
   }
+  [[nodiscard]] static MacAddress of_group(const IpAddress& group);  // IPv6: RFC 2464 7
   // They live in the address: not to be asked of a temporary.
   [[nodiscard]] std::span<const std::uint8_t, 6> octets() const& { return octets_; }
   std::span<const std::uint8_t, 6> octets() const&& = delete;

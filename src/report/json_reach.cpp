@@ -33,13 +33,6 @@ Json reached_json(const model::Snapshot& snapshot, const verify::Reached& r) {
   return out;
 }
 
-std::string link_name(const model::Snapshot& snapshot, model::NsId ns, IfIndex link) {
-  for (const model::Link& l : snapshot.namespaces.at(ns.value).links) {
-    if (l.index == link) return l.name;
-  }
-  return std::to_string(link.value);
-}
-
 }  // namespace
 
 std::string reach_json(const model::Snapshot& snapshot, const query::Vantage& from,
@@ -48,7 +41,7 @@ std::string reach_json(const model::Snapshot& snapshot, const query::Vantage& fr
        contradictions = Json::array();
   for (const verify::Reached& r : reachable.open) open.push_back(reached_json(snapshot, r));
   for (const verify::WayOut& w : reachable.leaves) {
-    leaves.push_back({{"link", link_name(snapshot, w.ns, w.link)},
+    leaves.push_back({{"link", audit::link_name(snapshot, w.ns, w.link)},
                       {"place", audit::name_of(snapshot, w.ns)},
                       {"family", w.family == IpFamily::kV4 ? 4 : 6},
                       {"proto", to_string(w.protocol)},

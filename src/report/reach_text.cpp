@@ -114,21 +114,15 @@ class ReachWriter {
     return out;
   }
 
-  std::string link_name(model::NsId ns, IfIndex link) const {
-    for (const model::Link& l : snapshot_.namespaces.at(ns.value).links) {
-      if (l.index == link) return safe(l.name);
-    }
-    return std::to_string(link.value);
-  }
-
   void leaves(const verify::WayOut& w) {
     std::string what = std::string(w.family == IpFamily::kV4 ? "IPv4" : "IPv6") + " " +
                        std::string(to_string(w.protocol));
-    add_wrapped(out_, "  ",
-                tell(Label::kReachLeaves, {{"link", link_name(w.ns, w.link)},
-                                           {"where", safe(audit::name_of(snapshot_, w.ns))},
-                                           {"what", what}}),
-                style_);
+    add_wrapped(
+        out_, "  ",
+        tell(Label::kReachLeaves, {{"link", safe(audit::link_name(snapshot_, w.ns, w.link))},
+                                   {"where", safe(audit::name_of(snapshot_, w.ns))},
+                                   {"what", what}}),
+        style_);
   }
 
   void contradiction(const verify::Contradiction& c) {

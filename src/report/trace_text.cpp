@@ -80,13 +80,8 @@ class TraceWriter {
   }
 
   void leaves(const trace::Exit& exit) {
-    std::string link = std::to_string(exit.link.value);
-    if (exit.ns.value < snapshot_.namespaces.size()) {
-      for (const model::Link& l : snapshot_.namespaces[exit.ns.value].links) {
-        if (l.index == exit.link) link = safe(l.name);
-      }
-    }
-    std::string text = safe(audit::name_of(snapshot_, exit.ns)) + " " + link + ": " +
+    std::string text = safe(audit::name_of(snapshot_, exit.ns)) + " " +
+                       safe(audit::link_name(snapshot_, exit.ns, exit.link)) + ": " +
                        dial_text(exit.source, exit.source_port) + " -> " +
                        dial_text(exit.destination, exit.destination_port);
     add_wrapped(out_, tell(Label::kLeavesBy) + ": ", text, style_);

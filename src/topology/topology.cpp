@@ -188,4 +188,22 @@ Topology Topology::build(const model::Snapshot& snapshot) {
   return t;
 }
 
+bool on_network(const model::Address& of, IpAddress address) {
+  return Prefix::covering(of.peer.value_or(of.local), of.prefix_length).contains(address);
+}
+
+std::string_view to_string(NetError error) {
+  switch (error) {
+    case NetError::kNone: return "none";
+    case NetError::kNetUnreachable: return "ENETUNREACH";
+    case NetError::kHostUnreachable: return "EHOSTUNREACH";
+    case NetError::kDenied: return "EACCES";
+    case NetError::kInvalid: return "EINVAL";
+    case NetError::kNoDevice: return "ENODEV";
+    case NetError::kAddressNotAvailable: return "EADDRNOTAVAIL";
+    case NetError::kAgain: return "EAGAIN";
+  }
+  return "";
+}
+
 }  // namespace bulkhead::topology

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -91,6 +92,9 @@ struct Machine {
   std::unordered_map<std::uint32_t, std::vector<const model::Socket*>> sockets;  // by socket_key
 };
 
+// Whether an address lies in the network of an interface's address (inet_ifa_match).
+[[nodiscard]] bool on_network(const model::Address& of, IpAddress address);
+
 // Immutable after build. Points into the snapshot, which must outlive it and not change.
 class Topology {
  public:
@@ -146,6 +150,19 @@ inline constexpr std::uint8_t kUnspec = 0, kUnicast = 1, kLocal = 2, kBroadcast 
                               kMulticast = 5, kBlackhole = 6, kUnreachable = 7, kProhibit = 8,
                               kThrow = 9;
 }
+// Why a lookup or a local send fails, by the errno that the kernel uses.
+enum class NetError : std::uint8_t {
+  kNone,
+  kNetUnreachable,
+  kHostUnreachable,
+  kDenied,
+  kInvalid,
+  kNoDevice,
+  kAddressNotAvailable,
+  kAgain,  // nothing matched: the next rule is asked
+};
+[[nodiscard]] std::string_view to_string(NetError error);  // "ENETUNREACH"
+
 inline constexpr std::uint8_t kScopeUniverse = 0, kScopeLink = 253, kScopeHost = 254;
 
 }  // namespace bulkhead::topology

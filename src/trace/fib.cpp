@@ -9,20 +9,6 @@
 
 namespace bulkhead::trace {
 
-std::string_view to_string(NetError error) {
-  switch (error) {
-    case NetError::kNone: return "none";
-    case NetError::kNetUnreachable: return "ENETUNREACH";
-    case NetError::kHostUnreachable: return "EHOSTUNREACH";
-    case NetError::kDenied: return "EACCES";
-    case NetError::kInvalid: return "EINVAL";
-    case NetError::kNoDevice: return "ENODEV";
-    case NetError::kAddressNotAvailable: return "EADDRNOTAVAIL";
-    case NetError::kAgain: return "EAGAIN";
-  }
-  return "";
-}
-
 NetError error_of_type(std::uint8_t type) {
   switch (type) {
     case rtn::kBlackhole: return NetError::kInvalid;

@@ -28,21 +28,9 @@ using topology::kScopeHost;
 using topology::kScopeLink;
 using topology::kScopeUniverse;
 using topology::Machine;
+using topology::NetError;
 namespace rtn = topology::rtn;
 class Choices;
-
-// Why a lookup or a local send failed, by the errno that the kernel uses.
-enum class NetError : std::uint8_t {
-  kNone,
-  kNetUnreachable,
-  kHostUnreachable,
-  kDenied,
-  kInvalid,
-  kNoDevice,
-  kAddressNotAvailable,
-  kAgain,
-};
-[[nodiscard]] std::string_view to_string(NetError error);  // "ENETUNREACH"
 
 struct Flow {
   IpAddress destination, source;  // source: unspecified when not known yet

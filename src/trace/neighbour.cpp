@@ -21,20 +21,6 @@ constexpr std::uint8_t kSolicitation = 135, kAdvertisement = 136;
 constexpr unsigned kMostNested = 3;
 constexpr std::size_t kMostLearned = 256, kMostRemembered = 200'000;
 
-MacAddress multicast_mac(IpAddress group) {  // RFC 2464
-  const auto o = group.octets();
-  return MacAddress({0x33, 0x33, o[12], o[13], o[14], o[15]});
-}
-
-IpAddress solicited_node(IpAddress a) {  // RFC 4291
-  const auto o = a.octets();
-  return IpAddress::v6({0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, o[13], o[14], o[15]});
-}
-
-bool inside(const model::Address& a, IpAddress other) {  // inet_ifa_match
-  return Prefix::covering(a.peer.value_or(a.local), a.prefix_length).contains(other);
-}
-
 // confirm_addr_indev() for a given local address.
 bool confirms(const Device& dev, std::optional<IpAddress> peer, IpAddress local,
               std::uint8_t scope) {
@@ -47,7 +33,7 @@ bool confirms(const Device& dev, std::optional<IpAddress> peer, IpAddress local,
       if (same) break;
     }
     if (!same) {
-      same = inside(*a, local) && (!peer || inside(*a, *peer));
+      same = topology::on_network(*a, local) && (!peer || topology::on_network(*a, *peer));
       if (same && found) break;
     }
   }
@@ -99,7 +85,7 @@ void Run::neighbour_output(Device& dev, Skb& skb, IpAddress next_hop) {
     return;
   }
   if (next_hop.is_multicast()) {
-    skb.p.destination_mac = multicast_mac(next_hop);
+    skb.p.destination_mac = MacAddress::of_group(next_hop);
     transmit(dev, skb);
     return;
   }
@@ -144,7 +130,7 @@ IpAddress Run::asking_address(Device& dev, IpAddress target, const Skb& cause) c
   if (own.is_v4() && dev.arp_announce < 2 &&
       (m.has_address(own) || address_type4(world_.stack(m), own, nullptr) == rtn::kLocal)) {
     const bool onlink = std::ranges::any_of(dev.addresses4, [&](const model::Address* a) {
-      return inside(*a, target) && inside(*a, own);
+      return topology::on_network(*a, target) && topology::on_network(*a, own);
     });
     if (dev.arp_announce == 0 || onlink) return own;
   }
@@ -212,7 +198,7 @@ const Resolved& Run::ask_for(Device& dev, IpAddress target, IpAddress source) {
   if (target.is_v4()) {
     arp_send(dev, Arp{kRequest, dev.mac, {}, source, target}, MacAddress::broadcast());
   } else if (!source.is_unspecified()) {
-    Skb skb = nd_message(dev, kSolicitation, source, solicited_node(target), target);
+    Skb skb = nd_message(dev, kSolicitation, source, target.solicited_node(), target);
     ip_local_out(skb);
   } else {
     asking.why = "no link-local address to ask with";

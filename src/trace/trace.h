@@ -12,19 +12,15 @@
 #include <vector>
 
 #include "base/address.h"
+#include "base/verdict.h"
 #include "model/snapshot.h"
 #include "trace/filter.h"
 
 namespace bulkhead::trace {
 
-enum class Verdict : std::uint8_t { kOpen, kClosed, kUnknown };
-
-// As DESIGN §3: refused = RST or an ICMP that connect() reports as ECONNREFUSED; unreachable = any
-// other immediate error; dropped = silence, a lost answer included.
-enum class How : std::uint8_t { kAccepted, kRefused, kUnreachable, kDropped, kUnknown };
-
-[[nodiscard]] std::string_view to_string(Verdict verdict);  // "open"
-[[nodiscard]] std::string_view to_string(How how);          // "accepted"
+using bulkhead::How;
+using bulkhead::to_string;
+using bulkhead::Verdict;
 
 // A process in a namespace of the model.
 struct LocalOrigin {

@@ -18,7 +18,7 @@ NetError error_of_type(std::uint8_t type) {  // fib_props[]
     case rtn::kBlackhole: return NetError::kInvalid;
     case rtn::kUnreachable: return NetError::kHostUnreachable;
     case rtn::kProhibit: return NetError::kDenied;
-    case rtn::kThrow: return NetError::kNotFound;
+    case rtn::kThrow: return NetError::kAgain;
     default: return NetError::kNone;
   }
 }
@@ -66,20 +66,6 @@ void add_hops(const Machine& machine, const model::Route& route,
 }
 
 }  // namespace
-
-std::string_view to_string(NetError error) {
-  switch (error) {
-    case NetError::kNone: return "none";
-    case NetError::kNetUnreachable: return "ENETUNREACH";
-    case NetError::kHostUnreachable: return "EHOSTUNREACH";
-    case NetError::kDenied: return "EACCES";
-    case NetError::kInvalid: return "EINVAL";
-    case NetError::kNoDevice: return "ENODEV";
-    case NetError::kAddressNotAvailable: return "EADDRNOTAVAIL";
-    case NetError::kNotFound: return "EAGAIN";
-  }
-  return "";
-}
 
 // IPv4: without custom rules local and main are one trie (fib_trie_table(), fib_unmerge()), so that
 // a longer prefix in main beats a shorter one in local.
@@ -191,7 +177,7 @@ void Fib::choose(const Table& table, const Table::Entry* entry, const Ask& ask,
   for (; entry != nullptr; entry = table.wider(*entry)) {
     if (family_ == IpFamily::kV4 ? choose4(*entry, ask, hits) : choose6(*entry, ask, hits)) break;
   }
-  if (hits.empty()) hits.push_back({NetError::kNotFound, nullptr, nullptr, nullptr, false, {}});
+  if (hits.empty()) hits.push_back({NetError::kAgain, nullptr, nullptr, nullptr, false, {}});
   for (const Hit& hit : hits) out.push_back({set, hit});
 }
 
@@ -200,7 +186,7 @@ std::vector<Case> Fib::in_table(Algebra& algebra, std::uint32_t id, const Ask& a
   std::vector<Case> out;
   const Table* t = table(id);
   if (t == nullptr) {
-    out.push_back({set, {NetError::kNotFound, nullptr, nullptr, nullptr, false, {}}});
+    out.push_back({set, {NetError::kAgain, nullptr, nullptr, nullptr, false, {}}});
     return out;
   }
   for (const Table::Part& part : t->find(algebra, ask.destination, set)) {
@@ -280,8 +266,7 @@ void Fib::by_rules(Algebra& algebra, const Ask& ask, packet::PacketSet set, std:
       continue;
     }
     for (Case& c : in_table(algebra, rule.table, ask, here)) {
-      const bool next =
-          c.hit.error == NetError::kNotFound || (c.hit.ok() && suppressed(rule, c.hit));
+      const bool next = c.hit.error == NetError::kAgain || (c.hit.ok() && suppressed(rule, c.hit));
       if (!next) {
         out.push_back(std::move(c));
       } else {
@@ -308,7 +293,7 @@ std::vector<Case> Fib::lookup(Algebra& algebra, const Ask& ask,
     packet::PacketSet next = algebra.none();
     for (Case& c : in_table(algebra, id, ask, rest)) {
       // The default rules hand on whatever main does not answer, IPv4's errors included.
-      const bool final = c.hit.error != NetError::kNotFound;
+      const bool final = c.hit.error != NetError::kAgain;
       if (final && !(v4 && id == kMergedTable && c.hit.error != NetError::kNone)) {
         out.push_back(std::move(c));
       } else if (final && table(kDefaultTable) == nullptr) {

@@ -21,19 +21,7 @@ namespace bulkhead::reach::routes {
 
 using topology::Device;
 using topology::Machine;
-
-// Why a lookup or a local send fails, by the errno that the kernel uses.
-enum class NetError : std::uint8_t {
-  kNone,
-  kNetUnreachable,
-  kHostUnreachable,
-  kDenied,
-  kInvalid,
-  kNoDevice,
-  kAddressNotAvailable,
-  kNotFound,  // EAGAIN: nothing matched, the next rule is asked
-};
-[[nodiscard]] std::string_view to_string(NetError error);  // "ENETUNREACH"
+using topology::NetError;
 
 // Of several next hops that a hash chooses from, those that a flow has been sent by before: it
 // stays with them.

@@ -50,7 +50,7 @@ void Routes::output6(Algebra& algebra, const Ask& asked, bool bound_device,
         continue;
       }
       if (!c.hit.ok()) {
-        way.error = c.hit.error == NetError::kNotFound ? NetError::kNetUnreachable : c.hit.error;
+        way.error = c.hit.error == NetError::kAgain ? NetError::kNetUnreachable : c.hit.error;
         out.push_back(std::move(way));
         continue;
       }

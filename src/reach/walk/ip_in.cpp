@@ -149,7 +149,7 @@ void Walk::ip_error(Flow flow) {  // ip_error(), ip6_pkt_drop()
     case NetError::kInvalid:
     case NetError::kNoDevice:
     case NetError::kAddressNotAvailable:
-    case NetError::kNotFound: return drop(std::move(flow), "blackhole route or rule");
+    case NetError::kAgain: return drop(std::move(flow), "blackhole route or rule");
   }
 }
 

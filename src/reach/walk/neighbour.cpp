@@ -20,20 +20,6 @@ constexpr std::uint8_t kSolicitation = 135, kAdvertisement = 136;
 constexpr unsigned kMostNested = 3;
 constexpr std::size_t kMostLearned = 256;
 
-MacAddress multicast_mac(IpAddress group) {  // RFC 2464
-  const auto o = group.octets();
-  return MacAddress({0x33, 0x33, o[12], o[13], o[14], o[15]});
-}
-
-IpAddress solicited_node(IpAddress a) {  // RFC 4291
-  const auto o = a.octets();
-  return IpAddress::v6({0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, o[13], o[14], o[15]});
-}
-
-bool inside(const model::Address& a, IpAddress other) {  // inet_ifa_match
-  return Prefix::covering(a.peer.value_or(a.local), a.prefix_length).contains(other);
-}
-
 // confirm_addr_indev() for a given local address: the first address that is it with that scope, and
 // a network of the device in which both lie.
 bool confirms(const Device& dev, std::optional<IpAddress> peer, IpAddress local,
@@ -43,7 +29,7 @@ bool confirms(const Device& dev, std::optional<IpAddress> peer, IpAddress local,
     const std::uint8_t own =
         std::min(a->scope, dev.route_localnet ? topology::kScopeLink : topology::kScopeHost);
     found = found || (a->local == local && own <= scope);
-    same = same || (inside(*a, local) && (!peer || inside(*a, *peer)));
+    same = same || (topology::on_network(*a, local) && (!peer || topology::on_network(*a, *peer)));
     if (found && same) return true;
   }
   return false;
@@ -155,7 +141,7 @@ void Walk::by_neighbours(Device& dev, Flow flow, const AddressOperand& next_hop)
 
 void Walk::neighbour_output(Device& dev, Flow flow, IpAddress next_hop) {
   if (next_hop.is_multicast()) {
-    flow.p.destination_mac = multicast_mac(next_hop);
+    flow.p.destination_mac = MacAddress::of_group(next_hop);
     return transmit(dev, std::move(flow));
   }
   if (dev.no_arp || dev.point_to_point) {
@@ -244,7 +230,7 @@ std::optional<IpAddress> Walk::asking_address(const Device& dev, IpAddress targe
                     routes(m).address_type4(algebra_, *own.constant) == topology::rtn::kLocal;
   if (!ours) return chosen();
   const bool onlink = std::ranges::any_of(dev.addresses4, [&](const model::Address* a) {
-    return inside(*a, target) && inside(*a, *own.constant);
+    return topology::on_network(*a, target) && topology::on_network(*a, *own.constant);
   });
   return dev.arp_announce == 0 || onlink ? *own.constant : chosen();
 }
@@ -318,7 +304,7 @@ std::vector<Walk::Resolution> Walk::ask_for(Device& dev, IpAddress target, IpAdd
     arp_send(dev, std::move(flow), NeighbourMessage{true, dev.mac, source, target},
              MacAddress::broadcast());
   } else if (!source.is_unspecified()) {
-    set_discovery(flow.p, dev, kSolicitation, source, solicited_node(target), target);
+    set_discovery(flow.p, dev, kSolicitation, source, target.solicited_node(), target);
     flow.dst.kind = Dst::Kind::kOutput;
     flow.dst.device = &dev;
     local_out(std::move(flow));

@@ -3,22 +3,17 @@
 
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "base/verdict.h"
 #include "model/snapshot.h"
 #include "packet/packet_space.h"
 
 namespace bulkhead::reach {
 
-enum class Verdict : std::uint8_t { kOpen, kClosed, kUnknown };
-
-// kRefused: a RST or an ICMP that connect() reports as ECONNREFUSED; kUnreachable: any other
-// immediate error; kDropped: silence, a lost answer included.
-enum class How : std::uint8_t { kAccepted, kRefused, kUnreachable, kDropped, kUnknown };
-
-[[nodiscard]] std::string_view to_string(Verdict verdict);  // "open"
-[[nodiscard]] std::string_view to_string(How how);          // "accepted"
+using bulkhead::How;
+using bulkhead::to_string;
+using bulkhead::Verdict;
 
 // Outcomes of one question hold every packet at least once. Packets in several go one of several
 // ways, it is not known which: they are open or closed only when all agree.

@@ -44,7 +44,7 @@ std::uint8_t RuleRoutes::type_of(IpAddress a, const topology::Device* on) const 
     case routes::NetError::kNone: break;
     case routes::NetError::kInvalid: return rtn::kBlackhole;
     case routes::NetError::kDenied: return rtn::kProhibit;
-    case routes::NetError::kNotFound: return rtn::kThrow;
+    case routes::NetError::kAgain: return rtn::kThrow;
     default: return rtn::kUnreachable;
   }
   if (ways[0].route_type == rtn::kAnycast) return rtn::kAnycast;

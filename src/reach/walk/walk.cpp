@@ -5,26 +5,6 @@
 
 namespace bulkhead::reach {
 
-std::string_view to_string(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::kOpen: return "open";
-    case Verdict::kClosed: return "closed";
-    case Verdict::kUnknown: return "unknown";
-  }
-  return "";
-}
-
-std::string_view to_string(How how) {
-  switch (how) {
-    case How::kAccepted: return "accepted";
-    case How::kRefused: return "refused";
-    case How::kUnreachable: return "unreachable";
-    case How::kDropped: return "dropped";
-    case How::kUnknown: return "unknown";
-  }
-  return "";
-}
-
 namespace walks {
 
 Walk::Walk(const topology::Topology& topology, Algebra& algebra, Hooks& hooks)
@@ -117,7 +97,7 @@ void Walk::drop(Flow flow, std::string_view why) {
 void Walk::fails(Flow flow, NetError error, std::string_view why) {
   std::string text(why);
   text += " (";
-  text += routes::to_string(error);
+  text += topology::to_string(error);
   text += ')';
   settle(std::move(flow), Verdict::kClosed, How::kUnreachable, std::move(text));
 }
