@@ -5,6 +5,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <functional>
 
 #include "base/text.h"
 #include "cli/files.h"
@@ -12,6 +13,7 @@
 #include "query/jsonl.h"
 #include "query/query.h"
 #include "trace/trace.h"
+#include "verify/attacker.h"
 
 namespace bulkhead::cli {
 namespace {
@@ -90,7 +92,9 @@ Exit run_query(const QueryOptions& options) {
   if (!session) return complain(session.error());
   auto world = trace::World::build(*session->snapshot);
   if (!world) return complain(world.error());
-  const query::Asker asker(*world, session->zones);
+  query::Asker asker(*world, session->zones);
+  verify::Attackers attackers(asker);
+  asker.forged_by(std::bind_front(&verify::Attackers::ask, &attackers));
   query::LineAnswerer answerer(asker);
   LineLoop loop(answerer, options.file == "-" ? "standard input" : escape_text(options.file));
   const Status status = loop.run(*questions);

@@ -1,3 +1,5 @@
+#include <functional>
+
 #include "base/text.h"
 #include "cli/files.h"
 #include "cli/language.h"
@@ -7,6 +9,7 @@
 #include "query/query.h"
 #include "report/trace_text.h"
 #include "trace/trace.h"
+#include "verify/attacker.h"
 
 namespace bulkhead::cli {
 namespace {
@@ -45,7 +48,9 @@ Exit run_trace(const TraceOptions& options) {
   if (!target) return complain(target.error());
   auto world = trace::World::build(*session->snapshot);
   if (!world) return complain(world.error());
-  const query::Asker asker(*world, session->zones);
+  query::Asker asker(*world, session->zones);
+  verify::Attackers attackers(asker);
+  asker.forged_by(std::bind_front(&verify::Attackers::ask, &attackers));
   auto seat = asker.seat(*vantage);
   if (!seat) return complain(seat.error());
   const query::Reply reply = asker.ask(*seat, *target);

@@ -78,7 +78,7 @@ void widen_to_attacker(Reply& reply) {
   reply.answer.verdict = trace::Verdict::kUnknown;
   reply.answer.how = trace::How::kUnknown;
   reply.answer.reason = "an ordinary connection is closed (" + reply.answer.reason +
-                        "); forged packets are not computed yet";
+                        "); forged packets are not computed here";
 }
 
 }  // namespace
@@ -226,7 +226,7 @@ bool routed_from_internet(const model::Snapshot& snapshot, const policy::Zone& z
 trace::Question question(const std::variant<trace::LocalOrigin, trace::OutsideOrigin>& origin,
                          const Target& target) {
   trace::Question q;
-  q.from = origin;
+  std::visit([&](const auto& from) { q.from = from; }, origin);
   q.to = target.to;
   q.port = target.port;
   q.protocol = target.protocol;
@@ -299,7 +299,9 @@ Reply Asker::ask(const Seat& seat, const Target& target) const {
     return reply;
   }
   reply = seat.many ? ask_many(*world_, seat, target) : ask_one(*world_, seat, target);
-  if (target.as_attacker) widen_to_attacker(reply);
+  if (!target.as_attacker) return reply;
+  if (ask_forged_) return ask_forged_(seat, target, std::move(reply));
+  widen_to_attacker(reply);
   return reply;
 }
 

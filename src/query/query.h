@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -49,6 +50,9 @@ struct Reply {
   bool some = false;                 // other senders of the zone get another answer
 };
 
+// What root there gets who forges packets, given the ordinary connection's answer.
+using AskForged = std::function<Reply(const Seat&, const Target&, Reply ordinary)>;
+
 // Owns nothing but indexes; the world and the zones must outlive it. ask() is const and may be
 // called from several threads.
 class Asker {
@@ -67,10 +71,15 @@ class Asker {
 
   [[nodiscard]] Reply ask(const Seat& seat, const Target& target) const;
 
+  // Who answers for attackers (verify/attacker.h). Without, what an ordinary connection does not
+  // get is unknown. Must outlive the questions.
+  void forged_by(AskForged ask) { ask_forged_ = std::move(ask); }
+
   [[nodiscard]] const trace::World& world() const { return *world_; }
   [[nodiscard]] std::span<const policy::Zone> zones() const { return zones_; }
 
  private:
+  AskForged ask_forged_;
   [[nodiscard]] Seat zone_seat(const Vantage& vantage, const policy::Zone& zone) const;
 
   const trace::World* world_;

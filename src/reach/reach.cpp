@@ -53,6 +53,10 @@ Result<Answer> Reach::from(const OutsideRequest& request) {
   return answer(state_->walk.from(request));
 }
 
+Result<Answer> Reach::from(const ForgedRequest& request) {
+  return answer(state_->walk.from(request));
+}
+
 Result<Answer> Reach::answer(std::vector<Outcome> outcomes) {
   Algebra& algebra = state_->algebra;
   packet::PacketSet open = algebra.none(), closed = open, unknown = open;

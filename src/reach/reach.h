@@ -60,6 +60,7 @@ class Reach {
   // varies is kDestination and kDestinationPort. kBudget: the space's limits were met.
   [[nodiscard]] Result<Answer> from(const LocalRequest& request);
   [[nodiscard]] Result<Answer> from(const OutsideRequest& request);
+  [[nodiscard]] Result<Answer> from(const ForgedRequest& request);
 
   [[nodiscard]] const Fields& fields() const;
 

@@ -95,6 +95,11 @@ struct Machine {
 // Whether an address lies in the network of an interface's address (inet_ifa_match).
 [[nodiscard]] bool on_network(const model::Address& of, IpAddress address);
 
+// Who can be addressed by a frame that leaves by `from` or, when `outside`, that reaches `from`
+// from the wire beyond it: the devices that take frames for their own MAC, in the order in which
+// the wires are walked. What stands on a bridge itself is there as the bridge. O(devices behind).
+[[nodiscard]] std::vector<const Device*> stations(const Device& from, bool outside);
+
 // Immutable after build. Points into the snapshot, which must outlive it and not change.
 class Topology {
  public:

@@ -59,6 +59,11 @@ void Run::transmit(Device& dev, Skb& skb) {
     outsider_hears(dev, skb);
     return;
   }
+  put_on_wire(dev, skb);
+}
+
+void Run::put_on_wire(Device& dev, Skb& skb) {
+  if (forger_ != nullptr && forger_takes(dev, skb, true)) return;
   switch (dev.kind) {
     case DeviceKind::kLoopback:
       skb.p.type = PacketType::kHost;
@@ -141,6 +146,7 @@ void Run::receive(Device& dev, Skb& skb) {
     return;
   }
   skb.dev = &dev;
+  if (forger_ != nullptr && forger_takes(dev, skb, false)) return;
   if (!dev.loopback) classify(dev, skb);
   if (dev.link->xdp && !choices_.pick("an XDP program on " + dev.name())) {
     lost(skb, "dropped by an XDP program on ", dev.name());

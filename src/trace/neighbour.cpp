@@ -138,6 +138,7 @@ IpAddress Run::asking_address(Device& dev, IpAddress target, const Skb& cause) c
 }
 
 Run::Way Run::resolve(Device& dev, IpAddress target, const Skb& cause) {
+  if (const auto mac = claimed(dev, target, cause)) return {Resolution::kFound, *mac, nullptr};
   if (const MacAddress* mac = learned(dev, target)) return {Resolution::kFound, *mac, nullptr};
   std::optional<MacAddress> cached;
   for (const model::Neighbour* n : dev.neighbours) {
@@ -169,7 +170,7 @@ Run::Way Run::resolve(Device& dev, IpAddress target, const Skb& cause) {
 const Resolved& Run::ask_for(Device& dev, IpAddress target, IpAddress source) {
   const NeighbourKey key{&dev, target, source};
   const bool shared =
-      !outsider_may_answer(target);  // else the answer holds for this question alone
+      !outsider_may_answer(target) && !claiming_;  // else the answer holds for this question alone
   if (!explain_ && shared) {
     const Resolved* found = nullptr;
     {
@@ -277,6 +278,29 @@ void Run::arp_send(Device& dev, const Arp& arp, MacAddress to) {
   transmit(dev, skb);
 }
 
+// What a machine that is not in the model, or a liar, says to a question.
+Skb Run::neighbour_answer(const Packet& question, MacAddress mac) {
+  const Arp& q = *question.arp;
+  Skb answer;
+  answer.p.source_mac = mac;
+  answer.p.destination_mac = question.source_mac;
+  answer.p.ether_type = question.ether_type;
+  if (question.ether_type == EtherType::kIpv6) {
+    answer.p = question;
+    answer.p.source_mac = mac;
+    answer.p.destination_mac = question.source_mac;
+    answer.p.source = q.target_ip;
+    answer.p.destination = question.source;
+    answer.p.icmp_type = kAdvertisement;
+    answer.p.mark = 0;
+    answer.p.arp = Arp{kReply, mac, question.source_mac, q.target_ip, q.target_ip};
+  } else {
+    answer.p.arp = Arp{kReply, mac, q.sender_mac, q.target_ip, q.sender_ip};
+  }
+  answer.p.has_socket = false;
+  return answer;
+}
+
 // arp_ignore()
 bool Run::arp_refuses(const Device& dev, IpAddress asker, IpAddress target) const {
   const auto anywhere = [&](std::uint8_t scope) {
@@ -301,7 +325,7 @@ void Run::arp_receive(Device& dev, Skb& skb) {
   Machine& m = *dev.machine;
   if (arp.operation == kReply) {
     if (asking_ != nullptr && asking_->device == &dev && asking_->target == arp.sender_ip &&
-        !asking_->answered) {
+        (!asking_->answered || believes(arp.sender_mac))) {
       asking_->answered = true;
       asking_->mac = arp.sender_mac;
     }
@@ -362,7 +386,7 @@ void Run::nd_receive(Skb& skb) {
   const IpAddress target = nd.target_ip;
   if (skb.p.icmp_type == kAdvertisement) {
     if (asking_ != nullptr && asking_->device == &dev && asking_->target == target &&
-        !asking_->answered) {
+        (!asking_->answered || believes(nd.sender_mac))) {
       asking_->answered = true;
       asking_->mac = nd.sender_mac;
     }

@@ -91,10 +91,17 @@ class Run {
   void leave_model(const Skb& skb, const Device& device, std::optional<IpAddress> next_hop);
   void outsider_hears(const Device& device, const Skb& skb);
 
+  // ---- forged.cpp: an attacker on a wire
+  void start_forged(const ForgedOrigin& origin);
+  bool forger_takes(Device& dev, Skb& skb, bool leaving);
+  std::optional<MacAddress> claimed(Device& dev, IpAddress target, const Skb& cause);
+  [[nodiscard]] bool believes(MacAddress sender) const;
+
   // ---- link.cpp: devices
   void transmit(Device& dev, Skb& skb);  // dev_queue_xmit
-  void receive(Device& dev, Skb& skb);   // netif_receive_skb
-  void deliver(Device& dev, Skb& skb);   // to the protocols above
+  void put_on_wire(Device& dev, Skb& skb);
+  void receive(Device& dev, Skb& skb);  // netif_receive_skb
+  void deliver(Device& dev, Skb& skb);  // to the protocols above
   void enqueue(Device& dev, const Skb& skb);
   bool receive_on_parent(Device& dev, Skb& skb);
   void transmit_macvlan(Device& dev, Skb& skb);
@@ -172,6 +179,7 @@ class Run {
   IpAddress asking_address(Device& dev, IpAddress target, const Skb& cause) const;
   void arp_receive(Device& dev, Skb& skb);
   void arp_send(Device& dev, const Arp& arp, MacAddress to);
+  [[nodiscard]] static Skb neighbour_answer(const Packet& question, MacAddress mac);
   bool arp_refuses(const Device& dev, IpAddress asker, IpAddress target) const;
   void nd_receive(Skb& skb);
   void learn(const Device& dev, IpAddress address, MacAddress mac);
@@ -224,6 +232,10 @@ class Run {
   const OutsideOrigin* outsider_ = nullptr;
   Device* outsider_link_ = nullptr;
   std::vector<IpAddress> outsider_gateways_;
+  const ForgedOrigin* forger_ = nullptr;
+  Device* forger_link_ = nullptr;
+  bool claiming_ = false;            // the question on its way is about an answer to the forger
+  std::optional<MacAddress> claim_;  // what it said
   IpAddress client_address_, server_address_;
   Port client_port_, server_port_;
   std::uint32_t client_uid_ = 0;

@@ -38,6 +38,18 @@ struct OutsideOrigin {
   MacAddress mac{{0x02, 0xb0, 0, 0, 0, 1}};
 };
 
+// Root with raw sockets, who puts a frame of one TCP or UDP packet on a wire and hears all that
+// comes out of it: no rule of its own machine sees either. While an answer is on its way it claims
+// every address that is asked for (ARP, ND), and whoever asks believes it before others, but for
+// entries that were set by hand. Who cannot keep an answer away from its addressee hears it too.
+struct ForgedOrigin {
+  model::NsId ns;
+  IfIndex link;  // of the attacker's own namespace, or when `outside` the one that hears it
+  bool outside = false;
+  IpAddress source;
+  MacAddress mac, to;  // the frame's source and destination
+};
+
 // A link beyond which the question is not followed, whether or not the snapshot knows what is
 // there: a request that is sent on it has left (Answer::exit).
 struct Edge {
@@ -46,11 +58,11 @@ struct Edge {
 };
 
 struct Question {
-  std::variant<LocalOrigin, OutsideOrigin> from;
+  std::variant<LocalOrigin, OutsideOrigin, ForgedOrigin> from;
   IpAddress to;
   Port port;
   IpProtocol protocol = IpProtocol::kTcp;
-  std::optional<IpAddress> source;  // else by route lookup (LocalOrigin)
+  std::optional<IpAddress> source;  // else by route lookup (LocalOrigin), or the origin's
   std::optional<Port> source_port;  // else an ephemeral one
   std::uint32_t mark = 0;
   bool explain = false;

@@ -46,6 +46,8 @@ void Run::go() {
     start_local(*local);
   else if (const auto* outside = std::get_if<OutsideOrigin>(&question_.from))
     start_outside(*outside);
+  else if (const auto* forged = std::get_if<ForgedOrigin>(&question_.from))
+    start_forged(*forged);
   if (!stopped_) run_queue(0);
   finish();
 }
@@ -355,9 +357,10 @@ void Run::client_hears(const Skb& skb, std::string_view where) {
     return;
   }
   const Quoted& q = *p.quoted;
-  const bool mine = q.source == client_address_ && q.destination == server_address_ &&
-                    q.source_port == client_port_ && q.destination_port == server_port_ &&
-                    q.protocol == question_.protocol;
+  const bool mine =
+      forger_ != nullptr || (q.source == client_address_ && q.destination == server_address_ &&
+                             q.source_port == client_port_ && q.destination_port == server_port_ &&
+                             q.protocol == question_.protocol);
   const bool v4 = p.protocol == IpProtocol::kIcmp;
   if (!mine) {
     lost(skb, "the ICMP error does not name the client's connection");
@@ -381,6 +384,7 @@ void Run::client_hears(const Skb& skb, std::string_view where) {
 // connection is gone again before a byte was sent (and SO_ERROR says so); when it is lost in
 // silence, the client stays connected.
 void Run::acknowledge() {
+  if (forger_ != nullptr) return;  // who forges may end it in many ways
   if (!world_.acks_matter && !explain_) return;
   Skb ack = client_template_;
   ack.p.source = client_address_;
@@ -398,28 +402,10 @@ void Run::acknowledge() {
 // What leaves the model.
 void Run::outsider_hears(const Device& device, const Skb& skb) {
   const Packet& p = skb.p;
-  const bool is_nd = p.arp && p.ether_type == EtherType::kIpv6;
   if (p.arp) {
     const bool request = p.arp->operation == 1;
     if (request && outsider_answers(device, p.arp->target_ip)) {
-      Skb reply;
-      reply.p.source_mac = outsider_->mac;
-      reply.p.destination_mac = p.source_mac;
-      reply.p.ether_type = p.ether_type;
-      if (is_nd) {
-        reply.p = p;
-        reply.p.source_mac = outsider_->mac;
-        reply.p.destination_mac = p.source_mac;
-        reply.p.source = p.arp->target_ip;
-        reply.p.destination = p.source;
-        reply.p.icmp_type = 136;
-        reply.p.mark = 0;
-        reply.p.arp = Arp{2, outsider_->mac, p.source_mac, p.arp->target_ip, p.arp->target_ip};
-      } else {
-        reply.p.arp = Arp{2, outsider_->mac, p.arp->sender_mac, p.arp->target_ip, p.arp->sender_ip};
-      }
-      reply.p.has_socket = false;
-      enqueue(*const_cast<Device*>(&device), reply);
+      enqueue(*const_cast<Device*>(&device), neighbour_answer(p, outsider_->mac));
       return;
     }
     if (request && asking_ != nullptr && p.arp->target_ip == asking_->target)
@@ -442,6 +428,8 @@ void Run::outsider_hears(const Device& device, const Skb& skb) {
 void Run::leave_model(const Skb& skb, const Device& device, std::optional<IpAddress> next_hop) {
   if (!skb.ours) return;
   if (stopped_) return;
+  if (forger_ != nullptr && skb.leg == Leg::kReply)  // what goes to somebody else is not heard
+    return lost(skb, "the answer goes to somebody else, by ", device.name());
   Exit exit;
   exit.ns = device.machine->id;
   exit.link = device.index();

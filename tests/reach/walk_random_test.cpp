@@ -129,7 +129,7 @@ class Comparison {
                std::uint16_t port, std::optional<Port> source_port) {
     trace::Question q;
     q.source_port = source_port;
-    q.from = origin;
+    std::visit([&](const auto& from) { q.from = from; }, origin);
     q.to = to;
     q.port = Port{port};
     q.protocol = protocol;

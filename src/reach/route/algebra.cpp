@@ -71,6 +71,7 @@ std::optional<packet::PacketSet> Algebra::equal(const AddressOperand& a, const A
   if (a.constant) return where(b, *a.constant);
   if (b.constant) return where(a, *b.constant);
   if (a.field == b.field) return all();
+  if (apart_) return none();
   return std::nullopt;
 }
 

@@ -65,6 +65,9 @@ class Algebra {
   [[nodiscard]] packet::PacketSet where(const AddressOperand& a, IpAddress is) {
     return where(a, is, is);
   }
+  // From now on every packet's source and destination are taken to be different: no packet that is
+  // otherwise is asked about.
+  void hold_apart(bool apart) { apart_ = apart; }
   // The packets in which both are the same; nullopt: two different fields, whose equality is no
   // product and is not built.
   [[nodiscard]] std::optional<packet::PacketSet> equal(const AddressOperand& a,
@@ -85,6 +88,7 @@ class Algebra {
   const Fields& fields_;
   const packet::PacketSpace& space_;
   std::optional<Error> error_;
+  bool apart_ = false;
 };
 
 // Takes the part of `rest` in which `condition` holds out of it.

@@ -116,30 +116,42 @@ void Walk::bridged_dnat(Device& port, Flow flow) {
   hook(HookPoint::kBridgePrerouting, 1, kLast, std::move(flow), &port, nullptr, [&](Flow f) {
     const AddressOperand hop =
         f.dst.gateway ? AddressOperand::of(*f.dst.gateway) : f.p.t.destination;
-    if (!hop.constant)
-      return unknown(std::move(f), "translated to addresses that vary, on the same bridge");
-    for (const Resolution& r : resolve(bridge, *hop.constant, f, f.p.t.source)) {
-      Flow g = f;
-      g.in_doubt = g.in_doubt || r.in_doubt;
-      g.if_it_asked = g.if_it_asked || r.if_it_asked;
-      g.learned.insert(g.learned.end(), r.learned.begin(), r.learned.end());
-      switch (r.how) {
-        case Resolution::How::kFound:
-          g.p.destination_mac = r.mac;
+    by_claim(
+        bridge, std::move(f), hop,
+        [&](Flow g, MacAddress mac) {
+          g.p.destination_mac = mac;
           g.dev = &port;
           bridge_finish(port, std::move(g));
-          break;
-        case Resolution::How::kOutside: leave(std::move(g), bridge, hop.constant); break;
-        case Resolution::How::kUnknown: unknown(std::move(g), r.why); break;
-        case Resolution::How::kFailed: {
-          lose(g, "no neighbour for the translated destination: " + hop.constant->to_string());
-          const bool v4 = algebra_.family() == IpFamily::kV4;
-          icmp_error(std::move(g), v4 ? 3 : 1, v4 ? 1 : 3);
-          break;
-        }
+        },
+        [&](Flow g) { bridged_dnat_to(port, std::move(g), hop); });
+  });
+}
+
+void Walk::bridged_dnat_to(Device& port, Flow f, const AddressOperand& hop) {
+  Device& bridge = *port.bridge;
+  if (!hop.constant)
+    return unknown(std::move(f), "translated to addresses that vary, on the same bridge");
+  for (const Resolution& r : resolve(bridge, *hop.constant, f, f.p.t.source)) {
+    Flow g = f;
+    g.in_doubt = g.in_doubt || r.in_doubt;
+    g.if_it_asked = g.if_it_asked || r.if_it_asked;
+    g.learned.insert(g.learned.end(), r.learned.begin(), r.learned.end());
+    switch (r.how) {
+      case Resolution::How::kFound:
+        g.p.destination_mac = r.mac;
+        g.dev = &port;
+        bridge_finish(port, std::move(g));
+        break;
+      case Resolution::How::kOutside: leave(std::move(g), bridge, hop.constant); break;
+      case Resolution::How::kUnknown: unknown(std::move(g), r.why); break;
+      case Resolution::How::kFailed: {
+        lose(g, "no neighbour for the translated destination: " + hop.constant->to_string());
+        const bool v4 = algebra_.family() == IpFamily::kV4;
+        icmp_error(std::move(g), v4 ? 3 : 1, v4 ? 1 : 3);
+        break;
       }
     }
-  });
+  }
 }
 
 void Walk::bridge_finish(Device& port, Flow flow) {  // br_handle_frame_finish

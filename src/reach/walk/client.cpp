@@ -24,10 +24,21 @@ packet::PacketSet one_value(Algebra& algebra, Quantity q, std::uint64_t n) {
 
 }  // namespace
 
+packet::PacketSet Walk::asked_set(IpProtocol protocol, const Asked& asked) {
+  packet::PacketSet set =
+      one_value(algebra_, Quantity::kProtocol, static_cast<std::uint8_t>(protocol));
+  if (asked.to)
+    set = algebra_.both(set, algebra_.where(AddressOperand::in(Quantity::kDestination), *asked.to));
+  if (asked.port)
+    set = algebra_.both(set, one_value(algebra_, Quantity::kDestinationPort, asked.port->number));
+  return set;
+}
+
 void Walk::start(const LocalRequest& request) {
   Machine* m = topology_.machine(request.ns);
-  Flow flow(one_value(algebra_, Quantity::kProtocol, static_cast<std::uint8_t>(request.protocol)));
+  Flow flow(asked_set(request.protocol, request.asked));
   flow.ours = true;
+  if (flow.set.empty()) return;
   if (m == nullptr || m->loopback == nullptr || m->routes_unknown) {
     return unknown(std::move(flow), m != nullptr && !m->unknown_why.empty()
                                         ? m->unknown_why
@@ -173,8 +184,9 @@ void Walk::send(Flow flow, const Dst& dst, const AddressOperand& source) {
 void Walk::start(const OutsideRequest& request) {
   Machine* m = topology_.machine(request.ns);
   Device* link = m != nullptr ? m->device(request.link) : nullptr;
-  Flow flow(one_value(algebra_, Quantity::kProtocol, static_cast<std::uint8_t>(request.protocol)));
+  Flow flow(asked_set(request.protocol, request.asked));
   flow.ours = true;
+  if (flow.set.empty()) return;
   if (link == nullptr || m->loopback == nullptr)
     return unknown(std::move(flow), "the link of the vantage is not in the snapshot");
   if (request.source.family() != algebra_.family())
@@ -189,13 +201,16 @@ void Walk::start(const OutsideRequest& request) {
       if (hop.gateway && here) outsider_gateways_.push_back(*hop.gateway);
     }
   }
-  flow.set = algebra_.both(flow.set,
-                           one_value(algebra_, Quantity::kSourcePort, request.source_port.number));
+  NumberOperand from = NumberOperand::in(Quantity::kSourcePort);
+  if (!request.any_source_port) {
+    from = NumberOperand::of(request.source_port.number);
+    flow.set = algebra_.both(flow.set, algebra_.where(NumberOperand::in(Quantity::kSourcePort),
+                                                      packet::IntervalSet::single(*from.constant)));
+  }
   flow.set = algebra_.both(flow.set,
                            algebra_.where(AddressOperand::in(Quantity::kSource), request.source));
   Header& p = flow.p;
-  p.t = Tuple{AddressOperand::of(request.source), AddressOperand::in(Quantity::kDestination),
-              NumberOperand::of(request.source_port.number),
+  p.t = Tuple{AddressOperand::of(request.source), AddressOperand::in(Quantity::kDestination), from,
               NumberOperand::in(Quantity::kDestinationPort), request.protocol};
   p.tcp_flags = request.protocol == IpProtocol::kTcp ? tcp::kSyn : 0;
   p.length = algebra_.family() == IpFamily::kV4 ? 60 : 80;
@@ -238,25 +253,7 @@ void Walk::outsider_hears(Device& dev, Flow flow) {
       if (asking_ != nullptr && q.target == asking_->target) asking_->exit = &dev;
       return;
     }
-    Flow reply = flow;
-    reply.p.source_mac = outsider_->mac;
-    reply.p.destination_mac = flow.p.source_mac;
-    reply.p.mark = 0;
-    reply.p.has_socket = false;
-    reply.p.neighbour =
-        NeighbourMessage{false, outsider_->mac, q.target, flow.p.is_arp ? q.sender : q.target};
-    if (!flow.p.is_arp) {
-      reply.p.t.source = AddressOperand::of(q.target);
-      reply.p.t.destination = flow.p.t.source;
-      reply.p.icmp_type = 136;
-    }
-    reply.entry.reset();
-    reply.info = CtInfo::kNone;
-    reply.dst = {};
-    reply.bridge_info = reply.in_prerouting = reply.prerouting_done = false;
-    reply.physical_in = reply.physical_out = nullptr;
-    reply.received6 = nullptr;
-    return enqueue(dev, std::move(reply));
+    return enqueue(dev, neighbour_answer(flow, outsider_->mac));
   }
   if (!flow.ours) return;
   if (outsider_ == nullptr || &dev != outsider_link_)
@@ -294,8 +291,10 @@ void Walk::client_hears(Flow flow) {
     if (flow.established) return end(std::move(flow));
     flow.established = true;
     flow.first_loss.clear();
+    if (forger_ != nullptr) return end(std::move(flow));
     return acknowledge(std::move(flow));
   }
+  if (told_forger(flow)) return;
   const Tuple quoted = *flow.p.quoted;
   client_has(
       std::move(flow), quoted,
@@ -327,12 +326,7 @@ void Walk::acknowledge(Flow flow) {
   ack.p.length = algebra_.family() == IpFamily::kV4 ? 52 : 72;
   ack.dst = flow.client.dst;
   ack.leg = Leg::kRequest;
-  ack.entry.reset();
-  ack.info = CtInfo::kNone;
-  ack.bridge_info = ack.in_prerouting = ack.prerouting_done = false;
-  ack.physical_in = ack.physical_out = nullptr;
-  ack.from_isolated_port = false;
-  ack.received6 = nullptr;
+  ack.forget_stack();
   ack.bound_to = {};
   ack.about_reset = false;
   if (ack.client.machine != nullptr) return local_out(std::move(ack));

@@ -53,32 +53,35 @@ void Walk::transmit(Device& dev, Flow flow) {
       drop(std::move(lost), "dropped by a tc filter on " + escape_text(dev.name()));
     }
     if (meant_for_outsider(dev, f)) return outsider_hears(dev, std::move(f));
-    switch (dev.kind) {
-      case DeviceKind::kLoopback:
-        f.p.type = PacketType::kHost;
-        f.p.has_socket = false;
-        f.from_isolated_port = false;
-        return enqueue(dev, std::move(f));
-      case DeviceKind::kBridge: return bridge_transmit(dev, std::move(f));
-      case DeviceKind::kVeth:
-        if (dev.peer == nullptr) return outsider_hears(dev, std::move(f));
-        if (!dev.peer->up)
-          return drop(std::move(f),
-                      "the other end of the link is down: " + escape_text(dev.name()));
-        scrub(f, dev.peer->machine != dev.machine);
-        return enqueue(*dev.peer, std::move(f));
-      case DeviceKind::kMacvlan:
-        if (dev.parent == nullptr) return outsider_hears(dev, std::move(f));
-        return transmit_macvlan(dev, std::move(f));
-      case DeviceKind::kIpvlan:
-      case DeviceKind::kVlan:
-        return unknown(std::move(f),
-                       dev.link->kind + " is not modelled: " + escape_text(dev.name()));
-      case DeviceKind::kOther: return outsider_hears(dev, std::move(f));
-    }
+    put_on_wire(dev, std::move(f));
   };
   if (!hooks_.has_chains_on(dev, HookPoint::kNetdevEgress)) return then(std::move(flow));
   hook(HookPoint::kNetdevEgress, kFirst, kLast, std::move(flow), nullptr, &dev, then);
+}
+
+void Walk::put_on_wire(Device& dev, Flow f) {
+  if (forger_ != nullptr && forger_takes(dev, f, true)) return;
+  switch (dev.kind) {
+    case DeviceKind::kLoopback:
+      f.p.type = PacketType::kHost;
+      f.p.has_socket = false;
+      f.from_isolated_port = false;
+      return enqueue(dev, std::move(f));
+    case DeviceKind::kBridge: return bridge_transmit(dev, std::move(f));
+    case DeviceKind::kVeth:
+      if (dev.peer == nullptr) return outsider_hears(dev, std::move(f));
+      if (!dev.peer->up)
+        return drop(std::move(f), "the other end of the link is down: " + escape_text(dev.name()));
+      scrub(f, dev.peer->machine != dev.machine);
+      return enqueue(*dev.peer, std::move(f));
+    case DeviceKind::kMacvlan:
+      if (dev.parent == nullptr) return outsider_hears(dev, std::move(f));
+      return transmit_macvlan(dev, std::move(f));
+    case DeviceKind::kIpvlan:
+    case DeviceKind::kVlan:
+      return unknown(std::move(f), dev.link->kind + " is not modelled: " + escape_text(dev.name()));
+    case DeviceKind::kOther: return outsider_hears(dev, std::move(f));
+  }
 }
 
 // macvlan_queue_xmit(): siblings in bridge mode hear each other; the parent's own machine never
@@ -120,6 +123,7 @@ bool Walk::receive_on_parent(Device& dev, Flow& flow) {
 void Walk::receive(Device& dev, Flow flow) {
   if (!dev.up) return drop(std::move(flow), "interface is down: " + escape_text(dev.name()));
   flow.dev = &dev;
+  if (forger_ != nullptr && forger_takes(dev, flow, false)) return;
   if (!dev.loopback) flow.p.type = type_of(dev, flow.p.destination_mac);
   for (const bool there : {dev.link->xdp, dev.link->tc_filters}) {
     if (!there) continue;

@@ -50,6 +50,7 @@ struct NeighbourMessage {
 
 struct Header {
   MacAddress source_mac, destination_mac;
+  bool any_source_mac = false;  // as it was sent: kSourceMac varies
   Tuple t;
   bool is_arp = false;  // no IP header at all
   std::optional<NeighbourMessage> neighbour;

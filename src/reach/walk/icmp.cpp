@@ -42,6 +42,7 @@ void Walk::icmp_error(Flow cause, std::uint8_t type, std::uint8_t code) {
   const bool v4 = algebra_.family() == IpFamily::kV4;
   if (!cause.ours || is_error(cause.p) || cause.dst.group || cause.p.type != PacketType::kHost)
     return end(std::move(cause));
+  if (told_forger(cause)) return;
   const AddressOperand& from = cause.p.t.source;
   const Prefix groups = v4 ? Prefix::covering(IpAddress::v4(224, 0, 0, 0), 4)
                            : Prefix::covering(IpAddress::v6({0xff}), 8);

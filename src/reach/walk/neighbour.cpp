@@ -70,16 +70,21 @@ void Walk::learn(Flow& flow, const Device& dev, IpAddress address, MacAddress ma
 
 void Walk::neighbour_output(Device& dev, Flow flow, const AddressOperand& next_hop) {
   flow.p.source_mac = dev.mac;
+  flow.p.any_source_mac = false;
   if (dev.loopback) {
     flow.p.source_mac = flow.p.destination_mac = MacAddress();
     return transmit(dev, std::move(flow));
   }
-  if (next_hop.constant) return neighbour_output(dev, std::move(flow), *next_hop.constant);
-  if (dev.no_arp || dev.point_to_point) {
-    flow.p.destination_mac = dev.peer != nullptr ? dev.peer->mac : MacAddress::broadcast();
-    return transmit(dev, std::move(flow));
-  }
-  by_neighbours(dev, std::move(flow), next_hop);
+  const auto believed = [&](Flow f, MacAddress mac) {
+    f.p.destination_mac = mac;
+    transmit(dev, std::move(f));
+  };
+  by_claim(dev, std::move(flow), next_hop, believed, [&](Flow f) {
+    if (next_hop.constant) return neighbour_output(dev, std::move(f), *next_hop.constant);
+    if (!dev.no_arp && !dev.point_to_point) return by_neighbours(dev, std::move(f), next_hop);
+    f.p.destination_mac = dev.peer != nullptr ? dev.peer->mac : MacAddress::broadcast();
+    transmit(dev, std::move(f));
+  });
 }
 
 // A next hop that varies: each address that anybody has goes its own way, and all that nobody has
@@ -287,7 +292,7 @@ std::vector<Walk::Resolution> Walk::resolve(Device& dev, IpAddress target, const
 
 std::vector<Walk::Resolution> Walk::ask_for(Device& dev, IpAddress target, IpAddress source) {
   const auto key = std::tuple(static_cast<const Device*>(&dev), target, source);
-  if (const auto at = asked_.find(key); at != asked_.end()) return at->second;
+  if (const auto at = asked_.find(key); at != asked_.end() && !claiming_) return at->second;
   Resolution r;
   if (depth_ >= kMostNested) {
     r.why = "questions for neighbours nest too deeply";
@@ -337,7 +342,7 @@ std::vector<Walk::Resolution> Walk::ask_for(Device& dev, IpAddress target, IpAdd
     out.push_back(std::move(r));
   }
   // What was asked within another question may have been cut short by its depth.
-  if (depth_ == 0) asked_.emplace(key, out);
+  if (depth_ == 0 && !claiming_) asked_.emplace(key, out);
   return out;
 }
 
@@ -400,6 +405,26 @@ bool Walk::arp_refuses(const Device& dev, IpAddress asker,
   }
 }
 
+// What a machine that is not in the model, or a liar, says to a question.
+Flow Walk::neighbour_answer(const Flow& question, MacAddress mac) {
+  const NeighbourMessage& q = *question.p.neighbour;
+  const bool arp = question.p.is_arp;
+  Flow answer = question;
+  answer.p.source_mac = mac;
+  answer.p.destination_mac = question.p.source_mac;
+  answer.p.mark = 0;
+  answer.p.has_socket = false;
+  answer.p.neighbour = NeighbourMessage{false, mac, q.target, arp ? q.sender : q.target};
+  if (!arp) {
+    answer.p.t.source = AddressOperand::of(q.target);
+    answer.p.t.destination = question.p.t.source;
+    answer.p.icmp_type = kAdvertisement;
+  }
+  answer.forget_stack();
+  answer.dst = {};
+  return answer;
+}
+
 void Walk::answered(const Flow& flow, const NeighbourMessage& message) {
   if (asking_ == nullptr || asking_->device != flow.dev || asking_->target != message.target)
     return;
@@ -407,7 +432,8 @@ void Walk::answered(const Flow& flow, const NeighbourMessage& message) {
   r.how = Resolution::How::kFound;
   r.mac = message.sender_mac;
   r.in_doubt = flow.in_doubt;
-  asking_->answers.push_back(std::move(r));
+  const bool lie = claiming_ && claim_ && r.mac == *claim_;
+  asking_->answers.insert(lie ? asking_->answers.begin() : asking_->answers.end(), std::move(r));
 }
 
 // arp_rcv(), arp_process()

@@ -34,6 +34,12 @@ struct Outcome {
   bool if_it_asked = false;
 };
 
+// What is asked about; nothing: everything.
+struct Asked {
+  std::optional<IpAddress> to;
+  std::optional<Port> port;
+};
+
 // A process in a namespace of the model.
 struct LocalRequest {
   model::NsId ns;
@@ -42,6 +48,7 @@ struct LocalRequest {
   std::optional<Port> source_port;         // else one from the middle of the ephemeral range
   bool any_source_port = false;            // every one, as kSourcePort varies
   std::uint32_t uid = 0, gid = 0;
+  Asked asked = {};
 };
 
 // A machine that is not in the model, on the wire of `link`. It sends frames to that link's own MAC
@@ -54,6 +61,23 @@ struct OutsideRequest {
   IpProtocol protocol = IpProtocol::kTcp;
   Port source_port{49152};
   MacAddress mac{{0x02, 0xb0, 0, 0, 0, 1}};
+  bool any_source_port = false;  // every one: source_port does not count
+  Asked asked = {};
+};
+
+// Root with raw sockets, who puts frames of TCP or UDP packets on a wire and hears all that comes
+// out of it (trace::ForgedOrigin says what that means). Source and source port vary, and the
+// frame's source MAC (kSourceMac). Packets whose source is their destination are not asked about:
+// the answer would go to its sender.
+struct ForgedRequest {
+  model::NsId ns;
+  IfIndex link;  // of the attacker's own namespace, or when `outside` the one that hears it
+  bool outside = false;
+  IpProtocol protocol = IpProtocol::kTcp;
+  MacAddress to;                    // the frame's destination
+  std::optional<IpAddress> source;  // else any
+  std::optional<Port> source_port;  // else any
+  Asked asked = {};
 };
 
 }  // namespace bulkhead::reach

@@ -69,7 +69,10 @@ Image Walk::image_of(const Flow& flow, const Device* in, const Device* out) cons
   link(Quantity::kPhysOut, flow.bridge_info ? flow.physical_out : nullptr);
   set(Quantity::kBridged, flow.bridge_info && flow.physical_out != nullptr ? 1 : 0);
   set_tuple(fields, image, kPacketTuple, p.t);
-  set(Quantity::kSourceMac, mac_number(p.source_mac));
+  if (p.any_source_mac)
+    image.set(fields, Quantity::kSourceMac, field_of(fields, Quantity::kSourceMac));
+  else
+    set(Quantity::kSourceMac, mac_number(p.source_mac));
   set(Quantity::kDestinationMac, mac_number(p.destination_mac));
   set(Quantity::kProtocol, static_cast<std::uint8_t>(p.t.protocol));
   set(Quantity::kIcmpType, p.icmp_type);
@@ -166,6 +169,7 @@ void Walk::run_stages(HookPoint point, const std::vector<Hooks::Stage>& stages, 
       unknown(std::move(f), "a rule changes the packet in a way that is not followed");
     } else if (r.kind == EffectKind::kReject) {
       lose(f, "rejected by a rule");
+      if (told_forger(f)) continue;
       if (f.sending && f.leg == Leg::kRequest && f.p.t.protocol == IpProtocol::kUdp)
         f.send_failed = true;
       f.sending = false;

@@ -125,17 +125,22 @@ void Walk::answer_syn(Flow flow, const Machine& m, const model::Socket& socket) 
   a.bound_to = socket.bound_to;
   routes::Ask ask = ask_of(a);
   ask.oif = socket.bound_to;
-  if (!v4 && !ask.oif) {
-    if (!ask.destination.constant) return unknown(std::move(a), "an answer to addresses that vary");
-    if (ask.destination.constant->is_link_local()) ask.oif = flow.dev->index();
-  }
-  by_ways(a, routes(m).output(algebra_, ask, false, static_cast<bool>(socket.bound_to), a.set),
-          [&](Flow f, const routes::Way& way) {
-            if (way.error != NetError::kNone)
-              return drop(std::move(f), "the server has no route back");
-            f.dst = way.dst;
-            local_out(std::move(f));
-          });
+  const auto go = [&](const Flow& f, const routes::Ask& how) {
+    by_ways(f, routes(m).output(algebra_, how, false, static_cast<bool>(socket.bound_to), f.set),
+            [&](Flow g, const routes::Way& way) {
+              if (way.error != NetError::kNone)
+                return drop(std::move(g), "the server has no route back");
+              g.dst = way.dst;
+              local_out(std::move(g));
+            });
+  };
+  if (v4 || ask.oif) return go(a, ask);
+  const packet::PacketSet near =
+      algebra_.where(ask.destination, Prefix::covering(IpAddress::v6({0xfe, 0x80}), 10));
+  routes::Ask here = ask;
+  here.oif = flow.dev->index();
+  split(
+      std::move(a), near, [&](const Flow& f) { go(f, here); }, [&](const Flow& f) { go(f, ask); });
 }
 
 // Nothing listens: tcp_v4_send_reset(), icmp_send(PORT_UNREACH)
@@ -147,6 +152,7 @@ void Walk::refuse(Flow flow) {
   lose(flow, ack ? "the handshake ends at a machine that does not know the connection"
                  : "nothing listens there");
   if (flow.dst.group) return end(std::move(flow));
+  if (told_forger(flow)) return;
   if (flow.p.t.protocol != IpProtocol::kTcp)
     return icmp_error(std::move(flow), v4 ? 3 : 1, v4 ? 3 : 4);
   Flow a = answer_of(flow);

@@ -44,6 +44,24 @@ std::vector<Outcome> Walk::from(const OutsideRequest& request) {
   return std::move(outcomes_);
 }
 
+std::vector<Outcome> Walk::from(const ForgedRequest& request) {
+  outcomes_.clear();
+  queue_.clear();
+  asked_.clear();
+  claims_.clear();
+  outsider_ = nullptr;
+  outsider_link_ = nullptr;
+  steps_ = 0;
+  forger_ = &request;
+  algebra_.hold_apart(true);
+  start(request);
+  run_queue(0);
+  algebra_.hold_apart(false);
+  forger_ = nullptr;
+  forger_link_ = nullptr;
+  return std::move(outcomes_);
+}
+
 const routes::Routes& Walk::routes(const Machine& m) const {
   return *routes_[m.id.value];
 }
@@ -112,6 +130,10 @@ void Walk::unknown(Flow flow, std::string_view why) {
 
 void Walk::leave(Flow flow, const Device& device, std::optional<IpAddress>) {
   if (!flow.ours) return;
+  // What goes to somebody else is not heard.
+  if (forger_ != nullptr && flow.leg == Leg::kReply)
+    return settle(std::move(flow), Verdict::kClosed, How::kDropped,
+                  "the answer goes to somebody else, by " + escape_text(device.name()));
   if (flow.established)
     return settle(std::move(flow), Verdict::kUnknown, How::kUnknown,
                   "the handshake's end leaves what is known");

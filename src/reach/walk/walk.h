@@ -36,6 +36,7 @@ class Walk {
   [[nodiscard]] std::vector<Outcome> from(const LocalRequest& request);
   // The same from a machine that is not in the model, on the wire of a link that leads out of it.
   [[nodiscard]] std::vector<Outcome> from(const OutsideRequest& request);
+  [[nodiscard]] std::vector<Outcome> from(const ForgedRequest& request);
 
  private:
   using Next = std::function<void(Flow)>;
@@ -43,6 +44,8 @@ class Walk {
   static constexpr std::size_t kMostSteps = 400'000;
 
   // ---- client.cpp
+  // The packets of one protocol that are asked about.
+  [[nodiscard]] packet::PacketSet asked_set(IpProtocol protocol, const Asked& asked);
   void start(const LocalRequest& request);
   void start(const OutsideRequest& request);
   void connect4(const Flow& flow, IpAddress source, bool fixed);
@@ -52,6 +55,16 @@ class Walk {
   void acknowledge(Flow flow);
   void outsider_hears(Device& dev, Flow flow);
   void client_has(Flow flow, const Tuple& tuple, const Next& yes, const Next& no);
+
+  // ---- forged.cpp: an attacker on a wire
+  void start(const ForgedRequest& request);
+  [[nodiscard]] bool forger_takes(Device& dev, const Flow& flow, bool leaving);
+  void by_claim(Device& dev, Flow flow, const AddressOperand& next_hop,
+                const std::function<void(Flow, MacAddress)>& believed, const Next& usual);
+  [[nodiscard]] std::optional<MacAddress> claimed(Device& dev, const Flow& flow,
+                                                  const AddressOperand& next_hop);
+  // True when it was told and nothing else is to be done.
+  bool told_forger(const Flow& flow);
 
   // ---- walk.cpp: what ends
   void run_queue(std::size_t from);
@@ -75,6 +88,7 @@ class Walk {
 
   // ---- device.cpp
   void transmit(Device& dev, Flow flow);
+  void put_on_wire(Device& dev, Flow flow);
   void receive(Device& dev, Flow flow);
   void receive_unfiltered(Device& dev, Flow flow);
   void deliver(Device& dev, Flow flow);
@@ -87,6 +101,7 @@ class Walk {
   void bridge_prerouting(Device& port, Flow flow, const Next& next);
   void bridge_rerouted(Device& port, Flow flow);
   void bridged_dnat(Device& port, Flow flow);
+  void bridged_dnat_to(Device& port, Flow f, const AddressOperand& hop);
   void bridge_finish(Device& port, Flow flow);
   void bridge_transmit(Device& bridge, Flow flow);
   void bridge_send(Device& bridge, Flow flow, Device* from);
@@ -194,6 +209,7 @@ class Walk {
   [[nodiscard]] bool arp_refuses(const Device& dev, IpAddress asker, IpAddress target) const;
   void nd_receive(Flow flow);
   void answered(const Flow& flow, const NeighbourMessage& message);
+  [[nodiscard]] static Flow neighbour_answer(const Flow& question, MacAddress mac);
   void learn(Flow& flow, const Device& dev, IpAddress address, MacAddress mac);
   [[nodiscard]] bool outsider_answers(const Device& dev, IpAddress target) const;
   [[nodiscard]] bool meant_for_outsider(const Device& dev, const Flow& flow) const;
@@ -224,6 +240,11 @@ class Walk {
   const OutsideRequest* outsider_ = nullptr;
   Device* outsider_link_ = nullptr;
   std::vector<IpAddress> outsider_gateways_;
+  const ForgedRequest* forger_ = nullptr;
+  Device* forger_link_ = nullptr;
+  bool claiming_ = false;            // the question on its way is about an answer to the forger
+  std::optional<MacAddress> claim_;  // what it said
+  std::map<std::pair<const Device*, IpAddress>, std::optional<MacAddress>> claims_;
   std::map<std::tuple<const Device*, IpAddress, IpAddress>, std::vector<Resolution>> asked_;
 };
 

@@ -1,0 +1,126 @@
+// An attacker on a wire: AF_PACKET sends past every rule of its own machine and hears every frame
+// before them (net/packet/af_packet.c, PACKET_QDISC_BYPASS; net/core/dev.c ptype_all).
+//
+// Of what it sends only what is accepted counts, so refusals end the walk where they are made.
+#include <algorithm>
+
+#include "reach/walk/walk.h"
+
+namespace bulkhead::reach::walks {
+namespace {
+
+constexpr std::uint16_t kPermanent = 128, kNoArpState = 64;  // NUD_*
+constexpr MacAddress kOutsideMac{{0x02, 0xb0, 0, 0, 0, 1}};
+
+}  // namespace
+
+void Walk::start(const ForgedRequest& request) {
+  const Machine* m = topology_.machine(request.ns);
+  Device* link = m != nullptr ? m->device(request.link) : nullptr;
+  Flow flow(asked_set(request.protocol, request.asked));
+  flow.ours = true;
+  if (link == nullptr)
+    return unknown(std::move(flow), "the link of the vantage is not in the snapshot");
+  Tuple t{AddressOperand::in(Quantity::kSource), AddressOperand::in(Quantity::kDestination),
+          NumberOperand::in(Quantity::kSourcePort), NumberOperand::in(Quantity::kDestinationPort),
+          request.protocol};
+  if (request.source) flow.set = algebra_.both(flow.set, algebra_.where(t.source, *request.source));
+  if (request.source_port) {
+    flow.set = algebra_.both(
+        flow.set,
+        algebra_.where(t.source_port, packet::IntervalSet::single(request.source_port->number)));
+  }
+  if (request.asked.to) {
+    flow.set = algebra_.without(flow.set, algebra_.where(t.source, *request.asked.to));
+    t.destination = AddressOperand::of(*request.asked.to);
+  }
+  if (request.asked.port) t.destination_port = NumberOperand::of(request.asked.port->number);
+  if (flow.set.empty()) return;
+  if (!link->up)
+    return fails(std::move(flow), NetError::kNoDevice, "the attacker's interface is down");
+  forger_link_ = link;
+  Header& p = flow.p;
+  p.t = t;
+  p.tcp_flags = request.protocol == IpProtocol::kTcp ? tcp::kSyn : 0;
+  p.length = algebra_.family() == IpFamily::kV4 ? 60 : 80;
+  p.any_source_mac = true;
+  p.destination_mac = request.to;
+  flow.client.sent = t;
+  if (request.outside) return enqueue(*link, std::move(flow));
+  put_on_wire(*link, std::move(flow));
+}
+
+// True when the frame is the attacker's: it leaves by the wire on which an outside attacker sits,
+// or arrives at an interface of an inside attacker.
+bool Walk::forger_takes(Device& dev, const Flow& flow, bool leaving) {
+  if (forger_->outside != leaving || forger_link_ == nullptr) return false;
+  const bool here =
+      leaving ? &dev == forger_link_ : dev.machine == forger_link_->machine && !dev.loopback;
+  if (!here) return false;
+  const MacAddress own = leaving ? kOutsideMac : dev.mac;
+  if (flow.p.neighbour) {
+    if (!flow.p.neighbour->request || !claiming_) return false;
+    claim_ = own;
+    Flow answer = neighbour_answer(flow, own);
+    if (leaving)
+      enqueue(dev, std::move(answer));
+    else
+      put_on_wire(dev, std::move(answer));
+    return false;  // others may hear the question as well
+  }
+  if (!flow.ours || (leaving && flow.p.destination_mac != own)) return false;
+  if (flow.leg == Leg::kReply)
+    client_hears(flow);
+  else
+    drop(flow, "it comes back to its sender");
+  return true;
+}
+
+// The lie is told first and most often: it replaces what the asker has learned, not what was set by
+// hand.
+void Walk::by_claim(Device& dev, Flow flow, const AddressOperand& next_hop,
+                    const std::function<void(Flow, MacAddress)>& believed, const Next& usual) {
+  const bool answer = forger_ != nullptr && !claiming_ && flow.ours && flow.leg == Leg::kReply;
+  if (!answer || dev.no_arp || dev.point_to_point) return usual(std::move(flow));
+  std::vector<IpAddress> fixed;
+  for (const model::Neighbour* n : dev.neighbours) {
+    if ((n->state & (kPermanent | kNoArpState)) != 0) fixed.push_back(n->address);
+  }
+  const packet::PacketSet by_hand = algebra_.where(next_hop, fixed);
+  split(std::move(flow), by_hand, usual, [&](Flow f) {
+    const auto mac = claimed(dev, f, next_hop);
+    if (!mac) return usual(std::move(f));
+    believed(std::move(f), *mac);
+  });
+}
+
+// Whether a lie is believed does not depend on the address, so of those that vary one is asked for.
+std::optional<MacAddress> Walk::claimed(Device& dev, const Flow& flow,
+                                        const AddressOperand& next_hop) {
+  const auto some = [&](const AddressOperand& a) {
+    return a.constant ? *a.constant : algebra_.fields().address(*flow.set.witness(), a.field);
+  };
+  const IpAddress target = some(next_hop);
+  const auto [at, fresh] = claims_.try_emplace({&dev, next_hop.constant ? target : IpAddress()});
+  if (!fresh) return at->second;
+  const auto source = asking_address(dev, target, AddressOperand::of(some(flow.p.t.source)));
+  claiming_ = true;
+  claim_.reset();
+  for (const Resolution& r : ask_for(dev, target, *source)) {
+    if (r.how == Resolution::How::kFound && !r.in_doubt && claim_ && r.mac == *claim_) {
+      at->second = r.mac;
+      break;
+    }
+  }
+  claiming_ = false;
+  return at->second;
+}
+
+bool Walk::told_forger(const Flow& flow) {
+  if (forger_ == nullptr || !flow.ours) return false;
+  settle(flow, Verdict::kClosed, How::kRefused,
+         flow.first_loss.empty() ? "refused" : flow.first_loss);
+  return true;
+}
+
+}  // namespace bulkhead::reach::walks

@@ -1,0 +1,94 @@
+// An attacker on a wire: AF_PACKET sends past every rule of its own machine and hears every frame
+// before them (net/packet/af_packet.c, PACKET_QDISC_BYPASS; net/core/dev.c ptype_all).
+#include <algorithm>
+
+#include "trace/run.h"
+
+namespace bulkhead::trace {
+namespace {
+
+constexpr std::uint16_t kPermanent = 128, kNoArpState = 64;  // NUD_*
+constexpr MacAddress kOutsideMac{{0x02, 0xb0, 0, 0, 0, 1}};
+
+}  // namespace
+
+void Run::start_forged(const ForgedOrigin& origin) {
+  Machine* m = world_.topology.machine(origin.ns);
+  Device* link = m != nullptr ? m->device(origin.link) : nullptr;
+  if (link == nullptr) return stop_unknown("the link of the vantage is not in the snapshot");
+  const bool v4 = server_address_.is_v4();
+  if (origin.source.is_v4() != v4)
+    return local_error(NetError::kInvalid, "the source is of another address family");
+  if (!link->up) return local_error(NetError::kNoDevice, "the attacker's interface is down");
+  forger_ = &origin;
+  forger_link_ = link;
+  client_address_ = question_.source.value_or(origin.source);
+  client_port_ = question_.source_port.value_or(Port{49152});
+  answer_.source = client_address_;
+  answer_.source_port = client_port_;
+  Skb skb;
+  skb.ours = true;
+  Packet& p = skb.p;
+  p.ether_type = v4 ? EtherType::kIpv4 : EtherType::kIpv6;
+  p.protocol = question_.protocol;
+  p.source = client_address_;
+  p.destination = server_address_;
+  p.source_port = client_port_;
+  p.destination_port = server_port_;
+  p.tcp_flags = question_.protocol == IpProtocol::kTcp ? tcp::kSyn : 0;
+  p.length = v4 ? 60 : 80;
+  p.mark = 0;
+  p.source_mac = origin.mac;
+  p.destination_mac = origin.to;
+  if (origin.outside) return enqueue(*link, skb);
+  put_on_wire(*link, skb);
+}
+
+// True when the frame is the attacker's: it leaves by the wire on which an outside attacker sits,
+// or arrives at an interface of an inside attacker.
+bool Run::forger_takes(Device& dev, Skb& skb, bool leaving) {
+  if (forger_->outside != leaving) return false;
+  const bool here =
+      leaving ? &dev == forger_link_ : dev.machine == forger_link_->machine && !dev.loopback;
+  if (!here) return false;
+  const MacAddress own = leaving ? kOutsideMac : dev.mac;
+  if (skb.p.arp) {
+    if (skb.p.arp->operation != 1 || !claiming_) return false;
+    claim_ = own;
+    Skb answer = neighbour_answer(skb.p, own);
+    if (leaving)
+      enqueue(dev, answer);
+    else
+      put_on_wire(dev, answer);
+    return false;  // others may hear the question as well
+  }
+  if (!skb.ours || (leaving && skb.p.destination_mac != own)) return false;
+  if (skb.leg == Leg::kReply)
+    client_hears(skb, dev.name());
+  else
+    lost(skb, "it comes back to its sender");
+  return true;
+}
+
+// The lie is told first and most often: it replaces what the asker has learned, not what was set by
+// hand.
+std::optional<MacAddress> Run::claimed(Device& dev, IpAddress target, const Skb& cause) {
+  if (forger_ == nullptr || claiming_ || !cause.ours || cause.leg != Leg::kReply)
+    return std::nullopt;
+  const bool fixed = std::ranges::any_of(dev.neighbours, [&](const model::Neighbour* n) {
+    return n->address == target && (n->state & (kPermanent | kNoArpState)) != 0;
+  });
+  if (fixed) return std::nullopt;
+  claiming_ = true;
+  claim_.reset();
+  const Resolved& r = ask_for(dev, target, asking_address(dev, target, cause));
+  claiming_ = false;
+  if (r.how == Resolution::kFound && claim_ && r.mac == *claim_) return r.mac;
+  return std::nullopt;
+}
+
+bool Run::believes(MacAddress sender) const {
+  return claiming_ && claim_ && sender == *claim_;
+}
+
+}  // namespace bulkhead::trace

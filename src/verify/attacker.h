@@ -1,0 +1,48 @@
+// What root in a seat gets who forges packets: any source address, source port and MAC, sent to any
+// machine on its wires, with false answers to ARP and neighbour discovery (`as: attacker`).
+//
+// Open: some packet gets in, and for TCP its answer comes back to the attacker (reach/ computes it
+// for all packets at once, trace/ replays a witness). Closed: none does. Of a container without
+// NET_RAW and NET_ADMIN: what bind() allows, its own addresses and any source port. Senders on the
+// Internet: any address there and any source port; nobody on their way to the host lies.
+//
+// Not asked about: packets whose source is their destination, fragments, IP options and other
+// protocols than TCP and UDP.
+#pragma once
+
+#include <array>
+#include <memory>
+
+#include "query/query.h"
+#include "topology/topology.h"
+
+namespace bulkhead::reach {
+class Reach;
+}
+
+namespace bulkhead::verify {
+
+// Whether root in it can send frames of its own making. Engines grant NET_RAW unless told
+// otherwise.
+[[nodiscard]] bool may_forge(const model::Container& container);
+
+// The asker must outlive it. Not for two threads at once. Cost of ask: one symbolic walk for each
+// machine on the seat's wires.
+class Attackers {
+ public:
+  explicit Attackers(const query::Asker& asker);
+  ~Attackers();
+
+  [[nodiscard]] query::Reply ask(const query::Seat& seat, const query::Target& target,
+                                 query::Reply ordinary);
+
+ private:
+  class Search;
+  [[nodiscard]] reach::Reach& reach(IpFamily family);
+
+  const query::Asker& asker_;
+  topology::Topology topology_;
+  std::array<std::unique_ptr<reach::Reach>, 2> reach_;  // by family, when first asked
+};
+
+}  // namespace bulkhead::verify

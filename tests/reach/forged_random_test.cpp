@@ -1,0 +1,199 @@
+// reach = trace for attackers: what is computed for all packets that somebody on a wire can forge
+// is what the interpreter says of each of them. REACH_SEEDS and REACH_FIRST choose other networks.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstdlib>
+#include <map>
+#include <random>
+
+#include "reach/random_net.h"
+#include "reach/reach.h"
+#include "topology/topology.h"
+#include "trace/trace.h"
+
+namespace bulkhead::reach::testing {
+namespace {
+
+struct Tally {
+  std::size_t asked = 0, open = 0, closed = 0, unknown = 0, unlike = 0, less_precise = 0;
+  std::map<std::string, std::size_t> reasons;
+};
+
+std::uint64_t number_of(MacAddress mac) {
+  std::uint64_t n = 0;
+  for (const std::uint8_t o : mac.octets()) n = n << 8 | o;
+  return n;
+}
+
+class Comparison {
+ public:
+  Comparison(std::uint32_t seed, NetKinds kinds, Tally& tally)
+      : net_(random_net(seed, kinds)),
+        seed_(seed),
+        random_(seed),
+        tally_(tally),
+        topology_(topology::Topology::build(net_.snapshot)),
+        world_(trace::World::build(net_.snapshot).value()) {
+    for (const auto& m : topology_.machines()) {
+      for (const auto& d : m->devices) macs_.push_back(d->mac);
+    }
+  }
+
+  void run() {
+    for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
+      Reach reach = Reach::build(net_.snapshot, family);
+      for (const model::NsId ns : net_.machines) {
+        for (const auto& device : topology_.machine(ns)->devices) {
+          if (device->loopback || !device->up) continue;
+          wire(reach, *device, false);
+          if (device->leads_outside) wire(reach, *device, true);
+        }
+      }
+    }
+  }
+
+ private:
+  void wire(Reach& reach, const topology::Device& link, bool outside) {
+    for (const topology::Device* to : topology::stations(link, outside)) {
+      if (random_() % 3 != 0) continue;
+      ForgedRequest r;
+      r.ns = link.machine->id;
+      r.link = link.index();
+      r.outside = outside;
+      r.protocol = random_() % 3 == 0 ? IpProtocol::kUdp : IpProtocol::kTcp;
+      r.to = to->mac;
+      const Result<Answer> answer = reach.from(r);
+      ASSERT_TRUE(answer) << answer.error().message;
+      for (int i = 0; i < 40; ++i) compare(reach.fields(), *answer, r, any_packet(reach.fields()));
+      for (const Outcome& o : answer->outcomes()) {
+        if (const auto p = o.set.witness()) compare(reach.fields(), *answer, r, *p);
+      }
+    }
+  }
+
+  IpAddress any_address(IpFamily family) {
+    while (true) {
+      const IpAddress a = net_.addresses[random_() % net_.addresses.size()];
+      if (a.family() == family) return random_() % 4 == 0 ? a.next() : a;
+    }
+  }
+
+  packet::Packet any_packet(const Fields& fields) {
+    packet::Packet p = fields.layout().packet();
+    const std::array<std::uint16_t, 6> sources{1, 22, 80, 443, 8080, 40000};
+    fields.set_address(p, Quantity::kSource, any_address(fields.family()));
+    fields.set_address(p, Quantity::kDestination, any_address(fields.family()));
+    fields.set(p, Quantity::kSourcePort, sources[random_() % sources.size()]);
+    fields.set(p, Quantity::kDestinationPort, net_.ports[random_() % net_.ports.size()]);
+    fields.set(p, Quantity::kSourceMac, number_of(macs_[random_() % macs_.size()]));
+    return p;
+  }
+
+  trace::Question question(const Fields& fields, const ForgedRequest& r, const packet::Packet& p) {
+    std::array<std::uint8_t, 6> mac{};
+    for (std::size_t i = 0; i < mac.size(); ++i)
+      mac[i] = static_cast<std::uint8_t>(fields.get(p, Quantity::kSourceMac) >> (40 - 8 * i));
+    trace::Question q;
+    q.from = trace::ForgedOrigin{
+        r.ns, r.link, r.outside, fields.address(p, Quantity::kSource), MacAddress(mac), r.to};
+    q.to = fields.address(p, Quantity::kDestination);
+    q.port = Port{static_cast<std::uint16_t>(fields.get(p, Quantity::kDestinationPort))};
+    q.source_port = Port{static_cast<std::uint16_t>(fields.get(p, Quantity::kSourcePort))};
+    q.protocol = r.protocol;
+    return q;
+  }
+
+  void compare(const Fields& fields, const Answer& answer, const ForgedRequest& r,
+               packet::Packet p) {
+    fields.set(p, Quantity::kProtocol, static_cast<std::uint8_t>(r.protocol));
+    const trace::Question q = question(fields, r, p);
+    if (fields.address(p, Quantity::kSource) == q.to || q.to.is_v4_mapped()) return;
+    const trace::Answer t = world_.ask(q);
+    const Said said = answer.about(p);
+    ++tally_.asked;
+    (t.verdict == trace::Verdict::kOpen     ? tally_.open
+     : t.verdict == trace::Verdict::kClosed ? tally_.closed
+                                            : tally_.unknown)++;
+    if (said.verdict == t.verdict && !said.outcomes.empty()) return;
+    std::string mine;
+    for (const Outcome* o : said.outcomes)
+      mine += std::string(to_string(o->verdict)) + " " + o->reason + "; ";
+    if (!said.outcomes.empty() && said.verdict == Verdict::kUnknown) {
+      ++tally_.less_precise;
+      ++tally_.reasons[(std::string(to_string(t.verdict)) + " is " + mine).substr(0, 140)];
+      return;
+    }
+    if (++tally_.unlike > 12) return;
+    const auto& from = std::get<trace::ForgedOrigin>(q.from);
+    ADD_FAILURE() << "seed " << seed_ << " from ns " << r.ns.value << " link " << r.link.value
+                  << (r.outside ? " outside" : "") << " " << from.source.to_string() << " port "
+                  << q.source_port->number << " mac " << from.mac.to_string() << " by "
+                  << r.to.to_string() << " to " << q.to.to_string() << " port " << q.port.number
+                  << (r.protocol == IpProtocol::kTcp ? " tcp" : " udp") << "\n reach: " << mine
+                  << "\n trace: " << to_string(t.verdict) << " " << t.reason << told(q);
+  }
+
+  // What the interpreter says of each step, when REACH_SHOW is set.
+  std::string told(trace::Question q) const {
+    if (std::getenv("REACH_SHOW") == nullptr) return {};
+    q.explain = true;
+    std::string out;
+    for (const trace::Step& s : world_.ask(q).steps) {
+      out += "\n  " + std::string(s.leg == trace::Leg::kReply ? "reply " : "request ") +
+             std::to_string(s.ns.value) + " " + s.interface + " " + s.stage + ": " + s.detail;
+    }
+    return out;
+  }
+
+  RandomNet net_;
+  std::uint32_t seed_;
+  std::mt19937 random_;
+  Tally& tally_;
+  topology::Topology topology_;
+  trace::World world_;
+  std::vector<MacAddress> macs_;
+};
+
+void compare(NetKinds kinds, std::uint32_t first, std::uint32_t count) {
+  Tally tally;
+  if (const char* n = std::getenv("REACH_SEEDS")) count = static_cast<std::uint32_t>(std::atoi(n));
+  if (const char* n = std::getenv("REACH_FIRST")) first = static_cast<std::uint32_t>(std::atoi(n));
+  for (std::uint32_t seed = first; seed < first + count; ++seed)
+    Comparison(seed, kinds, tally).run();
+  std::printf("asked %zu: open %zu closed %zu unknown %zu; unlike %zu, less precise %zu\n",
+              tally.asked, tally.open, tally.closed, tally.unknown, tally.unlike,
+              tally.less_precise);
+  std::size_t lines = 0;
+  for (const auto& [why, n] : tally.reasons) {
+    if (++lines <= 12) std::printf("  less precise %zu: %s\n", n, why.c_str());
+  }
+  EXPECT_EQ(tally.unlike, 0U);
+  EXPECT_LE(tally.less_precise * 50, tally.asked);
+  EXPECT_GT(tally.open * 100, tally.asked);
+}
+
+TEST(ForgedRandom, PlainNetworksAreAsTraceSays) {
+  compare({}, 1, 12);
+}
+TEST(ForgedRandom, OddSettingsAreAsTraceSays) {
+  NetKinds k;
+  k.odd = true;
+  compare(k, 1000, 12);
+}
+TEST(ForgedRandom, FilteredNetworksAreAsTraceSays) {
+  NetKinds k;
+  k.filter = true;
+  compare(k, 3000, 12);
+}
+TEST(ForgedRandom, TranslatedNetworksAreAsTraceSays) {
+  NetKinds k;
+  k.nat = true;
+  compare(k, 4000, 12);
+}
+TEST(ForgedRandom, EverythingTogetherIsAsTraceSays) {
+  compare({true, true, true, true}, 5000, 12);
+}
+
+}  // namespace
+}  // namespace bulkhead::reach::testing
