@@ -84,6 +84,7 @@ struct CommandLine {
     verb->add_option("PORT", trace.port, "A port, as 6379 or 53/udp")->required();
     verb->add_option("--source", trace.source_address, "Send from this address")->type_name("IP");
     verb->add_option("--source-port", trace.source_port, "Send from this port");
+    verb->add_option("--as", trace.as, "attacker: whatever root there can forge")->type_name("WHO");
     add_source(*verb, trace.source);
     add_output(*verb, trace.output);
     verb->callback([this] { run = [this] { return run_trace(trace); }; });

@@ -31,6 +31,7 @@ struct TraceOptions {
   std::string from, to, port;  // a vantage; an address or a container's name; PORT or PORT/PROTO
   std::string source_address;
   std::uint16_t source_port = 0;  // 0: an ephemeral one
+  std::string as;                 // "attacker": whatever root there can forge
 };
 Exit run_trace(const TraceOptions& options);
 

@@ -199,11 +199,28 @@ void append_socket(std::string& out, const trace::Answer& answer) {
   out += '}';
 }
 
-void append_explanation(std::string& out, const Target& target, const Reply& reply) {
-  out += ",\"witness\":{\"destination\":\"" + target.to.to_string() +
-         "\",\"port\":" + std::to_string(target.port.number);
-  if (reply.witness) out += ",\"source\":\"" + reply.witness->to_string() + "\"";
-  out += ",\"source_port\":" + std::to_string(reply.answer.source_port.number) + "}";
+// Of which packet the answer is, as far as the question does not say.
+void append_witness(std::string& out, const Target& target, const Reply& reply) {
+  std::string packet;
+  const auto add = [&](std::string_view key, const std::string& value) {
+    packet += (packet.empty() ? "\"" : ",\"") + std::string(key) + "\":" + value;
+  };
+  const auto quoted = [](const std::string& text) { return '"' + text + '"'; };
+  if (target.explain) {
+    add("destination", quoted(target.to.to_string()));
+    add("port", std::to_string(target.port.number));
+  }
+  if (reply.witness) add("source", quoted(reply.witness->to_string()));
+  if (target.explain || reply.frame)
+    add("source_port", std::to_string(reply.answer.source_port.number));
+  if (reply.frame) {
+    add("frame_source", quoted(reply.frame->source.to_string()));
+    add("frame_destination", quoted(reply.frame->destination.to_string()));
+  }
+  if (!packet.empty()) out += ",\"witness\":{" + packet + '}';
+}
+
+void append_explanation(std::string& out, const Reply& reply) {
   append_path(out, reply.answer.steps);
   out += ",\"rules\":[";
   for (const trace::RuleRef& ref : reply.answer.rules) append_rule(out, ref);
@@ -217,10 +234,8 @@ void append_answer(std::string& out, const Target& target, const Reply& reply) {
   append_text(out, "how", trace::to_string(answer.how));
   append_text(out, "reason", answer.reason);
   if (reply.some) out += ",\"some\":true";
-  if (target.explain)
-    append_explanation(out, target, reply);
-  else if (reply.witness)
-    out += ",\"witness\":{\"source\":\"" + reply.witness->to_string() + "\"}";
+  append_witness(out, target, reply);
+  if (target.explain) append_explanation(out, reply);
 }
 
 // The question as it came, without its closing brace.

@@ -47,7 +47,12 @@ struct Target {
 struct Reply {
   trace::Answer answer;              // of the witness
   std::optional<IpAddress> witness;  // the source of the packet that `answer` is about
-  bool some = false;                 // other senders of the zone get another answer
+  // Of a forged packet, that carried it.
+  struct Frame {
+    MacAddress source, destination;
+  };
+  std::optional<Frame> frame;
+  bool some = false;  // other senders of the zone get another answer
 };
 
 // What root there gets who forges packets, given the ordinary connection's answer.

@@ -27,6 +27,35 @@ MacAddress mac_of(std::uint64_t number) {
   return MacAddress(octets);
 }
 
+// What a packet of everyday life looks like: addresses that somebody has, ephemeral ports.
+packet::Preferences everyday(const topology::Topology& topology, const reach::Fields& fields) {
+  packet::Preferences out;
+  std::vector<packet::Interval> high, low;
+  for (const auto& m : topology.machines()) {
+    for (const auto& [address, device] : m->addresses) {
+      if (address.family() != fields.family() || address.is_loopback()) continue;
+      Packet p = fields.layout().packet();
+      fields.set_address(p, Quantity::kSource, address);
+      const auto parts = fields.parts(Quantity::kSource);
+      high.push_back({p[parts.front().field], p[parts.front().field]});
+      low.push_back({p[parts.back().field], p[parts.back().field]});
+    }
+  }
+  const auto parts = fields.parts(Quantity::kSource);
+  out.prefer(parts.front().field, packet::IntervalSet::of(std::move(high)));
+  if (parts.size() > 1) out.prefer(parts.back().field, packet::IntervalSet::of(std::move(low)));
+  const packet::FieldId port = fields.only(Quantity::kSourcePort);
+  out.prefer(port, packet::IntervalSet::range(49152, 65535));
+  out.prefer(port, packet::IntervalSet::range(1, 65535));
+  return out;
+}
+
+std::uint64_t number_of(MacAddress mac) {
+  std::uint64_t n = 0;
+  for (const std::uint8_t o : mac.octets()) n = n << 8 | o;
+  return n;
+}
+
 struct Wire {  // on which an attacker sits
   const topology::Device* link = nullptr;
   bool outside = false;
@@ -105,7 +134,7 @@ class Attackers::Search {
     r.source_port = target_.source_port;
     r.any_source_port = !target_.source_port;
     r.asked = {to_, target_.port};
-    consider(reach().from(r), [&](const Packet& p) {
+    consider(reach().from(r), attackers_.everyday(to_.family()), [&](const Packet& p) {
       trace::Question q = question(p);
       q.from = origin;
       q.source = source;
@@ -125,7 +154,7 @@ class Attackers::Search {
     r.any_source_port = !target_.source_port;
     if (target_.source_port) r.source_port = *target_.source_port;
     r.asked = {to_, target_.port};
-    consider(reach().from(r), [&](const Packet& p) {
+    consider(reach().from(r), attackers_.everyday(to_.family()), [&](const Packet& p) {
       trace::Question q = question(p);
       q.from = origin;
       return q;
@@ -144,7 +173,10 @@ class Attackers::Search {
       r.source = target_.source;
       r.source_port = target_.source_port;
       r.asked = {to_, target_.port};
-      consider(reach().from(r), [&](const Packet& p) {
+      packet::Preferences like = attackers_.everyday(to_.family());
+      like.prefer(reach().fields().only(Quantity::kSourceMac),
+                  packet::IntervalSet::single(number_of(own_mac(wire))));
+      consider(reach().from(r), like, [&](const Packet& p) {
         const reach::Fields& fields = reach().fields();
         trace::Question q = question(p);
         q.from = trace::ForgedOrigin{r.ns,
@@ -170,17 +202,24 @@ class Attackers::Search {
     return q;
   }
 
+  static MacAddress own_mac(const Wire& wire) {
+    return wire.outside ? trace::OutsideOrigin().mac : wire.link->mac;
+  }
+
   // A better answer needs a witness that the interpreter agrees with.
-  void consider(const Result<reach::Answer>& answer, const auto& question_of) {
+  void consider(const Result<reach::Answer>& answer, const packet::Preferences& like,
+                const auto& question_of) {
     if (found()) return;
     if (!answer) return unknown(answer.error().message);
-    if (auto witness = answer->open().witness()) {
+    if (const auto witness = answer->open().witness(like)) {
       const trace::Question q = question_of(*witness);
       trace::Answer traced = attackers_.asker_.world().ask(q);
       if (traced.verdict != trace::Verdict::kOpen) {
         return unknown("the two ways to compute it disagree (a bug of ours): " + traced.reason);
       }
       best_.witness = traced.source;
+      if (const auto* forged = std::get_if<trace::ForgedOrigin>(&q.from))
+        best_.frame = {forged->mac, forged->to};
       best_.answer = std::move(traced);
       return;
     }
@@ -214,6 +253,12 @@ reach::Reach& Attackers::reach(IpFamily family) {
   if (!slot) {
     slot = std::make_unique<reach::Reach>(reach::Reach::build(asker_.world().snapshot(), family));
   }
+  return *slot;
+}
+
+const packet::Preferences& Attackers::everyday(IpFamily family) {
+  auto& slot = everyday_[family == IpFamily::kV4 ? 0 : 1];
+  if (!slot) slot = verify::everyday(topology_, reach(family).fields());
   return *slot;
 }
 

@@ -12,7 +12,9 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 
+#include "packet/packet_set.h"
 #include "query/query.h"
 #include "topology/topology.h"
 
@@ -39,10 +41,13 @@ class Attackers {
  private:
   class Search;
   [[nodiscard]] reach::Reach& reach(IpFamily family);
+  [[nodiscard]] const packet::Preferences& everyday(IpFamily family);
 
   const query::Asker& asker_;
   topology::Topology topology_;
-  std::array<std::unique_ptr<reach::Reach>, 2> reach_;  // by family, when first asked
+  // By family, when first asked.
+  std::array<std::unique_ptr<reach::Reach>, 2> reach_;
+  std::array<std::optional<packet::Preferences>, 2> everyday_;
 };
 
 }  // namespace bulkhead::verify

@@ -24,6 +24,17 @@ packet::PacketSet one_value(Algebra& algebra, Quantity q, std::uint64_t n) {
 
 }  // namespace
 
+// The destination, of which what is asked about may be one alone.
+Tuple Walk::asked_tuple(const AddressOperand& source, const NumberOperand& source_port,
+                        IpProtocol protocol, const Asked& asked) {
+  return {source,
+          asked.to ? AddressOperand::of(*asked.to) : AddressOperand::in(Quantity::kDestination),
+          source_port,
+          asked.port ? NumberOperand::of(asked.port->number)
+                     : NumberOperand::in(Quantity::kDestinationPort),
+          protocol};
+}
+
 packet::PacketSet Walk::asked_set(IpProtocol protocol, const Asked& asked) {
   packet::PacketSet set =
       one_value(algebra_, Quantity::kProtocol, static_cast<std::uint8_t>(protocol));
@@ -52,9 +63,8 @@ void Walk::start(const LocalRequest& request) {
     flow.set = algebra_.both(flow.set, one_value(algebra_, Quantity::kSourcePort, port.number));
   }
   Header& p = flow.p;
-  p.t = Tuple{AddressOperand::of(IpAddress::any(algebra_.family())),
-              AddressOperand::in(Quantity::kDestination), from,
-              NumberOperand::in(Quantity::kDestinationPort), request.protocol};
+  p.t = asked_tuple(AddressOperand::of(IpAddress::any(algebra_.family())), from, request.protocol,
+                    request.asked);
   p.tcp_flags = request.protocol == IpProtocol::kTcp ? tcp::kSyn : 0;
   p.length = request_length(request.protocol, v4);
   p.has_socket = true;
@@ -210,8 +220,7 @@ void Walk::start(const OutsideRequest& request) {
   flow.set = algebra_.both(flow.set,
                            algebra_.where(AddressOperand::in(Quantity::kSource), request.source));
   Header& p = flow.p;
-  p.t = Tuple{AddressOperand::of(request.source), AddressOperand::in(Quantity::kDestination), from,
-              NumberOperand::in(Quantity::kDestinationPort), request.protocol};
+  p.t = asked_tuple(AddressOperand::of(request.source), from, request.protocol, request.asked);
   p.tcp_flags = request.protocol == IpProtocol::kTcp ? tcp::kSyn : 0;
   p.length = algebra_.family() == IpFamily::kV4 ? 60 : 80;
   p.source_mac = request.mac;

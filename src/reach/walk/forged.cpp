@@ -21,31 +21,25 @@ void Walk::start(const ForgedRequest& request) {
   flow.ours = true;
   if (link == nullptr)
     return unknown(std::move(flow), "the link of the vantage is not in the snapshot");
-  Tuple t{AddressOperand::in(Quantity::kSource), AddressOperand::in(Quantity::kDestination),
-          NumberOperand::in(Quantity::kSourcePort), NumberOperand::in(Quantity::kDestinationPort),
-          request.protocol};
-  if (request.source) flow.set = algebra_.both(flow.set, algebra_.where(t.source, *request.source));
-  if (request.source_port) {
-    flow.set = algebra_.both(
-        flow.set,
-        algebra_.where(t.source_port, packet::IntervalSet::single(request.source_port->number)));
-  }
-  if (request.asked.to) {
-    flow.set = algebra_.without(flow.set, algebra_.where(t.source, *request.asked.to));
-    t.destination = AddressOperand::of(*request.asked.to);
-  }
-  if (request.asked.port) t.destination_port = NumberOperand::of(request.asked.port->number);
+  const AddressOperand source = AddressOperand::in(Quantity::kSource);
+  const NumberOperand source_port = NumberOperand::in(Quantity::kSourcePort);
+  const auto only = [&](const packet::PacketSet& set) { flow.set = algebra_.both(flow.set, set); };
+  if (request.source) only(algebra_.where(source, *request.source));
+  if (request.source_port)
+    only(algebra_.where(source_port, packet::IntervalSet::single(request.source_port->number)));
+  if (request.asked.to)
+    flow.set = algebra_.without(flow.set, algebra_.where(source, *request.asked.to));
   if (flow.set.empty()) return;
   if (!link->up)
     return fails(std::move(flow), NetError::kNoDevice, "the attacker's interface is down");
   forger_link_ = link;
   Header& p = flow.p;
-  p.t = t;
+  p.t = asked_tuple(source, source_port, request.protocol, request.asked);
   p.tcp_flags = request.protocol == IpProtocol::kTcp ? tcp::kSyn : 0;
   p.length = algebra_.family() == IpFamily::kV4 ? 60 : 80;
   p.any_source_mac = true;
   p.destination_mac = request.to;
-  flow.client.sent = t;
+  flow.client.sent = p.t;
   if (request.outside) return enqueue(*link, std::move(flow));
   put_on_wire(*link, std::move(flow));
 }

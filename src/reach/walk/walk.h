@@ -45,6 +45,9 @@ class Walk {
 
   // ---- client.cpp
   // The packets of one protocol that are asked about.
+  [[nodiscard]] static Tuple asked_tuple(const AddressOperand& source,
+                                         const NumberOperand& source_port, IpProtocol protocol,
+                                         const Asked& asked);
   [[nodiscard]] packet::PacketSet asked_set(IpProtocol protocol, const Asked& asked);
   void start(const LocalRequest& request);
   void start(const OutsideRequest& request);

@@ -1,0 +1,223 @@
+#include "verify/attacker.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "policy/zones.h"
+#include "trace/net.h"
+
+namespace bulkhead::verify {
+namespace {
+
+using namespace trace::testing;  // NOLINT
+using model::Hook;
+using model::NfFamily;
+using trace::Verdict;
+
+model::Chain dropping(Hook hook, std::vector<model::Rule> rules) {
+  return base("only", hook, 0, std::move(rules), model::VerdictKind::kDrop);
+}
+
+// a and b share a bridge, c has one of its own; the uplink leads out of the model.
+Net attacked_net() {
+  Net n = host_net();
+  n.link("host", "up0").peer_ns.reset();
+  n.link("host", "up0").peer_elsewhere = true;
+  n.route("host", "default", "192.0.2.254", "up0");
+  for (const char* m : {"a", "b", "c"}) n.ns(m).paths = {std::string("/run/netns/") + m};
+  return n;
+}
+
+// Only what comes from b's address is forwarded (and what belongs to it).
+Net only_b_is_forwarded(IpFamily family) {
+  Net n = attacked_net();
+  n.bridge_calls("host", true);
+  const bool v4 = family == IpFamily::kV4;
+  const auto forward = dropping(
+      Hook::kForward,
+      {rule({is(v4 ? net(12, 4) : net(8, 16), address(v4 ? "10.1.0.3" : "fd01::3")), accept()}),
+       rule({is(v4 ? net(16, 4) : net(24, 16), address(v4 ? "10.1.0.3" : "fd01::3")), accept()})});
+  n.rules("host", table(v4 ? NfFamily::kIp : NfFamily::kIp6, {forward}));
+  return n;
+}
+
+class Asked {
+ public:
+  explicit Asked(const Net& net, const model::Container* container = nullptr)
+      : net_(net),
+        container_(container),
+        world_(trace::World::build(net_.snapshot).value()),
+        zones_(policy::guess_zones(net_.snapshot)),
+        asker_(world_, zones_),
+        attackers_(asker_) {
+    asker_.forged_by(std::bind_front(&Attackers::ask, &attackers_));
+  }
+
+  query::Reply ask(std::string_view from, std::string_view to, std::uint16_t port,
+                   bool attacker = true, IpProtocol protocol = IpProtocol::kTcp) {
+    query::Seat seat = asker_.seat(query::Vantage::parse(from).value()).value();
+    seat.container = container_;
+    query::Target t;
+    t.to = ip(to);
+    t.port = Port{port};
+    t.protocol = protocol;
+    t.as_attacker = attacker;
+    return asker_.ask(seat, t);
+  }
+  Verdict verdict(std::string_view from, std::string_view to, std::uint16_t port = 80,
+                  bool attacker = true) {
+    return ask(from, to, port, attacker).answer.verdict;
+  }
+
+ private:
+  Net net_;
+  const model::Container* container_;
+  trace::World world_;
+  std::vector<policy::Zone> zones_;
+  query::Asker asker_;
+  Attackers attackers_;
+};
+
+struct Row {
+  IpFamily family;
+  const char *a, *b, *c, *host;
+};
+const Row kRows[] = {{IpFamily::kV4, "10.1.0.2", "10.1.0.3", "10.2.0.2", "10.1.0.1"},
+                     {IpFamily::kV6, "fd01::2", "fd01::3", "fd02::2", "fd01::1"}};
+constexpr const char* kA = "netns:/run/netns/a";
+constexpr const char* kC = "netns:/run/netns/c";
+
+TEST(Attacker, PosesAsItsNeighbour) {
+  for (const Row& row : kRows) {
+    Asked asked(only_b_is_forwarded(row.family));
+    EXPECT_EQ(asked.verdict(kA, row.c, 80, false), Verdict::kClosed);
+    const query::Reply reply = asked.ask(kA, row.c, 80);
+    EXPECT_EQ(reply.answer.verdict, Verdict::kOpen) << reply.answer.reason;
+    EXPECT_EQ(reply.witness, ip(row.b));
+    ASSERT_TRUE(reply.frame);
+  }
+}
+
+TEST(Attacker, OnAnotherSegmentHearsNoAnswerToItsNeighbour) {
+  for (const Row& row : kRows) {
+    // c may send as b, but what the answer asks for stays on b's bridge.
+    Asked asked(only_b_is_forwarded(row.family));
+    EXPECT_EQ(asked.verdict(kC, row.a), Verdict::kClosed);
+  }
+}
+
+TEST(Attacker, WithoutRawSocketsSendsItsOwnAddressesOnly) {
+  for (const Row& row : kRows) {
+    model::Container container;
+    container.capabilities_dropped = {"NET_RAW"};
+    Asked asked(only_b_is_forwarded(row.family), &container);
+    EXPECT_EQ(asked.verdict(kA, row.c), Verdict::kClosed);
+  }
+}
+
+TEST(Attacker, ChoosesItsSourcePortEvenWithoutRawSockets) {
+  for (const Row& row : kRows) {
+    Net n = attacked_net();
+    n.rules("host", table(NfFamily::kInet, {base("fwd", Hook::kForward, 0,
+                                                 {rule({is(th(0, 2), be16(53)), accept()}),
+                                                  rule({is(th(2, 2), be16(80)), drop()})})}));
+    model::Container container;
+    container.capabilities_dropped = {"ALL"};
+    Asked asked(n, &container);
+    EXPECT_EQ(asked.verdict(kA, row.c, 80, false), Verdict::kClosed);
+    const query::Reply reply = asked.ask(kA, row.c, 80);
+    EXPECT_EQ(reply.answer.verdict, Verdict::kOpen) << reply.answer.reason;
+    EXPECT_EQ(reply.answer.source_port.number, 53);
+    EXPECT_FALSE(reply.frame);
+  }
+}
+
+TEST(Attacker, IsNotBelievedWhereTheNeighbourWasSetByHand) {
+  for (const Row& row : kRows) {
+    Net n = only_b_is_forwarded(row.family);
+    model::Neighbour neighbour;
+    neighbour.link = n.link("host", "br0").index;
+    neighbour.address = ip(row.b);
+    neighbour.mac = n.link("b", "eth0").mac;
+    neighbour.state = 128;  // NUD_PERMANENT
+    n.ns("host").neighbours.push_back(neighbour);
+    Asked asked(n);
+    EXPECT_EQ(asked.verdict(kA, row.c), Verdict::kClosed);
+  }
+}
+
+TEST(Attacker, IsStoppedByTheReversePathFilterAtTheDoor) {
+  Net n = attacked_net();
+  const auto input =
+      dropping(Hook::kInput, {rule({is(net(12, 4), address("10.2.0.2")), accept()})});
+  n.rules("host", table(NfFamily::kIp, {input}));
+  // c's address from a's bridge: the answer goes to c, so a connection never stands.
+  EXPECT_EQ(Asked(n).verdict(kA, "10.1.0.1"), Verdict::kClosed);
+  // One datagram is enough.
+  n.listen("host", "0.0.0.0", 53, false, {}, IpProtocol::kUdp);
+  EXPECT_EQ(Asked(n).ask(kA, "10.1.0.1", 53, true, IpProtocol::kUdp).answer.verdict,
+            Verdict::kOpen);
+  n.link("host", "br0").ipv4.rp_filter = 1;
+  EXPECT_EQ(Asked(n).ask(kA, "10.1.0.1", 53, true, IpProtocol::kUdp).answer.verdict,
+            Verdict::kClosed);
+}
+
+TEST(Attacker, BorrowsAMacAddress) {
+  for (const Row& row : kRows) {
+    Net n = attacked_net();
+    const bool v4 = row.family == IpFamily::kV4;
+    const MacAddress mac = n.link("b", "eth0").mac;
+    const Bytes octets(mac.octets().begin(), mac.octets().end());
+    const model::Term source = v4 ? net(12, 4) : net(8, 16);
+    n.rules("host",
+            table(v4 ? NfFamily::kIp : NfFamily::kIp6,
+                  {dropping(Hook::kForward, {rule({is(ll(6, 6), octets), accept()}),
+                                             rule({is(source, address(row.c)), accept()})})}));
+    const query::Reply reply = Asked(n).ask(kA, row.c, 80);
+    EXPECT_EQ(reply.answer.verdict, Verdict::kOpen) << reply.answer.reason;
+    ASSERT_TRUE(reply.frame);
+    EXPECT_EQ(reply.frame->source, mac);
+  }
+}
+
+TEST(Attacker, FromTheInternetChoosesItsPortButNotItsPlace) {
+  Net n = attacked_net();
+  n.rules("host", table(NfFamily::kInet, {base("in", Hook::kInput, 0,
+                                               {rule({is(th(0, 2), be16(20)), accept()}),
+                                                rule({is(th(2, 2), be16(80)), drop()})})}));
+  Asked asked(n);
+  EXPECT_EQ(asked.verdict("internet", "192.0.2.1", 80, false), Verdict::kClosed);
+  EXPECT_EQ(asked.ask("internet", "192.0.2.1", 80).answer.source_port.number, 20);
+  // No private address is routed there.
+  EXPECT_EQ(asked.verdict("internet", "10.1.0.3"), Verdict::kClosed);
+}
+
+TEST(Attacker, OfTheLanPosesAsAnother) {
+  Net n = attacked_net();
+  const auto input =
+      dropping(Hook::kInput, {rule({is(net(12, 4), address("192.0.2.77")), accept()})});
+  n.rules("host", table(NfFamily::kIp, {input}));
+  const query::Reply reply = Asked(n).ask("lan", "192.0.2.1", 80);
+  EXPECT_EQ(reply.answer.verdict, Verdict::kOpen) << reply.answer.reason;
+}
+
+TEST(Attacker, MayForgeUnlessTheEngineTookItAway) {
+  model::Container c;
+  EXPECT_TRUE(may_forge(c));
+  c.capabilities_dropped = {"CAP_NET_RAW"};
+  EXPECT_FALSE(may_forge(c));
+  c.capabilities_added = {"net_admin"};
+  EXPECT_TRUE(may_forge(c)) << "it changes its address instead";
+  c.capabilities_added = {"CHOWN"};
+  c.capabilities_dropped = {"ALL"};
+  EXPECT_FALSE(may_forge(c));
+  c.capabilities_added = {"NET_RAW"};
+  EXPECT_TRUE(may_forge(c));
+  c.capabilities_added = {};
+  c.privileged = true;
+  EXPECT_TRUE(may_forge(c));
+}
+
+}  // namespace
+}  // namespace bulkhead::verify
