@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "reach/reach.h"
+#include "verify/destinations.h"
 
 namespace bulkhead::verify {
 namespace {
@@ -18,6 +19,8 @@ using reach::Fields;
 using reach::Quantity;
 
 constexpr std::size_t kMostProducts = 512;  // of one outcome
+constexpr std::string_view kSeveralWays =
+    "packets may go several ways, of which some get in and others do not";
 
 using Origin = std::variant<trace::LocalOrigin, trace::OutsideOrigin>;
 
@@ -31,54 +34,24 @@ std::optional<IpFamily> family_of(const Origin& origin) {
   return outside != nullptr ? std::optional(outside->source.family()) : std::nullopt;
 }
 
-std::vector<AddressRange> ranges(const Fields& fields, const Product& product) {
-  const auto parts = fields.parts(Quantity::kDestination);
-  const auto values = [&](const Fields::Part& part) {
-    const IntervalSet* found = product.find(part.field);
-    return found != nullptr ? *found : IntervalSet::full(part.bits);
-  };
-  const auto address = [&](std::uint64_t high, std::uint64_t low) {
-    Packet p = fields.layout().packet();
-    p[parts.front().field] = high;
-    if (parts.size() > 1) p[parts.back().field] = low;
-    return fields.address(p, Quantity::kDestination);
-  };
-  std::vector<AddressRange> out;
-  const IntervalSet highs = values(parts.front());
-  for (const Interval& high : highs.intervals()) {
-    if (parts.size() == 1) {
-      out.push_back({address(high.first, 0), address(high.last, 0)});
-      continue;
-    }
-    const IntervalSet lows = values(parts.back());
-    for (const Interval& low : lows.intervals())
-      out.push_back({address(high.first, low.first), address(high.last, low.last)});
-  }
-  return out;
-}
-
-IntervalSet ports_of(const Fields& fields, const Product& product) {
-  const IntervalSet* found = product.find(fields.only(Quantity::kDestinationPort));
-  return found != nullptr ? *found : IntervalSet::full(16);
-}
-
 // Where a seat's answers of all source classes come together.
 class Collector {
  public:
-  Collector(const query::Asker& asker, const query::Seat& seat, const Limits& limits)
-      : asker_(asker), seat_(seat), limits_(limits) {}
+  Collector(const query::Asker& asker, const query::Seat& seat, const Limits& limits,
+            std::span<const Point> points)
+      : asker_(asker), seat_(seat), limits_(limits), points_(points) {
+    // Nobody there can send what is not asked.
+    out_.points.assign(points.size(), trace::Verdict::kClosed);
+  }
 
-  Status run() {
-    for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
-      if (limits_.to && limits_.to->address().family() != family) continue;
-      reach::Reach reach = reach::Reach::build(asker_.world().snapshot(), family);
-      for (const Origin& origin : seat_.origins) {
-        if (family_of(origin).value_or(family) != family) continue;
-        ++senders_[index_of(family)];
-        for (const IpProtocol protocol : {IpProtocol::kTcp, IpProtocol::kUdp}) {
-          if (limits_.protocol.value_or(protocol) != protocol) continue;
-          if (Status s = ask(reach, origin, protocol); !s) return s;
-        }
+  Status run(reach::Reach& reach) {
+    const IpFamily family = reach.fields().family();
+    for (const Origin& origin : seat_.origins) {
+      if (family_of(origin).value_or(family) != family) continue;
+      ++senders_[index_of(family)];
+      for (const IpProtocol protocol : {IpProtocol::kTcp, IpProtocol::kUdp}) {
+        if (limits_.protocol.value_or(protocol) != protocol) continue;
+        if (Status s = ask(reach, origin, protocol); !s) return s;
       }
     }
     return {};
@@ -112,10 +85,45 @@ class Collector {
         leaves(reach.fields(), outcome, protocol);
       } else if (outcome.verdict == reach::Verdict::kOpen) {
         if (Status s = open(reach.fields(), outcome, answer->open(), protocol); !s) return s;
+        if (Status s = perhaps(reach.fields(), outcome, answer->unknown(), protocol); !s) return s;
       } else if (outcome.verdict == reach::Verdict::kUnknown) {
-        unknown(reach.fields(), outcome, protocol);
+        unknown(reach.fields(), outcome.set, outcome.reason, nullptr, protocol);
       }
     }
+    return judge(reach.fields(), *answer, protocol);
+  }
+
+  // Open when it is for some sender; closed only when it is for all of them.
+  Status judge(const Fields& fields, const reach::Answer& answer, IpProtocol protocol) {
+    if (points_.empty()) return {};
+    auto open = Destinations::of(fields, answer.open());
+    if (!open) return std::unexpected(open.error());
+    auto closed = Destinations::of(fields, answer.closed());
+    if (!closed) return std::unexpected(closed.error());
+    auto unknown = Destinations::of(fields, answer.unknown());
+    if (!unknown) return std::unexpected(unknown.error());
+    for (std::size_t i = 0; i < points_.size(); ++i) {
+      const Point& point = points_[i];
+      if (point.protocol != protocol || point.to.family() != fields.family()) continue;
+      if (!asker_.is_asked(seat_, point.to)) continue;
+      trace::Verdict& verdict = out_.points[i];
+      const bool is_open = open->contains(fields, point);
+      const bool is_closed = closed->contains(fields, point);
+      if (is_open == is_closed || unknown->contains(fields, point)) {
+        if (verdict == trace::Verdict::kClosed) verdict = trace::Verdict::kUnknown;
+      } else if (is_open) {
+        verdict = trace::Verdict::kOpen;
+      }
+    }
+    return {};
+  }
+
+  // What gets in by one of the ways that these packets may go, it is not known which.
+  Status perhaps(const Fields& fields, const reach::Outcome& outcome,
+                 const packet::PacketSet& unsure, IpProtocol protocol) {
+    auto set = outcome.set.intersect(unsure);
+    if (!set) return std::unexpected(set.error());
+    if (!set->empty()) unknown(fields, *set, kSeveralWays, outcome.socket, protocol);
     return {};
   }
 
@@ -156,8 +164,10 @@ class Collector {
   }
 
   void add(const Fields& fields, const reach::Outcome& outcome, IpProtocol protocol,
-           const AddressRange& to, IntervalSet ports, const Packet& sample) {
-    if (!asked_about(to)) return;
+           const AddressRange& whole, IntervalSet ports, const Packet& sample) {
+    const auto clipped = asked_about(whole);
+    if (!clipped) return;
+    const AddressRange& to = *clipped;
     if (limits_.port) ports = ports.intersect(IntervalSet::single(limits_.port->number));
     if (ports.empty()) return;
     if (entries_.size() == kMostEntries) {
@@ -182,13 +192,11 @@ class Collector {
     entry.last_sender = asked_;
   }
 
-  bool asked_about(const AddressRange& to) const {
-    if (limits_.to && !(limits_.to->contains(to.first) && limits_.to->contains(to.last))) {
-      // A range that is wider than what is asked about still holds it.
-      const bool holds = to.first <= limits_.to->address() && limits_.to->address() <= to.last;
-      if (!holds) return false;
-    }
-    return asker_.is_asked(seat_, to.first);
+  // The part that is asked about.
+  std::optional<AddressRange> asked_about(const AddressRange& range) const {
+    const auto inside = clip(range, limits_.to);
+    if (!inside || !asker_.is_asked(seat_, inside->first)) return std::nullopt;
+    return inside;
   }
 
   void leaves(const Fields& fields, const reach::Outcome& outcome, IpProtocol protocol) {
@@ -196,36 +204,38 @@ class Collector {
       return w.ns == outcome.exit->ns && w.link == outcome.exit->link && w.protocol == protocol &&
              w.family == fields.family();
     });
-    const auto witness = known ? std::nullopt : find_witness(fields, outcome);
+    const auto witness = known ? std::nullopt : find_witness(fields, outcome.set);
     if (!witness) return;
     const IntervalSet ports = outcome.set.values(fields.only(Quantity::kDestinationPort));
     out_.leaves.push_back({outcome.exit->ns, outcome.exit->link, protocol, fields.family(),
                            ports.is_full(16), *witness});
   }
 
-  void unknown(const Fields& fields, const reach::Outcome& outcome, IpProtocol protocol) {
+  void unknown(const Fields& fields, const packet::PacketSet& set, std::string_view reason,
+               const model::Socket* socket, IpProtocol protocol) {
     const bool known = std::ranges::any_of(out_.unknown, [&](const Unknown& u) {
-      return u.reason == outcome.reason && u.protocol == protocol;
+      return u.reason == reason && u.protocol == protocol && u.socket == socket;
     });
-    const auto witness = known ? std::nullopt : find_witness(fields, outcome);
+    const auto witness = known ? std::nullopt : find_witness(fields, set);
     if (!witness) return;
     if (out_.unknown.size() == kMostEntries) {
       out_.complete = false;
       return;
     }
-    out_.unknown.push_back({outcome.reason, protocol, *witness});
+    out_.unknown.push_back({std::string(reason), protocol, *witness, socket});
   }
 
   // A member among those asked about; nullopt when there is none.
-  std::optional<Witness> find_witness(const Fields& fields, const reach::Outcome& outcome) const {
-    const packet::Products products = outcome.set.products(kMostProducts);
+  std::optional<Witness> find_witness(const Fields& fields, const packet::PacketSet& set) const {
+    const packet::Products products = set.products(kMostProducts);
     for (const Product& product : products.products) {
       IntervalSet ports = ports_of(fields, product);
       if (limits_.port) ports = ports.intersect(IntervalSet::single(limits_.port->number));
       if (ports.empty()) continue;
-      for (const AddressRange& to : ranges(fields, product)) {
-        if (!asked_about(to)) continue;
-        return Witness{std::nullopt, to.first,
+      for (const AddressRange& range : ranges(fields, product)) {
+        const auto to = asked_about(range);
+        if (!to) continue;
+        return Witness{std::nullopt, to->first,
                        Port{static_cast<std::uint16_t>(ports.intervals().front().first)}};
       }
     }
@@ -251,6 +261,7 @@ class Collector {
   const query::Asker& asker_;
   const query::Seat& seat_;
   const Limits& limits_;
+  std::span<const Point> points_;
   std::map<Key, Entry> entries_;
   std::array<std::size_t, 2> senders_{};  // by family
   std::size_t asked_ = 0;
@@ -259,12 +270,41 @@ class Collector {
 
 }  // namespace
 
+Solver::Solver(const query::Asker& asker) : asker_(asker) {}
+Solver::~Solver() = default;
+
+Result<Reachable> Solver::attempt(const query::Seat& seat, const Limits& limits,
+                                  std::span<const Point> points) {
+  Collector collector(asker_, seat, limits, points);
+  for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
+    if (limits.to && limits.to->family() != family) continue;
+    auto& reach = reach_[index_of(family)];
+    if (reach == nullptr) {
+      reach =
+          std::make_unique<reach::Reach>(reach::Reach::build(asker_.world().snapshot(), family));
+    }
+    if (Status s = collector.run(*reach); !s) {
+      reach.reset();  // it stays at its limits
+      return std::unexpected(s.error());
+    }
+  }
+  return collector.finish();
+}
+
+Result<Reachable> Solver::from(const query::Seat& seat, const Limits& limits,
+                               std::span<const Point> points) {
+  if (seat.origins.empty()) return fail(ErrorCode::kUnavailable, seat.unknown);
+  const bool fresh = reach_[0] == nullptr && reach_[1] == nullptr;
+  auto answer = attempt(seat, limits, points);
+  if (answer || fresh || answer.error().code != ErrorCode::kBudget) return answer;
+  // What earlier seats left behind may have filled the space.
+  reach_ = {};
+  return attempt(seat, limits, points);
+}
+
 Result<Reachable> reachable(const query::Asker& asker, const query::Seat& seat,
                             const Limits& limits) {
-  if (seat.origins.empty()) return fail(ErrorCode::kUnavailable, seat.unknown);
-  Collector collector(asker, seat, limits);
-  if (Status s = collector.run(); !s) return std::unexpected(s.error());
-  return collector.finish();
+  return Solver(asker).from(seat, limits);
 }
 
 }  // namespace bulkhead::verify

@@ -7,7 +7,10 @@
 // some of them reach says so.
 #pragma once
 
+#include <array>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,6 +20,10 @@
 #include "packet/interval_set.h"
 #include "query/query.h"
 #include "trace/trace.h"
+
+namespace bulkhead::reach {
+class Reach;
+}
 
 namespace bulkhead::verify {
 
@@ -54,6 +61,7 @@ struct Unknown {
   std::string reason;  // escaped, one line
   IpProtocol protocol = IpProtocol::kTcp;
   Witness witness;
+  const model::Socket* socket = nullptr;  // that may be what answers; null: not known
 };
 
 struct Contradiction {  // of reach and trace: a bug of ours
@@ -68,20 +76,51 @@ struct Limits {  // of what is asked about; empty: all
   std::optional<IpProtocol> protocol;
 };
 
+struct Point {  // one destination
+  IpAddress to;
+  Port port;
+  IpProtocol protocol = IpProtocol::kTcp;
+};
+
 struct Reachable {
   std::vector<Reached> open;  // by namespace of the socket, address, port
   std::vector<WayOut> leaves;
   std::vector<Unknown> unknown;
   std::vector<Contradiction> contradictions;
-  std::size_t confirmed = 0;  // of `open`: the witness replayed in trace is open too
-  bool complete = true;       // false: there are more entries than are listed
+  std::size_t confirmed = 0;           // of `open`: the witness replayed in trace is open too
+  bool complete = true;                // false: there are more entries than are listed
+  std::vector<trace::Verdict> points;  // what reach says of the points asked about, in their order
 };
 
 inline constexpr std::size_t kMostEntries = 20'000;
 
-// kBudget when the computation met its limits; kUnavailable with the seat's own reason when nothing
-// can be asked from it. Cost: see reach/reach.h, for each source class, family and protocol asked
-// about.
+// Answers for one seat after the other. The rules of the snapshot are compiled once for each
+// address family, when the first seat meets them. The asker must outlive it. Not for two threads at
+// once.
+class Solver {
+ public:
+  explicit Solver(const query::Asker& asker);
+  ~Solver();
+  Solver(const Solver&) = delete;
+  Solver& operator=(const Solver&) = delete;
+
+  // kBudget when the computation met its limits; kUnavailable with the seat's own reason when
+  // nothing can be asked from it. Cost: see reach/reach.h, for each source class, family and
+  // protocol asked about; a point costs three look-ups for each.
+  [[nodiscard]] Result<Reachable> from(const query::Seat& seat, const Limits& limits,
+                                       std::span<const Point> points = {});
+
+  [[nodiscard]] const query::Asker& asker() const { return asker_; }
+
+ private:
+  [[nodiscard]] Result<Reachable> attempt(const query::Seat& seat, const Limits& limits,
+                                          std::span<const Point> points);
+
+  const query::Asker& asker_;
+  std::array<std::unique_ptr<reach::Reach>, 2> reach_;  // by family; null: not built yet
+};
+
+// Of one seat alone.
 [[nodiscard]] Result<Reachable> reachable(const query::Asker& asker, const query::Seat& seat,
                                           const Limits& limits);
 
