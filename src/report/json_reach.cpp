@@ -1,11 +1,10 @@
 #include <nlohmann/json.hpp>
 
 #include "audit/inventory.h"
+#include "report/json_reached.h"
 #include "report/reach_text.h"
 
 namespace bulkhead::report {
-namespace {
-
 using Json = nlohmann::ordered_json;
 
 Json witness_json(const verify::Witness& witness) {
@@ -32,8 +31,6 @@ Json reached_json(const model::Snapshot& snapshot, const verify::Reached& r) {
   }
   return out;
 }
-
-}  // namespace
 
 std::string reach_json(const model::Snapshot& snapshot, const query::Vantage& from,
                        const verify::Reachable& reachable) {
