@@ -91,10 +91,21 @@ struct CommandLine {
   }
   void add_reach() {
     auto* verb = app.add_subcommand(
-        "reach", "Everything that a vantage reaches, computed for all addresses and ports at once");
+        "reach", "Who reaches what, computed for all addresses and ports at once");
     verb->add_option("--from", reach.from,
-                     "A vantage: internet, lan, zone:NAME, host, container:NAME, netns:PATH")
-        ->required();
+                     "All that this vantage reaches: internet, lan, zone:NAME, host, "
+                     "container:NAME, netns:PATH");
+    verb->add_flag("--matrix", reach.matrix, "The whole host: who reaches which service");
+    verb->add_option("--who-reaches", reach.who,
+                     "Who reaches this container, host or ADDRESS, with :PORT or without");
+    verb->add_flag("--unused", reach.unused, "Published ports that nobody outside reaches");
+    verb->add_option("--through", reach.through,
+                     "With --from: what falls next if what is reached falls, in at most N steps")
+        ->type_name("N")
+        ->check(CLI::Range(1, 64));
+    verb->add_flag("--csv", reach.csv, "With --matrix: one line for each vantage and service");
+    verb->add_option("--as", reach.as, "With --from: attacker, whatever root there can forge, too")
+        ->type_name("WHO");
     verb->add_option("--to", reach.to, "Only this address, prefix or container");
     verb->add_option("--port", reach.port, "Only this port, as 6379 or 53/udp");
     verb->add_option("--proto", reach.protocol, "Only tcp or udp");

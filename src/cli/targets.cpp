@@ -12,6 +12,13 @@ Result<IpProtocol> read_protocol(std::string_view text) {
   return fail(ErrorCode::kInvalidInput, "'" + escape_text(text, 32) + "' is not tcp or udp");
 }
 
+Result<bool> read_as(std::string_view text) {
+  if (text == "attacker") return true;
+  if (text.empty() || text == "ordinary") return false;
+  return fail(ErrorCode::kInvalidInput,
+              "--as is '" + escape_text(text, 32) + "'; write attacker, or leave it out");
+}
+
 Result<PortAndProtocol> read_port(std::string_view text) {
   PortAndProtocol out;
   const std::size_t slash = text.find('/');

@@ -20,6 +20,9 @@ struct PortAndProtocol {
 [[nodiscard]] Result<PortAndProtocol> read_port(std::string_view text);
 [[nodiscard]] Result<IpProtocol> read_protocol(std::string_view text);  // "tcp", "udp"
 
+// Whether attackers are asked about: "attacker"; "ordinary" or nothing: they are not.
+[[nodiscard]] Result<bool> read_as(std::string_view text);
+
 // An address, or a container's name, which stands for its first address; one without an address has
 // no name here (kNotFound).
 [[nodiscard]] Result<IpAddress> read_address(const model::Snapshot& snapshot,

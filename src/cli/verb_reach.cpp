@@ -1,5 +1,6 @@
 #include "cli/files.h"
 #include "cli/language.h"
+#include "cli/reach_views.h"
 #include "cli/targets.h"
 #include "cli/verbs.h"
 #include "query/query.h"
@@ -12,6 +13,9 @@ namespace {
 
 Result<verify::Limits> read_limits(const ReachOptions& options, const model::Snapshot& snapshot) {
   verify::Limits limits;
+  auto attacker = read_as(options.as);
+  if (!attacker) return std::unexpected(attacker.error());
+  limits.as_attacker = *attacker;
   if (!options.to.empty()) {
     if (auto prefix = Prefix::parse(options.to)) {
       limits.to = *prefix;
@@ -38,30 +42,48 @@ Result<verify::Limits> read_limits(const ReachOptions& options, const model::Sna
   return limits;
 }
 
-}  // namespace
-
-Exit run_reach(const ReachOptions& options) {
+Exit run_seat(const ReachOptions& options, const Session& session, const query::Asker& asker,
+              const verify::Limits& limits) {
   auto vantage = query::Vantage::parse(options.from);
   if (!vantage) return complain(vantage.error());
-  auto session = open_session(options.source);
-  if (!session) return complain(session.error());
-  const model::Snapshot& snapshot = *session->snapshot;
-  auto limits = read_limits(options, snapshot);
-  if (!limits) return complain(limits.error());
-  auto world = trace::World::build(snapshot);
-  if (!world) return complain(world.error());
-  const query::Asker asker(*world, session->zones);
   auto seat = asker.seat(*vantage);
   if (!seat) return complain(seat.error());
-  auto reachable = verify::reachable(asker, *seat, *limits);
+  auto reachable = verify::reachable(asker, *seat, limits);
   if (!reachable) return complain(reachable.error());
+  const model::Snapshot& snapshot = *session.snapshot;
   const std::string text =
       options.output.json
           ? report::reach_json(snapshot, *vantage, *reachable)
-          : report::reach_text(snapshot, *vantage, *limits, *reachable, text_style(options.output));
+          : report::reach_text(snapshot, *vantage, limits, *reachable, text_style(options.output));
   if (auto printed = print(text); !printed) return complain(printed.error());
   const bool blind = !snapshot.complete && !reachable->unknown.empty();
   return blind ? Exit::kIncomplete : Exit::kDone;
+}
+
+}  // namespace
+
+Exit run_reach(const ReachOptions& options) {
+  const auto view = chosen_view(options);
+  if (!view) return complain(view.error());
+  if (!options.from.empty()) {  // before anything is read
+    if (auto vantage = query::Vantage::parse(options.from); !vantage)
+      return complain(vantage.error());
+  }
+  auto session = open_session(options.source);
+  if (!session) return complain(session.error());
+  auto limits = read_limits(options, *session->snapshot);
+  if (!limits) return complain(limits.error());
+  auto world = trace::World::build(*session->snapshot);
+  if (!world) return complain(world.error());
+  const query::Asker asker(*world, session->zones);
+  switch (*view) {
+    case ReachView::kSeat: return run_seat(options, *session, asker, *limits);
+    case ReachView::kThrough: return run_through(options, *session, asker);
+    case ReachView::kMatrix: return run_matrix(options, *session, asker);
+    case ReachView::kWho: return run_who_reaches(options, *session, asker, *limits);
+    case ReachView::kUnused: return run_unused(options, *session, asker);
+  }
+  return Exit::kInternal;
 }
 
 }  // namespace bulkhead::cli

@@ -33,11 +33,9 @@ Result<query::Target> read_target(const TraceOptions& options, const model::Snap
     }
     target.source = *source;
   }
-  if (!options.as.empty() && options.as != "attacker" && options.as != "ordinary") {
-    return fail(ErrorCode::kInvalidInput,
-                "--as is '" + escape_text(options.as, 32) + "'; write attacker, or leave it out");
-  }
-  target.as_attacker = options.as == "attacker";
+  auto attacker = read_as(options.as);
+  if (!attacker) return std::unexpected(attacker.error());
+  target.as_attacker = *attacker;
   if (options.source_port != 0) target.source_port = Port{options.source_port};
   return target;
 }

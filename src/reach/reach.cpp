@@ -45,6 +45,10 @@ const Fields& Reach::fields() const {
   return state_->fields;
 }
 
+const packet::PacketSpace& Reach::space() const {
+  return state_->space;
+}
+
 Result<Answer> Reach::from(const LocalRequest& request) {
   return answer(state_->walk.from(request));
 }

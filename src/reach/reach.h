@@ -63,6 +63,7 @@ class Reach {
   [[nodiscard]] Result<Answer> from(const ForgedRequest& request);
 
   [[nodiscard]] const Fields& fields() const;
+  [[nodiscard]] const packet::PacketSpace& space() const;  // of the answers' sets
 
  private:
   struct State;

@@ -1,11 +1,10 @@
 #include <nlohmann/json.hpp>
 
 #include "audit/inventory.h"
+#include "report/json_reached.h"
 #include "report/reach_text.h"
 
 namespace bulkhead::report {
-namespace {
-
 using Json = nlohmann::ordered_json;
 
 Json witness_json(const verify::Witness& witness) {
@@ -13,6 +12,11 @@ Json witness_json(const verify::Witness& witness) {
   if (witness.source) out["source"] = witness.source->to_string();
   out["to"] = witness.to.to_string();
   out["port"] = witness.port.number;
+  if (witness.source_port) out["source_port"] = witness.source_port->number;
+  if (witness.frame) {
+    out["frame_source"] = witness.frame->source.to_string();
+    out["frame_destination"] = witness.frame->destination.to_string();
+  }
   return out;
 }
 
@@ -25,6 +29,7 @@ Json reached_json(const model::Snapshot& snapshot, const verify::Reached& r) {
               {"place", audit::name_of(snapshot, r.ns)},
               {"witness", witness_json(r.witness)}};
   if (r.some) out["some"] = true;
+  if (r.forged) out["forged"] = true;
   if (r.socket != nullptr) {
     Json socket = {{"address", r.socket->address.to_string()}, {"port", r.socket->port.number}};
     if (!r.socket->owners.empty()) socket["process"] = r.socket->owners.front().command;
@@ -32,8 +37,6 @@ Json reached_json(const model::Snapshot& snapshot, const verify::Reached& r) {
   }
   return out;
 }
-
-}  // namespace
 
 std::string reach_json(const model::Snapshot& snapshot, const query::Vantage& from,
                        const verify::Reachable& reachable) {

@@ -43,7 +43,14 @@ namespace bulkhead::report {
   X(kMapPort)                                                                                      \
   /* reach */                                                                                      \
   X(kReachTitle) X(kReachNothing) X(kReachLeaves) X(kReachUnknown) X(kReachContradiction)          \
-  X(kReachMore) X(kReachSome) X(kReachCounts)
+  X(kReachMore) X(kReachSome) X(kReachForged) X(kReachCounts)                                                      \
+  /* views of reach */                                                                             \
+  X(kMatrixTitle) X(kMatrixNothing) X(kMatrixLegend) X(kMatrixUnreached) X(kViewContradiction)     \
+  X(kWhoTitle) X(kWhoNoService) X(kWhoNobody) X(kWhoFrom) X(kWhoUnknown)                           \
+  X(kUnusedTitle) X(kUnusedPacket) X(kUnusedNobodyListens) X(kUnusedLoopback) X(kUnusedFirewall)   \
+  X(kUnusedNoAddress) X(kUnusedOther) X(kUnusedUnknown)                                            \
+  X(kThroughTitle) X(kThroughMore) X(kThroughCounts) X(kPrizeHostManagement) X(kPrizeManagement)   \
+  X(kPrizeHost) X(kPrizeContainer)
 // clang-format on
 
 enum class Label : std::uint8_t {

@@ -81,24 +81,40 @@ class ReachWriter {
     }
   }
 
-  // One line for each address and service: their ports together.
+  // One line for each address and service: their ports together, and of forged packets one.
   void lines(const std::vector<const Reached*>& entries) {
-    std::map<std::tuple<verify::AddressRange, IpProtocol, std::string>, packet::IntervalSet> rows;
+    struct Row {
+      packet::IntervalSet ports;
+      const Reached* first = nullptr;
+    };
+    std::map<std::tuple<verify::AddressRange, IpProtocol, bool, std::string>, Row> rows;
     std::size_t widest = 0;
     for (const Reached* r : entries) {
-      packet::IntervalSet& ports = rows[{r->to, r->protocol, what(*r)}];
-      ports = ports.unite(r->ports);
+      Row& row = rows[{r->to, r->protocol, r->forged, what(*r)}];
+      row.ports = row.ports.unite(r->ports);
+      if (row.first == nullptr) row.first = r;
       widest = std::max(widest, address_text(r->to).size());
     }
-    for (const auto& [key, ports] : rows) {
-      const auto& [to, protocol, text] = key;
+    for (const auto& [key, row] : rows) {
+      const auto& [to, protocol, is_forged, text] = key;
+      std::string line = padded(ports_text(row.ports, protocol), 10) + " " + text;
+      if (is_forged) line += (text.empty() ? "" : ", ") + forged(row.first->witness);
       add_wrapped(out_, "    " + padded(address_text(to), std::min<std::size_t>(widest, 39)) + " ",
-                  padded(ports_text(ports, protocol), 10) + " " + text, style_);
+                  line, style_);
     }
   }
 
   std::string what(const Reached& r) const {
     return service(r) + (r.some ? " (" + tell(Label::kReachSome) + ")" : std::string());
+  }
+
+  // The packet that gets in where an ordinary connection does not.
+  std::string forged(const verify::Witness& w) const {
+    std::string from = w.source ? w.source->to_string() : std::string();
+    if (w.source_port) from += " port " + std::to_string(w.source_port->number);
+    if (w.frame)
+      from += ", " + w.frame->source.to_string() + " > " + w.frame->destination.to_string();
+    return tell(Label::kReachForged, {{"packet", from}});
   }
 
   std::string service(const Reached& r) const {

@@ -240,10 +240,48 @@ std::string_view words(Label label) {
              "{reason}. Please report it.";
     case kReachMore: return "There is more than is listed.";
     case kReachSome: return "some senders only";
+    case kReachForged: return "forged only (from {packet})";
     case kReachCounts:
       return "{count} {count|way|ways} in to {places} {places|place|places}; {confirmed} confirmed "
              "by "
              "a traced packet, {contradicted} contradicted, {unknown} not known";
+    case kMatrixTitle:
+      return "Who reaches what: {seats} {seats|vantage|vantages}, {services} "
+             "{services|service|services}";
+    case kMatrixNothing: return "nobody reaches a service of somebody else";
+    case kMatrixLegend:
+      return "O open  o open for some senders only  . closed  ? not known  ! contradiction";
+    case kMatrixUnreached:
+      return "{count} more {count|service is|services are} closed to everybody else.";
+    case kViewContradiction: return "CONTRADICTION: {pair}: {reason}. Please report it.";
+    case kWhoTitle: return "Who reaches {what} ({seats} {seats|vantage|vantages} asked):";
+    case kWhoNoService: return "no service that anybody else reaches";
+    case kWhoNobody: return "nobody else";
+    case kWhoFrom: return "from {source}";
+    case kWhoUnknown: return "not known for {pair}: {reason}";
+    case kUnusedTitle:
+      return "{count} of {published} published {published|port|ports}: nobody outside is seen to "
+             "get "
+             "there ({zones} {zones|zone|zones} asked)";
+    case kUnusedPacket: return "{packet}: {reason}";
+    case kUnusedNobodyListens: return "nobody listens on {inside} in the container";
+    case kUnusedLoopback: return "published on the loopback of the host only";
+    case kUnusedFirewall: return "the firewall closes it: {rule}";
+    case kUnusedNoAddress: return "the host has no such address";
+    case kUnusedOther: return "closed: {reason}";
+    case kUnusedUnknown: return "NOT KNOWN whether somebody gets there";
+    case kThroughTitle:
+      return "From {from}, at most {depth} {depth|step|steps}. This assumes that each reached "
+             "service "
+             "can be taken over.";
+    case kThroughMore:
+      return "Containers reached in the last step may reach more: raise the number of steps.";
+    case kThroughCounts:
+      return "{taken} {taken|container falls|containers fall}; {unknown} not known";
+    case kPrizeHostManagement: return "MANAGEMENT OF THE HOST";
+    case kPrizeManagement: return "MANAGEMENT";
+    case kPrizeHost: return "HOST SERVICE (T3)";
+    case kPrizeContainer: return "container";
     case kMapPort: return "port {name}";
   }
   return {};

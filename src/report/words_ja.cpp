@@ -229,9 +229,39 @@ std::string_view words(Label label) {
              "{reason}。報告してください。";
     case kReachMore: return "表示したもののほかにもあります。";
     case kReachSome: return "一部の送信元のみ";
+    case kReachForged: return "偽装パケットのみ (送信元 {packet})";
     case kReachCounts:
       return "{places}か所への経路{count}件。パケットの追跡で確認{confirmed}、矛盾{contradicted}"
              "、不明{unknown}";
+    case kMatrixTitle: return "誰が何に届くか: 起点{seats}、サービス{services}";
+    case kMatrixNothing: return "他者のサービスに届くものはありません";
+    case kMatrixLegend: return "O 開  o 一部の送信元のみ開  . 閉  ? 不明  ! 矛盾";
+    case kMatrixUnreached: return "ほかの{count}件のサービスには、他の誰も届きません。";
+    case kViewContradiction: return "矛盾: {pair}: {reason}。報告してください。";
+    case kWhoTitle: return "{what}に届くもの (起点{seats}を調査):";
+    case kWhoNoService: return "他から届くサービスはありません";
+    case kWhoNobody: return "他からは届きません";
+    case kWhoFrom: return "(送信元 {source})";
+    case kWhoUnknown: return "{pair}からは不明: {reason}";
+    case kUnusedTitle:
+      return "公開ポート{published}件のうち{count}件: 外部から届くことを確認できません "
+             "(調べたゾーン{zones})";
+    case kUnusedPacket: return "{packet}: {reason}";
+    case kUnusedNobodyListens: return "コンテナ内で{inside}を待ち受けるものがありません";
+    case kUnusedLoopback: return "ホストのループバックにのみ公開されています";
+    case kUnusedFirewall: return "ファイアウォールが閉じています: {rule}";
+    case kUnusedNoAddress: return "ホストにそのアドレスがありません";
+    case kUnusedOther: return "閉: {reason}";
+    case kUnusedUnknown: return "届くかどうかは不明です";
+    case kThroughTitle:
+      return "{from}から最大{depth}段。届いたサービスはすべて乗っ取れると仮定しています。";
+    case kThroughMore:
+      return "最後の段で届いたコンテナの先にも続きがありえます。段数を増やしてください。";
+    case kThroughCounts: return "乗っ取られるコンテナ{taken}、不明{unknown}";
+    case kPrizeHostManagement: return "ホストの管理API";
+    case kPrizeManagement: return "管理API";
+    case kPrizeHost: return "ホストのサービス (T3)";
+    case kPrizeContainer: return "コンテナ";
     case kMapPort: return "ポート{name}";
   }
   return {};

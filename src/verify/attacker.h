@@ -12,17 +12,13 @@
 
 #include <array>
 #include <memory>
-#include <optional>
 
-#include "packet/packet_set.h"
 #include "query/query.h"
 #include "topology/topology.h"
 
-namespace bulkhead::reach {
-class Reach;
-}
-
 namespace bulkhead::verify {
+
+struct Sender;
 
 // Whether root in it can send frames of its own making. Engines grant NET_RAW unless told
 // otherwise.
@@ -39,15 +35,13 @@ class Attackers {
                                  query::Reply ordinary);
 
  private:
-  class Search;
-  [[nodiscard]] reach::Reach& reach(IpFamily family);
-  [[nodiscard]] const packet::Preferences& everyday(IpFamily family);
+  struct Family;
+  [[nodiscard]] Family& family(IpFamily family);
+  void try_sender(const Sender& sender, const query::Target& target, query::Reply& best);
 
   const query::Asker& asker_;
   topology::Topology topology_;
-  // By family, when first asked.
-  std::array<std::unique_ptr<reach::Reach>, 2> reach_;
-  std::array<std::optional<packet::Preferences>, 2> everyday_;
+  std::array<std::unique_ptr<Family>, 2> families_;
 };
 
 }  // namespace bulkhead::verify

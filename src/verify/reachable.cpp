@@ -6,6 +6,8 @@
 #include <tuple>
 
 #include "reach/reach.h"
+#include "verify/destinations.h"
+#include "verify/sender.h"
 
 namespace bulkhead::verify {
 namespace {
@@ -18,6 +20,8 @@ using reach::Fields;
 using reach::Quantity;
 
 constexpr std::size_t kMostProducts = 512;  // of one outcome
+constexpr std::string_view kSeveralWays =
+    "packets may go several ways, of which some get in and others do not";
 
 using Origin = std::variant<trace::LocalOrigin, trace::OutsideOrigin>;
 
@@ -31,60 +35,45 @@ std::optional<IpFamily> family_of(const Origin& origin) {
   return outside != nullptr ? std::optional(outside->source.family()) : std::nullopt;
 }
 
-std::vector<AddressRange> ranges(const Fields& fields, const Product& product) {
-  const auto parts = fields.parts(Quantity::kDestination);
-  const auto values = [&](const Fields::Part& part) {
-    const IntervalSet* found = product.find(part.field);
-    return found != nullptr ? *found : IntervalSet::full(part.bits);
-  };
-  const auto address = [&](std::uint64_t high, std::uint64_t low) {
-    Packet p = fields.layout().packet();
-    p[parts.front().field] = high;
-    if (parts.size() > 1) p[parts.back().field] = low;
-    return fields.address(p, Quantity::kDestination);
-  };
-  std::vector<AddressRange> out;
-  const IntervalSet highs = values(parts.front());
-  for (const Interval& high : highs.intervals()) {
-    if (parts.size() == 1) {
-      out.push_back({address(high.first, 0), address(high.last, 0)});
-      continue;
-    }
-    const IntervalSet lows = values(parts.back());
-    for (const Interval& low : lows.intervals())
-      out.push_back({address(high.first, low.first), address(high.last, low.last)});
-  }
-  return out;
-}
-
-IntervalSet ports_of(const Fields& fields, const Product& product) {
-  const IntervalSet* found = product.find(fields.only(Quantity::kDestinationPort));
-  return found != nullptr ? *found : IntervalSet::full(16);
-}
-
 // Where a seat's answers of all source classes come together.
 class Collector {
  public:
-  Collector(const query::Asker& asker, const query::Seat& seat, const Limits& limits)
-      : asker_(asker), seat_(seat), limits_(limits) {}
+  Collector(const query::Asker& asker, const query::Seat& seat, const Limits& limits,
+            std::span<const Point> points)
+      : asker_(asker), seat_(seat), limits_(limits), points_(points) {
+    // Nobody there can send what is not asked.
+    out_.points.assign(points.size(), trace::Verdict::kClosed);
+  }
 
-  Status run() {
-    for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
-      if (limits_.to && limits_.to->address().family() != family) continue;
-      reach::Reach reach = reach::Reach::build(asker_.world().snapshot(), family);
-      for (const Origin& origin : seat_.origins) {
-        if (family_of(origin).value_or(family) != family) continue;
-        ++senders_[index_of(family)];
-        for (const IpProtocol protocol : {IpProtocol::kTcp, IpProtocol::kUdp}) {
-          if (limits_.protocol.value_or(protocol) != protocol) continue;
-          if (Status s = ask(reach, origin, protocol); !s) return s;
-        }
+  Status run(reach::Reach& reach) {
+    const IpFamily family = reach.fields().family();
+    for (const Origin& origin : seat_.origins) {
+      if (family_of(origin).value_or(family) != family) continue;
+      ++senders_[index_of(family)];
+      for (const IpProtocol protocol : {IpProtocol::kTcp, IpProtocol::kUdp}) {
+        if (limits_.protocol.value_or(protocol) != protocol) continue;
+        if (Status s = ask(reach, origin, protocol); !s) return s;
+      }
+    }
+    return {};
+  }
+
+  // What no ordinary connection gets. After run().
+  Status attack(reach::Reach& reach, const topology::Topology& topology) {
+    const IpFamily family = reach.fields().family();
+    const Everyday everyday(topology, reach.fields());
+    for (const Sender& sender : attacking_senders(seat_, topology)) {
+      if (sender.family().value_or(family) != family) continue;
+      for (const IpProtocol protocol : {IpProtocol::kTcp, IpProtocol::kUdp}) {
+        if (limits_.protocol.value_or(protocol) != protocol) continue;
+        if (Status s = forge(reach, sender, protocol, everyday); !s) return s;
       }
     }
     return {};
   }
 
   Reachable finish() {
+    for (auto& [reached, question] : forged_) replay(std::move(reached), question);
     for (auto& [key, entry] : entries_) {
       const std::size_t all = senders_[index_of(entry.reached.to.first.family())];
       entry.reached.some = seat_.many && entry.senders < all;
@@ -112,10 +101,146 @@ class Collector {
         leaves(reach.fields(), outcome, protocol);
       } else if (outcome.verdict == reach::Verdict::kOpen) {
         if (Status s = open(reach.fields(), outcome, answer->open(), protocol); !s) return s;
+        if (Status s = perhaps(reach.fields(), outcome, answer->unknown(), protocol); !s) return s;
       } else if (outcome.verdict == reach::Verdict::kUnknown) {
-        unknown(reach.fields(), outcome, protocol);
+        unknown(reach.fields(), outcome.set, outcome.reason, nullptr, protocol);
       }
     }
+    if (Status s = remember(reach.fields(), answer->open(), protocol); !s) return s;
+    return judge(reach.fields(), *answer, protocol);
+  }
+
+  // Where some packet has been found to get in, whoever sends it.
+  Status remember(const Fields& fields, const packet::PacketSet& open, IpProtocol protocol) {
+    if (!limits_.as_attacker) return {};
+    auto destinations = destinations_of(fields, open);
+    if (!destinations) return std::unexpected(destinations.error());
+    auto& known = known_[{fields.family(), protocol}];
+    if (known) {
+      auto both = known->unite(*destinations);
+      if (!both) return std::unexpected(both.error());
+      known = *std::move(both);
+    } else {
+      known = *std::move(destinations);
+    }
+    return {};
+  }
+
+  Status forge(reach::Reach& reach, const Sender& sender, IpProtocol protocol,
+               const Everyday& everyday) {
+    const Fields& fields = reach.fields();
+    Narrowed narrowed;
+    if (limits_.to && limits_.to->length() == limits_.to->address().bits())
+      narrowed.asked.to = limits_.to->address();
+    narrowed.asked.port = limits_.port;
+    auto answer = verify::ask(reach, sender, protocol, narrowed);
+    if (!answer) return std::unexpected(answer.error());
+    for (const reach::Outcome& outcome : answer->outcomes()) {
+      if (outcome.exit) {
+        leaves(fields, outcome, protocol);
+      } else if (outcome.verdict == reach::Verdict::kOpen) {
+        if (Status s = forged(reach, sender, outcome, answer->open(), everyday, protocol); !s)
+          return s;
+      } else if (outcome.verdict == reach::Verdict::kUnknown) {
+        auto set = unknown_yet(fields, outcome.set, protocol);
+        if (!set) return std::unexpected(set.error());
+        unknown(fields, *set, "forged packets: " + outcome.reason, nullptr, protocol);
+      }
+    }
+    return remember(fields, answer->open(), protocol);
+  }
+
+  // The packets to destinations of which it is not known that some get in.
+  Result<packet::PacketSet> unknown_yet(const Fields& fields, const packet::PacketSet& set,
+                                        IpProtocol protocol) const {
+    const auto known = known_.find({fields.family(), protocol});
+    if (known == known_.end() || !known->second) return set;
+    return set.subtract(*known->second);
+  }
+
+  Status forged(reach::Reach& reach, const Sender& sender, const reach::Outcome& outcome,
+                const packet::PacketSet& surely, const Everyday& everyday, IpProtocol protocol) {
+    const Fields& fields = reach.fields();
+    auto both = outcome.set.intersect(surely);
+    if (!both) return std::unexpected(both.error());
+    auto set = unknown_yet(fields, *both, protocol);
+    if (!set) return std::unexpected(set.error());
+    auto destinations = destinations_of(fields, *set);
+    if (!destinations) return std::unexpected(destinations.error());
+    const packet::Products products = destinations->products(kMostProducts);
+    out_.complete = out_.complete && products.complete;
+    for (const Product& product : products.products) {
+      for (const AddressRange& range : ranges(fields, product)) {
+        const auto to = asked_about(range);
+        IntervalSet ports = ports_of(fields, product);
+        if (limits_.port) ports = ports.intersect(IntervalSet::single(limits_.port->number));
+        if (!to || ports.empty()) continue;
+        auto there = to_destination(reach, *to, ports);
+        if (!there) return std::unexpected(there.error());
+        auto packets = set->intersect(*there);
+        if (!packets) return std::unexpected(packets.error());
+        const auto witness = packets->witness(everyday.of(sender));
+        if (witness) add_forged(fields, sender, outcome, {*to, std::move(ports)}, *witness);
+      }
+    }
+    return {};
+  }
+
+  struct Place {
+    AddressRange to;
+    IntervalSet ports;
+  };
+  void add_forged(const Fields& fields, const Sender& sender, const reach::Outcome& outcome,
+                  Place place, const Packet& packet) {
+    if (entries_.size() + forged_.size() >= kMostEntries) {
+      out_.complete = false;
+      return;
+    }
+    const trace::Question q = question(fields, sender, packet);
+    Reached reached;
+    reached.protocol = q.protocol;
+    reached.to = place.to;
+    reached.ports = std::move(place.ports);
+    reached.socket = outcome.socket;
+    reached.ns = outcome.socket_ns;
+    reached.witness = {fields.address(packet, Quantity::kSource), q.to, q.port, q.source_port, {}};
+    if (const auto* frame = std::get_if<trace::ForgedOrigin>(&q.from))
+      reached.witness.frame = {frame->mac, frame->to};
+    reached.forged = true;
+    forged_.emplace_back(std::move(reached), q);
+  }
+
+  // Open when it is for some sender; closed only when it is for all of them.
+  Status judge(const Fields& fields, const reach::Answer& answer, IpProtocol protocol) {
+    if (points_.empty()) return {};
+    auto open = Destinations::of(fields, answer.open());
+    if (!open) return std::unexpected(open.error());
+    auto closed = Destinations::of(fields, answer.closed());
+    if (!closed) return std::unexpected(closed.error());
+    auto unknown = Destinations::of(fields, answer.unknown());
+    if (!unknown) return std::unexpected(unknown.error());
+    for (std::size_t i = 0; i < points_.size(); ++i) {
+      const Point& point = points_[i];
+      if (point.protocol != protocol || point.to.family() != fields.family()) continue;
+      if (!asker_.is_asked(seat_, point.to)) continue;
+      trace::Verdict& verdict = out_.points[i];
+      const bool is_open = open->contains(fields, point);
+      const bool is_closed = closed->contains(fields, point);
+      if (is_open == is_closed || unknown->contains(fields, point)) {
+        if (verdict == trace::Verdict::kClosed) verdict = trace::Verdict::kUnknown;
+      } else if (is_open) {
+        verdict = trace::Verdict::kOpen;
+      }
+    }
+    return {};
+  }
+
+  // What gets in by one of the ways that these packets may go, it is not known which.
+  Status perhaps(const Fields& fields, const reach::Outcome& outcome,
+                 const packet::PacketSet& unsure, IpProtocol protocol) {
+    auto set = outcome.set.intersect(unsure);
+    if (!set) return std::unexpected(set.error());
+    if (!set->empty()) unknown(fields, *set, kSeveralWays, outcome.socket, protocol);
     return {};
   }
 
@@ -156,8 +281,10 @@ class Collector {
   }
 
   void add(const Fields& fields, const reach::Outcome& outcome, IpProtocol protocol,
-           const AddressRange& to, IntervalSet ports, const Packet& sample) {
-    if (!asked_about(to)) return;
+           const AddressRange& whole, IntervalSet ports, const Packet& sample) {
+    const auto clipped = asked_about(whole);
+    if (!clipped) return;
+    const AddressRange& to = *clipped;
     if (limits_.port) ports = ports.intersect(IntervalSet::single(limits_.port->number));
     if (ports.empty()) return;
     if (entries_.size() == kMostEntries) {
@@ -182,13 +309,11 @@ class Collector {
     entry.last_sender = asked_;
   }
 
-  bool asked_about(const AddressRange& to) const {
-    if (limits_.to && !(limits_.to->contains(to.first) && limits_.to->contains(to.last))) {
-      // A range that is wider than what is asked about still holds it.
-      const bool holds = to.first <= limits_.to->address() && limits_.to->address() <= to.last;
-      if (!holds) return false;
-    }
-    return asker_.is_asked(seat_, to.first);
+  // The part that is asked about.
+  std::optional<AddressRange> asked_about(const AddressRange& range) const {
+    const auto inside = clip(range, limits_.to);
+    if (!inside || !asker_.is_asked(seat_, inside->first)) return std::nullopt;
+    return inside;
   }
 
   void leaves(const Fields& fields, const reach::Outcome& outcome, IpProtocol protocol) {
@@ -196,36 +321,38 @@ class Collector {
       return w.ns == outcome.exit->ns && w.link == outcome.exit->link && w.protocol == protocol &&
              w.family == fields.family();
     });
-    const auto witness = known ? std::nullopt : find_witness(fields, outcome);
+    const auto witness = known ? std::nullopt : find_witness(fields, outcome.set);
     if (!witness) return;
     const IntervalSet ports = outcome.set.values(fields.only(Quantity::kDestinationPort));
     out_.leaves.push_back({outcome.exit->ns, outcome.exit->link, protocol, fields.family(),
                            ports.is_full(16), *witness});
   }
 
-  void unknown(const Fields& fields, const reach::Outcome& outcome, IpProtocol protocol) {
+  void unknown(const Fields& fields, const packet::PacketSet& set, std::string_view reason,
+               const model::Socket* socket, IpProtocol protocol) {
     const bool known = std::ranges::any_of(out_.unknown, [&](const Unknown& u) {
-      return u.reason == outcome.reason && u.protocol == protocol;
+      return u.reason == reason && u.protocol == protocol && u.socket == socket;
     });
-    const auto witness = known ? std::nullopt : find_witness(fields, outcome);
+    const auto witness = known ? std::nullopt : find_witness(fields, set);
     if (!witness) return;
     if (out_.unknown.size() == kMostEntries) {
       out_.complete = false;
       return;
     }
-    out_.unknown.push_back({outcome.reason, protocol, *witness});
+    out_.unknown.push_back({std::string(reason), protocol, *witness, socket});
   }
 
   // A member among those asked about; nullopt when there is none.
-  std::optional<Witness> find_witness(const Fields& fields, const reach::Outcome& outcome) const {
-    const packet::Products products = outcome.set.products(kMostProducts);
+  std::optional<Witness> find_witness(const Fields& fields, const packet::PacketSet& set) const {
+    const packet::Products products = set.products(kMostProducts);
     for (const Product& product : products.products) {
       IntervalSet ports = ports_of(fields, product);
       if (limits_.port) ports = ports.intersect(IntervalSet::single(limits_.port->number));
       if (ports.empty()) continue;
-      for (const AddressRange& to : ranges(fields, product)) {
-        if (!asked_about(to)) continue;
-        return Witness{std::nullopt, to.first,
+      for (const AddressRange& range : ranges(fields, product)) {
+        const auto to = asked_about(range);
+        if (!to) continue;
+        return Witness{std::nullopt, to->first,
                        Port{static_cast<std::uint16_t>(ports.intervals().front().first)}};
       }
     }
@@ -238,20 +365,27 @@ class Collector {
     target.to = reached.witness.to;
     target.port = reached.witness.port;
     target.protocol = reached.protocol;
-    const query::Reply reply = asker_.ask(seat_, target);
-    if (reply.answer.verdict == trace::Verdict::kOpen) {
+    confirm(std::move(reached), asker_.ask(seat_, target).answer);
+  }
+  void replay(Reached reached, const trace::Question& question) {
+    confirm(std::move(reached), asker_.world().ask(question));
+  }
+  void confirm(Reached reached, const trace::Answer& traced) {
+    if (traced.verdict == trace::Verdict::kOpen) {
       ++out_.confirmed;
       out_.open.push_back(std::move(reached));
     } else {
-      out_.contradictions.push_back(
-          {std::move(reached), reply.answer.verdict, reply.answer.reason});
+      out_.contradictions.push_back({std::move(reached), traced.verdict, traced.reason});
     }
   }
 
   const query::Asker& asker_;
   const query::Seat& seat_;
   const Limits& limits_;
+  std::span<const Point> points_;
   std::map<Key, Entry> entries_;
+  std::vector<std::pair<Reached, trace::Question>> forged_;
+  std::map<std::pair<IpFamily, IpProtocol>, std::optional<packet::PacketSet>> known_;
   std::array<std::size_t, 2> senders_{};  // by family
   std::size_t asked_ = 0;
   Reachable out_;
@@ -259,12 +393,46 @@ class Collector {
 
 }  // namespace
 
+Solver::Solver(const query::Asker& asker) : asker_(asker) {}
+Solver::~Solver() = default;
+
+Result<Reachable> Solver::attempt(const query::Seat& seat, const Limits& limits,
+                                  std::span<const Point> points) {
+  Collector collector(asker_, seat, limits, points);
+  for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
+    if (limits.to && limits.to->family() != family) continue;
+    auto& reach = reach_[index_of(family)];
+    if (reach == nullptr) {
+      reach =
+          std::make_unique<reach::Reach>(reach::Reach::build(asker_.world().snapshot(), family));
+    }
+    Status s = collector.run(*reach);
+    if (s && limits.as_attacker) {
+      if (!topology_) topology_ = topology::Topology::build(asker_.world().snapshot());
+      s = collector.attack(*reach, *topology_);
+    }
+    if (!s) {
+      reach.reset();  // it stays at its limits
+      return std::unexpected(s.error());
+    }
+  }
+  return collector.finish();
+}
+
+Result<Reachable> Solver::from(const query::Seat& seat, const Limits& limits,
+                               std::span<const Point> points) {
+  if (seat.origins.empty()) return fail(ErrorCode::kUnavailable, seat.unknown);
+  const bool fresh = reach_[0] == nullptr && reach_[1] == nullptr;
+  auto answer = attempt(seat, limits, points);
+  if (answer || fresh || answer.error().code != ErrorCode::kBudget) return answer;
+  // What earlier seats left behind may have filled the space.
+  reach_ = {};
+  return attempt(seat, limits, points);
+}
+
 Result<Reachable> reachable(const query::Asker& asker, const query::Seat& seat,
                             const Limits& limits) {
-  if (seat.origins.empty()) return fail(ErrorCode::kUnavailable, seat.unknown);
-  Collector collector(asker, seat, limits);
-  if (Status s = collector.run(); !s) return std::unexpected(s.error());
-  return collector.finish();
+  return Solver(asker).from(seat, limits);
 }
 
 }  // namespace bulkhead::verify

@@ -7,7 +7,10 @@
 // some of them reach says so.
 #pragma once
 
+#include <array>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -16,7 +19,12 @@
 #include "model/snapshot.h"
 #include "packet/interval_set.h"
 #include "query/query.h"
+#include "topology/topology.h"
 #include "trace/trace.h"
+
+namespace bulkhead::reach {
+class Reach;
+}
 
 namespace bulkhead::verify {
 
@@ -29,6 +37,8 @@ struct Witness {  // a packet of the entry
   std::optional<IpAddress> source;
   IpAddress to;
   Port port;
+  std::optional<Port> source_port = {};  // of forged packets
+  std::optional<query::Reply::Frame> frame = {};
 };
 
 struct Reached {
@@ -38,7 +48,8 @@ struct Reached {
   const model::Socket* socket = nullptr;  // points into the snapshot; null: several may answer
   model::NsId ns;                         // of the socket
   Witness witness;
-  bool some = false;  // not every sender of the zone
+  bool some = false;    // not every sender of the zone
+  bool forged = false;  // no ordinary connection gets there (verify/attacker.h)
 };
 
 struct WayOut {  // what leaves the model: whoever is beyond is not known
@@ -54,6 +65,7 @@ struct Unknown {
   std::string reason;  // escaped, one line
   IpProtocol protocol = IpProtocol::kTcp;
   Witness witness;
+  const model::Socket* socket = nullptr;  // that may be what answers; null: not known
 };
 
 struct Contradiction {  // of reach and trace: a bug of ours
@@ -66,6 +78,13 @@ struct Limits {  // of what is asked about; empty: all
   std::optional<Prefix> to;
   std::optional<Port> port;
   std::optional<IpProtocol> protocol;
+  bool as_attacker = false;  // and what root there gets by other packets (verify/attacker.h)
+};
+
+struct Point {  // one destination
+  IpAddress to;
+  Port port;
+  IpProtocol protocol = IpProtocol::kTcp;
 };
 
 struct Reachable {
@@ -73,15 +92,41 @@ struct Reachable {
   std::vector<WayOut> leaves;
   std::vector<Unknown> unknown;
   std::vector<Contradiction> contradictions;
-  std::size_t confirmed = 0;  // of `open`: the witness replayed in trace is open too
-  bool complete = true;       // false: there are more entries than are listed
+  std::size_t confirmed = 0;           // of `open`: the witness replayed in trace is open too
+  bool complete = true;                // false: there are more entries than are listed
+  std::vector<trace::Verdict> points;  // what reach says of the points asked about, in their order
 };
 
 inline constexpr std::size_t kMostEntries = 20'000;
 
-// kBudget when the computation met its limits; kUnavailable with the seat's own reason when nothing
-// can be asked from it. Cost: see reach/reach.h, for each source class, family and protocol asked
-// about.
+// Answers for one seat after the other. The rules of the snapshot are compiled once for each
+// address family, when the first seat meets them. The asker must outlive it. Not for two threads at
+// once.
+class Solver {
+ public:
+  explicit Solver(const query::Asker& asker);
+  ~Solver();
+  Solver(const Solver&) = delete;
+  Solver& operator=(const Solver&) = delete;
+
+  // kBudget when the computation met its limits; kUnavailable with the seat's own reason when
+  // nothing can be asked from it. Cost: see reach/reach.h, for each source class, family and
+  // protocol asked about; a point costs three look-ups for each.
+  [[nodiscard]] Result<Reachable> from(const query::Seat& seat, const Limits& limits,
+                                       std::span<const Point> points = {});
+
+  [[nodiscard]] const query::Asker& asker() const { return asker_; }
+
+ private:
+  [[nodiscard]] Result<Reachable> attempt(const query::Seat& seat, const Limits& limits,
+                                          std::span<const Point> points);
+
+  const query::Asker& asker_;
+  std::array<std::unique_ptr<reach::Reach>, 2> reach_;  // by family; null: not built yet
+  std::optional<topology::Topology> topology_;          // when attackers are asked about
+};
+
+// Of one seat alone.
 [[nodiscard]] Result<Reachable> reachable(const query::Asker& asker, const query::Seat& seat,
                                           const Limits& limits);
 

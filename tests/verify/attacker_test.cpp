@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 
 #include "policy/zones.h"
 #include "trace/net.h"
+#include "verify/reachable.h"
 
 namespace bulkhead::verify {
 namespace {
@@ -64,6 +66,11 @@ class Asked {
     t.protocol = protocol;
     t.as_attacker = attacker;
     return asker_.ask(seat, t);
+  }
+  Reachable reachable(std::string_view from, const Limits& limits) {
+    query::Seat seat = asker_.seat(query::Vantage::parse(from).value()).value();
+    seat.container = container_;
+    return verify::reachable(asker_, seat, limits).value();
   }
   Verdict verdict(std::string_view from, std::string_view to, std::uint16_t port = 80,
                   bool attacker = true) {
@@ -200,6 +207,35 @@ TEST(Attacker, OfTheLanPosesAsAnother) {
   n.rules("host", table(NfFamily::kIp, {input}));
   const query::Reply reply = Asked(n).ask("lan", "192.0.2.1", 80);
   EXPECT_EQ(reply.answer.verdict, Verdict::kOpen) << reply.answer.reason;
+}
+
+TEST(Attacker, IsListedWithAllThatOnlyForgedPacketsReach) {
+  for (const Row& row : kRows) {
+    Asked asked(only_b_is_forwarded(row.family));
+    Limits limits;
+    limits.as_attacker = true;
+    const Reachable all = asked.reachable(kA, limits);
+    EXPECT_TRUE(all.contradictions.empty());
+    EXPECT_EQ(all.confirmed, all.open.size());
+    const auto found = std::ranges::find_if(all.open, [&](const Reached& r) {
+      return r.to.first <= ip(row.c) && ip(row.c) <= r.to.last && r.ports.contains(80) && r.forged;
+    });
+    ASSERT_NE(found, all.open.end());
+    EXPECT_EQ(found->witness.source, ip(row.b));
+    EXPECT_TRUE(found->witness.frame);
+    // What it may do anyway is not called forged.
+    EXPECT_TRUE(std::ranges::any_of(all.open, [&](const Reached& r) {
+      return r.to.first == ip(row.host) && r.ports.contains(80) && !r.forged;
+    }));
+    limits.as_attacker = false;
+    EXPECT_TRUE(std::ranges::none_of(asked.reachable(kA, limits).open,
+                                     [](const Reached& r) { return r.forged; }));
+    limits.as_attacker = true;
+    limits.to = Prefix::single(ip(row.c));
+    limits.port = Port{80};
+    limits.protocol = IpProtocol::kTcp;
+    EXPECT_EQ(asked.reachable(kA, limits).open.size(), 1U);
+  }
 }
 
 TEST(Attacker, MayForgeUnlessTheEngineTookItAway) {

@@ -109,6 +109,104 @@ TEST(Reachable, LimitsNarrowTheAnswerAndChangeNothingElse) {
   EXPECT_TRUE(Asked(n, "netns:/run/netns/a", limits).reachable.open.empty());
 }
 
+// DNAT of port 8080 to whatever address: one range that holds nearly all of them.
+model::Rule nat_to(const char* address) {
+  model::Nat n;
+  n.kind = model::NatKind::kDnat;
+  n.family = ip(address).family();
+  n.address = constant(trace::testing::address(address));
+  n.port = constant(be16(80));
+  return rule({is(meta(model::MetaKey::kL4proto), bytes({6})), is(th(2, 2), be16(8080)), n});
+}
+
+TEST(Reachable, APrefixClipsRangesThatReachBeyondItAndWitnessesLieInside) {
+  struct Row {
+    const char *from, *to, *first, *last;
+    std::uint16_t port;
+  };
+  for (const Row& row :
+       {Row{"host", "127.9.0.0/16", "127.9.0.0", "127.9.255.255", 80},
+        Row{"host", "127.0.0.0/9", "127.0.0.0", "127.127.255.255", 80},
+        Row{"netns:/run/netns/a", "203.0.112.0/23", "203.0.112.0", "203.0.113.255", 8080},
+        Row{"netns:/run/netns/a", "2001:db8:7::/48",
+            "2001:db8:7::", "2001:db8:7:ffff:ffff:ffff:ffff:ffff", 8080},
+        Row{"netns:/run/netns/a", "2001:db8::1/128", "2001:db8::1", "2001:db8::1", 8080}}) {
+    Net n = outside_net();
+    n.route("host", "default", "fd09::fe", "up0");
+    for (const auto& [family, to] :
+         {std::pair(NfFamily::kIp, "10.2.0.2"), std::pair(NfFamily::kIp6, "fd02::2")}) {
+      auto chain = base("pre", Hook::kPrerouting, -100, {nat_to(to)});
+      chain.base->type = model::ChainType::kNat;
+      n.rules("host", table(family, {std::move(chain)}));
+    }
+    Limits limits;
+    limits.to = Prefix::parse(row.to).value();
+    limits.port = Port{row.port};
+    limits.protocol = IpProtocol::kTcp;
+    const Asked asked(std::move(n), row.from, limits);
+    ASSERT_FALSE(asked.reachable.open.empty()) << row.to;
+    IpAddress first = asked.reachable.open.front().to.first, last = first;
+    for (const Reached& r : asked.reachable.open) {
+      EXPECT_TRUE(limits.to->contains(r.to.first) && limits.to->contains(r.to.last)) << row.to;
+      EXPECT_TRUE(limits.to->contains(r.witness.to)) << row.to << " " << r.witness.to.to_string();
+      first = std::min(first, r.to.first);
+      last = std::max(last, r.to.last);
+    }
+    EXPECT_EQ(first.to_string(), row.first) << row.to;
+    EXPECT_EQ(last.to_string(), row.last) << row.to;
+    EXPECT_TRUE(asked.reachable.contradictions.empty()) << row.to;
+  }
+}
+
+TEST(Reachable, AWayOutHasItsWitnessInsideThePrefix) {
+  for (const char* to : {"203.0.113.0/24", "8.0.0.0/6", "2001:db8::/32", "8000::/3"}) {
+    Limits limits;
+    limits.to = Prefix::parse(to).value();
+    Net n = outside_net();
+    n.route("host", "default", "fd09::fe", "up0");
+    const Asked asked(std::move(n), "netns:/run/netns/a", limits);
+    ASSERT_FALSE(asked.reachable.leaves.empty()) << to;
+    for (const WayOut& way : asked.reachable.leaves)
+      EXPECT_TRUE(limits.to->contains(way.witness.to)) << way.witness.to.to_string();
+  }
+}
+
+TEST(Solver, AnswersForManySeatsAsOneBuiltForEachDoesAndJudgesPointsAsTheInterpreter) {
+  Net n = outside_net();
+  n.rules("host", table(NfFamily::kInet, {base("fwd", Hook::kForward, 0,
+                                               {rule({is(th(2, 2), be16(81)), drop()})})}));
+  const auto world = trace::World::build(n.snapshot).value();
+  const auto zones = policy::guess_zones(n.snapshot);
+  const query::Asker asker(world, zones);
+  std::vector<Point> points;
+  for (const char* to : {"10.1.0.1", "10.1.0.3", "10.2.0.2", "192.0.2.1", "fd01::3", "fd02::2",
+                         "127.0.0.1", "203.0.113.9"}) {
+    for (const std::uint16_t port : {79, 80, 81}) points.push_back({ip(to), Port{port}});
+  }
+  Solver solver(asker);
+  std::size_t counts[3] = {};
+  for (const char* from : {"netns:/run/netns/a", "host", "internet", "lan", "netns:/run/netns/a"}) {
+    const auto seat = asker.seat(query::Vantage::parse(from).value()).value();
+    const auto together = solver.from(seat, {}, points).value();
+    const auto alone = reachable(asker, seat, {}).value();
+    ASSERT_EQ(together.open.size(), alone.open.size()) << from;
+    for (std::size_t i = 0; i < alone.open.size(); ++i) {
+      EXPECT_EQ(together.open[i].to, alone.open[i].to);
+      EXPECT_EQ(together.open[i].socket, alone.open[i].socket);
+    }
+    ASSERT_EQ(together.points.size(), points.size());
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      query::Target target;
+      target.to = points[i].to;
+      target.port = points[i].port;
+      EXPECT_EQ(together.points[i], asker.ask(seat, target).answer.verdict)
+          << from << " " << points[i].to.to_string() << " " << points[i].port.number;
+      ++counts[static_cast<std::size_t>(together.points[i])];
+    }
+  }
+  for (const std::size_t count : counts) EXPECT_GT(count, 0U);
+}
+
 TEST(Reachable, AZoneWithoutAnInterfaceIsAnErrorNotAnEmptyList) {
   const Net n = host_net();
   const auto world = trace::World::build(n.snapshot).value();

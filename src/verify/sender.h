@@ -1,0 +1,65 @@
+// The ways in which packets leave a seat: what reach/ is asked for each, and the question to trace/
+// of one packet of the answer. Inside verify.
+#pragma once
+
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "packet/packet_set.h"
+#include "query/query.h"
+#include "reach/reach.h"
+#include "topology/topology.h"
+
+namespace bulkhead::verify {
+
+// Frames of one's own making on the wire of `link`, to one machine there.
+struct Forging {
+  model::NsId ns;
+  IfIndex link;
+  bool outside = false;
+  MacAddress own, to;
+};
+
+struct Sender {
+  std::variant<trace::LocalOrigin, trace::OutsideOrigin, Forging> from;
+  std::optional<IpAddress> bound;  // LocalOrigin: to this address of its own
+  bool any_source_port = false;
+
+  // Of what it sends; nullopt: both.
+  [[nodiscard]] std::optional<IpFamily> family() const;
+  [[nodiscard]] bool forges() const { return std::holds_alternative<Forging>(from); }
+};
+
+// What connect() by an unprivileged process does: one for each of the seat's origins.
+[[nodiscard]] std::vector<Sender> ordinary_senders(const query::Seat& seat);
+// All that root there can do beside. O(machines on the seat's wires).
+[[nodiscard]] std::vector<Sender> attacking_senders(const query::Seat& seat,
+                                                    const topology::Topology& topology);
+
+// What is asked about; nothing: everything.
+struct Narrowed {
+  reach::Asked asked;
+  std::optional<IpAddress> source;
+  std::optional<Port> source_port;
+};
+[[nodiscard]] Result<reach::Answer> ask(reach::Reach& reach, const Sender& sender,
+                                        IpProtocol protocol, const Narrowed& narrowed);
+
+// Of a packet of its answer.
+[[nodiscard]] trace::Question question(const reach::Fields& fields, const Sender& sender,
+                                       const packet::Packet& packet);
+
+// What a packet of everyday life looks like: a source that somebody has, an ephemeral port, one's
+// own MAC address.
+class Everyday {
+ public:
+  Everyday(const topology::Topology& topology, const reach::Fields& fields);
+  [[nodiscard]] packet::Preferences of(const Sender& sender) const;
+
+ private:
+  const reach::Fields& fields_;
+  packet::Preferences all_;
+};
+
+}  // namespace bulkhead::verify

@@ -1,0 +1,205 @@
+#include "views/survey.h"
+
+#include <algorithm>
+#include <map>
+
+#include "audit/evidence.h"
+
+namespace bulkhead::views {
+namespace {
+
+using trace::Verdict;
+
+// Lets the inventory ask for seats.
+class AskerOracle final : public audit::Oracle {
+ public:
+  explicit AskerOracle(const query::Asker& asker) : asker_(asker) {}
+  Result<query::Seat> seat(const query::Vantage& vantage) const override {
+    return asker_.seat(vantage);
+  }
+  query::Reply ask(const query::Seat& seat, const query::Target& target) const override {
+    return asker_.ask(seat, target);
+  }
+  std::span<const policy::Zone> zones() const override { return asker_.zones(); }
+  const model::Snapshot& snapshot() const override { return asker_.world().snapshot(); }
+
+ private:
+  const query::Asker& asker_;
+};
+
+bool asked_about(const verify::Limits& limits, const verify::Point& point) {
+  return (!limits.to || limits.to->contains(point.to)) &&
+         limits.port.value_or(point.port) == point.port &&
+         limits.protocol.value_or(point.protocol) == point.protocol;
+}
+
+query::Target target_of(const verify::Point& point) {
+  query::Target target;
+  target.to = point.to;
+  target.port = point.port;
+  target.protocol = point.protocol;
+  return target;
+}
+
+void contradict(Cell& cell, std::string_view computed, const trace::Answer& traced) {
+  cell.verdict = Verdict::kUnknown;
+  cell.contradicted = true;
+  cell.reason = "computed as " + std::string(computed) + ", but one packet walked through is " +
+                std::string(to_string(traced.verdict)) +
+                (traced.reason.empty() ? "" : ": " + traced.reason);
+}
+
+}  // namespace
+
+Survey::Survey(const query::Asker& asker, const verify::Limits& limits, audit::Inventory inventory)
+    : asker_(&asker),
+      limits_(limits),
+      inventory_(std::move(inventory)),
+      solver_(std::make_unique<verify::Solver>(asker)) {
+  std::map<std::tuple<IpAddress, Port, IpProtocol>, std::size_t> known;
+  for (std::size_t i = 0; i < inventory_.services.size(); ++i) {
+    const audit::Service& service = inventory_.services[i];
+    for (const model::Socket* s : service.sockets) whose_.emplace(s, i);
+    for (const model::Socket* s : service.fronts) whose_.emplace(s, i);
+    std::vector<std::size_t>& dials = dials_of_.emplace_back();
+    for (const audit::Dial& dial : service.dials) {
+      const verify::Point point{dial.to, dial.port, service.subject.protocol};
+      if (!asked_about(limits_, point)) continue;
+      const auto [at, fresh] =
+          known.emplace(std::tuple(point.to, point.port, point.protocol), points_.size());
+      if (fresh) points_.push_back(point);
+      dials.push_back(at->second);
+    }
+  }
+}
+
+Result<Survey> Survey::make(const query::Asker& asker, const policy::Config& config,
+                            const verify::Limits& limits) {
+  const model::Snapshot& snapshot = asker.world().snapshot();
+  if (snapshot.host.value >= snapshot.namespaces.size())
+    return fail(ErrorCode::kInvalidInput, "the snapshot holds no network namespace of the host");
+  return Survey(asker, limits, audit::take_inventory(snapshot, config, AskerOracle(asker)));
+}
+
+bool Survey::own(const audit::SeatEntry& seat, const audit::Service& service) {
+  return seat.ns == service.ns;
+}
+
+std::optional<std::size_t> Survey::service_of(const model::Socket* socket) const {
+  const auto found = whose_.find(socket);
+  return found == whose_.end() ? std::nullopt : std::optional(found->second);
+}
+
+Result<Row> Survey::row(const query::Seat& seat) {
+  Row row(inventory_.services.size());
+  if (seat.origins.empty()) {
+    for (Cell& cell : row) cell.reason = seat.unknown;
+    return row;
+  }
+  auto reachable = solver_->from(seat, limits_, points_);
+  if (!reachable) return std::unexpected(reachable.error());
+  for (Cell& cell : row) cell.verdict = Verdict::kClosed;
+  add_unknown(row, *reachable);
+  add_open(row, *reachable);
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    if (row[i].verdict != Verdict::kOpen) settle(seat, *reachable, i, row[i]);
+  }
+  return row;
+}
+
+void Survey::add_open(Row& row, verify::Reachable& reachable) const {
+  for (verify::Contradiction& c : reachable.contradictions) {
+    const auto service = service_of(c.computed.socket);
+    if (!service) continue;
+    trace::Answer traced;
+    traced.verdict = c.traced;
+    traced.reason = c.reason;
+    contradict(row[*service], "open", traced);
+  }
+  for (verify::Reached& reached : reachable.open) {
+    const auto service = service_of(reached.socket);
+    if (!service || row[*service].contradicted) continue;
+    Cell& cell = row[*service];
+    cell.some = reached.some && (cell.some || cell.ways.empty());
+    cell.verdict = Verdict::kOpen;
+    cell.reason.clear();
+    cell.ways.push_back(std::move(reached));
+  }
+}
+
+void Survey::add_unknown(Row& row, const verify::Reachable& reachable) const {
+  for (const verify::Unknown& u : reachable.unknown) {
+    const auto service = service_of(u.socket);
+    if (!service) continue;
+    row[*service].verdict = Verdict::kUnknown;
+    row[*service].reason = u.reason;
+  }
+}
+
+// What no entry of the answer opens: its own addresses decide, and trace says why.
+void Survey::settle(const query::Seat& seat, const verify::Reachable& reachable,
+                    std::size_t service, Cell& cell) const {
+  if (cell.contradicted || cell.verdict == Verdict::kUnknown) return;
+  const auto& dials = dials_of_[service];
+  const auto first_that = [&](Verdict verdict) {
+    return std::ranges::find_if(dials,
+                                [&](std::size_t d) { return reachable.points[d] == verdict; });
+  };
+  // Another socket answers at an open point (a rule sent the packet there): not this service.
+  auto shown = first_that(Verdict::kUnknown);
+  if (shown == dials.end()) shown = first_that(Verdict::kClosed);
+  if (shown == dials.end()) {
+    if (!reachable.complete) cell.verdict = Verdict::kUnknown;
+    cell.reason = dials.empty() ? "no address at which it could be asked"
+                                : "another socket answers at its addresses";
+    return;
+  }
+  const trace::Answer traced = asker_->ask(seat, target_of(points_[*shown])).answer;
+  cell.reason = traced.reason;
+  if (reachable.points[*shown] == Verdict::kUnknown || !reachable.complete ||
+      !seat.unknown.empty()) {
+    cell.verdict = Verdict::kUnknown;
+    if (traced.verdict != Verdict::kUnknown)
+      cell.reason =
+          "the computation does not tell; one packet is " + std::string(to_string(traced.verdict));
+    return;
+  }
+  if (traced.verdict != Verdict::kClosed) return contradict(cell, "closed", traced);
+  cell.how = traced.how;
+  cell.rules = audit::closing_rule(traced);
+}
+
+std::vector<std::size_t> seats_worst_first(const audit::Inventory& inventory) {
+  const auto rank = [&](std::size_t i) {
+    const audit::SeatEntry& seat = inventory.seats[i];
+    if (!seat.is_zone()) return seat.container == nullptr ? 4 : 5;
+    switch (seat.zone->role) {
+      case policy::ZoneRole::kInternet: return 0;
+      case policy::ZoneRole::kDmz: return 1;
+      case policy::ZoneRole::kLan: return 2;
+      case policy::ZoneRole::kManagement: return 3;
+    }
+    return 5;
+  };
+  std::vector<std::size_t> out;
+  for (std::size_t i = 0; i < inventory.seats.size(); ++i) out.push_back(i);
+  std::ranges::stable_sort(out, {}, rank);
+  return out;
+}
+
+std::vector<std::string> names_of(const model::Snapshot& snapshot, const audit::SeatEntry& seat) {
+  std::vector<std::string> out;
+  out.push_back(seat.container != nullptr ? seat.container->name : seat.text);
+  out.insert(out.end(), seat.also.begin(), seat.also.end());
+  if (seat.ns != snapshot.host) return out;
+  for (const model::Engine& engine : snapshot.engines) {
+    for (const model::Container& c : engine.containers) {
+      if (engine.local && c.state == "running" &&
+          (c.network_mode == "host" || c.netns == snapshot.host))
+        out.push_back(c.name);
+    }
+  }
+  return out;
+}
+
+}  // namespace bulkhead::views

@@ -1,0 +1,79 @@
+// Which service is reached from which seat, computed by verify/ one seat at a time: what all views
+// of `bulkhead reach` are made of.
+//
+// Services are those of the host and of its containers (audit/inventory.h), seats are zones, the
+// host and the containers; containers that share a network namespace are one seat.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "audit/inventory.h"
+#include "base/result.h"
+#include "policy/config.h"
+#include "query/query.h"
+#include "verify/reachable.h"
+
+namespace bulkhead::views {
+
+// Of one seat and one service.
+struct Cell {
+  trace::Verdict verdict = trace::Verdict::kUnknown;
+  bool contradicted = false;              // reach and trace differ: kUnknown, and a bug of ours
+  bool some = false;                      // open, but not for every sender of the zone
+  std::vector<verify::Reached> ways;      // open: each with a witness that trace finds open too
+  std::string reason;                     // closed, unknown: escaped, one line
+  std::vector<audit::RuleQuote> rules;    // closed: the rule that closes
+  trace::How how = trace::How::kUnknown;  // closed
+};
+using Row = std::vector<Cell>;  // of one seat, in the order of the services
+
+// Open is proven by reach for some address and replayed in trace. Closed: reach says so of every
+// address at which the service may be dialled, no packet that may get in is left over, and trace
+// agrees on the first of these addresses. All else is unknown.
+//
+// Not for two threads at once. The asker and the configuration must outlive it.
+class Survey {
+ public:
+  // kInvalidInput: the snapshot has no host namespace. `limits` narrows the addresses, ports and
+  // protocols by which services are dialled.
+  [[nodiscard]] static Result<Survey> make(const query::Asker& asker, const policy::Config& config,
+                                           const verify::Limits& limits);
+
+  [[nodiscard]] const audit::Inventory& inventory() const { return inventory_; }
+  [[nodiscard]] const model::Snapshot& snapshot() const { return asker_->world().snapshot(); }
+  [[nodiscard]] const query::Asker& asker() const { return *asker_; }
+
+  // Cost: Solver::from() and one packet traced for each service that is closed.
+  [[nodiscard]] Result<Row> row(const query::Seat& seat);
+
+  // Whether the seat is where the service is: its own container, or the host's namespace.
+  [[nodiscard]] static bool own(const audit::SeatEntry& seat, const audit::Service& service);
+
+ private:
+  Survey(const query::Asker& asker, const verify::Limits& limits, audit::Inventory inventory);
+  void add_open(Row& row, verify::Reachable& reachable) const;
+  void add_unknown(Row& row, const verify::Reachable& reachable) const;
+  void settle(const query::Seat& seat, const verify::Reachable& reachable, std::size_t service,
+              Cell& cell) const;
+  [[nodiscard]] std::optional<std::size_t> service_of(const model::Socket* socket) const;
+
+  const query::Asker* asker_;
+  verify::Limits limits_;
+  audit::Inventory inventory_;
+  std::unique_ptr<verify::Solver> solver_;
+  std::unordered_map<const model::Socket*, std::size_t> whose_;
+  std::vector<verify::Point> points_;               // at which services are dialled
+  std::vector<std::vector<std::size_t>> dials_of_;  // by service: into points_
+};
+
+// Nearest to the Internet first: Internet, DMZ, LAN, management, host, containers.
+[[nodiscard]] std::vector<std::size_t> seats_worst_first(const audit::Inventory& inventory);
+
+// The names of all that sit there: the vantage's, then containers that share its namespace.
+[[nodiscard]] std::vector<std::string> names_of(const model::Snapshot& snapshot,
+                                                const audit::SeatEntry& seat);
+
+}  // namespace bulkhead::views
