@@ -135,8 +135,8 @@ class Attacker:
     def __init__(self, network, name, sources, macs, neighbours):
         addresses, device, self.gateways = PLACES[name]
         self.network, self.name, self.sources, self.neighbours = network, name, sources, neighbours
-        self.own_macs, self.macs = macs  # of senders (the first is its own), of receivers
-        self.forger = Forger(network.path(name), device, self.own_macs[0], addresses)
+        self.senders, self.macs = macs  # (source MAC, MAC stolen before), its own first; MACs of receivers
+        self.forger = Forger(network.path(name), device, self.senders[0][0], addresses)
         self.number = 1
         self.begin([])
 
@@ -145,43 +145,41 @@ class Attacker:
         self.reached = {}  # Target -> Attempt
         self.attempts = {}  # number -> Attempt
 
-    def phase(self, pairs, ports=(53,)):
-        """Two rounds of everything with these sources at once (IPv4, IPv6), each round from new ports and from |ports|."""
+    def phase(self, sources, claims=(), ports=(53,)):
+        """Two rounds of everything with these sources at once, each from new ports and from |ports|."""
         self.network.forget()
         self.network.received()
         self.forger.forget()
-        for source in pairs:
-            self.forger.claims |= {source} | self._gateway(source)
+        self.forger.claims.update(sources, claims, *(self._gateway(s) for s in sources))
         same = {}  # one tuple keeps its number: what is asked again answers again
         for round_ in range(2):
-            for own in self.own_macs:
+            for mac, stolen in self.senders:
                 for one in self.neighbours:
                     one.hello()
+                if stolen:
+                    self.forger.send(frames.hello(stolen))
                 for target in sorted(self.open):
-                    for source in pairs:
-                        self._try(target, source, own, ports, same)
+                    for source in sources:
+                        self._try(target, source, mac, ports if (mac, stolen) in self.senders[:3] else (), same)
                 self.forger.listen(GROUP)
             self.forger.listen(COLLECT if round_ else SETTLE)
         self._note()
 
     def _gateway(self, source):
         """To whom the neighbours send an answer to |source|, when it is not on their own wire."""
-        six = ':' in source
-        gateway = self.gateways[six]
-        near = source.startswith(gateway[:-1]) if six else source.rpartition('.')[0] == gateway.rpartition('.')[0]
-        return set() if near else {gateway}
+        return () if near(source, self.gateways) else (self.gateways[':' in source],)
 
-    def _try(self, target, source, own, ports, same):
+    def _try(self, target, source, mac, ports, same):
         if source == target.address or (':' in source) != (':' in target.address):
             return
         for to in self.macs:
             self.number += 1
-            self._send(Attempt(target, source, 20000 + self.number % 40000, (own, to)), self.number)
-            for port in ports if own in self.own_macs[:2] else ():
+            self._send(Attempt(target, source, 20000 + self.number % 40000, (mac, to)), self.number)
+            for port in ports:
                 if (target, source, port) not in same:
                     self.number += 1
                     same[target, source, port] = self.number
-                self._send(Attempt(target, source, port, (own, to)), same[target, source, port])
+                self._send(Attempt(target, source, port, (mac, to)), same[target, source, port])
 
     def _send(self, attempt, number):
         target, source, port, macs = attempt
@@ -201,10 +199,16 @@ class Attacker:
                     self.reached.setdefault(attempt.target, (attempt, how))
                     self.open.discard(attempt.target)
 
-    def attack(self):
-        for pairs in self.sources:
+    def attack(self, case):
+        for sources in self.sources + [(case.source, case.source6)] * bool(case.source):
             if self.open:
-                self.phase(pairs)
+                self.phase(sources, case.claims if sources[0] == case.source else ())
+
+
+def near(address, gateways):
+    """On the wire of these gateways: their first three numbers, or /64."""
+    return any(address.rpartition('.')[0] == g.rpartition('.')[0] if '.' in g and '.' in address else
+               address.startswith(g[:-1]) and ':' in g for g in gateways)
 
 
 def targets():
@@ -219,15 +223,16 @@ def targets():
 
 def attackers(network):
     mac = {name: network.mac(name, PLACES[name][1]) for name in PLACES}
-    near = [Neighbour(network.path(n), 'eth0', mac[n]) for n in ('g2', 'g3')]
+    guests = [Neighbour(network.path(n), 'eth0', mac[n]) for n in ('g2', 'g3')]
     far = [PLACES[n][0] for n in ('g2', 'g3', 'h1')]
     of_g1 = [PLACES['g1'][0], *far, HOST['br0'], PLACES['lan1'][0], FREE, FAR]
     of_lan1 = [PLACES['lan1'][0], PLACES['g1'][0], *far, HOST['br0'], ('192.0.2.77', 'fd0a::77'), FREE, FAR]
     return [
-        Attacker(network, 'g1', of_g1, ((mac['g1'], mac['g3'], STRANGER, mac['g2']),
-                                        (network.mac('host', 'br0'), mac['g2'], mac['g3'])), near),
+        Attacker(network, 'g1', of_g1, (((mac['g1'], None), (mac['g1'], mac['g3']), (mac['g3'], None),
+                                         (STRANGER, None), (mac['g2'], None)),
+                                        (network.mac('host', 'br0'), mac['g2'], mac['g3'])), guests),
         # Whatever it says on its wire misleads the host only, about that wire: all at once.
-        Attacker(network, 'lan1', [sum(of_lan1, ())], ((mac['lan1'], STRANGER), (network.mac('host', 'up0'),)), []),
+        Attacker(network, 'lan1', [sum(of_lan1, ())], (((mac['lan1'], None), (STRANGER, None)), (network.mac('host', 'up0'),)), []),
     ]
 
 
@@ -244,6 +249,10 @@ def ask(binary, network, asked):
     return dict(zip(asked, answers))
 
 
+def everyone_but(address):
+    return [a for pair in [*HOST.values(), *(p[0] for p in PLACES.values())] for a in pair if a != address]
+
+
 def replay(attacker, said):
     """Sends the program's own witnesses for what it calls open and nothing else reached."""
     for _ in range(REPLAYS):
@@ -253,7 +262,7 @@ def replay(attacker, said):
                 continue
             witness = answer['witness']
             waiting, attacker.open = attacker.open, {target}
-            attacker.phase((witness['source'],), (witness['source_port'],))
+            attacker.phase((witness['source'],), everyone_but(target.address), (witness['source_port'],))
             attacker.open |= waiting - {target}
 
 
@@ -317,7 +326,7 @@ def judge(network, options):
         for attacker in everyone:
             attacker.targets = [t for t in asked if t.attacker == attacker.name]
             attacker.begin(attacker.targets)
-            attacker.attack()
+            attacker.attack(case)
             if said:
                 replay(attacker, said)
         count = score.add(case, everyone, said)

@@ -25,6 +25,9 @@ class Case:
     sysctls: dict = dataclasses.field(default_factory=dict)  # of the host, until the next case
     do: tuple = ()  # 'SPACE: command', undone by |undo|
     undo: tuple = ()
+    source: str = ''  # one more to try, in IPv4 and IPv6, while these are claimed as well
+    source6: str = ''
+    claims: tuple = ()
 
 
 def chain(hook, *rules, policy='drop', family='inet', priority='0'):
@@ -39,6 +42,9 @@ ONE_PAIR = ('ip saddr $g3 ip daddr $g2 tcp dport 5432 accept', 'ip6 saddr $g3_6 
 def ssh_from(name):
     return chain('input', ND, 'ip saddr $%s tcp dport 22 accept' % name, 'ip6 saddr $%s_6 tcp dport 22 accept' % name,
                  'ip saddr $%s udp dport 22 accept' % name, 'ip6 saddr $%s_6 udp dport 22 accept' % name)
+
+
+FDB = 'host: bridge fdb %s $g3_mac dev p3 master %s'
 
 
 def by_hand(verb):
@@ -62,6 +68,22 @@ CASES = [
          tuple('host: bridge link set dev %s isolated off' % p for p in ('p1', 'p2'))),
     Case('by-hand', 'neighbours of g3 were set by hand, but bridges learn', chain('forward', ND, *ONE_PAIR), {},
          by_hand('replace'), by_hand('del')),
+    Case('by-hand-deaf', 'the bridge learns nothing from g1', chain('forward', ND, *ONE_PAIR), {},
+         by_hand('replace') + ('host: bridge link set dev p1 learning off',),
+         by_hand('del') + ('host: bridge link set dev p1 learning on',)),
+    Case('by-hand-static', 'the bridge was told where g3 is, and believes another port all the same',
+         chain('forward', ND, *ONE_PAIR), {}, by_hand('replace') + (FDB % ('replace', 'static'),), by_hand('del') + (FDB % ('del', ''),)),
+    Case('by-hand-sticky', 'the bridge was told where g3 is, for ever',
+         chain('forward', ND, *ONE_PAIR), {}, by_hand('replace') + (FDB % ('replace', 'static sticky'),),
+         by_hand('del') + (FDB % ('del', ''),)),
+    Case('stolen-mac', 'a frame that is dropped has told the bridge where g3 is',
+         chain('forward', 'iifname p1 ether type { ip, ip6 } ether saddr != $g1_mac drop', policy='accept', family='bridge')
+         + chain('forward', ND, *ONE_PAIR), {}, by_hand('replace'), by_hand('del')),
+    Case('foreign-route', 'g3 is the way to a network that is allowed', chain(
+        'input', ND, 'ip saddr 10.99.0.0/24 tcp dport 22 accept', 'ip6 saddr fd99::/64 tcp dport 22 accept'), {},
+         ('host: ip route add 10.99.0.0/24 via $g3', 'host: ip route add fd99::/64 via $g3_6'),
+         ('host: ip route del 10.99.0.0/24', 'host: ip route del fd99::/64'),
+         '10.99.0.5', 'fd99::5', ('10.9.0.13', 'fd09::13')),
     Case('dnat', 'a published port', chain('forward', ND, 'ct status dnat accept', 'ct state established accept') + '''
         table inet nat { chain pre { type nat hook prerouting priority -100;
                                      ip daddr $up0 tcp dport 8080 dnat ip to $g2:80

@@ -9,7 +9,6 @@ import errno
 import heapq
 import select
 import socket
-import struct
 import time
 
 import frames
@@ -19,7 +18,6 @@ SO_RCVBUFFORCE, SOL_PACKET, PACKET_IGNORE_OUTGOING = 33, 263, 23
 EVERYTHING = 0x0003  # ETH_P_ALL
 RECEIVE_BUFFER = 8 << 20
 AGAIN = (0.0, 0.005, 0.020)  # seconds after the question
-HELLO = 0x88b5  # an EtherType for experiments
 
 
 def wire(path, device, hears):
@@ -105,7 +103,7 @@ class Neighbour:
 
     def __init__(self, path, device, mac):
         self.wire = wire(path, device, 0)
-        self.frame = frames.ethernet(frames.BROADCAST, mac, HELLO, struct.pack('!H', 0).ljust(46, b'\0'))
+        self.frame = frames.hello(mac)
 
     def hello(self):
         self.wire.send(self.frame)

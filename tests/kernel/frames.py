@@ -8,6 +8,7 @@ import socket
 import struct
 
 ARP, IPV4, IPV6 = 0x0806, 0x0800, 0x86dd
+EXPERIMENT = 0x88b5  # IEEE 802, for local experiments
 TCP, UDP, ICMPV6 = 6, 17, 58
 SYN, ACK = 2, 16
 SOLICITATION, ADVERTISEMENT = 135, 136
@@ -41,6 +42,11 @@ def checksum(data):
 
 def ethernet(to, source, kind, payload):
     return mac_bytes(to) + mac_bytes(source) + struct.pack('!H', kind) + payload
+
+
+def hello(mac):
+    """A frame that tells bridges where |mac| is and nobody anything else."""
+    return ethernet(BROADCAST, mac, EXPERIMENT, bytes(46))
 
 
 def _ip(source, destination, protocol, payload, sum_at):
