@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Judges `as: attacker` of `bulkhead query` by real forged packets.
 
-    host: br0 10.9.0.1 -- g1 (attacker) .11, g2 .12, g3 .13;  br1 10.9.1.1 -- h1 .11;  up0 192.0.2.1 -- lan1 (attacker) .9
+    host: br0 10.9.0.1 -- g1 (attacker) .11, g2 .12, g3 .13
+          br1 10.9.1.1 -- h1 .11
+          up0 192.0.2.1 -- lan1 (attacker) .9
 
 and the same in IPv6. The host's rules are changed case by case (forged_cases.py). In each, both attackers try every
 source, source MAC, destination MAC and source port of a list against every target, lying about who they are; a target
@@ -32,9 +34,10 @@ LEAST = 0.20  # of the truth must be open, and closed
 MOST_PACKETS = 200000
 GROUP, SETTLE, COLLECT = 0.012, 0.04, 0.12  # seconds
 REPLAYS = 3
+PORTS_OF_NOTE = (53, 0)
 STRANGER = '02:de:ad:be:ef:01'
 FREE = ('10.9.0.77', 'fd09::77')
-FAR = ('198.51.100.7', '2001:db8:51::7')
+FAR = ('198.51.100.7', '2001:db8:51::7', 'fe80::77')
 PLACES = {  # namespace: its addresses, its device, its gateways
     'g1': (('10.9.0.11', 'fd09::11'), 'eth0', ('10.9.0.1', 'fd09::1')),
     'g2': (('10.9.0.12', 'fd09::12'), 'eth0', ('10.9.0.1', 'fd09::1')),
@@ -45,14 +48,16 @@ PLACES = {  # namespace: its addresses, its device, its gateways
 HOST = {'br0': ('10.9.0.1', 'fd09::1'), 'br1': ('10.9.1.1', 'fd09:1::1'), 'up0': ('192.0.2.1', 'fd0a::1')}
 PORTS = {'g2': (80, 5432), 'g3': (80,), 'h1': (80,), 'host': (22,), 'lan1': (80,)}
 ASKED = [  # protocol, whose address, port
-    ('tcp', 'g2', 80), ('tcp', 'g2', 5432), ('tcp', 'g2', 81), ('tcp', 'g3', 80), ('tcp', 'h1', 80), ('tcp', 'br0', 22),
-    ('tcp', 'br1', 22), ('tcp', 'up0', 22), ('tcp', 'up0', 8080), ('tcp', 'lan1', 80),
-    ('udp', 'g2', 80), ('udp', 'g2', 5432), ('udp', 'g3', 80), ('udp', 'h1', 80), ('udp', 'br0', 22), ('udp', 'up0', 22),
-    ('udp', 'lan1', 80),
+    ('tcp', 'g2', 80), ('tcp', 'g2', 5432), ('tcp', 'g2', 81), ('tcp', 'g3', 80), ('tcp', 'h1', 80),
+    ('tcp', 'br0', 22), ('tcp', 'br1', 22), ('tcp', 'up0', 22), ('tcp', 'up0', 8080), ('tcp', 'lan1', 80),
+    ('udp', 'g2', 80), ('udp', 'g2', 5432), ('udp', 'g3', 80), ('udp', 'h1', 80),
+    ('udp', 'br0', 22), ('udp', 'up0', 22), ('udp', 'lan1', 80),
 ]
 
 Target = collections.namedtuple('Target', 'attacker protocol address port')
-Attempt = collections.namedtuple('Attempt', 'target source source_port macs')
+Attempt = collections.namedtuple('Attempt', 'target source source_port sender receiver')
+Sender = collections.namedtuple('Sender', 'mac stolen', defaults=(None,))  # |stolen|: whose MAC it used just before
+Receiver = collections.namedtuple('Receiver', 'mac tagged', defaults=(False,))
 
 
 class Network:
@@ -135,8 +140,8 @@ class Attacker:
     def __init__(self, network, name, sources, macs, neighbours):
         addresses, device, self.gateways = PLACES[name]
         self.network, self.name, self.sources, self.neighbours = network, name, sources, neighbours
-        self.senders, self.macs = macs  # (source MAC, MAC stolen before), its own first; MACs of receivers
-        self.forger = Forger(network.path(name), device, self.senders[0][0], addresses)
+        self.senders, self.receivers = macs  # Senders, first itself, and Receivers
+        self.forger = Forger(network.path(name), device, self.senders[0].mac, addresses)
         self.number = 1
         self.begin([])
 
@@ -145,22 +150,25 @@ class Attacker:
         self.reached = {}  # Target -> Attempt
         self.attempts = {}  # number -> Attempt
 
-    def phase(self, sources, claims=(), ports=(53,)):
-        """Two rounds of everything with these sources at once, each from new ports and from |ports|."""
+    def phase(self, sources, claims=(), ports=PORTS_OF_NOTE):
+        """Everything with these sources at once, from new ports and from |ports|, lying about the sources and |claims|.
+
+        TCP in two rounds: in the second, what was said in the first is believed.
+        """
         self.network.forget()
         self.network.received()
         self.forger.forget()
         self.forger.claims.update(sources, claims, *(self._gateway(s) for s in sources))
         same = {}  # one tuple keeps its number: what is asked again answers again
         for round_ in range(2):
-            for mac, stolen in self.senders:
+            for sender in self.senders:
                 for one in self.neighbours:
                     one.hello()
-                if stolen:
-                    self.forger.send(frames.hello(stolen))
+                if sender.stolen:
+                    self.forger.send(frames.hello(sender.stolen))
                 for target in sorted(self.open):
-                    for source in sources:
-                        self._try(target, source, mac, ports if (mac, stolen) in self.senders[:3] else (), same)
+                    for source in sources if target.protocol == 'tcp' or not round_ else ():
+                        self._try(target, source, sender, ports if sender == self.senders[0] else (), same)
                 self.forger.listen(GROUP)
             self.forger.listen(COLLECT if round_ else SETTLE)
         self._note()
@@ -169,25 +177,24 @@ class Attacker:
         """To whom the neighbours send an answer to |source|, when it is not on their own wire."""
         return () if near(source, self.gateways) else (self.gateways[':' in source],)
 
-    def _try(self, target, source, mac, ports, same):
+    def _try(self, target, source, sender, ports, same):
         if source == target.address or (':' in source) != (':' in target.address):
             return
-        for to in self.macs:
+        for to in self.receivers:
             self.number += 1
-            self._send(Attempt(target, source, 20000 + self.number % 40000, (mac, to)), self.number)
+            self._send(Attempt(target, source, 20000 + self.number % 40000, sender, to), self.number)
             for port in ports:
                 if (target, source, port) not in same:
                     self.number += 1
                     same[target, source, port] = self.number
-                self._send(Attempt(target, source, port, (mac, to)), same[target, source, port])
+                self._send(Attempt(target, source, port, sender, to), same[target, source, port])
 
     def _send(self, attempt, number):
-        target, source, port, macs = attempt
+        target, source, port, sender, to = attempt
         self.attempts.setdefault(number, attempt)
-        if target.protocol == 'tcp':
-            self.forger.send(frames.syn(macs, source, target.address, (port, target.port), number))
-        else:
-            self.forger.send(frames.datagram(macs, source, target.address, (port, target.port), b'%d' % number))
+        way = (sender.mac, to.mac), source, target.address, (port, target.port)
+        frame = frames.syn(*way, number) if target.protocol == 'tcp' else frames.datagram(*way, b'%d' % number)
+        self.forger.send(frames.tagged(frame) if to.tagged else frame)
 
     def _note(self):
         tcp = [(number, str(answer)) for number, answer in self.forger.heard.items()]
@@ -202,13 +209,15 @@ class Attacker:
     def attack(self, case):
         for sources in self.sources + [(case.source, case.source6)] * bool(case.source):
             if self.open:
-                self.phase(sources, case.claims if sources[0] == case.source else ())
+                self.phase(sources, case.claims if case.source in sources else ())
 
 
 def near(address, gateways):
     """On the wire of these gateways: their first three numbers, or /64."""
-    return any(address.rpartition('.')[0] == g.rpartition('.')[0] if '.' in g and '.' in address else
-               address.startswith(g[:-1]) and ':' in g for g in gateways)
+    v4, v6 = gateways
+    if ':' in address:
+        return address.startswith(('fe80:', v6[:-1]))
+    return address.rpartition('.')[0] == v4.rpartition('.')[0]
 
 
 def targets():
@@ -221,26 +230,35 @@ def targets():
     return found
 
 
-def attackers(network):
+def attackers(network, wide):
     mac = {name: network.mac(name, PLACES[name][1]) for name in PLACES}
     guests = [Neighbour(network.path(n), 'eth0', mac[n]) for n in ('g2', 'g3')]
-    far = [PLACES[n][0] for n in ('g2', 'g3', 'h1')]
-    of_g1 = [PLACES['g1'][0], *far, HOST['br0'], PLACES['lan1'][0], FREE, FAR]
-    of_lan1 = [PLACES['lan1'][0], PLACES['g1'][0], *far, HOST['br0'], ('192.0.2.77', 'fd0a::77'), FREE, FAR]
+    own, two, three, h1, lan1 = (PLACES[n][0] for n in ('g1', 'g2', 'g3', 'h1', 'lan1'))
+    # g2 and g3 each alone: nobody finds the way to them while the attacker says that it is they.
+    of_g1 = [own, HOST['br0'] + h1 + lan1 + FREE + FAR, two, three]
+    # Whatever lan1 says on its wire misleads the host only, about that wire: all at once.
+    of_lan1 = [lan1 + own + two + three + h1 + HOST['br0'] + ('192.0.2.77', 'fd0a::77') + FREE + FAR]
+    bridge, uplink = (network.mac('host', d) for d in ('br0', 'up0'))
+    guest_senders = [Sender(mac['g1']), Sender(mac['g1'], mac['g3']),
+                     Sender(mac['g3']), Sender(STRANGER), Sender(mac['g2'])]
     return [
-        Attacker(network, 'g1', of_g1, (((mac['g1'], None), (mac['g1'], mac['g3']), (mac['g3'], None),
-                                         (STRANGER, None), (mac['g2'], None)),
-                                        (network.mac('host', 'br0'), mac['g2'], mac['g3'])), guests),
-        # Whatever it says on its wire misleads the host only, about that wire: all at once.
-        Attacker(network, 'lan1', [sum(of_lan1, ())], (((mac['lan1'], None), (STRANGER, None)), (network.mac('host', 'up0'),)), []),
+        Attacker(network, 'g1', of_g1, (guest_senders, receivers(wide, bridge, mac['g2'], mac['g3'])), guests),
+        Attacker(network, 'lan1', of_lan1, ([Sender(mac['lan1']), Sender(STRANGER)], receivers(wide, uplink)), []),
     ]
+
+
+def receivers(wide, *macs):
+    """|wide|: also what `as: attacker` does not speak of."""
+    beyond = [Receiver(frames.BROADCAST), *(Receiver(mac, True) for mac in macs)] if wide else []
+    return [Receiver(mac) for mac in macs] + beyond
 
 
 def ask(binary, network, asked):
     """Target -> the program's answer."""
     lines = [json.dumps({'id': i, 'from': 'netns:' + network.path(t.attacker), 'to': t.address, 'port': t.port,
                          'proto': t.protocol, 'as': 'attacker', 'explain': True}) for i, t in enumerate(asked)]
-    done = subprocess.run(['nsenter', '--net=' + network.path('host'), binary, 'query', '-'], input='\n'.join(lines) + '\n',
+    command = ['nsenter', '--net=' + network.path('host'), binary, 'query', '-']
+    done = subprocess.run(command, input='\n'.join(lines) + '\n',
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     if [a.get('id') for a in answers] != list(range(len(asked))):
@@ -264,6 +282,8 @@ def replay(attacker, said):
             waiting, attacker.open = attacker.open, {target}
             attacker.phase((witness['source'],), everyone_but(target.address), (witness['source_port'],))
             attacker.open |= waiting - {target}
+            if target in attacker.reached:
+                print('  only by the witness: %s %s' % (' '.join(map(str, target)), _attempt(attacker.reached[target])))
 
 
 class Score:
@@ -294,53 +314,64 @@ class Score:
             return kinds
         print('CONTRADICTION %s: %s: kernel %s %s; bulkhead %s: %s' % (
             case.name, ' '.join(map(str, target)), truth, _attempt(attacker.reached.get(target)), verdict,
-            {k: answer.get(k) for k in ('reason', 'witness')}), flush=True)
+            answer.get('reason') or answer.get('witness')), flush=True)
         return kinds + ['contradictions']
 
     def faults(self):
         asked = self.counts['asked']
-        thin = ['only %d of %d %s' % (self.counts[k], asked, k) for k in ('open', 'closed') if self.counts[k] < LEAST * asked]
+        thin = ['only %d of %d %s' % (self.counts[k], asked, k) for k in ('open', 'closed')
+                if self.counts[k] < LEAST * asked]
         return thin + ['%d contradictions' % self.counts['contradictions']] * bool(self.counts['contradictions'])
 
 
 def _attempt(reached):
     if not reached:
         return ''
-    attempt, how = reached
-    return '(from %s port %d, MAC %s to %s: %s)' % (attempt.source, attempt.source_port, *attempt.macs, how)
+    (_, source, port, sender, to), how = reached
+    return '(from %s port %d, MAC %s to %s%s%s: %s)' % (
+        source, port, sender.mac, to.mac, ' of VLAN 0' * to.tagged,
+        ', after a frame from MAC %s' % sender.stolen if sender.stolen else '', how)
+
+
+def try_case(case, everyone, network, asked, options):
+    """The program's answers; what was reached stays in the attackers."""
+    network.forget()
+    said = ask(options.bulkhead, network, asked) if options.bulkhead else {}
+    for attacker in everyone:
+        attacker.targets = [t for t in asked if t.attacker == attacker.name]
+        attacker.begin(attacker.targets)
+        attacker.attack(case)
+        if said:
+            replay(attacker, said)
+    return said
 
 
 def judge(network, options):
     score, started = Score(), time.monotonic()
-    asked = targets()
-    everyone = attackers(network)
+    asked, everyone = targets(), attackers(network, options.wide)
     names = forged_cases.names(network, HOST, PLACES)
     for case in forged_cases.CASES:
         if options.cases and case.name not in options.cases:
             continue
         begun = time.monotonic()
         forged_cases.enter(network, case, names)
-        network.forget()
-        said = ask(options.bulkhead, network, asked) if options.bulkhead else {}
-        answered = time.monotonic()
-        for attacker in everyone:
-            attacker.targets = [t for t in asked if t.attacker == attacker.name]
-            attacker.begin(attacker.targets)
-            attacker.attack(case)
-            if said:
-                replay(attacker, said)
-        count = score.add(case, everyone, said)
+        said = try_case(case, everyone, network, asked, options)
         forged_cases.leave(network, case, names)
-        print('%-34s %s  query %.1f s, attacks %.1f s' % (
-            case.name, ' '.join('%s %d' % (k, count[k]) for k in ('open', 'closed', 'unknown', 'contradictions')),
-            answered - begun, time.monotonic() - answered), flush=True)
-    packets = sum(a.forger.sent for a in everyone)
-    faults = score.faults() + ['%d packets' % packets] * (packets > MOST_PACKETS)
+        count = score.add(case, everyone, said)
+        kinds = ' '.join('%s %d' % (k, count[k]) for k in ('open', 'closed', 'unknown', 'contradictions'))
+        print('%-16s %s, %.1f s' % (case.name, kinds, time.monotonic() - begun), flush=True)
+    return conclude(score, sum(a.forger.sent for a in everyone), time.monotonic() - started, options)
+
+
+def conclude(score, packets, seconds, options):
+    faults = score.faults()
+    if packets > MOST_PACKETS and not options.wide:
+        faults.append('%d packets are too many' % packets)
     for reason, n in score.reasons.most_common(10):
         print('unknown %d times: %s' % (n, reason))
+    counts = ['%s %d' % (k, score.counts[k]) for k in ('asked', 'open', 'closed', 'unknown', 'contradictions')]
     print('forged: %s, packets %d, %.0f s; open/asked: %s: %s' % (
-        ', '.join('%s %d' % (k, score.counts[k]) for k in ('asked', 'open', 'closed', 'unknown', 'contradictions')), packets,
-        time.monotonic() - started, ', '.join(score.cases), '; '.join(faults) or 'all agree'))
+        ', '.join(counts), packets, seconds, ', '.join(score.cases), '; '.join(faults) or 'all agree'))
     return 1 if faults else 0
 
 
@@ -348,12 +379,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('cases', nargs='*', help='names; default all')
     parser.add_argument('--bulkhead', help='the program to judge; without it only the truth is found')
+    parser.add_argument('--wide', action='store_true',
+                        help='also frames of VLAN 0 and broadcast, which the program does not speak of')
     parser.add_argument('--list', action='store_true')
     options = parser.parse_args()
     if options.list:
         for case in forged_cases.CASES:
-            print('%-34s %s' % (case.name, case.why))
+            print('%-16s %s' % (case.name, case.why))
         return 0
+    unknown = set(options.cases) - {c.name for c in forged_cases.CASES}
+    if unknown:
+        sys.exit('no such case: ' + ' '.join(sorted(unknown)))
     if os.geteuid():
         sys.exit('forged packets need root')
     spaces.stale()

@@ -48,15 +48,18 @@ FDB = 'host: bridge fdb %s $g3_mac dev p3 master %s'
 
 
 def by_hand(verb):
-    return tuple('%s: ip neigh %s $g3%s lladdr $g3_mac dev %s%s' % (space, verb, six, device, ' nud permanent' * (verb == 'replace'))
+    state = 'nud permanent' if verb == 'replace' else ''
+    return tuple('%s: ip neigh %s $g3%s lladdr $g3_mac dev %s %s' % (space, verb, six, device, state)
                  for space, device in (('host', 'br0'), ('g2', 'eth0')) for six in ('', '_6'))
 
 
 CASES = [
     Case('plain', 'no rules: who can be reached at all'),
     Case('one-pair', 'only g3 may ask g2:5432, by address; bridged packets are seen', chain('forward', ND, *ONE_PAIR)),
-    Case('one-pair-unseen', 'the same, but the bridge does not show its packets', chain('forward', ND, *ONE_PAIR), UNSEEN),
-    Case('one-pair-no-nd', 'the same, seen, and neighbour discovery is dropped between the guests', chain('forward', *ONE_PAIR)),
+    Case('one-pair-unseen', 'the same, but the bridge does not show its packets',
+         chain('forward', ND, *ONE_PAIR), UNSEEN),
+    Case('one-pair-no-nd', 'the same, seen, and neighbour discovery is dropped between the guests',
+         chain('forward', *ONE_PAIR)),
     Case('one-pair-mac', 'only g3 by address and MAC',
          chain('forward', ND, *('ether saddr $g3_mac ' + r for r in ONE_PAIR[:2]), ONE_PAIR[2])),
     Case('ssh-from-lan1', 'the answer goes to lan1, not to g1', ssh_from('lan1')),
@@ -72,13 +75,19 @@ CASES = [
          by_hand('replace') + ('host: bridge link set dev p1 learning off',),
          by_hand('del') + ('host: bridge link set dev p1 learning on',)),
     Case('by-hand-static', 'the bridge was told where g3 is, and believes another port all the same',
-         chain('forward', ND, *ONE_PAIR), {}, by_hand('replace') + (FDB % ('replace', 'static'),), by_hand('del') + (FDB % ('del', ''),)),
+         chain('forward', ND, *ONE_PAIR), {}, by_hand('replace') + (FDB % ('replace', 'static'),),
+         by_hand('del') + (FDB % ('del', ''),)),
     Case('by-hand-sticky', 'the bridge was told where g3 is, for ever',
          chain('forward', ND, *ONE_PAIR), {}, by_hand('replace') + (FDB % ('replace', 'static sticky'),),
          by_hand('del') + (FDB % ('del', ''),)),
     Case('stolen-mac', 'a frame that is dropped has told the bridge where g3 is',
-         chain('forward', 'iifname p1 ether type { ip, ip6 } ether saddr != $g1_mac drop', policy='accept', family='bridge')
+         chain('forward', 'iifname p1 ether type { ip, ip6 } ether saddr != $g1_mac drop', policy='accept',
+               family='bridge')
          + chain('forward', ND, *ONE_PAIR), {}, by_hand('replace'), by_hand('del')),
+    Case('no-lies', 'the bridge drops false answers of g1, not its false frames', chain(
+        'prerouting', 'iifname p1 arp operation reply arp saddr ip != $g1 drop',
+        'iifname p1 icmpv6 type nd-neighbor-advert drop', policy='accept', family='bridge', priority='-300')
+         + chain('forward', ND, *ONE_PAIR)),
     Case('foreign-route', 'g3 is the way to a network that is allowed', chain(
         'input', ND, 'ip saddr 10.99.0.0/24 tcp dport 22 accept', 'ip6 saddr fd99::/64 tcp dport 22 accept'), {},
          ('host: ip route add 10.99.0.0/24 via $g3', 'host: ip route add fd99::/64 via $g3_6'),
@@ -88,15 +97,18 @@ CASES = [
         table inet nat { chain pre { type nat hook prerouting priority -100;
                                      ip daddr $up0 tcp dport 8080 dnat ip to $g2:80
                                      ip6 daddr $up0_6 tcp dport 8080 dnat ip6 to [$g2_6]:80; }
-                         chain post { type nat hook postrouting priority 100; oifname br0 ct status dnat masquerade; }; }'''),
-    Case('sport-53', 'a rule that trusts the source port', chain('forward', ND, 'meta l4proto { tcp, udp } th sport 53 accept')),
+                         chain post { type nat hook postrouting priority 100;
+                                      oifname br0 ct status dnat masquerade; }; }'''),
+    Case('sport-53', 'a rule that trusts the source port',
+         chain('forward', ND, 'meta l4proto { tcp, udp } th sport 53 accept')),
     Case('own-only', 'frames of g1 must bear its MAC and its addresses', chain(
         'prerouting', 'iifname p1 ether saddr != $g1_mac drop', 'iifname p1 ip saddr != $g1 drop',
         'iifname p1 ip6 saddr != $g1_6 drop', policy='accept', family='bridge', priority='-300')),
-    Case('reject', 'refusals instead of silence, by address', chain(
-        'forward', 'ip saddr { $g1, $g2 } reject', 'ip6 saddr { $g1_6, $g2_6 } tcp dport 1-65535 reject with tcp reset',
-        policy='accept') + chain('input', 'ip saddr 10.9.0.0/24 reject', 'ip6 saddr fd09::/64 meta l4proto { tcp, udp } reject',
-                                 policy='accept')),
+    Case('reject', 'refusals instead of silence, by address',
+         chain('forward', 'ip saddr { $g1, $g2 } reject',
+               'ip6 saddr { $g1_6, $g2_6 } tcp dport 1-65535 reject with tcp reset', policy='accept')
+         + chain('input', 'ip saddr 10.9.0.0/24 reject', 'ip6 saddr fd09::/64 meta l4proto { tcp, udp } reject',
+                 policy='accept')),
     Case('raw-fib', 'the reverse path by a rule, both families', chain(
         'prerouting', ND, 'fib saddr . iif oif missing drop', policy='accept', priority='-300')),
     Case('by-g3', 'g3 passes on what the bridge does not', chain(
@@ -104,7 +116,8 @@ CASES = [
          + chain('forward', 'iifname br0 oifname br0 drop', policy='accept'), UNSEEN,
          ('g3: echo 1 > /proc/sys/net/ipv4/ip_forward', 'g3: echo 1 > /proc/sys/net/ipv6/conf/all/forwarding'),
          ('g3: echo 0 > /proc/sys/net/ipv4/ip_forward', 'g3: echo 0 > /proc/sys/net/ipv6/conf/all/forwarding')),
-    Case('proxy-arp', 'g2 asks for h1 on its own wire and the host answers', ssh_from('h1'), {'net.ipv4.conf.br0.proxy_arp': 1},
+    Case('proxy-arp', 'g2 asks for h1 on its own wire and the host answers', ssh_from('h1'),
+         {'net.ipv4.conf.br0.proxy_arp': 1},
          ('g2: ip route add 10.9.0.0/16 dev eth0', 'host: ip route add default via $lan1'),
          ('g2: ip route del 10.9.0.0/16 dev eth0', 'host: ip route del default via $lan1')),
 ]

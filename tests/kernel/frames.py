@@ -49,6 +49,11 @@ def hello(mac):
     return ethernet(BROADCAST, mac, EXPERIMENT, bytes(46))
 
 
+def tagged(frame):
+    """As a frame of VLAN 0, which is of no VLAN but has a priority (IEEE 802.1Q, 6.9)."""
+    return frame[:12] + b'\x81\0\0\0' + frame[12:]
+
+
 def _ip(source, destination, protocol, payload, sum_at):
     """The packet whose payload has its checksum, two zero bytes so far, at |sum_at|."""
     s, d = packed(source), packed(destination)
@@ -91,12 +96,12 @@ def parse(frame):
             return None
         return Request(text(frame[28:32]), frame[22:28].hex(':'), text(frame[38:42]))
     if kind == IPV4:
-        ip, size, protocol, source, destination = frame[14:], (frame[14] & 15) * 4, frame[23], frame[26:30], frame[30:34]
+        size, protocol, source, destination = (frame[14] & 15) * 4, frame[23], frame[26:30], frame[30:34]
     elif kind == IPV6 and len(frame) >= 54:
-        ip, size, protocol, source, destination = frame[14:], 40, frame[20], frame[22:38], frame[38:54]
+        size, protocol, source, destination = 40, frame[20], frame[22:38], frame[38:54]
     else:
         return None
-    inner = ip[size:]
+    inner = frame[14 + size:]
     if protocol == TCP and len(inner) >= 20 and inner[13] & (SYN | ACK) == SYN | ACK:
         return SynAck(text(source), text(destination), struct.unpack_from('!I', inner, 8)[0])
     if protocol == ICMPV6 and kind == IPV6 and len(inner) >= 24 and inner[0] == SOLICITATION:
