@@ -60,6 +60,10 @@ Sender = collections.namedtuple('Sender', 'mac stolen', defaults=(None,))  # |st
 Receiver = collections.namedtuple('Receiver', 'mac tagged', defaults=(False,))
 
 
+def everyone_but(*addresses):
+    return [a for pair in [*HOST.values(), *(p[0] for p in PLACES.values())] for a in pair if a not in addresses]
+
+
 class Network:
     """The namespaces, their sockets, and everything that must be closed."""
 
@@ -139,6 +143,7 @@ class Attacker:
 
     def __init__(self, network, name, sources, macs, neighbours):
         addresses, device, self.gateways = PLACES[name]
+        self.wire = [a for a in everyone_but(*addresses) if near(a, self.gateways)]
         self.network, self.name, self.sources, self.neighbours = network, name, sources, neighbours
         self.senders, self.receivers = macs  # Senders, first itself, and Receivers
         self.forger = Forger(network.path(name), device, self.senders[0].mac, addresses)
@@ -161,6 +166,7 @@ class Attacker:
         self.forger.claims.update(sources, claims, *(self._gateway(s) for s in sources))
         same = {}  # one tuple keeps its number: what is asked again answers again
         for round_ in range(2):
+            self._ask_as()
             for sender in self.senders:
                 for one in self.neighbours:
                     one.hello()
@@ -172,6 +178,13 @@ class Attacker:
                 self.forger.listen(GROUP)
             self.forger.listen(COLLECT if round_ else SETTLE)
         self._note()
+
+    def _ask_as(self):
+        """Tells the others on its wire the lies before they ask, by asking in the names that it claims."""
+        for claimed in sorted(self.forger.claims):
+            for address in self.wire:
+                if near(claimed, self.gateways) and claimed != address and (':' in claimed) == (':' in address):
+                    self.forger.send(frames.question(self.forger.mac, claimed, address))
 
     def _gateway(self, source):
         """To whom the neighbours send an answer to |source|, when it is not on their own wire."""
@@ -265,10 +278,6 @@ def ask(binary, network, asked):
         raise spaces.LabError('%d answers to %d questions; exit %d: %s' % (len(answers), len(asked), done.returncode,
                                                                         done.stderr.strip()[:600]))
     return dict(zip(asked, answers))
-
-
-def everyone_but(address):
-    return [a for pair in [*HOST.values(), *(p[0] for p in PLACES.values())] for a in pair if a != address]
 
 
 def replay(attacker, said):

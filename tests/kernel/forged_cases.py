@@ -44,6 +44,8 @@ def ssh_from(name):
                  'ip saddr $%s udp dport 22 accept' % name, 'ip6 saddr $%s_6 udp dport 22 accept' % name)
 
 
+NO_ANSWERS = chain('prerouting', 'iifname p1 arp operation reply arp saddr ip != $g1 drop',
+                   'iifname p1 icmpv6 type nd-neighbor-advert drop', policy='accept', family='bridge', priority='-300')
 FDB = 'host: bridge fdb %s $g3_mac dev p3 master %s'
 
 
@@ -84,10 +86,11 @@ CASES = [
          chain('forward', 'iifname p1 ether type { ip, ip6 } ether saddr != $g1_mac drop', policy='accept',
                family='bridge')
          + chain('forward', ND, *ONE_PAIR), {}, by_hand('replace'), by_hand('del')),
-    Case('no-lies', 'the bridge drops false answers of g1, not its false frames', chain(
-        'prerouting', 'iifname p1 arp operation reply arp saddr ip != $g1 drop',
-        'iifname p1 icmpv6 type nd-neighbor-advert drop', policy='accept', family='bridge', priority='-300')
-         + chain('forward', ND, *ONE_PAIR)),
+    Case('no-lies', 'the bridge drops false answers of g1, not its false frames', NO_ANSWERS + chain(
+        'forward', ND, *ONE_PAIR)),
+    Case('no-lies-deaf', 'the same, and it learns nothing from g1: false questions are left', NO_ANSWERS + chain(
+        'forward', ND, *ONE_PAIR), {}, ('host: bridge link set dev p1 learning off',),
+         ('host: bridge link set dev p1 learning on',)),
     Case('foreign-route', 'g3 is the way to a network that is allowed', chain(
         'input', ND, 'ip saddr 10.99.0.0/24 tcp dport 22 accept', 'ip6 saddr fd99::/64 tcp dport 22 accept'), {},
          ('host: ip route add 10.99.0.0/24 via $g3', 'host: ip route add fd99::/64 via $g3_6'),

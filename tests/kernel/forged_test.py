@@ -41,6 +41,11 @@ class Frames(unittest.TestCase):
             if ':' in target:
                 self.assertEqual(sums(frame), (0, 0))
 
+    def test_a_question_is_read_as_it_was_meant(self):
+        for asker, target in PAIRS:
+            self.assertEqual(frames.parse(frames.question(MAC, asker, target)), frames.Request(asker, MAC, target))
+        self.assertEqual(sums(frames.question(MAC, *PAIRS[1])), (0, 0))
+
     def test_a_syn_is_no_answer_and_a_syn_ack_names_its_syn(self):
         for source, to in PAIRS:
             frame = bytearray(frames.syn((MAC, OTHER), source, to, (80, 53), 7))

@@ -86,6 +86,16 @@ def claim(request, mac, sender):
     return ethernet(request.asker_mac, mac, *_ip(sender, request.asker, ICMPV6, body, 2))
 
 
+def question(mac, asker, target):
+    """Who has |target|? Tell |asker|, who is at |mac|: whoever has it learns that (arp_process(), ndisc_recv_ns())."""
+    if ':' not in target:
+        return ethernet(BROADCAST, mac, ARP, struct.pack('!HHBBH', 1, IPV4, 6, 4, 1) + mac_bytes(mac)
+                        + packed(asker) + bytes(6) + packed(target))
+    body = struct.pack('!BBHI', SOLICITATION, 0, 0, 0) + packed(target) + b'\x01\x01' + mac_bytes(mac)
+    group = text(packed('ff02::1:ff00:0')[:13] + packed(target)[13:])
+    return ethernet('33:33:' + packed(group)[12:].hex(':'), mac, *_ip(asker, group, ICMPV6, body, 2))
+
+
 def parse(frame):
     """A Request, a SynAck or None."""
     if len(frame) < 34:
