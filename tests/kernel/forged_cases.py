@@ -46,6 +46,13 @@ def ssh_from(name):
 
 NO_ANSWERS = chain('prerouting', 'iifname p1 arp operation reply arp saddr ip != $g1 drop',
                    'iifname p1 icmpv6 type nd-neighbor-advert drop', policy='accept', family='bridge', priority='-300')
+PUBLISHED = chain('forward', ND, 'ct status dnat accept', 'ct state established accept') + '''
+    table inet nat { chain pre { type nat hook prerouting priority -100;
+                                 ip daddr $up0 tcp dport 8080 dnat ip to $g2:80
+                                 ip6 daddr $up0_6 tcp dport 8080 dnat ip6 to [$g2_6]:80; }; }'''
+MASQUERADED = '''
+    table inet nat { chain post { type nat hook postrouting priority 100;
+                                  oifname br0 ct status dnat masquerade; }; }'''
 FDB = 'host: bridge fdb %s $g3_mac dev p3 master %s'
 
 
@@ -96,12 +103,15 @@ CASES = [
          ('host: ip route add 10.99.0.0/24 via $g3', 'host: ip route add fd99::/64 via $g3_6'),
          ('host: ip route del 10.99.0.0/24', 'host: ip route del fd99::/64'),
          '10.99.0.5', 'fd99::5', ('10.9.0.13', 'fd09::13')),
-    Case('dnat', 'a published port', chain('forward', ND, 'ct status dnat accept', 'ct state established accept') + '''
-        table inet nat { chain pre { type nat hook prerouting priority -100;
-                                     ip daddr $up0 tcp dport 8080 dnat ip to $g2:80
-                                     ip6 daddr $up0_6 tcp dport 8080 dnat ip6 to [$g2_6]:80; }
-                         chain post { type nat hook postrouting priority 100;
-                                      oifname br0 ct status dnat masquerade; }; }'''),
+    Case('dnat', 'a published port', PUBLISHED + MASQUERADED),
+    Case('dnat-direct', 'the same without masquerade: on one bridge the answer goes past the translation',
+         PUBLISHED, UNSEEN),
+    Case('dnat-seen', 'the same, but the bridge shows the answer', PUBLISHED),
+    Case('raw-direct', 'who is not on the bridge may not ask it directly',
+         chain('prerouting', 'iifname != br0 ip daddr 10.9.0.0/24 drop', 'iifname != br0 ip6 daddr fd09::/64 drop',
+               policy='accept', priority='-300')),
+    Case('hairpin', 'the port of g1 sends back what came by it', chain('forward', ND, *ONE_PAIR), {},
+         ('host: bridge link set dev p1 hairpin on',), ('host: bridge link set dev p1 hairpin off',)),
     Case('sport-53', 'a rule that trusts the source port',
          chain('forward', ND, 'meta l4proto { tcp, udp } th sport 53 accept')),
     Case('own-only', 'frames of g1 must bear its MAC and its addresses', chain(
