@@ -2,7 +2,7 @@
 """Judges `as: attacker` of `bulkhead query` by real forged packets.
 
     host: br0 10.9.0.1 -- g1 (attacker) .11, g2 .12, g3 .13
-          br1 10.9.1.1 -- h1 .11
+          br1 10.9.1.1 -- h1 .11, and g4 (attacker in one case) .14, who is 10.9.0.14 on br0 as well
           up0 192.0.2.1 -- lan1 (attacker) .9
 
 and the same in IPv6. The host's rules are changed case by case (forged_cases.py). In each, both attackers try every
@@ -42,9 +42,11 @@ PLACES = {  # namespace: its addresses, its device, its gateways
     'g1': (('10.9.0.11', 'fd09::11'), 'eth0', ('10.9.0.1', 'fd09::1')),
     'g2': (('10.9.0.12', 'fd09::12'), 'eth0', ('10.9.0.1', 'fd09::1')),
     'g3': (('10.9.0.13', 'fd09::13'), 'eth0', ('10.9.0.1', 'fd09::1')),
+    'g4': (('10.9.0.14', 'fd09::14'), 'eth0', ('10.9.0.1', 'fd09::1')),
     'h1': (('10.9.1.11', 'fd09:1::11'), 'eth0', ('10.9.1.1', 'fd09:1::1')),
     'lan1': (('192.0.2.9', 'fd0a::9'), 'up0', ('192.0.2.1', 'fd0a::1')),
 }
+SECOND_LEG = ('10.9.1.14', 'fd09:1::14')  # of g4
 HOST = {'br0': ('10.9.0.1', 'fd09::1'), 'br1': ('10.9.1.1', 'fd09:1::1'), 'up0': ('192.0.2.1', 'fd0a::1')}
 PORTS = {'g2': (80, 5432), 'g3': (80,), 'h1': (80,), 'host': (22,), 'lan1': (80,)}
 ASKED = [  # protocol, whose address, port
@@ -57,7 +59,7 @@ ASKED = [  # protocol, whose address, port
 Target = collections.namedtuple('Target', 'attacker protocol address port')
 Attempt = collections.namedtuple('Attempt', 'target source source_port sender receiver')
 Sender = collections.namedtuple('Sender', 'mac stolen', defaults=(None,))  # |stolen|: whose MAC it used just before
-Receiver = collections.namedtuple('Receiver', 'mac tagged', defaults=(False,))
+Receiver = collections.namedtuple('Receiver', 'mac leg tagged', defaults=(0, False))
 
 
 def everyone_but(*addresses):
@@ -78,8 +80,10 @@ class Network:
         for name in ('host', *PLACES):
             self.spaces.add(name)
         self.spaces.ip('host', ['link add %s type bridge forward_delay 0' % b for b in ('br0', 'br1')])
-        for name, port, bridge in (('g1', 'p1', 'br0'), ('g2', 'p2', 'br0'), ('g3', 'p3', 'br0'), ('h1', 'q1', 'br1')):
-            self.spaces.veth('host', port, name, 'eth0')
+        for name, device, port, bridge in (('g1', 'eth0', 'p1', 'br0'), ('g2', 'eth0', 'p2', 'br0'),
+                                           ('g3', 'eth0', 'p3', 'br0'), ('g4', 'eth0', 'p4', 'br0'),
+                                           ('h1', 'eth0', 'q1', 'br1'), ('g4', 'eth1', 'q4', 'br1')):
+            self.spaces.veth('host', port, name, device)
             self.spaces.ip('host', ['link set %s master %s' % (port, bridge)])
         self.spaces.veth('host', 'up0', 'lan1', 'up0')
         for device, (v4, v6) in HOST.items():
@@ -89,6 +93,7 @@ class Network:
         for name, ((v4, v6), device, (gateway4, gateway6)) in PLACES.items():
             self.spaces.ip(name, ['addr add %s/24 dev %s' % (v4, device), 'addr add %s/64 dev %s nodad' % (v6, device),
                                   'route add default via ' + gateway4, 'route add default via ' + gateway6])
+        self.spaces.ip('g4', ['addr add %s/24 dev eth1' % SECOND_LEG[0], 'addr add %s/64 dev eth1 nodad' % SECOND_LEG[1]])
         for name in ('host', *PLACES):
             self._believe_the_last(name)
             self._listen(name)
@@ -141,12 +146,12 @@ class Network:
 class Attacker:
     """What one attacker varies, and its attempts at the targets of one case."""
 
-    def __init__(self, network, name, sources, macs, neighbours):
-        addresses, device, self.gateways = PLACES[name]
+    def __init__(self, network, name, legs, sources, macs, neighbours):
+        addresses, _, self.gateways = PLACES[name]
         self.wire = [a for a in everyone_but(*addresses) if near(a, self.gateways)]
         self.network, self.name, self.sources, self.neighbours = network, name, sources, neighbours
         self.senders, self.receivers = macs  # Senders, first itself, and Receivers
-        self.forger = Forger(network.path(name), device, self.senders[0].mac, addresses)
+        self.forger = Forger(network.path(name), legs, addresses[1])
         self.number = 1
         self.begin([])
 
@@ -184,7 +189,7 @@ class Attacker:
         for claimed in sorted(self.forger.claims):
             for address in self.wire:
                 if near(claimed, self.gateways) and claimed != address and (':' in claimed) == (':' in address):
-                    self.forger.send(frames.question(self.forger.mac, claimed, address))
+                    self.forger.send(frames.question(self.forger.macs[0], claimed, address))
 
     def _gateway(self, source):
         """To whom the neighbours send an answer to |source|, when it is not on their own wire."""
@@ -207,7 +212,7 @@ class Attacker:
         self.attempts.setdefault(number, attempt)
         way = (sender.mac, to.mac), source, target.address, (port, target.port)
         frame = frames.syn(*way, number) if target.protocol == 'tcp' else frames.datagram(*way, b'%d' % number)
-        self.forger.send(frames.tagged(frame) if to.tagged else frame)
+        self.forger.send(frames.tagged(frame) if to.tagged else frame, to.leg)
 
     def _note(self):
         tcp = [(number, str(answer)) for number, answer in self.forger.heard.items()]
@@ -233,9 +238,9 @@ def near(address, gateways):
     return address.rpartition('.')[0] == v4.rpartition('.')[0]
 
 
-def targets():
+def targets(attackers):
     found = []
-    for attacker in ('g1', 'lan1'):
+    for attacker in attackers:
         for protocol, whose, port in ASKED:
             if whose != attacker:
                 addresses = HOST[whose] if whose in HOST else PLACES[whose][0]
@@ -244,26 +249,35 @@ def targets():
 
 
 def attackers(network, wide):
+    """name -> Attacker."""
     mac = {name: network.mac(name, PLACES[name][1]) for name in PLACES}
+    on_host = {device: network.mac('host', device) for device in HOST}
+    second = network.mac('g4', 'eth1')
     guests = [Neighbour(network.path(n), 'eth0', mac[n]) for n in ('g2', 'g3')]
-    own, two, three, h1, lan1 = (PLACES[n][0] for n in ('g1', 'g2', 'g3', 'h1', 'lan1'))
-    # g2 and g3 each alone: nobody finds the way to them while the attacker says that it is they.
-    of_g1 = [own, HOST['br0'] + h1 + lan1 + FREE + FAR, two, three]
-    # Whatever lan1 says on its wire misleads the host only, about that wire: all at once.
-    of_lan1 = [lan1 + own + two + three + h1 + HOST['br0'] + ('192.0.2.77', 'fd0a::77') + FREE + FAR]
-    bridge, uplink = (network.mac('host', d) for d in ('br0', 'up0'))
-    guest_senders = [Sender(mac['g1']), Sender(mac['g1'], mac['g3']),
-                     Sender(mac['g3']), Sender(STRANGER), Sender(mac['g2'])]
-    return [
-        Attacker(network, 'g1', of_g1, (guest_senders, receivers(wide, bridge, mac['g2'], mac['g3'])), guests),
-        Attacker(network, 'lan1', of_lan1, ([Sender(mac['lan1']), Sender(STRANGER)], receivers(wide, uplink)), []),
-    ]
+    own, two, three, four, h1, lan1 = (PLACES[n][0] for n in ('g1', 'g2', 'g3', 'g4', 'h1', 'lan1'))
+
+    def guest(name, legs, sources, more):
+        senders = [Sender(mac[name]), Sender(mac[name], mac['g3']), Sender(mac['g3']), Sender(STRANGER), Sender(mac['g2'])]
+        near_by = receivers(wide, 0, on_host['br0'], mac['g2'], mac['g3'])
+        return Attacker(network, name, legs, sources, (senders, near_by + more), guests)
+
+    # Each of whom it may hear the neighbours ask for is claimed alone: nobody finds the way there meanwhile.
+    elsewhere = HOST['br0'] + lan1 + FREE + FAR
+    return {
+        'g1': guest('g1', [('eth0', mac['g1'])], [own, elsewhere + h1, two, three], []),
+        'g4': guest('g4', [('eth0', mac['g4']), ('eth1', second)], [four, elsewhere, two, three, h1],
+                    receivers(wide, 1, on_host['br1'], mac['h1'])),
+        # Whatever lan1 says on its wire misleads the host only, about that wire: all at once.
+        'lan1': Attacker(network, 'lan1', [('up0', mac['lan1'])],
+                         [elsewhere + own + two + three + h1 + ('192.0.2.77', 'fd0a::77')],
+                         ([Sender(mac['lan1']), Sender(STRANGER)], receivers(wide, 0, on_host['up0'])), []),
+    }
 
 
-def receivers(wide, *macs):
+def receivers(wide, leg, *macs):
     """|wide|: also what `as: attacker` does not speak of."""
-    beyond = [Receiver(frames.BROADCAST), *(Receiver(mac, True) for mac in macs)] if wide else []
-    return [Receiver(mac) for mac in macs] + beyond
+    beyond = [Receiver(frames.BROADCAST, leg), *(Receiver(mac, leg, True) for mac in macs)] if wide else []
+    return [Receiver(mac, leg) for mac in macs] + beyond
 
 
 def ask(binary, network, asked):
@@ -342,11 +356,12 @@ def _attempt(reached):
         ', after a frame from MAC %s' % sender.stolen if sender.stolen else '', how)
 
 
-def try_case(case, everyone, network, asked, options):
+def try_case(case, present, network, options):
     """The program's answers; what was reached stays in the attackers."""
     network.forget()
+    asked = targets(case.attackers)
     said = ask(options.bulkhead, network, asked) if options.bulkhead else {}
-    for attacker in everyone:
+    for attacker in present:
         attacker.targets = [t for t in asked if t.attacker == attacker.name]
         attacker.begin(attacker.targets)
         attacker.attack(case)
@@ -357,19 +372,20 @@ def try_case(case, everyone, network, asked, options):
 
 def judge(network, options):
     score, started = Score(), time.monotonic()
-    asked, everyone = targets(), attackers(network, options.wide)
+    everyone = attackers(network, options.wide)
     names = forged_cases.names(network, HOST, PLACES)
     for case in forged_cases.CASES:
         if options.cases and case.name not in options.cases:
             continue
         begun = time.monotonic()
         forged_cases.enter(network, case, names)
-        said = try_case(case, everyone, network, asked, options)
+        present = [everyone[name] for name in case.attackers]
+        said = try_case(case, present, network, options)
         forged_cases.leave(network, case, names)
-        count = score.add(case, everyone, said)
+        count = score.add(case, present, said)
         kinds = ' '.join('%s %d' % (k, count[k]) for k in ('open', 'closed', 'unknown', 'contradictions'))
         print('%-16s %s, %.1f s' % (case.name, kinds, time.monotonic() - begun), flush=True)
-    return conclude(score, sum(a.forger.sent for a in everyone), time.monotonic() - started, options)
+    return conclude(score, sum(a.forger.sent for a in everyone.values()), time.monotonic() - started, options)
 
 
 def conclude(score, packets, seconds, options):

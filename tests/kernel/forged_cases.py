@@ -28,6 +28,7 @@ class Case:
     source: str = ''  # one more to try, in IPv4 and IPv6, while these are claimed as well
     source6: str = ''
     claims: tuple = ()
+    attackers: tuple = ('g1', 'lan1')
 
 
 def chain(hook, *rules, policy='drop', family='inet', priority='0'):
@@ -129,6 +130,9 @@ CASES = [
          + chain('forward', 'iifname br0 oifname br0 drop', policy='accept'), UNSEEN,
          ('g3: echo 1 > /proc/sys/net/ipv4/ip_forward', 'g3: echo 1 > /proc/sys/net/ipv6/conf/all/forwarding'),
          ('g3: echo 0 > /proc/sys/net/ipv4/ip_forward', 'g3: echo 0 > /proc/sys/net/ipv6/conf/all/forwarding')),
+    Case('two-legs', 'a question by one bridge, its answer by the other, both heard by g4', chain(
+        'input', ND, 'iifname br0 ip saddr $h1 tcp dport 22 accept', 'iifname br0 ip6 saddr $h1_6 tcp dport 22 accept')
+         + chain('forward', ND, *ONE_PAIR), attackers=('g4',)),
     Case('proxy-arp', 'g2 asks for h1 on its own wire and the host answers', ssh_from('h1'),
          {'net.ipv4.conf.br0.proxy_arp': 1},
          ('g2: ip route add 10.9.0.0/16 dev eth0', 'host: ip route add default via $lan1'),

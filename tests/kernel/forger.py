@@ -32,28 +32,26 @@ def wire(path, device, hears):
 
 
 class Forger:
-    """|addresses| are its own, IPv4 then IPv6; |mac| is that of its device."""
+    """|legs| are its (device, MAC), |name6| its IPv6 address on the first, which sends unless told otherwise."""
 
-    def __init__(self, path, device, mac, addresses):
-        self.wire = wire(path, device, EVERYTHING)
-        self.mac, self.addresses = mac, addresses
+    def __init__(self, path, legs, name6):
+        self.wires = [wire(path, device, EVERYTHING) for device, _ in legs]
+        self.macs = [mac for _, mac in legs]
+        self.name6 = name6
         self.claims = set()
         self.heard = {}  # number of a SYN -> SynAck
         self.sent = self.lies = 0
-        self.pending = []  # (when, order, frame)
+        self.pending = []  # (when, order, leg, frame)
 
-    def close(self):
-        self.wire.close()
-
-    def send(self, frame):
+    def send(self, frame, leg=0):
         self.sent += 1
         try:
-            self.wire.send(frame)
+            self.wires[leg].send(frame)
         except OSError as error:
             if error.errno not in (errno.EAGAIN, errno.ENOBUFS):  # the device is busy
                 raise
             time.sleep(0.002)
-            self.wire.send(frame)
+            self.wires[leg].send(frame)
 
     def listen(self, seconds):
         """Answers and notes what comes; at least |seconds|."""
@@ -61,41 +59,42 @@ class Forger:
         while True:
             now = time.monotonic()
             while self.pending and self.pending[0][0] <= now:
-                self.send(heapq.heappop(self.pending)[2])
+                _, _, leg, frame = heapq.heappop(self.pending)
+                self.send(frame, leg)
             if now >= end:
                 return
             until = min(end, self.pending[0][0]) if self.pending else end
-            if select.select([self.wire], [], [], max(0.0, until - now))[0]:
-                self._receive()
+            for ready in select.select(self.wires, [], [], max(0.0, until - now))[0]:
+                self._receive(self.wires.index(ready))
 
-    def _receive(self):
+    def _receive(self, leg):
         with contextlib.suppress(BlockingIOError):
             while True:
-                got = frames.parse(self.wire.recv(2048))
+                got = frames.parse(self.wires[leg].recv(2048))
                 if isinstance(got, frames.SynAck):
                     self.heard[got.acknowledged - 1 & 0xffffffff] = got
                 elif isinstance(got, frames.Request) and got.target in self.claims and got.asker != '::':
-                    self._lie(got)
+                    self._lie(got, leg)
 
-    def _lie(self, request):
+    def _lie(self, request, leg):
         # In IPv6 by turns in its own name, which filters of addresses let pass, and in that of the claimed address.
-        own = self.addresses[1]
         now = time.monotonic()
-        for after, sender in zip(AGAIN, (own, request.target, own)):
+        for after, sender in zip(AGAIN, (self.name6, request.target, self.name6)):
             self.lies += 1
-            frame = frames.claim(request, self.mac, sender)
+            frame = frames.claim(request, self.macs[leg], sender)
             if after:
-                heapq.heappush(self.pending, (now + after, self.lies, frame))
+                heapq.heappush(self.pending, (now + after, self.lies, leg, frame))
             else:
-                self.send(frame)
+                self.send(frame, leg)
 
     def forget(self):
         self.claims.clear()
         self.heard.clear()
         self.pending.clear()
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                self.wire.recv(64)
+        for one in self.wires:
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    one.recv(64)
 
 
 class Neighbour:
@@ -107,6 +106,3 @@ class Neighbour:
 
     def hello(self):
         self.wire.send(self.frame)
-
-    def close(self):
-        self.wire.close()
