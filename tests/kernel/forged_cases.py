@@ -7,6 +7,7 @@ host's br0, br1 and up0. Ports of br0 are p1, p2 and p3.
 import dataclasses
 import string
 
+from forged_net import HOST, PLACES
 from spaces import inside, run, sysctl
 
 ND = 'icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept'
@@ -140,10 +141,12 @@ CASES = [
 ]
 
 
-def names(network, host, places):
+def names(network):
+    """What the $names of the cases stand for."""
+    places = {device: (addresses, ('host', device)) for device, addresses in HOST.items()}
+    places.update({name: (addresses, (name, device)) for name, (addresses, device, _) in PLACES.items()})
     found = {}
-    for name, (addresses, where) in {**{d: (a, ('host', d)) for d, a in host.items()},
-                                     **{p: (v[0], (p, v[1])) for p, v in places.items()}}.items():
+    for name, (addresses, where) in places.items():
         found.update({name: addresses[0], name + '_6': addresses[1], name + '_mac': network.mac(*where)})
     return found
 

@@ -9,6 +9,8 @@ import unittest
 import forged
 import forged_cases
 import frames
+from forged_attack import Attempt, Receiver, Sender, Target
+from forged_net import PLACES, near
 
 MAC, OTHER = '02:00:00:00:00:01', '02:00:00:00:00:02'
 PAIRS = (('10.9.0.11', '10.9.0.12'), ('fd09::11', 'fd09::12'))
@@ -62,10 +64,10 @@ class Frames(unittest.TestCase):
 
 
 class Judge(unittest.TestCase):
-    OPEN, SHUT = (forged.Target('g1', 'tcp', '10.9.0.12', p) for p in (80, 81))
+    OPEN, SHUT = (Target('g1', 'tcp', '10.9.0.12', p) for p in (80, 81))
 
     def judged(self, opened, shut):
-        attempt = forged.Attempt(self.OPEN, '10.9.0.13', 53, forged.Sender(MAC), forged.Receiver(OTHER))
+        attempt = Attempt(self.OPEN, '10.9.0.13', 53, Sender(MAC), Receiver(OTHER))
         attacker = types.SimpleNamespace(targets=[self.OPEN, self.SHUT], reached={self.OPEN: (attempt, 'received')})
         score = forged.Score()
         with contextlib.redirect_stdout(io.StringIO()) as said:
@@ -92,10 +94,10 @@ class Judge(unittest.TestCase):
         self.assertEqual(score.faults(), ['only 1 of 100 open'])
 
     def test_gateways_are_claimed_for_what_is_elsewhere_only(self):
-        gateways = forged.PLACES['g1'][2]
+        gateways = PLACES['g1'][2]
         for address, here in (('10.9.0.77', True), ('10.9.1.11', False), ('fd09::77', True), ('fd09:1::11', False),
                               ('fe80::77', True), ('192.0.2.9', False)):
-            self.assertEqual(forged.near(address, gateways), here, address)
+            self.assertEqual(near(address, gateways), here, address)
 
 
 if __name__ == '__main__':
