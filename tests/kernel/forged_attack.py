@@ -7,7 +7,7 @@ from forged_net import HOST, PLACES, everyone_but, near
 from forger import Forger, Neighbour
 
 PORTS_OF_NOTE = (53, 0)
-GROUP, SETTLE, COLLECT = 0.012, 0.04, 0.12  # seconds
+GROUP, SETTLE, COLLECT = 0.012, 0.03, 0.10  # seconds
 STRANGER = '02:de:ad:be:ef:01'
 FREE = ('10.9.0.77', 'fd09::77')
 FAR = ('198.51.100.7', '2001:db8:51::7', 'fe80::77')
