@@ -14,6 +14,7 @@ import subprocess
 
 RUN = '/run/netns/'
 CLONE_NEWNET = 0x40000000
+RTM_DELNEIGH, RTM_GETNEIGH = 29, 30
 LIBC = ctypes.CDLL(None, use_errno=True)
 HOME = os.open('/proc/self/ns/net', os.O_RDONLY | os.O_CLOEXEC)
 
@@ -82,8 +83,41 @@ def forget(path):
     """Empties connection tracking and neighbour tables, so that a measurement leaves nothing to the next one."""
     with inside(path):
         flush_conntrack()
-        for family in ('-4', '-6'):
-            run('ip', family, 'neigh', 'flush', 'all', check=False)
+        flush_neighbours()
+
+
+def flush_neighbours():
+    """As `ip neigh flush all`: what was learned goes, what was set by hand stays. No process is started: it is done often."""
+    kept = 0x40 | 0x80  # NUD_NOARP, NUD_PERMANENT
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as link:
+        link.send(struct.pack('=IHHII', 28, RTM_GETNEIGH, 1 | 0x300, 1, 0) + bytes(12))  # NLM_F_REQUEST, NLM_F_DUMP
+        for body in _dumped(link):
+            family, index, state = struct.unpack_from('=Bxxxih', body)
+            address = next((value for kind, value in _attributes(body[12:]) if kind == 1), b'')  # NDA_DST
+            if state & kept or family not in (socket.AF_INET, socket.AF_INET6):
+                continue
+            which = struct.pack('=BxxxiHBB', family, index, 0, 0, 0) + struct.pack('=HH', 4 + len(address), 1) + address
+            link.send(struct.pack('=IHHII', 16 + len(which), RTM_DELNEIGH, 1, 2, 0) + which)  # gone already: an error nobody reads
+
+
+def _dumped(link):
+    """The bodies of a dump's messages, read to its end."""
+    bodies = []
+    while True:
+        data = link.recv(1 << 16)
+        while data:
+            size, kind = struct.unpack_from('=IH', data)
+            if kind in (2, 3):  # NLMSG_ERROR, NLMSG_DONE
+                return bodies
+            bodies.append(data[16:size])
+            data = data[size + 3 & ~3:]
+
+
+def _attributes(data):
+    while len(data) >= 4:
+        size, kind = struct.unpack_from('=HH', data)
+        yield kind, data[4:size]
+        data = data[max(size, 4) + 3 & ~3:]
 
 
 def flush_conntrack():
