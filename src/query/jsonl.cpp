@@ -216,6 +216,7 @@ void append_witness(std::string& out, const Target& target, const Reply& reply) 
   if (reply.frame) {
     add("frame_source", quoted(reply.frame->source.to_string()));
     add("frame_destination", quoted(reply.frame->destination.to_string()));
+    if (reply.frame->tagged) add("vlan_tag", "0");
   }
   if (!packet.empty()) out += ",\"witness\":{" + packet + '}';
 }

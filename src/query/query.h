@@ -50,6 +50,7 @@ struct Reply {
   // Of a forged packet, that carried it.
   struct Frame {
     MacAddress source, destination;
+    bool tagged = false;  // with a VLAN tag of number 0
   };
   std::optional<Frame> frame;
   bool some = false;  // other senders of the zone get another answer

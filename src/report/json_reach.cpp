@@ -16,6 +16,7 @@ Json witness_json(const verify::Witness& witness) {
   if (witness.frame) {
     out["frame_source"] = witness.frame->source.to_string();
     out["frame_destination"] = witness.frame->destination.to_string();
+    if (witness.frame->tagged) out["vlan_tag"] = 0;
   }
   return out;
 }

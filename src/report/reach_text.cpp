@@ -112,8 +112,10 @@ class ReachWriter {
   std::string forged(const verify::Witness& w) const {
     std::string from = w.source ? w.source->to_string() : std::string();
     if (w.source_port) from += " port " + std::to_string(w.source_port->number);
-    if (w.frame)
+    if (w.frame) {
       from += ", " + w.frame->source.to_string() + " > " + w.frame->destination.to_string();
+      if (w.frame->tagged) from += ", VLAN 0";
+    }
     return tell(Label::kReachForged, {{"packet", from}});
   }
 

@@ -38,13 +38,14 @@ class Wires {
     if (d.bridge == nullptr) return stands(d);
     const Device& bridge = *d.bridge;
     if (!bridges_.insert(&bridge).second) return;
+    entered.push_back(&d);
     stands(bridge);
     for (const Device* port : bridge.ports) {
       if (port != &d) leaves(*port);
     }
   }
 
-  std::vector<const Device*> found;
+  std::vector<const Device*> found, entered;
 
  private:
   void leaves_child(const Device& d) {
@@ -70,14 +71,37 @@ class Wires {
 
 }  // namespace
 
-std::vector<const Device*> stations(const Device& from, bool outside) {
+namespace {
+
+Wires walked(const Device& from, bool outside) {
   Wires wires;
   if (outside)
     wires.arrives(from);
   else
     wires.leaves(from);
+  return wires;
+}
+
+}  // namespace
+
+std::vector<const Device*> stations(const Device& from, bool outside) {
+  Wires wires = walked(from, outside);
   if (!outside) std::erase(wires.found, &from);
   return std::move(wires.found);
+}
+
+std::vector<const Device*> entrances(const Device& from, bool outside) {
+  return walked(from, outside).entered;
+}
+
+bool can_be_drawn_away(const Device& bridge, MacAddress mac) {
+  constexpr std::uint8_t kSticky = 0x40;  // NTF_STICKY
+  if (mac == bridge.mac) return false;
+  if (std::ranges::any_of(bridge.ports, [mac](const Device* p) { return p->mac == mac; }))
+    return false;
+  return std::ranges::none_of(bridge.machine->ns->fdb, [&](const model::BridgeFdbEntry& e) {
+    return e.bridge == bridge.index() && e.mac == mac && (e.flags & kSticky) != 0;
+  });
 }
 
 }  // namespace bulkhead::topology

@@ -47,6 +47,7 @@ void settle_bridge(Device& d, const model::Sysctls& s) {
   d.call_iptables = b.nf_call_iptables || s.bridge_nf_call_iptables.value_or(0) != 0;
   d.call_ip6tables = b.nf_call_ip6tables || s.bridge_nf_call_ip6tables.value_or(0) != 0;
   d.call_arptables = b.nf_call_arptables || s.bridge_nf_call_arptables.value_or(0) != 0;
+  d.sees_tagged = s.bridge_nf_filter_vlan_tagged.value_or(0) != 0;
 }
 
 std::unique_ptr<Device> make_device(const model::Link& link, Machine& machine) {

@@ -56,6 +56,7 @@ struct Device {
   bool ipv6 = false, forward6 = false, force_forwarding = false, proxy_ndp = false,
        ignore_linkdown6 = false;
   bool call_iptables = false, call_ip6tables = false, call_arptables = false;  // of a bridge
+  bool sees_tagged = false;  // of a bridge: br_netfilter looks into VLAN frames too
 
   [[nodiscard]] IfIndex index() const { return link->index; }
   [[nodiscard]] const std::string& name() const { return link->name; }
@@ -99,6 +100,13 @@ struct Machine {
 // from the wire beyond it: the devices that take frames for their own MAC, in the order in which
 // the wires are walked. What stands on a bridge itself is there as the bridge. O(devices behind).
 [[nodiscard]] std::vector<const Device*> stations(const Device& from, bool outside);
+
+// The ports by which such frames enter bridges, nearest first: there these learn who sent them.
+[[nodiscard]] std::vector<const Device*> entrances(const Device& from, bool outside);
+
+// Whether a bridge can be taught that a MAC is behind another port: it is not the bridge's own, and
+// no sticky entry holds it (br_fdb_update(): a static entry moves all the same).
+[[nodiscard]] bool can_be_drawn_away(const Device& bridge, MacAddress mac);
 
 // Immutable after build. Points into the snapshot, which must outlive it and not change.
 class Topology {

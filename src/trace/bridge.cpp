@@ -25,6 +25,7 @@ bool floods_to(const Device& to, const MacAddress& mac) {
 }  // namespace
 
 bool Run::bridge_calls_ip(const Device& bridge, const Packet& p) const {
+  if (p.tagged && !bridge.sees_tagged) return false;
   if (p.ether_type == EtherType::kIpv4) return bridge.call_iptables;
   return p.ether_type == EtherType::kIpv6 && bridge.call_ip6tables;
 }
@@ -147,7 +148,11 @@ void Run::bridge_finish(Device& port, Skb& skb) {
       return;
     }
   }
-  Device* const known = world_.topology.find_mac(bridge, to).port;
+  Device* known = world_.topology.find_mac(bridge, to).port;
+  if (forger_ != nullptr && draws(bridge, skb, known) == Draws::kUnknown) {
+    stop_unknown("whether a frame with another's MAC address gets into " + bridge.name());
+    return;
+  }
   if (known == nullptr) {
     bridge_flood(bridge, skb, &port);
     return;
@@ -209,7 +214,11 @@ void Run::bridge_transmit(Device& bridge, Skb& skb) {  // br_dev_xmit
     bridge_flood(bridge, skb, nullptr);
     return;
   }
-  Device* const known = world_.topology.find_mac(bridge, to).port;
+  Device* known = world_.topology.find_mac(bridge, to).port;
+  if (forger_ != nullptr && draws(bridge, skb, known) == Draws::kUnknown) {
+    stop_unknown("whether a frame with another's MAC address gets into " + bridge.name());
+    return;
+  }
   if (known == nullptr) {
     bridge_flood(bridge, skb, nullptr);
     return;

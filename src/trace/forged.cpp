@@ -1,6 +1,7 @@
 // An attacker on a wire: AF_PACKET sends past every rule of its own machine and hears every frame
 // before them (net/packet/af_packet.c, PACKET_QDISC_BYPASS; net/core/dev.c ptype_all).
 #include <algorithm>
+#include <utility>
 
 #include "trace/run.h"
 
@@ -9,6 +10,29 @@ namespace {
 
 constexpr std::uint16_t kPermanent = 128, kNoArpState = 64;  // NUD_*
 constexpr MacAddress kOutsideMac{{0x02, 0xb0, 0, 0, 0, 1}};
+
+// An ARP request or a neighbour solicitation in the name of `as`.
+Skb question_of(MacAddress mac, IpAddress as, IpAddress target) {
+  Skb skb;
+  skb.p.source_mac = mac;
+  skb.p.arp = Arp{1, mac, {}, as, target};
+  if (target.is_v4()) {
+    skb.p.ether_type = EtherType::kArp;
+    skb.p.destination_mac = MacAddress::broadcast();
+    skb.p.length = 28;
+    return skb;
+  }
+  skb.p.ether_type = EtherType::kIpv6;
+  skb.p.source = as;
+  skb.p.destination = target.solicited_node();
+  skb.p.destination_mac = MacAddress::of_group(skb.p.destination);
+  skb.p.protocol = IpProtocol::kIcmpV6;
+  skb.p.icmp_type = 135;
+  skb.p.tcp_flags = 0;
+  skb.p.hop_limit = 255;
+  skb.p.length = 72;
+  return skb;
+}
 
 }  // namespace
 
@@ -22,6 +46,11 @@ void Run::start_forged(const ForgedOrigin& origin) {
   if (!link->up) return local_error(NetError::kNoDevice, "the attacker's interface is down");
   forger_ = &origin;
   forger_link_ = link;
+  for (const auto& d : m->devices) {
+    const bool mine = origin.outside ? d.get() == link : !d->loopback;
+    if (!mine) continue;
+    for (const Device* port : topology::entrances(*d, origin.outside)) entrances_.push_back(port);
+  }
   client_address_ = question_.source.value_or(origin.source);
   client_port_ = question_.source_port.value_or(Port{49152});
   answer_.source = client_address_;
@@ -38,6 +67,7 @@ void Run::start_forged(const ForgedOrigin& origin) {
   p.tcp_flags = question_.protocol == IpProtocol::kTcp ? tcp::kSyn : 0;
   p.length = v4 ? 60 : 80;
   p.mark = 0;
+  p.tagged = origin.tagged;
   p.source_mac = origin.mac;
   p.destination_mac = origin.to;
   if (origin.outside) return enqueue(*link, skb);
@@ -80,11 +110,59 @@ std::optional<MacAddress> Run::claimed(Device& dev, IpAddress target, const Skb&
   });
   if (fixed) return std::nullopt;
   claiming_ = true;
+  insinuated_ = false;
   claim_.reset();
   const Resolved& r = ask_for(dev, target, asking_address(dev, target, cause));
+  const bool believed = r.how == Resolution::kFound && claim_ && r.mac == *claim_;
+  if (!believed) insinuate(dev, target);
   claiming_ = false;
-  if (r.how == Resolution::kFound && claim_ && r.mac == *claim_) return r.mac;
-  return std::nullopt;
+  return believed || insinuated_ ? claim_ : std::nullopt;
+}
+
+// Asks in the name of `target`, so that `dev`'s machine learns from the question (arp_process(),
+// ndisc_recv_ns()).
+void Run::insinuate(Device& dev, IpAddress target) {
+  const auto& own = target.is_v4() ? dev.addresses4 : dev.addresses6;
+  if (own.empty()) return;
+  Asking asking;
+  asking.device = &dev;
+  asking.target = target;
+  Asking* const outer = std::exchange(asking_, &asking);
+  const std::size_t from = scratch_.queue.size();
+  insinuated_ = false;
+  for (const auto& d : forger_link_->machine->devices) {
+    const bool mine = forger_->outside ? d.get() == forger_link_ : !d->loopback && d->up;
+    if (!mine) continue;
+    claim_ = forger_->outside ? kOutsideMac : d->mac;
+    Skb skb = question_of(*claim_, target, own.front()->local);
+    if (forger_->outside)
+      enqueue(*d, skb);
+    else
+      put_on_wire(*d, skb);
+    run_queue(from);
+    if (insinuated_ || stopped_) break;
+  }
+  asking_ = outer;
+}
+
+// Where rules stand at the door it is not known what gets in beside the packet itself, which
+// carried its own MAC in.
+Run::Draws Run::draws(const Device& bridge, const Skb& skb, Device*& to) const {
+  if (!skb.ours || skb.leg != Leg::kReply) return Draws::kNo;
+  const auto at =
+      std::ranges::find_if(entrances_, [&](const Device* p) { return p->bridge == &bridge; });
+  if (at == entrances_.end() || *at == to) return Draws::kNo;
+  const model::BridgePort& port = (*at)->link->port.value_or(model::BridgePort{});
+  const MacAddress mac = skb.p.destination_mac;
+  if (!port.learning || !topology::can_be_drawn_away(bridge, mac)) return Draws::kNo;
+  if (skb.from_isolated_port && port.isolated) return Draws::kNo;
+  const Stack& stack = world_.stack(*bridge.machine);
+  const Stack::DeviceChains& chains = world_.chains_on(**at);
+  const bool guarded = chains.ingress || chains.inet_ingress || at != entrances_.begin() ||
+                       stack.chains[static_cast<std::size_t>(FilterPoint::kBridgePrerouting)];
+  if (guarded && forger_->mac != mac) return Draws::kUnknown;
+  to = const_cast<Device*>(*at);
+  return Draws::kYes;
 }
 
 bool Run::believes(MacAddress sender) const {

@@ -170,6 +170,10 @@ bool Run::hook(FilterPoint point, std::int32_t from, std::int32_t to, Skb& skb, 
     if (m.rules_unknown) stop_unknown(m.unknown_why);
     return !stopped_;
   }
+  if (skb.p.tagged && point > FilterPoint::kIpPostrouting) {
+    stop_unknown("rules that may see VLAN tags are not modelled");
+    return false;
+  }
   Context c = context_of(skb, in, out);
   c.around = &world_.stack(m);
   RouteAgain again(*this, skb);

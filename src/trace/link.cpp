@@ -177,6 +177,7 @@ void Run::receive(Device& dev, Skb& skb) {
 
 void Run::deliver(Device& dev, Skb& skb) {
   skb.dev = &dev;
+  skb.p.tagged = false;
   if (skb.p.ether_type == EtherType::kArp) {
     arp_receive(dev, skb);
     return;

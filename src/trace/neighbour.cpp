@@ -66,6 +66,8 @@ Skb nd_message(Device& dev, std::uint8_t type, IpAddress from, IpAddress to, IpA
 }  // namespace
 
 void Run::learn(const Device& dev, IpAddress address, MacAddress mac) {
+  if (claiming_ && asking_ != nullptr && asking_->device == &dev && asking_->target == address)
+    insinuated_ = insinuated_ || believes(mac);
   if (learned(dev, address) != nullptr || scratch_.learned.size() >= kMostLearned) return;
   scratch_.learned.push_back({&dev, address, mac});
 }

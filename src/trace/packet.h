@@ -38,6 +38,7 @@ struct Packet {
   MacAddress source_mac, destination_mac;
   EtherType ether_type = EtherType::kIpv4;
   std::optional<Arp> arp;
+  bool tagged = false;  // a VLAN tag of number 0
   // Network layer (not for ARP)
   IpAddress source, destination;
   IpProtocol protocol = IpProtocol::kTcp;

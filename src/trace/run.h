@@ -96,6 +96,10 @@ class Run {
   bool forger_takes(Device& dev, Skb& skb, bool leaving);
   std::optional<MacAddress> claimed(Device& dev, IpAddress target, const Skb& cause);
   [[nodiscard]] bool believes(MacAddress sender) const;
+  void insinuate(Device& dev, IpAddress target);
+  enum class Draws : std::uint8_t { kNo, kYes, kUnknown };
+  // Whether the attacker has drawn frames for the packet's destination to its own port, `to`.
+  [[nodiscard]] Draws draws(const Device& bridge, const Skb& skb, Device*& to) const;
 
   // ---- link.cpp: devices
   void transmit(Device& dev, Skb& skb);  // dev_queue_xmit
@@ -236,6 +240,8 @@ class Run {
   Device* forger_link_ = nullptr;
   bool claiming_ = false;            // the question on its way is about an answer to the forger
   std::optional<MacAddress> claim_;  // what it said
+  bool insinuated_ = false;          // and was learned from a question of its own
+  std::vector<const Device*> entrances_;  // of the forger's frames into bridges
   IpAddress client_address_, server_address_;
   Port client_port_, server_port_;
   std::uint32_t client_uid_ = 0;

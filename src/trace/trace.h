@@ -40,14 +40,16 @@ struct OutsideOrigin {
 
 // Root with raw sockets, who puts a frame of one TCP or UDP packet on a wire and hears all that
 // comes out of it: no rule of its own machine sees either. While an answer is on its way it claims
-// every address that is asked for (ARP, ND), and whoever asks believes it before others, but for
-// entries that were set by hand. Who cannot keep an answer away from its addressee hears it too.
+// every address that is asked for (ARP, ND) and asks in its name; whoever hears it believes it
+// before others, but for entries that were set by hand. Bridges on its wires believe that every MAC
+// is behind its port, but for their own and sticky ones.
 struct ForgedOrigin {
   model::NsId ns;
   IfIndex link;  // of the attacker's own namespace, or when `outside` the one that hears it
   bool outside = false;
   IpAddress source;
-  MacAddress mac, to;  // the frame's source and destination
+  MacAddress mac, to;   // the frame's source and destination
+  bool tagged = false;  // with a VLAN tag of number 0, which receivers ignore
 };
 
 // A link beyond which the question is not followed, whether or not the snapshot knows what is

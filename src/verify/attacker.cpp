@@ -96,7 +96,7 @@ void Attackers::try_sender(const Sender& sender, const query::Target& target, qu
     best.witness = traced.source;
     best.frame.reset();
     if (const auto* forged = std::get_if<trace::ForgedOrigin>(&q.from))
-      best.frame = {forged->mac, forged->to};
+      best.frame = {forged->mac, forged->to, forged->tagged};
     best.answer = std::move(traced);
     return;
   }

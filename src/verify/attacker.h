@@ -6,8 +6,8 @@
 // NET_RAW and NET_ADMIN: what bind() allows, its own addresses and any source port. Senders on the
 // Internet: any address there and any source port; nobody on their way to the host lies.
 //
-// Not asked about: packets whose source is their destination, fragments, IP options and other
-// protocols than TCP and UDP.
+// Not asked about: packets whose source is their destination, frames to group addresses, fragments,
+// IP options, other TCP flags and hop limits than usual, and other protocols than TCP and UDP.
 #pragma once
 
 #include <array>

@@ -205,7 +205,7 @@ class Collector {
     reached.ns = outcome.socket_ns;
     reached.witness = {fields.address(packet, Quantity::kSource), q.to, q.port, q.source_port, {}};
     if (const auto* frame = std::get_if<trace::ForgedOrigin>(&q.from))
-      reached.witness.frame = {frame->mac, frame->to};
+      reached.witness.frame = {frame->mac, frame->to, frame->tagged};
     reached.forged = true;
     forged_.emplace_back(std::move(reached), q);
   }

@@ -1,5 +1,6 @@
 #include "verify/sender.h"
 
+#include <algorithm>
 #include <array>
 
 #include "verify/attacker.h"
@@ -25,11 +26,24 @@ std::uint64_t number_of(MacAddress mac) {
   return n;
 }
 
+// A bridge whose rules do not look into tagged frames, while those to whom it passes them do not
+// care (br_netfilter_hooks.c IS_VLAN_IP(), net/core/dev.c: tag 0 is a mere priority).
+bool blind_to_tags(const topology::Device& bridge) {
+  return (bridge.call_iptables || bridge.call_ip6tables) && !bridge.sees_tagged;
+}
+
 void forge(const topology::Device& link, bool outside, std::vector<Sender>& out) {
   const MacAddress own = outside ? trace::OutsideOrigin().mac : link.mac;
+  const auto doors = topology::entrances(link, outside);
+  const bool tags = std::ranges::any_of(
+      doors, [](const topology::Device* port) { return blind_to_tags(*port->bridge); });
+  const Forging plain{link.machine->id, link.index(), outside, own, {}, false};
   for (const topology::Device* station : topology::stations(link, outside)) {
-    out.push_back(
-        {Forging{link.machine->id, link.index(), outside, own, station->mac}, std::nullopt, true});
+    Forging f = plain;
+    f.to = station->mac;
+    out.push_back({f, std::nullopt, true});
+    f.tagged = tags && station->kind != topology::DeviceKind::kBridge;
+    if (f.tagged) out.push_back({f, std::nullopt, true});
   }
 }
 
@@ -119,6 +133,7 @@ Result<reach::Answer> ask(reach::Reach& reach, const Sender& sender, IpProtocol 
   r.outside = forging.outside;
   r.protocol = protocol;
   r.to = forging.to;
+  r.tagged = forging.tagged;
   r.source = narrowed.source;
   r.source_port = narrowed.source_port;
   r.asked = narrowed.asked;
@@ -144,7 +159,8 @@ trace::Question question(const Fields& fields, const Sender& sender, const Packe
                                  f.outside,
                                  fields.address(packet, Quantity::kSource),
                                  mac_of(fields.get(packet, Quantity::kSourceMac)),
-                                 f.to};
+                                 f.to,
+                                 f.tagged};
   }
   return q;
 }

@@ -19,6 +19,7 @@ struct Forging {
   IfIndex link;
   bool outside = false;
   MacAddress own, to;
+  bool tagged = false;  // with a VLAN tag of number 0
 };
 
 struct Sender {

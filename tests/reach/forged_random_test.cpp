@@ -63,6 +63,7 @@ class Comparison {
       r.outside = outside;
       r.protocol = random_() % 3 == 0 ? IpProtocol::kUdp : IpProtocol::kTcp;
       r.to = to->mac;
+      r.tagged = r.protocol == IpProtocol::kUdp && random_() % 3 == 0;
       const Result<Answer> answer = reach.from(r);
       ASSERT_TRUE(answer) << answer.error().message;
       for (int i = 0; i < 40; ++i) compare(reach.fields(), *answer, r, any_packet(reach.fields()));
@@ -96,7 +97,8 @@ class Comparison {
       mac[i] = static_cast<std::uint8_t>(fields.get(p, Quantity::kSourceMac) >> (40 - 8 * i));
     trace::Question q;
     q.from = trace::ForgedOrigin{
-        r.ns, r.link, r.outside, fields.address(p, Quantity::kSource), MacAddress(mac), r.to};
+        r.ns, r.link,  r.outside, fields.address(p, Quantity::kSource), MacAddress(mac),
+        r.to, r.tagged};
     q.to = fields.address(p, Quantity::kDestination);
     q.port = Port{static_cast<std::uint16_t>(fields.get(p, Quantity::kDestinationPort))};
     q.source_port = Port{static_cast<std::uint16_t>(fields.get(p, Quantity::kSourcePort))};

@@ -33,6 +33,7 @@ bool floods_to(const Device& to, const MacAddress& mac) {
 }  // namespace
 
 bool Walk::bridge_calls_ip(const Device& bridge, const Flow& flow) const {
+  if (flow.p.tagged && !bridge.sees_tagged) return false;
   if (flow.p.is_arp) return false;
   return algebra_.family() == IpFamily::kV4 ? bridge.call_iptables : bridge.call_ip6tables;
 }
@@ -174,7 +175,16 @@ void Walk::bridge_finish(Device& port, Flow flow) {  // br_handle_frame_finish
 
 // To the port behind which the MAC is.
 void Walk::bridge_send(Device& bridge, Flow flow, Device* from) {
-  Device* const to = topology_.find_mac(bridge, flow.p.destination_mac).port;
+  drawn(
+      bridge, std::move(flow),
+      [&](Flow f, Device& to) { bridge_send_to(bridge, &to, std::move(f), from); },
+      [&](Flow f) {
+        Device* const to = topology_.find_mac(bridge, f.p.destination_mac).port;
+        bridge_send_to(bridge, to, std::move(f), from);
+      });
+}
+
+void Walk::bridge_send_to(Device& bridge, Device* to, Flow flow, Device* from) {
   if (to == nullptr) return bridge_flood(bridge, flow, from);
   if (may_leave(*to, flow, from)) return bridge_forward(*to, std::move(flow), from);
   const std::string_view why =

@@ -145,6 +145,7 @@ void Walk::receive_unfiltered(Device& dev, Flow flow) {
 
 void Walk::deliver(Device& dev, Flow flow) {
   flow.dev = &dev;
+  flow.p.tagged = false;
   if (flow.p.is_arp) return arp_receive(dev, std::move(flow));
   ip_receive(dev, std::move(flow));
 }

@@ -51,6 +51,7 @@ struct NeighbourMessage {
 struct Header {
   MacAddress source_mac, destination_mac;
   bool any_source_mac = false;  // as it was sent: kSourceMac varies
+  bool tagged = false;          // a VLAN tag of number 0
   Tuple t;
   bool is_arp = false;  // no IP header at all
   std::optional<NeighbourMessage> neighbour;

@@ -3,7 +3,9 @@
 //
 // Of what it sends only what is accepted counts, so refusals end the walk where they are made.
 #include <algorithm>
+#include <utility>
 
+#include "base/text.h"
 #include "reach/walk/walk.h"
 
 namespace bulkhead::reach::walks {
@@ -11,6 +13,32 @@ namespace {
 
 constexpr std::uint16_t kPermanent = 128, kNoArpState = 64;  // NUD_*
 constexpr MacAddress kOutsideMac{{0x02, 0xb0, 0, 0, 0, 1}};
+
+std::uint64_t number_of(MacAddress mac) {
+  std::uint64_t n = 0;
+  for (const std::uint8_t o : mac.octets()) n = n << 8 | o;
+  return n;
+}
+
+// An ARP request or a neighbour solicitation in the name of `as`.
+Header question_of(MacAddress mac, IpAddress as, IpAddress target) {
+  Header p;
+  p.source_mac = mac;
+  p.neighbour = NeighbourMessage{true, mac, as, target};
+  if (target.is_v4()) {
+    p.is_arp = true;
+    p.destination_mac = MacAddress::broadcast();
+    p.length = 28;
+    return p;
+  }
+  const IpAddress group = target.solicited_node();
+  p.t = Tuple{AddressOperand::of(as), AddressOperand::of(group), {}, {}, IpProtocol::kIcmpV6};
+  p.destination_mac = MacAddress::of_group(group);
+  p.icmp_type = 135;
+  p.hop_limit = 255;
+  p.length = 72;
+  return p;
+}
 
 }  // namespace
 
@@ -33,11 +61,18 @@ void Walk::start(const ForgedRequest& request) {
   if (!link->up)
     return fails(std::move(flow), NetError::kNoDevice, "the attacker's interface is down");
   forger_link_ = link;
+  entrances_.clear();
+  for (const auto& d : m->devices) {
+    const bool mine = request.outside ? d.get() == link : !d->loopback;
+    if (!mine) continue;
+    for (const Device* port : topology::entrances(*d, request.outside)) entrances_.push_back(port);
+  }
   Header& p = flow.p;
   p.t = asked_tuple(source, source_port, request.protocol, request.asked);
   p.tcp_flags = request.protocol == IpProtocol::kTcp ? tcp::kSyn : 0;
   p.length = algebra_.family() == IpFamily::kV4 ? 60 : 80;
   p.any_source_mac = true;
+  p.tagged = request.tagged;
   p.destination_mac = request.to;
   flow.client.sent = p.t;
   if (request.outside) return enqueue(*link, std::move(flow));
@@ -106,8 +141,69 @@ std::optional<MacAddress> Walk::claimed(Device& dev, const Flow& flow,
       break;
     }
   }
+  if (!at->second) at->second = insinuated(dev, target);
   claiming_ = false;
   return at->second;
+}
+
+// Asks in the name of `target`, so that `dev`'s machine learns from the question (arp_process(),
+// ndisc_recv_ns()).
+std::optional<MacAddress> Walk::insinuated(Device& dev, IpAddress target) {
+  const auto& own = target.is_v4() ? dev.addresses4 : dev.addresses6;
+  if (own.empty()) return std::nullopt;
+  Asking asking;
+  asking.device = &dev;
+  asking.target = target;
+  Asking* const outer = std::exchange(asking_, &asking);
+  ++depth_;
+  const std::size_t from = queue_.size();
+  insinuated_ = false;
+  for (const auto& d : forger_link_->machine->devices) {
+    const bool mine = forger_->outside ? d.get() == forger_link_ : !d->loopback && d->up;
+    if (!mine || insinuated_) continue;
+    claim_ = forger_->outside ? kOutsideMac : d->mac;
+    Flow flow(algebra_.all());
+    flow.p = question_of(*claim_, target, own.front()->local);
+    if (forger_->outside)
+      enqueue(*d, std::move(flow));
+    else
+      put_on_wire(*d, std::move(flow));
+    run_queue(from);
+  }
+  --depth_;
+  asking_ = outer;
+  return insinuated_ ? claim_ : std::nullopt;
+}
+
+// Where rules stand at the door it is not known what gets in beside the packet itself, which
+// carried its own MAC in (kSourceMac).
+void Walk::drawn(const Device& bridge, Flow flow,
+                 const std::function<void(Flow, Device&)>& drawn_to, const Next& usual) {
+  if (forger_ == nullptr || !flow.ours || flow.leg != Leg::kReply) return usual(std::move(flow));
+  const auto at =
+      std::ranges::find_if(entrances_, [&](const Device* p) { return p->bridge == &bridge; });
+  const MacAddress mac = flow.p.destination_mac;
+  if (at == entrances_.end() || topology_.find_mac(bridge, mac).port == *at)
+    return usual(std::move(flow));
+  const model::BridgePort port = (*at)->link->port.value_or(model::BridgePort{});
+  if (!port.learning || !topology::can_be_drawn_away(bridge, mac) ||
+      (flow.from_isolated_port && port.isolated)) {
+    return usual(std::move(flow));
+  }
+  Device& to = const_cast<Device&>(**at);
+  const bool guarded = at != entrances_.begin() ||
+                       hooks_.has_chains_on(**at, HookPoint::kNetdevIngress) ||
+                       hooks_.has_chains_on(**at, HookPoint::kInetIngress) ||
+                       hooks_.has_chains(*bridge.machine, HookPoint::kBridgePrerouting);
+  if (!guarded) return drawn_to(std::move(flow), to);
+  const packet::PacketSet carried = algebra_.where(NumberOperand::in(Quantity::kSourceMac),
+                                                   packet::IntervalSet::single(number_of(mac)));
+  split(
+      std::move(flow), carried, [&](Flow f) { drawn_to(std::move(f), to); },
+      [&](Flow f) {
+        unknown(std::move(f), "whether a frame with another's MAC address gets into " +
+                                  escape_text(bridge.name()));
+      });
 }
 
 bool Walk::told_forger(const Flow& flow) {

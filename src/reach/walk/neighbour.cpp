@@ -61,6 +61,8 @@ void set_discovery(Header& p, const Device& dev, std::uint8_t type, IpAddress fr
 }  // namespace
 
 void Walk::learn(Flow& flow, const Device& dev, IpAddress address, MacAddress mac) {
+  if (claiming_ && asking_ != nullptr && asking_->device == &dev && asking_->target == address)
+    insinuated_ = insinuated_ || (!flow.in_doubt && claim_ && mac == *claim_);
   if (learned(flow.learned, dev, address) == nullptr && flow.learned.size() < kMostLearned)
     flow.learned.push_back({&dev, address, mac});
   if (asking_ == nullptr || asking_->learned.size() >= kMostLearned) return;

@@ -75,6 +75,7 @@ struct ForgedRequest {
   bool outside = false;
   IpProtocol protocol = IpProtocol::kTcp;
   MacAddress to;                    // the frame's destination
+  bool tagged = false;              // with a VLAN tag of number 0, which receivers ignore
   std::optional<IpAddress> source;  // else any
   std::optional<Port> source_port;  // else any
   Asked asked = {};

@@ -140,6 +140,8 @@ void Walk::hook(HookPoint point, std::int32_t from, std::int32_t to, Flow flow, 
   const Machine& m = *(in != nullptr ? in : out)->machine;
   if (m.rules_unknown) return unknown(std::move(flow), m.unknown_why);
   if (!hooks_.has_chains(m, point)) return next(std::move(flow));
+  if (flow.p.tagged && on_link(point))
+    return unknown(std::move(flow), "rules that may see VLAN tags are not modelled");
   if (flow.p.is_arp)
     return unknown(std::move(flow), "rules that may see ARP frames are not modelled");
   // Where legacy tables and nft chains stand at one priority both orders are possible.

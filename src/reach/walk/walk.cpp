@@ -108,6 +108,12 @@ void Walk::end(Flow flow) {
 }
 
 void Walk::drop(Flow flow, std::string_view why) {
+  // br_netfilter may be shown a copy of the packet first, as a broadcast, so that it knows the
+  // connection to which the answer belongs.
+  if (forger_ != nullptr && forger_->tagged && flow.ours && flow.leg == Leg::kReply &&
+      flow.p.t.protocol == IpProtocol::kTcp) {
+    return unknown(std::move(flow), "whether the answer to a tagged frame gets past the rules");
+  }
   lose(flow, why);
   end(std::move(flow));
 }

@@ -66,6 +66,10 @@ class Walk {
                 const std::function<void(Flow, MacAddress)>& believed, const Next& usual);
   [[nodiscard]] std::optional<MacAddress> claimed(Device& dev, const Flow& flow,
                                                   const AddressOperand& next_hop);
+  [[nodiscard]] std::optional<MacAddress> insinuated(Device& dev, IpAddress target);
+  // Sends what the attacker has drawn to its port there, and the rest the usual way.
+  void drawn(const Device& bridge, Flow flow, const std::function<void(Flow, Device&)>& drawn_to,
+             const Next& usual);
   // True when it was told and nothing else is to be done.
   bool told_forger(const Flow& flow);
 
@@ -108,6 +112,7 @@ class Walk {
   void bridge_finish(Device& port, Flow flow);
   void bridge_transmit(Device& bridge, Flow flow);
   void bridge_send(Device& bridge, Flow flow, Device* from);
+  void bridge_send_to(Device& bridge, Device* to, Flow flow, Device* from);
   void bridge_forward(Device& to, Flow flow, Device* from);
   void bridge_flood(Device& bridge, const Flow& flow, Device* from);
   void bridge_up(Device& bridge, Flow flow, Device& port);
@@ -247,6 +252,8 @@ class Walk {
   Device* forger_link_ = nullptr;
   bool claiming_ = false;            // the question on its way is about an answer to the forger
   std::optional<MacAddress> claim_;  // what it said
+  bool insinuated_ = false;          // and was learned from a question of its own
+  std::vector<const Device*> entrances_;  // of the forger's frames into bridges
   std::map<std::pair<const Device*, IpAddress>, std::optional<MacAddress>> claims_;
   std::map<std::tuple<const Device*, IpAddress, IpAddress>, std::vector<Resolution>> asked_;
 };
