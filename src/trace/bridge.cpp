@@ -132,6 +132,7 @@ void Run::bridge_finish(Device& port, Skb& skb) {
     return;
   }
   skb.from_isolated_port = settings.isolated;
+  if (forger_ != nullptr) note_passage(port, skb);
   const MacAddress to = skb.p.destination_mac;
   if (to.is_multicast()) {
     bridge_flood(bridge, skb, &port);

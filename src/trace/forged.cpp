@@ -145,6 +145,13 @@ void Run::insinuate(Device& dev, IpAddress target) {
   asking_ = outer;
 }
 
+// Who has to get a packet, or has just sent it on, cannot be posed as at the same time.
+void Run::note_passage(const Device& port, const Skb& skb) {
+  if (!skb.ours || skb.leg != Leg::kRequest) return;
+  passed_.push_back(skb.p.destination_mac);
+  if (std::ranges::find(entrances_, &port) == entrances_.end()) passed_.push_back(skb.p.source_mac);
+}
+
 // Where rules stand at the door it is not known what gets in beside the packet itself, which
 // carried its own MAC in.
 Run::Draws Run::draws(const Device& bridge, const Skb& skb, Device*& to) const {
@@ -152,6 +159,7 @@ Run::Draws Run::draws(const Device& bridge, const Skb& skb, Device*& to) const {
   const auto at =
       std::ranges::find_if(entrances_, [&](const Device* p) { return p->bridge == &bridge; });
   if (at == entrances_.end() || *at == to) return Draws::kNo;
+  if (std::ranges::find(passed_, skb.p.destination_mac) != passed_.end()) return Draws::kNo;
   const model::BridgePort& port = (*at)->link->port.value_or(model::BridgePort{});
   const MacAddress mac = skb.p.destination_mac;
   if (!port.learning || !topology::can_be_drawn_away(bridge, mac)) return Draws::kNo;

@@ -97,6 +97,7 @@ class Run {
   std::optional<MacAddress> claimed(Device& dev, IpAddress target, const Skb& cause);
   [[nodiscard]] bool believes(MacAddress sender) const;
   void insinuate(Device& dev, IpAddress target);
+  void note_passage(const Device& port, const Skb& skb);
   enum class Draws : std::uint8_t { kNo, kYes, kUnknown };
   // Whether the attacker has drawn frames for the packet's destination to its own port, `to`.
   [[nodiscard]] Draws draws(const Device& bridge, const Skb& skb, Device*& to) const;
@@ -242,6 +243,7 @@ class Run {
   std::optional<MacAddress> claim_;  // what it said
   bool insinuated_ = false;          // and was learned from a question of its own
   std::vector<const Device*> entrances_;  // of the forger's frames into bridges
+  std::vector<MacAddress> passed_;        // bridges, before the forger could mislead them
   IpAddress client_address_, server_address_;
   Port client_port_, server_port_;
   std::uint32_t client_uid_ = 0;

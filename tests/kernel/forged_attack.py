@@ -74,6 +74,8 @@ class Attacker:
         if source == target.address or (':' in source) != (':' in target.address):
             return
         for to in self.receivers:
+            if to.tagged and sender != self.senders[0]:
+                continue
             self.number += 1
             self._send(Attempt(target, source, 20000 + self.number % 40000, sender, to), self.number)
             for port in ports:
@@ -132,7 +134,7 @@ def attackers(network, wide):
     }
 
 
-def receivers(wide, leg, *macs):
-    """|wide|: also what `as: attacker` does not speak of."""
-    beyond = [Receiver(frames.BROADCAST, leg), *(Receiver(mac, leg, True) for mac in macs)] if wide else []
-    return [Receiver(mac, leg) for mac in macs] + beyond
+def receivers(wide, leg, bridge, *macs):
+    """|macs|: beside the bridge. |wide|: also what `as: attacker` does not speak of."""
+    plain = [Receiver(mac, leg) for mac in (bridge, *macs)]
+    return plain + [Receiver(mac, leg, True) for mac in macs] + [Receiver(frames.BROADCAST, leg)] * wide

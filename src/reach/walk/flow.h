@@ -120,9 +120,10 @@ struct Flow {
   bool about_reset = false;  // an ICMP error about a reset made in the client's name
   bool sending = false;      // within send(), which would report a drop
   bool send_failed = false;
-  bool in_doubt = false;     // these packets may as well go another way
-  bool if_it_asked = false;  // this way only if a neighbour had made itself known before
-  bool established = false;  // the client has heard the SYN/ACK
+  bool in_doubt = false;           // these packets may as well go another way
+  bool if_it_asked = false;        // this way only if a neighbour had made itself known before
+  bool established = false;        // the client has heard the SYN/ACK
+  std::vector<MacAddress> passed;  // bridges, before the attacker could mislead them
   ChosenHops chosen;
   std::vector<Learned> learned;
   Client client;

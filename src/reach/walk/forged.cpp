@@ -175,6 +175,13 @@ std::optional<MacAddress> Walk::insinuated(Device& dev, IpAddress target) {
   return insinuated_ ? claim_ : std::nullopt;
 }
 
+// Who has to get a packet, or has just sent it on, cannot be posed as at the same time.
+void Walk::note_passage(Flow& flow) {
+  if (!flow.ours || flow.leg != Leg::kRequest) return;
+  flow.passed.push_back(flow.p.destination_mac);
+  if (!flow.p.any_source_mac) flow.passed.push_back(flow.p.source_mac);
+}
+
 // Where rules stand at the door it is not known what gets in beside the packet itself, which
 // carried its own MAC in (kSourceMac).
 void Walk::drawn(const Device& bridge, Flow flow,
@@ -183,7 +190,8 @@ void Walk::drawn(const Device& bridge, Flow flow,
   const auto at =
       std::ranges::find_if(entrances_, [&](const Device* p) { return p->bridge == &bridge; });
   const MacAddress mac = flow.p.destination_mac;
-  if (at == entrances_.end() || topology_.find_mac(bridge, mac).port == *at)
+  if (at == entrances_.end() || topology_.find_mac(bridge, mac).port == *at ||
+      std::ranges::find(flow.passed, mac) != flow.passed.end())
     return usual(std::move(flow));
   const model::BridgePort port = (*at)->link->port.value_or(model::BridgePort{});
   if (!port.learning || !topology::can_be_drawn_away(bridge, mac) ||

@@ -67,6 +67,7 @@ class Walk {
   [[nodiscard]] std::optional<MacAddress> claimed(Device& dev, const Flow& flow,
                                                   const AddressOperand& next_hop);
   [[nodiscard]] std::optional<MacAddress> insinuated(Device& dev, IpAddress target);
+  static void note_passage(Flow& flow);
   // Sends what the attacker has drawn to its port there, and the rest the usual way.
   void drawn(const Device& bridge, Flow flow, const std::function<void(Flow, Device&)>& drawn_to,
              const Next& usual);
