@@ -41,6 +41,21 @@ query::Target target_of(const verify::Point& point) {
   return target;
 }
 
+// The way by which a service is known comes first: from outside the published address, inside its
+// own, each in the order of the inventory.
+void order_ways(const query::Seat& seat, const audit::Service& service, Cell& cell) {
+  const audit::Via known = seat.zone != nullptr ? audit::Via::kPublished : audit::Via::kDirect;
+  std::map<std::pair<IpAddress, Port>, std::size_t> place;
+  for (std::size_t i = 0; cell.ways.size() > 1 && i < service.dials.size(); ++i) {
+    const audit::Dial& dial = service.dials[i];
+    place.emplace(std::pair(dial.to, dial.port), dial.via == known ? i : service.dials.size() + i);
+  }
+  std::ranges::stable_sort(cell.ways, {}, [&](const verify::Reached& way) {
+    const auto found = place.find({way.witness.to, way.witness.port});
+    return found != place.end() ? found->second : 2 * service.dials.size();
+  });
+}
+
 void contradict(Cell& cell, std::string_view computed, const trace::Answer& traced) {
   cell.verdict = Verdict::kUnknown;
   cell.contradicted = true;
@@ -101,6 +116,7 @@ Result<Row> Survey::row(const query::Seat& seat) {
   for (Cell& cell : row) cell.verdict = Verdict::kClosed;
   add_unknown(row, *reachable);
   add_open(row, *reachable);
+  for (std::size_t i = 0; i < row.size(); ++i) order_ways(seat, inventory_.services[i], row[i]);
   for (std::size_t i = 0; i < row.size(); ++i) {
     if (row[i].verdict != Verdict::kOpen) settle(seat, *reachable, i, row[i]);
   }
