@@ -82,6 +82,9 @@ Result<ReachView> chosen_view(const ReachOptions& options) {
   const int views = (options.from.empty() ? 0 : 1) + (options.matrix ? 1 : 0) +
                     (options.who.empty() ? 0 : 1) + (options.unused ? 1 : 0);
   const bool narrowed = !options.to.empty() || !options.port.empty() || !options.protocol.empty();
+  if (options.through != 0 && options.from.empty())
+    return std::unexpected(usage("--through goes with --from: write --from internet --through " +
+                                 std::to_string(options.through)));
   if (views == 0)
     return std::unexpected(
         usage("say what to show: --from VANTAGE, --matrix, --who-reaches "
@@ -90,9 +93,6 @@ Result<ReachView> chosen_view(const ReachOptions& options) {
     return std::unexpected(
         usage("--from, --matrix, --who-reaches and --unused exclude each other: "
               "write one of them"));
-  if (options.through != 0 && options.from.empty())
-    return std::unexpected(usage("--through goes with --from: write --from internet --through " +
-                                 std::to_string(options.through)));
   if (!options.as.empty() && (options.from.empty() || options.through != 0))
     return std::unexpected(
         usage("--as goes with --from alone: write --from container:NAME --as attacker"));

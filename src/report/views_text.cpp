@@ -1,5 +1,7 @@
 #include "report/views_text.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "report/layout.h"
 #include "report/parts.h"
@@ -133,9 +135,12 @@ std::string who_reaches_text(const model::Snapshot& snapshot, std::string_view w
 
 std::string unused_text(const views::Unused& unused, const Style& style) {
   std::string out;
+  const auto unknown = static_cast<std::size_t>(
+      std::ranges::count(unused.ports, views::Why::kUnknown, &views::PublishedUnused::why));
   add_wrapped(out, "",
               say(Label::kUnusedTitle, style,
-                  {{"count", count(unused.published - unused.reached)},
+                  {{"count", count(unused.ports.size() - unknown)},
+                   {"unknown", count(unknown)},
                    {"published", count(unused.published)},
                    {"zones", count(unused.zones)}}),
               style);

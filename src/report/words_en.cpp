@@ -260,9 +260,8 @@ std::string_view words(Label label) {
     case kWhoFrom: return "from {source}";
     case kWhoUnknown: return "not known for {pair}: {reason}";
     case kUnusedTitle:
-      return "{count} of {published} published {published|port|ports}: nobody outside is seen to "
-             "get "
-             "there ({zones} {zones|zone|zones} asked)";
+      return "Published ports that nobody outside reaches: {count} of {published} ({zones} "
+             "{zones|zone|zones} asked); not known: {unknown}";
     case kUnusedPacket: return "{packet}: {reason}";
     case kUnusedNobodyListens: return "nobody listens on {inside} in the container";
     case kUnusedLoopback: return "published on the loopback of the host only";

@@ -244,8 +244,8 @@ std::string_view words(Label label) {
     case kWhoFrom: return "(送信元 {source})";
     case kWhoUnknown: return "{pair}からは不明: {reason}";
     case kUnusedTitle:
-      return "公開ポート{published}件のうち{count}件: 外部から届くことを確認できません "
-             "(調べたゾーン{zones})";
+      return "外部から誰も届かない公開ポート: {published}件中{count}件 (調べたゾーン{zones})、"
+             "不明{unknown}件";
     case kUnusedPacket: return "{packet}: {reason}";
     case kUnusedNobodyListens: return "コンテナ内で{inside}を待ち受けるものがありません";
     case kUnusedLoopback: return "ホストのループバックにのみ公開されています";

@@ -41,6 +41,21 @@ query::Target target_of(const verify::Point& point) {
   return target;
 }
 
+// The way by which a service is known comes first: from outside the published address, inside its
+// own, each in the order of the inventory.
+void order_ways(const query::Seat& seat, const audit::Service& service, Cell& cell) {
+  const audit::Via known = seat.zone != nullptr ? audit::Via::kPublished : audit::Via::kDirect;
+  std::map<std::pair<IpAddress, Port>, std::size_t> place;
+  for (std::size_t i = 0; cell.ways.size() > 1 && i < service.dials.size(); ++i) {
+    const audit::Dial& dial = service.dials[i];
+    place.emplace(std::pair(dial.to, dial.port), dial.via == known ? i : service.dials.size() + i);
+  }
+  std::ranges::stable_sort(cell.ways, {}, [&](const verify::Reached& way) {
+    const auto found = place.find({way.witness.to, way.witness.port});
+    return found != place.end() ? found->second : 2 * service.dials.size();
+  });
+}
+
 void contradict(Cell& cell, std::string_view computed, const trace::Answer& traced) {
   cell.verdict = Verdict::kUnknown;
   cell.contradicted = true;
@@ -61,14 +76,14 @@ Survey::Survey(const query::Asker& asker, const verify::Limits& limits, audit::I
     const audit::Service& service = inventory_.services[i];
     for (const model::Socket* s : service.sockets) whose_.emplace(s, i);
     for (const model::Socket* s : service.fronts) whose_.emplace(s, i);
-    std::vector<std::size_t>& dials = dials_of_.emplace_back();
+    std::vector<Asked>& dials = dials_of_.emplace_back();
     for (const audit::Dial& dial : service.dials) {
       const verify::Point point{dial.to, dial.port, service.subject.protocol};
       if (!asked_about(limits_, point)) continue;
       const auto [at, fresh] =
           known.emplace(std::tuple(point.to, point.port, point.protocol), points_.size());
       if (fresh) points_.push_back(point);
-      dials.push_back(at->second);
+      dials.push_back({dial, at->second});
     }
   }
 }
@@ -101,7 +116,10 @@ Result<Row> Survey::row(const query::Seat& seat) {
   for (Cell& cell : row) cell.verdict = Verdict::kClosed;
   add_unknown(row, *reachable);
   add_open(row, *reachable);
+  for (std::size_t i = 0; i < row.size(); ++i) order_ways(seat, inventory_.services[i], row[i]);
   for (std::size_t i = 0; i < row.size(); ++i) {
+    for (const Asked& asked : dials_of_[i])
+      row[i].dialled.push_back({asked.dial, reachable->points[asked.point]});
     if (row[i].verdict != Verdict::kOpen) settle(seat, *reachable, i, row[i]);
   }
   return row;
@@ -142,8 +160,8 @@ void Survey::settle(const query::Seat& seat, const verify::Reachable& reachable,
   if (cell.contradicted || cell.verdict == Verdict::kUnknown) return;
   const auto& dials = dials_of_[service];
   const auto first_that = [&](Verdict verdict) {
-    return std::ranges::find_if(dials,
-                                [&](std::size_t d) { return reachable.points[d] == verdict; });
+    return std::ranges::find_if(
+        dials, [&](const Asked& asked) { return reachable.points[asked.point] == verdict; });
   };
   // Another socket answers at an open point (a rule sent the packet there): not this service.
   auto shown = first_that(Verdict::kUnknown);
@@ -154,9 +172,9 @@ void Survey::settle(const query::Seat& seat, const verify::Reachable& reachable,
                                 : "another socket answers at its addresses";
     return;
   }
-  const trace::Answer traced = asker_->ask(seat, target_of(points_[*shown])).answer;
+  const trace::Answer traced = asker_->ask(seat, target_of(points_[shown->point])).answer;
   cell.reason = traced.reason;
-  if (reachable.points[*shown] == Verdict::kUnknown || !reachable.complete ||
+  if (reachable.points[shown->point] == Verdict::kUnknown || !reachable.complete ||
       !seat.unknown.empty()) {
     cell.verdict = Verdict::kUnknown;
     if (traced.verdict != Verdict::kUnknown)

@@ -18,6 +18,11 @@
 
 namespace bulkhead::views {
 
+struct Dialled {  // what reach says of one address, whoever answers there
+  audit::Dial dial;
+  trace::Verdict verdict = trace::Verdict::kUnknown;
+};
+
 // Of one seat and one service.
 struct Cell {
   trace::Verdict verdict = trace::Verdict::kUnknown;
@@ -27,6 +32,7 @@ struct Cell {
   std::string reason;                     // closed, unknown: escaped, one line
   std::vector<audit::RuleQuote> rules;    // closed: the rule that closes
   trace::How how = trace::How::kUnknown;  // closed
+  std::vector<Dialled> dialled;           // those that the limits ask about
 };
 using Row = std::vector<Cell>;  // of one seat, in the order of the services
 
@@ -65,8 +71,12 @@ class Survey {
   audit::Inventory inventory_;
   std::unique_ptr<verify::Solver> solver_;
   std::unordered_map<const model::Socket*, std::size_t> whose_;
-  std::vector<verify::Point> points_;               // at which services are dialled
-  std::vector<std::vector<std::size_t>> dials_of_;  // by service: into points_
+  std::vector<verify::Point> points_;  // at which services are dialled
+  struct Asked {
+    audit::Dial dial;
+    std::size_t point = 0;  // into points_
+  };
+  std::vector<std::vector<Asked>> dials_of_;  // by service
 };
 
 // Nearest to the Internet first: Internet, DMZ, LAN, management, host, containers.

@@ -92,8 +92,10 @@ class Finder {
       if (answer.verdict == Verdict::kOpen) {
         // Open to trace alone; another service's socket is not this one's promise.
         reply.contradicted = reply.contradicted || whose(*promise.service, answer.socket);
-      } else if (answer.verdict == Verdict::kUnknown) {
+      } else if (answer.verdict == Verdict::kUnknown || is_unknown(cell, to, port)) {
         if (reply.unknown) continue;
+        if (answer.verdict != Verdict::kUnknown)
+          answer.reason = "the computation does not tell; one packet is closed: " + answer.reason;
         reply.unknown = std::move(answer);
         reply.unknown_from = seat.text;
         reply.unknown_to = to;
@@ -104,6 +106,13 @@ class Finder {
       }
     }
     reply.contradicted = reply.contradicted || cell.contradicted;
+  }
+
+  // To reach, which knows all packets; a seat from which nothing can be asked has no `dialled`.
+  static bool is_unknown(const Cell& cell, IpAddress to, Port port) {
+    const auto at = std::ranges::find_if(
+        cell.dialled, [&](const Dialled& d) { return d.dial.to == to && d.dial.port == port; });
+    return at == cell.dialled.end() || at->verdict == Verdict::kUnknown;
   }
 
   static bool whose(const audit::Service& service, const model::Socket* socket) {

@@ -164,6 +164,32 @@ class Usage(unittest.TestCase):
         self.assertIn("192.0.2.10", self.expect(DONE, *ask).stdout)
         self.assertEqual(json.loads(self.expect(DONE, *ask, "--json").stdout)["verdict"], "open")
 
+    def test_reach_wants_one_view_and_says_what_to_write(self):
+        for arguments, said in [((), "--matrix"), (("--matrix", "--unused"), "exclude each other"),
+                                (("--from", "lan", "--matrix"), "exclude each other"),
+                                (("--through", "2"), "--from internet --through 2"),
+                                (("--unused", "--csv"), "--matrix --csv"),
+                                (("--matrix", "--json", "--csv"), "--matrix --csv"),
+                                (("--matrix", "--port", "22"), "--who-reaches"),
+                                (("--who-reaches", "host", "--to", "192.0.2.10"), "--who-reaches ADDRESS"),
+                                (("--who-reaches", "nobody"), "a container's name, host, an address"),
+                                (("--who-reaches", "host:22", "--port", "23"), "one of them")]:
+            self.expect(USAGE, "reach", *arguments, "--snapshot", self.host, says=said)
+
+    def test_reach_shows_the_whole_host(self):
+        text = self.run_it("reach", "--matrix", "--snapshot", self.risky).stdout
+        self.assertRegex(text, r"\n  internet +O  O\n")
+        table = self.run_it("reach", "--matrix", "--csv", "--snapshot", self.risky).stdout
+        self.assertIn("internet,host,dockerd,2375,tcp,open,192.0.2.10:2375,", table.splitlines())
+        for what, count in [("host", 2), ("host:22", 1), ("192.0.2.10", 2), ("192.0.2.10:2375", 1),
+                            ("192.0.2.11", 0)]:
+            answer = json.loads(self.run_it("reach", "--who-reaches", what, "--json", "--snapshot",
+                                            self.risky).stdout)
+            self.assertEqual(len(answer["services"]), count, what)
+        chain = json.loads(self.run_it("reach", "--from", "internet", "--through", "2", "--json",
+                                       "--snapshot", self.risky).stdout)["chains"][0]
+        self.assertEqual(chain["target"], "host-management")
+
     def test_language_is_chosen(self):
         english = self.expect(DONE, "map", "--snapshot", self.host, "--lang", "en").stdout
         japanese = self.expect(DONE, "map", "--snapshot", self.host, "--lang", "ja").stdout

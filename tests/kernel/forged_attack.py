@@ -116,7 +116,8 @@ def attackers(network, wide):
     own, two, three, four, h1, lan1 = (PLACES[n][0] for n in ('g1', 'g2', 'g3', 'g4', 'h1', 'lan1'))
 
     def guest(name, legs, sources, more):
-        senders = [Sender(mac[name]), Sender(mac[name], mac['g3']),
+        others = [mac[n] for n in ('g3', 'g4') if n != name]
+        senders = [Sender(mac[name]), *(Sender(mac[name], other) for other in others),
                    Sender(mac['g3']), Sender(STRANGER), Sender(mac['g2'])]
         near_by = receivers(wide, 0, on_host['br0'], mac['g2'], mac['g3'])
         return Attacker(network, name, legs, sources, (senders, near_by + more), guests)
