@@ -4,8 +4,8 @@
 #include "report/map_layout.h"
 
 #include <algorithm>
-#include <functional>
 #include <numeric>
+#include <tuple>
 
 #include "report/layout.h"
 #include "report/map_cards.h"
@@ -31,9 +31,8 @@ std::vector<std::size_t> largest_first(const std::vector<Shape>& groups,
                                        const std::vector<int>& spans) {
   std::vector<std::size_t> order(groups.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::stable_sort(order, std::greater<>(), [&](std::size_t g) {
-    return std::pair(spans[g], groups[g].box.height);
-  });
+  std::ranges::sort(order, {},
+                    [&](std::size_t g) { return std::tuple(-spans[g], -groups[g].box.height, g); });
   return order;
 }
 
