@@ -19,8 +19,9 @@ bool within(const std::array<CodeRange, N>& ranges, char32_t code) {
                              [code](CodeRange r) { return code >= r.first && code <= r.last; });
 }
 
-// Invisible or direction-changing characters with which one text can pose as another.
-constexpr std::array<CodeRange, 10> kDeceptive{{{0x80, 0x9f},
+// Invisible or direction-changing characters with which one text can pose as another, and the two
+// that are no characters, which XML forbids.
+constexpr std::array<CodeRange, 11> kDeceptive{{{0x80, 0x9f},
                                                 {0xad, 0xad},
                                                 {0x61c, 0x61c},
                                                 {0x180e, 0x180e},
@@ -29,6 +30,7 @@ constexpr std::array<CodeRange, 10> kDeceptive{{{0x80, 0x9f},
                                                 {0x2060, 0x206f},
                                                 {0xfeff, 0xfeff},
                                                 {0xfff9, 0xfffb},
+                                                {0xfffe, 0xffff},
                                                 {0xe0000, 0xe007f}}};
 
 constexpr std::array<CodeRange, 11> kWide{{{0x1100, 0x115f},

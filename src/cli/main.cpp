@@ -1,5 +1,6 @@
 // The command line: verbs, flags and exit codes, no logic of its own.
 #include <CLI/CLI.hpp>
+#include <array>
 #include <cstdio>
 #include <exception>
 #include <functional>
@@ -130,9 +131,21 @@ struct CommandLine {
   }
   void add_map() {
     auto* verb = app.add_subcommand(
-        "map", "The network as a tree: where each interface leads and what hangs on it");
+        "map", "The network as a tree or a drawing: where each interface leads, what hangs on it");
     add_source(*verb, map.source);
     add_output(*verb, map.output);
+    const std::array forms{verb->get_option("--json"),
+                           verb->add_flag("--svg", map.svg, "Draw it as SVG, for a browser"),
+                           verb->add_flag("--dot", map.dot, "Draw it as a graph for Graphviz"),
+                           verb->add_flag("--mermaid", map.mermaid, "Draw it as a Mermaid chart")};
+    for (CLI::Option* one : forms) {
+      for (CLI::Option* other : forms) {
+        if (one != other) one->excludes(other);
+      }
+    }
+    verb->add_option("-o,--output", map.file, "Where to; - is standard output")
+        ->type_name("FILE")
+        ->capture_default_str();
     verb->callback([this] { run = [this] { return run_map(map); }; });
   }
   void add_lab() {

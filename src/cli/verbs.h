@@ -65,6 +65,8 @@ Exit run_snapshot(const SnapshotOptions& options);
 struct MapOptions {
   SourceOptions source;
   OutputOptions output;
+  bool svg = false, dot = false, mermaid = false;  // one at most, and then not output.json
+  std::string file = "-";
 };
 Exit run_map(const MapOptions& options);
 

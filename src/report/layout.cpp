@@ -119,6 +119,20 @@ std::string shortened(std::string_view text, std::size_t width) {
   return out + "...";
 }
 
+std::string shortened_middle(std::string_view text, std::size_t width) {
+  if (display_width(text) <= width || width < 5) return shortened(text, width);
+  const std::size_t tail = (width - 3) / 2;
+  std::size_t from = 0;
+  for (std::size_t left = display_width(text); left > tail;) {
+    const std::string_view c = character_at(text.substr(from));
+    from += c.size();
+    left -= display_width(c);
+  }
+  // shortened() puts the dots.
+  const std::size_t used = display_width(text.substr(from));
+  return shortened(text, width - used) + std::string(text.substr(from));
+}
+
 std::string inked(std::string_view text, Ink ink, const Style& style) {
   if (!style.color) return std::string(text);
   std::string_view code;

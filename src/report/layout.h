@@ -26,6 +26,9 @@ void add_wrapped(std::string& out, std::string_view head, std::string_view text,
 // Cut to `width` columns with "..." at the end when it is longer.
 [[nodiscard]] std::string shortened(std::string_view text, std::size_t width);
 
+// The same, with the "..." in the middle.
+[[nodiscard]] std::string shortened_middle(std::string_view text, std::size_t width);
+
 enum class Ink { kPlain, kBold, kDim, kRed, kYellow, kGreen, kCyan };
 [[nodiscard]] std::string inked(std::string_view text, Ink ink, const Style& style);
 

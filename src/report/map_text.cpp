@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "report/layout.h"
+#include "report/map_words.h"
 #include "report/parts.h"
 
 namespace bulkhead::report {
@@ -48,44 +49,10 @@ class TreeWriter {
     }
   }
 
-  std::string leads(const audit::MapInterface& i) const {
-    switch (i.leads) {
-      case LeadsTo::kZones: return zones(i);
-      case LeadsTo::kNetwork:
-        return tell(Label::kMapNetwork,
-                    {{"network", safe(i.network.empty() ? i.name : i.network)}});
-      case LeadsTo::kContainer: return tell(Label::kMapContainer);
-      case LeadsTo::kNamespace: return tell(Label::kMapNamespace, {{"peer", safe(i.peer)}});
-      case LeadsTo::kItself: return tell(Label::kMapLoopback);
-      case LeadsTo::kNowhere: return tell(Label::kMapNowhere);
-      case LeadsTo::kUnknown: return tell(Label::kMapUnknown);
-    }
-    return {};
-  }
-
-  std::string zones(const audit::MapInterface& i) const {
-    std::vector<std::string> parts;
-    bool guessed = false;
-    for (const policy::Zone& z : i.zones) {
-      guessed = guessed || z.guessed;
-      Label label = Label::kMapLan;
-      switch (z.role) {
-        case policy::ZoneRole::kInternet: label = Label::kMapInternet; break;
-        case policy::ZoneRole::kLan: label = Label::kMapLan; break;
-        case policy::ZoneRole::kDmz: label = Label::kMapDmz; break;
-        case policy::ZoneRole::kManagement: label = Label::kMapManagement; break;
-      }
-      std::string text = tell(label);
-      if (!z.guessed) text += " (" + safe(z.name) + ")";
-      parts.push_back(std::move(text));
-    }
-    return joined(parts, style_) + (guessed ? " [" + tell(Label::kMapGuessed) + "]" : "");
-  }
-
   void interface(const audit::MapInterface& i) {
     std::string text = safe(i.name) + " (" + safe(i.kind) + ")";
     for (const std::string& a : i.addresses) text += " " + a;
-    text += ": " + leads(i);
+    text += ": " + leads_text(i, style_);
     if (i.internal) text += ", " + tell(Label::kMapInternal);
     if (!i.up) text += ", " + tell(Label::kMapDown);
     if (!i.made_by.empty() && i.leads != LeadsTo::kItself)
@@ -113,11 +80,7 @@ class TreeWriter {
     if (!c.listeners.empty())
       text += ", " + tell(Label::kMapListens, {{"ports", ports(c.listeners)}});
     std::string published;
-    for (const model::PublishedPort& p : c.published) {
-      if (p.host_port.number == 0) continue;
-      published += (published.empty() ? "" : " ") + dial_text(p.host_address, p.host_port) + "->" +
-                   port_text(p.container_port, p.protocol);
-    }
+    for (const std::string& p : published_texts(c)) published += (published.empty() ? "" : " ") + p;
     if (!published.empty()) text += ", " + tell(Label::kMapPublished, {{"ports", published}});
     if (c.state != "running") text += ", " + safe(c.state);
     branch(first, rest, text);
@@ -136,9 +99,7 @@ class TreeWriter {
     constexpr std::size_t kMost = 24;
     std::string out;
     for (std::size_t i = 0; i < listeners.size() && i < kMost; ++i) {
-      const audit::MapListener& l = listeners[i];
-      out += (out.empty() ? "" : " ") + port_text(l.port, l.protocol);
-      if (!l.process.empty()) out += "(" + safe(l.process) + ")";
+      out += (out.empty() ? "" : " ") + listener_text(listeners[i]);
     }
     return listeners.size() > kMost ? out + " ..." : out;
   }

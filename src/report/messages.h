@@ -41,6 +41,10 @@ namespace bulkhead::report {
   X(kMapUnknown) X(kMapMadeBy) X(kMapDown) X(kMapHostListeners) X(kMapHostMode) X(kMapNoNetwork)   \
   X(kMapStopped) X(kMapNamespaces) X(kMapUnjoined) X(kMapListens) X(kMapPublished) X(kMapEmpty)    \
   X(kMapPort)                                                                                      \
+  /* drawings of the map */                                                                        \
+  X(kDrawSummary) X(kDrawInternet) X(kDrawLan) X(kDrawDmz) X(kDrawManagement) X(kDrawShared)       \
+  X(kDrawAlsoIn) X(kDrawSame) X(kLegendZone) X(kLegendNetwork) X(kLegendInternal)                  \
+  X(kLegendShared) X(kLegendSame) X(kLegendTenant) X(kLegendListening) X(kLegendPublished)         \
   /* reach */                                                                                      \
   X(kReachTitle) X(kReachNothing) X(kReachLeaves) X(kReachUnknown) X(kReachContradiction)          \
   X(kReachMore) X(kReachSome) X(kReachForged) X(kReachCounts)                                                      \

@@ -282,6 +282,24 @@ std::string_view words(Label label) {
     case kPrizeHost: return "HOST SERVICE (T3)";
     case kPrizeContainer: return "container";
     case kMapPort: return "port {name}";
+    case kDrawSummary:
+      return "{containers} {containers|container|containers} in {networks} "
+             "{networks|network|networks}, {zones} {zones|zone|zones} outside; {stopped}";
+    case kDrawInternet: return "Internet";
+    case kDrawLan: return "LAN";
+    case kDrawDmz: return "DMZ";
+    case kDrawManagement: return "Management network";
+    case kDrawShared: return "shared by {count} tenants";
+    case kDrawAlsoIn: return "also in {networks}";
+    case kDrawSame: return "the same container";
+    case kLegendZone: return "zone outside the host";
+    case kLegendNetwork: return "network";
+    case kLegendInternal: return "internal network";
+    case kLegendShared: return "network of several tenants";
+    case kLegendSame: return "same number: one container in several networks";
+    case kLegendTenant: return "colour of the tenant";
+    case kLegendListening: return "listens on";
+    case kLegendPublished: return "published on the host";
   }
   return {};
 }

@@ -263,6 +263,23 @@ std::string_view words(Label label) {
     case kPrizeHost: return "ホストのサービス (T3)";
     case kPrizeContainer: return "コンテナ";
     case kMapPort: return "ポート{name}";
+    case kDrawSummary:
+      return "コンテナ{containers}個、ネットワーク{networks}個、外部ゾーン{zones}個。{stopped}";
+    case kDrawInternet: return "インターネット";
+    case kDrawLan: return "LAN";
+    case kDrawDmz: return "DMZ";
+    case kDrawManagement: return "管理用ネットワーク";
+    case kDrawShared: return "{count}テナントで共有";
+    case kDrawAlsoIn: return "{networks}にも接続";
+    case kDrawSame: return "同じコンテナ";
+    case kLegendZone: return "ホスト外のゾーン";
+    case kLegendNetwork: return "ネットワーク";
+    case kLegendInternal: return "内部専用ネットワーク";
+    case kLegendShared: return "複数テナントのネットワーク";
+    case kLegendSame: return "同じ番号: 複数のネットワークにある一つのコンテナ";
+    case kLegendTenant: return "テナントの色";
+    case kLegendListening: return "待ち受け";
+    case kLegendPublished: return "ホストで公開";
   }
   return {};
 }

@@ -16,6 +16,7 @@ TEST(EscapeText, TakesTheTeethOutOfTerminalSequences) {
                         "31m"),
             "\\u{9b}31m");                                      // C1 control: CSI
   EXPECT_EQ(escape_text("a\xff\xc0\x80"), "a\\xff\\xc0\\x80");  // invalid and overlong UTF-8
+  EXPECT_EQ(escape_text("\xef\xbf\xbe\xef\xbf\xbf"), "\\u{fffe}\\u{ffff}");  // not in XML
   EXPECT_EQ(escape_text("日本"), "日本");
   EXPECT_EQ(escape_text("abcdef", 3), "abc...");
 }

@@ -94,6 +94,11 @@ class Usage(unittest.TestCase):
                 (("completion", "tcsh"), "'tcsh'"),
                 (("query", "nosuch.jsonl", *on), "nosuch.jsonl"),
                 (("snapshot", "-o", "/nonexistent/s.json", *on), "/nonexistent/s.json"),
+                (("map", "--svg", "-o", "/nonexistent/m.svg", *on), "/nonexistent/m.svg"),
+                (("map", "--svg", "--dot", *on), "excludes"),
+                (("map", "--mermaid", "--svg", *on), "excludes"),
+                (("map", "--json", "--svg", *on), "excludes"),
+                (("map", "--dot", "--json", *on), "excludes"),
         ]:
             self.expect(USAGE, *arguments, says=says)
 
@@ -189,6 +194,15 @@ class Usage(unittest.TestCase):
         chain = json.loads(self.run_it("reach", "--from", "internet", "--through", "2", "--json",
                                        "--snapshot", self.risky).stdout)["chains"][0]
         self.assertEqual(chain["target"], "host-management")
+
+    def test_a_map_is_drawn_in_the_form_that_is_asked_for_and_incomplete_stays_so(self):
+        for form, begins in [("--svg", "<svg "), ("--dot", "graph map {"), ("--mermaid", "flowchart ")]:
+            done = self.expect(DONE, "map", form, "--snapshot", self.host)
+            self.assertTrue(done.stdout.startswith(begins), done.stdout[:40])
+            self.assertIn("192.0.2.10/24", done.stdout)
+            self.expect(INCOMPLETE, "map", form, "--snapshot", self.partial)
+        for shell in ("bash", "zsh", "fish"):
+            self.assertIn("mermaid", self.expect(DONE, "completion", shell).stdout)
 
     def test_language_is_chosen(self):
         english = self.expect(DONE, "map", "--snapshot", self.host, "--lang", "en").stdout
