@@ -35,15 +35,16 @@ struct Limits {
 };
 
 // GET only: /version, then below /v1.NN (the engine's version, at most 1.50) /info, /networks,
-// /containers/json?all=1 and /containers/ID/json; of Podman also /libpod/networks/json, which alone
-// tells its bridges. No redirect is followed, no proxy used.
+// /containers/json?all=1 and /containers/ID/json. Podman is told by its /version, and is asked for
+// /libpod/networks/json in place of /networks and for /libpod/containers/json, which alone tells
+// its pods. No redirect is followed, no proxy used.
 //
 // Fails when /version or the list of containers cannot be had (kUnavailable, kDenied,
 // kInvalidInput, kUnsupported, kBudget). Whatever else is missing is a Gap. Containers that vanish
 // while they are read are left out and named in Engine::gaps; the list is read again at the end,
 // and containers that started meanwhile are read too. `container:NAME` modes become `container:ID`.
-// Left at their defaults: Engine::name, userland_proxy (the API does not tell), local,
-// Container::netns.
+// Members of a Podman pod carry the labels of podman.h. Left at their defaults: Engine::name,
+// userland_proxy (the API does not tell), local, Container::netns.
 [[nodiscard]] Result<model::Engine> read_engine(const Endpoint& endpoint,
                                                 const UnixConnector& connect, const Limits& limits);
 
