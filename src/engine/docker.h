@@ -29,7 +29,8 @@ using UnixConnector = std::function<Result<int>(const std::string& path)>;
 struct Limits {
   std::uint64_t response_bytes = 64U << 20;  // of one answer
   std::uint32_t containers = 20'000;
-  std::uint32_t timeout_ms = 5'000;        // of one request
+  // Of one request. Podman's /version and /info ask dpkg or rpm for its tools' packages: seconds.
+  std::uint32_t timeout_ms = 15'000;
   std::uint64_t total_bytes = 512U << 20;  // of all answers of one engine
   std::uint32_t total_ms = 60'000;         // of one engine; what is left then is a Gap
 };
