@@ -41,20 +41,19 @@ std::vector<model::Attachment> attachments(const model::Snapshot& snapshot,
 }
 
 void describe(const model::Snapshot& snapshot, const model::Engine& engine,
-              model::Container& container) {
-  if (*container.netns == snapshot.host) {
+              model::Container& container, model::NsId own) {
+  if (own == snapshot.host) {
     container.network_mode = "host";
     return;
   }
   const auto infra = std::ranges::find_if(engine.containers, [&](const auto& other) {
-    return other.name.ends_with("-infra") && other.netns == container.netns &&
-           other.id != container.id;
+    return other.name.ends_with("-infra") && other.netns == own && other.id != container.id;
   });
   if (infra != engine.containers.end()) {
     container.network_mode = "container:" + infra->id;
     return;
   }
-  container.attachments = attachments(snapshot, snapshot.namespaces[container.netns->value]);
+  container.attachments = attachments(snapshot, snapshot.namespaces[own.value]);
   container.network_mode =
       container.attachments.empty() ? "" : container.attachments.front().network;
 }
@@ -65,7 +64,7 @@ void describe_unlisted(model::Snapshot& snapshot) {
   for (model::Engine& engine : snapshot.engines) {
     if (!engine.version.empty()) continue;  // it told
     for (model::Container& container : engine.containers) {
-      if (container.netns) describe(snapshot, engine, container);
+      if (container.netns) describe(snapshot, engine, container, *container.netns);
     }
   }
 }
