@@ -122,8 +122,10 @@ class Podman(Engine):
                     if 'libpod_parent' in at + '/' and folder[7:] in ids:
                         with contextlib.suppress(OSError):
                             os.rmdir(at + '/' + folder)
-                            if not at.endswith('/libpod_parent'):
-                                os.rmdir(at)  # of the pod
+                        if not at.endswith('/libpod_parent'):  # of the pod, once its last member is gone
+                            for left in (at + '/conmon', at):
+                                with contextlib.suppress(OSError):
+                                    os.rmdir(left)
 
     def _line(self, *words):
         return ['nsenter', '--mount=/proc/%d/ns/mnt' % self.keeper.pid, '--net=' + self.netns, 'podman',
