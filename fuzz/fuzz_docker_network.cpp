@@ -12,6 +12,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static_cast<void>(parse_network(text));
   static_cast<void>(parse_networks(text));
   static_cast<void>(parse_podman_networks(text));
+  if (const auto members = parse_podman_members(text, 100); members && members->size() > 100)
+    std::abort();
   static_cast<void>(parse_error_message(text));
   bulkhead::model::Engine engine;
   static_cast<void>(parse_info(text, engine));

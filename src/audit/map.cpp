@@ -69,6 +69,7 @@ class Drawer {
     }
     network(link, out);
     hang(link, out);
+    if (out.made_by.empty()) out.made_by = maker(link, out);
     where(link, out);
     return out;
   }
@@ -85,8 +86,13 @@ class Drawer {
     }
     if (out.made_by.empty() && (link.flags & kLoopback) != 0) out.made_by = "kernel";
     if (out.made_by.empty() && link.name.starts_with("virbr")) out.made_by = "libvirt";
-    if (out.made_by.empty() && policy::made_by_engine(snapshot_, snapshot_.host, link))
-      out.made_by = "docker";
+  }
+
+  // Of an engine that did not tell its networks: whose containers hang there, else by the name.
+  std::string maker(const model::Link& link, const MapInterface& drawn) const {
+    if (!policy::made_by_engine(snapshot_, snapshot_.host, link)) return "";
+    if (!drawn.containers.empty()) return drawn.containers.front().engine;
+    return link.name.find("podman") != std::string::npos ? "podman" : "docker";
   }
 
   template <class Use>

@@ -87,8 +87,15 @@ class ThreatFinder {
       return policy::declares_ingress(scene_.config, *service.engine, *service.container, port,
                                       spec(asked.dial.port, service.subject.protocol), *from.zone);
     }
-    return from.container != nullptr && service.subject.on_host &&
+    if (from.container == nullptr || !service.subject.on_host) return false;
+    return is_name_server_of(*from.engine, service) ||
            policy::declares_host_service(scene_.config, port, *from.engine, *from.container);
+  }
+
+  // Podman's containers ask a process of the host for names; without it they have none.
+  static bool is_name_server_of(const model::Engine& engine, const Service& service) {
+    return engine.kind == model::EngineKind::kPodman && service.subject.process == "aardvark-dns" &&
+           service.subject.port == Port{53};
   }
 
   bool same_tenant(const Service& service, const Asked& asked) const {

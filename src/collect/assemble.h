@@ -42,6 +42,9 @@ void read_engines(Broker& broker, const Options& options, model::Snapshot& snaps
 // Places the containers. Inodes of namespaces that the snapshot lacks go to `missing`.
 [[nodiscard]] Status place_containers(Broker& broker, model::Snapshot& snapshot,
                                       std::vector<std::pair<std::uint64_t, std::string>>& missing);
+// Mode and networks of containers that no engine told of, from the links of their namespaces. Needs
+// what place_containers and resolve_peers found.
+void describe_unlisted(model::Snapshot& snapshot);
 // A gap for each container that runs here and was not placed.
 void name_unplaced(model::Snapshot& snapshot);
 

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "collect/assemble.h"
+#include "collect/conmon.h"
 
 namespace bulkhead::collect {
 namespace {
@@ -14,14 +15,6 @@ namespace {
 constexpr const char* kUsual[][2] = {{"/run/docker.sock", "/var/run/docker.sock"},
                                      {"/run/podman/podman.sock", "/var/run/podman/podman.sock"}};
 
-std::string kind_name(model::EngineKind kind) {
-  switch (kind) {
-    case model::EngineKind::kDocker: return "docker";
-    case model::EngineKind::kPodman: return "podman";
-  }
-  return "engine";
-}
-
 void read_one(Broker& broker, const engine::Endpoint& endpoint, model::Snapshot& snapshot) {
   const auto connect = [&broker](const std::string& path) { return broker.connect_unix(path); };
   auto read = engine::read_engine(endpoint, connect, engine::Limits{});
@@ -29,25 +22,46 @@ void read_one(Broker& broker, const engine::Endpoint& endpoint, model::Snapshot&
     snapshot.gaps.push_back({"engine " + escape_text(endpoint.url), read.error().message});
     return;
   }
-  const auto same_kind = std::ranges::count(snapshot.engines, read->kind, &model::Engine::kind);
-  read->name = kind_name(read->kind);
-  if (same_kind != 0) read->name += "-" + std::to_string(same_kind + 1);
+  read->name = engine_name(snapshot, read->kind);
+  if (read->rootless) {
+    read->gaps.push_back({"rootless",
+                          "its networks stand in a user's namespaces behind a forwarder in "
+                          "user space: what that passes on is not known"});
+  }
   snapshot.engines.push_back(*std::move(read));
+}
+
+// Podman needs no service to run containers: those that no engine told of are found by their
+// processes.
+void read_unlisted(Broker& broker, model::Snapshot& snapshot) {
+  auto answer = BrokerAccess::ask(broker, Op::kListConmons, {});
+  auto conmons = answer ? decode_conmons(answer->bytes(Section::kConmons))
+                        : Result<std::vector<Conmon>>(std::unexpected(answer.error()));
+  if (!conmons) {
+    snapshot.gaps.push_back({"containers of podman", conmons.error().message});
+    return;
+  }
+  add_unlisted(*std::move(conmons), snapshot);
 }
 
 // A usual socket that is not there, or that nobody serves, is an engine that does not run.
 std::vector<engine::Endpoint> usual_engines(Broker& broker, model::Snapshot& snapshot) {
   std::vector<engine::Endpoint> out;
-  for (const auto& row : kUsual) {
-    for (const char* path : row) {
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& row : kUsual) rows.emplace_back(std::begin(row), std::end(row));
+  // A user's own. Other users' are not talked to: whoever answers there could say anything to root.
+  if (const uid_t uid = getuid(); uid != 0)
+    rows.push_back({"/run/user/" + std::to_string(uid) + "/podman/podman.sock"});
+  for (const auto& row : rows) {
+    for (const std::string& path : row) {
       const auto fd = broker.connect_unix(path);
       if (fd) {
         close(*fd);
-        out.push_back({.url = std::string("unix://") + path, .tls_directory = {}});
+        out.push_back({.url = "unix://" + path, .tls_directory = {}});
         break;
       }
       if (fd.error().code == ErrorCode::kDenied) {
-        snapshot.gaps.push_back({std::string("engine unix://") + path, fd.error().message});
+        snapshot.gaps.push_back({"engine unix://" + path, fd.error().message});
         break;
       }
     }
@@ -62,6 +76,7 @@ void read_engines(Broker& broker, const Options& options, model::Snapshot& snaps
   const auto endpoints =
       options.engines.empty() ? usual_engines(broker, snapshot) : options.engines;
   for (const engine::Endpoint& endpoint : endpoints) read_one(broker, endpoint, snapshot);
+  read_unlisted(broker, snapshot);
 }
 
 namespace {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "collect/reader_conmon.h"
 #include "collect/reader_files.h"
 #include "collect/reader_namespaces.h"
 #include "collect/reader_netlink.h"
@@ -78,6 +79,7 @@ class Reader {
       case Op::kOpenSocket: return open_socket(cursor);
       case Op::kConnectUnix: return connect_unix(cursor);
       case Op::kProcessCgroups: return cgroups(cursor);
+      case Op::kListConmons: return conmons();
     }
     return false;
   }
@@ -157,6 +159,15 @@ class Reader {
     std::vector<std::uint32_t> pids;
     while (const auto pid = cursor.native<std::uint32_t>()) pids.push_back(*pid);
     read_cgroups(out_, pids);
+    return true;
+  }
+
+  // Those of the host, whichever namespace was read last.
+  bool conmons() {
+    if (const int error = namespaces_.enter_own(); error != 0)
+      out_.section(Section::kConmons, {}, error);
+    else
+      read_conmons(out_);
     return true;
   }
 

@@ -76,16 +76,6 @@ int held_sockets(std::uint32_t pid, std::span<const std::uint64_t> wanted,
   return error;
 }
 
-std::uint32_t real_uid(std::string_view status) {
-  const std::size_t at = status.find("\nUid:");
-  std::uint32_t uid = 0;
-  if (at == std::string_view::npos) return uid;
-  status.remove_prefix(at + 5);
-  status.remove_prefix(std::min(status.find_first_of("0123456789"), status.size()));
-  std::from_chars(status.data(), status.data() + status.size(), uid);
-  return uid;
-}
-
 void append_counted(ReaderOutput& out, std::string_view text) {
   out.append_value(static_cast<std::uint32_t>(text.size()));
   out.append_text(text);
@@ -131,6 +121,16 @@ void append_owner(ReaderOutput& out, std::uint32_t pid, std::span<const Held> he
 }
 
 }  // namespace
+
+std::uint32_t real_uid(std::string_view status) {
+  const std::size_t at = status.find("\nUid:");
+  std::uint32_t uid = 0;
+  if (at == std::string_view::npos) return uid;
+  status.remove_prefix(at + 5);
+  status.remove_prefix(std::min(status.find_first_of("0123456789"), status.size()));
+  std::from_chars(status.data(), status.data() + status.size(), uid);
+  return uid;
+}
 
 void read_cgroups(ReaderOutput& out, std::span<const std::uint32_t> pids) {
   out.begin(Section::kCgroups);

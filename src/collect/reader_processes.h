@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include "collect/reader_output.h"
 
@@ -15,6 +16,9 @@ namespace bulkhead::collect {
 // into is counted in a section kProblem.
 void read_socket_owners(ReaderOutput& out, std::span<const std::uint64_t> wanted,
                         bool with_options);
+
+// Of the text of /proc/PID/status.
+[[nodiscard]] std::uint32_t real_uid(std::string_view status);
 
 // One section kCgroups: per process u32 length and the text of its cgroup file, empty when it is
 // gone.

@@ -157,6 +157,7 @@ Result<Snapshot> take_snapshot(Broker& broker, const Options& options) {
   status = read_missing(broker, snapshot, pending, entered);
   name_unplaced(snapshot);
   if (status) status = resolve_peers(broker, snapshot, pending);
+  describe_unlisted(snapshot);
   if (status) status = fill_owners(broker, snapshot, pending);
   if (!status) return std::unexpected(status.error());
   snapshot.complete = !has_gap(snapshot);

@@ -41,13 +41,19 @@ struct ListedContainer {
 [[nodiscard]] bool read_network(model::JsonCursor& in, model::EngineNetwork& out);
 [[nodiscard]] Result<std::vector<model::EngineNetwork>> parse_networks(std::string_view json);
 
-// GET /libpod/networks/json, by network id. Podman's Docker-compatible answers call its default
-// network "bridge" where containers call it "podman", and do not name the interface.
-struct PodmanNetwork {
-  std::string name, interface;
-};
-[[nodiscard]] Result<std::map<std::string, PodmanNetwork>> parse_podman_networks(
+// GET /libpod/networks/json. Podman's Docker-compatible answer is not asked for: it does not name
+// the interface, calls the default network "bridge" where containers call it "podman", and, up
+// to 4.3 at least, takes the option "isolate" away from the running service while it answers.
+[[nodiscard]] Result<std::vector<model::EngineNetwork>> parse_podman_networks(
     std::string_view json);
+
+// GET /libpod/containers/json, by container id; only containers of a pod.
+struct PodmanMember {
+  std::string pod_id, pod;  // the pod's name
+  bool infra = false;       // holds the pod's network namespace
+};
+[[nodiscard]] Result<std::map<std::string, PodmanMember>> parse_podman_members(
+    std::string_view json, std::size_t most);
 
 // {"message":"…"} of an error; the text itself when it is not that. Escaped.
 [[nodiscard]] std::string parse_error_message(std::string_view body);

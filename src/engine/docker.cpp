@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "engine/answers.h"
 #include "engine/http.h"
+#include "engine/podman.h"
 
 namespace bulkhead::engine {
 namespace {
@@ -18,7 +19,8 @@ namespace {
 // Limits::containers this bounds what a lying engine can make us keep.
 constexpr std::uint64_t kLongestInspect = 4U << 20;
 
-constexpr std::string_view kPodmanDefault = "podman";  // its default network
+// Podman's own API, which every version from 4 on speaks.
+const std::string kLibpod = "/v4.0.0/libpod";
 
 class EngineReader {
  public:
@@ -38,14 +40,13 @@ class EngineReader {
   Status read_version();
   void read_info();
   void read_networks();
-  void read_networks_of_podman();
+  void read_pods();
   Result<List> list();
   Status read_containers();
   void read_new(const List& list);
   void read_one(const ListedContainer& listed);
   void drop_vanished(const List& list);
   void resolve_modes();
-  void resolve_networks_of_podman();
   void gap(const std::string& reason);
 
   HttpClient client_;
@@ -100,53 +101,26 @@ void EngineReader::read_info() {
 }
 
 void EngineReader::read_networks() {
-  const auto body = get(prefix_ + "/networks");
+  const bool podman = engine_.kind == model::EngineKind::kPodman;
+  const std::string path = podman ? "/networks/json" : "/networks";
+  const auto body = get((podman ? kLibpod : prefix_) + path);
   if (!body) return gap(body.error().message);
-  auto networks = parse_networks(*body);
-  if (!networks) return gap("GET /networks: " + networks.error().message);
+  auto networks = podman ? parse_podman_networks(*body) : parse_networks(*body);
+  if (!networks) return gap("GET " + path + ": " + networks.error().message);
   engine_.networks = *std::move(networks);
-  if (engine_.kind == model::EngineKind::kPodman) read_networks_of_podman();
   std::ranges::sort(engine_.networks, {}, &model::EngineNetwork::name);
 }
 
-// The Docker-compatible answers of Podman 4.3 do not tell the interface (podman0, podman1...) and
-// give the default network another name than containers do.
-void EngineReader::read_networks_of_podman() {
-  for (auto& network : engine_.networks) {
-    if (!network.options.contains("com.docker.network.bridge.name")) network.bridge.clear();
+void EngineReader::read_pods() {
+  std::map<std::string, PodmanMember> members;
+  if (const auto body = get(kLibpod + "/containers/json?all=true"); !body) {
+    gap(body.error().message);
+  } else if (auto read = parse_podman_members(*body, limits_.containers); !read) {
+    gap("GET /libpod/containers/json: " + read.error().message);
+  } else {
+    members = *std::move(read);
   }
-  const auto body = get("/v4.0.0/libpod/networks/json");
-  if (!body) return gap(body.error().message);
-  const auto known = parse_podman_networks(*body);
-  if (!known) return gap("GET /libpod/networks/json: " + known.error().message);
-  for (auto& network : engine_.networks) {
-    const auto found = known->find(network.id);
-    if (found == known->end()) continue;
-    network.name = found->second.name;
-    network.is_default_bridge = network.name == kPodmanDefault;
-    if (network.driver == "bridge") network.bridge = found->second.interface;
-    if (network.driver == "macvlan") network.parent = found->second.interface;
-  }
-}
-
-// Podman names a network where Docker gives its id, and calls every mode "bridge" that has a
-// network.
-void EngineReader::resolve_networks_of_podman() {
-  std::map<std::string, std::string> ids;
-  for (const auto& network : engine_.networks) ids.emplace(network.name, network.id);
-  for (auto& container : engine_.containers) {
-    for (auto& attachment : container.attachments) {
-      const auto found = ids.find(attachment.network_id);
-      if (found != ids.end()) attachment.network_id = found->second;
-    }
-    const auto& attached = container.attachments;
-    const bool is_default = attached.empty() || std::ranges::any_of(attached, [](const auto& a) {
-                              return a.network == kPodmanDefault;
-                            });
-    if (container.network_mode == "bridge" && !is_default) {
-      container.network_mode = attached.front().network;
-    }
-  }
+  name_podman_pods(members, engine_.containers);
 }
 
 Result<EngineReader::List> EngineReader::list() {
@@ -234,7 +208,10 @@ Result<model::Engine> EngineReader::read() {
   read_networks();
   if (const Status good = read_containers(); !good) return within(what_, good.error());
   resolve_modes();
-  if (engine_.kind == model::EngineKind::kPodman) resolve_networks_of_podman();
+  if (engine_.kind == model::EngineKind::kPodman) {
+    resolve_podman_containers(engine_);
+    read_pods();
+  }
   return std::move(engine_);
 }
 

@@ -29,21 +29,23 @@ using UnixConnector = std::function<Result<int>(const std::string& path)>;
 struct Limits {
   std::uint64_t response_bytes = 64U << 20;  // of one answer
   std::uint32_t containers = 20'000;
-  std::uint32_t timeout_ms = 5'000;        // of one request
+  // Of one request. Podman's /version and /info ask dpkg or rpm for its tools' packages: seconds.
+  std::uint32_t timeout_ms = 15'000;
   std::uint64_t total_bytes = 512U << 20;  // of all answers of one engine
   std::uint32_t total_ms = 60'000;         // of one engine; what is left then is a Gap
 };
 
 // GET only: /version, then below /v1.NN (the engine's version, at most 1.50) /info, /networks,
-// /containers/json?all=1 and /containers/ID/json; of Podman also /libpod/networks/json, which alone
-// tells its bridges. No redirect is followed, no proxy used.
+// /containers/json?all=1 and /containers/ID/json. Podman is told by its /version, and is asked for
+// /libpod/networks/json in place of /networks and for /libpod/containers/json, which alone tells
+// its pods. No redirect is followed, no proxy used.
 //
 // Fails when /version or the list of containers cannot be had (kUnavailable, kDenied,
 // kInvalidInput, kUnsupported, kBudget). Whatever else is missing is a Gap. Containers that vanish
 // while they are read are left out and named in Engine::gaps; the list is read again at the end,
 // and containers that started meanwhile are read too. `container:NAME` modes become `container:ID`.
-// Left at their defaults: Engine::name, userland_proxy (the API does not tell), local,
-// Container::netns.
+// Members of a Podman pod carry the labels of podman.h. Left at their defaults: Engine::name,
+// userland_proxy (the API does not tell), local, Container::netns.
 [[nodiscard]] Result<model::Engine> read_engine(const Endpoint& endpoint,
                                                 const UnixConnector& connect, const Limits& limits);
 

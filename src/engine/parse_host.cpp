@@ -1,4 +1,4 @@
-// What an engine says of itself: /version, /info, the list of containers, errors.
+// What an engine says of itself: /version, /info, the lists of containers, errors.
 #include <algorithm>
 #include <charconv>
 #include <optional>
@@ -11,6 +11,8 @@ namespace bulkhead::engine {
 namespace {
 
 using model::JsonCursor;
+
+constexpr std::size_t kShortId = 12;  // digits of an id where it stands for a name
 
 bool read_component(JsonCursor& in, Version& out) {
   return each_member(in, [&](const std::string& key) {
@@ -95,6 +97,23 @@ bool read_listed(JsonCursor& in, ListedContainer& out) {
   return true;
 }
 
+bool read_member(JsonCursor& in, std::map<std::string, PodmanMember>& members) {
+  std::string id;
+  PodmanMember member;
+  const bool good = each_member(in, [&](const std::string& key) {
+    if (key == "Id") return read_text(in, id);
+    if (key == "Pod") return read_text(in, member.pod_id);
+    if (key == "PodName") return read_text(in, member.pod);
+    if (key == "IsInfra") return read_flag(in, member.infra);
+    return in.skip_value();
+  });
+  if (!good) return false;
+  if (member.pod_id.empty()) return true;
+  if (member.pod.empty()) member.pod = member.pod_id.substr(0, kShortId);
+  members[id] = std::move(member);
+  return true;
+}
+
 }  // namespace
 
 Result<Version> parse_version(std::string_view json) {
@@ -155,6 +174,21 @@ Result<std::vector<ListedContainer>> parse_container_list(std::string_view json,
   });
   if (!good || !in.finish()) return std::unexpected(in.error());
   return list;
+}
+
+Result<std::map<std::string, PodmanMember>> parse_podman_members(std::string_view json,
+                                                                 std::size_t most) {
+  JsonCursor in = answer_cursor(json);
+  std::map<std::string, PodmanMember> members;
+  std::size_t count = 0;
+  const bool good = each_element(in, [&] {
+    if (++count > most) {
+      return in.wrong("more than " + std::to_string(most) + " containers", ErrorCode::kBudget);
+    }
+    return read_member(in, members);
+  });
+  if (!good || !in.finish()) return std::unexpected(in.error());
+  return members;
 }
 
 std::string parse_error_message(std::string_view body) {

@@ -6,6 +6,7 @@
 #include "engine/answers.h"
 #include "engine/docker.h"
 #include "engine/json_walk.h"
+#include "engine/podman.h"
 
 namespace bulkhead::engine {
 namespace {
@@ -44,16 +45,20 @@ bool read_gateway(JsonCursor& in, std::vector<IpAddress>& out) {
   return true;
 }
 
+// [{"Subnet":"172.30.1.0/24","Gateway":"172.30.1.1"}]; Podman writes the names small.
+bool read_subnets(JsonCursor& in, EngineNetwork& out) {
+  return each_element(in, [&] {
+    return each_member(in, [&](const std::string& part) {
+      if (part == "Subnet" || part == "subnet") return read_subnet(in, out.subnets);
+      if (part == "Gateway" || part == "gateway") return read_gateway(in, out.gateways);
+      return in.skip_value();
+    });
+  });
+}
+
 bool read_ipam(JsonCursor& in, EngineNetwork& out) {
   return each_member(in, [&](const std::string& key) {
-    if (key != "Config") return in.skip_value();
-    return each_element(in, [&] {
-      return each_member(in, [&](const std::string& part) {
-        if (part == "Subnet") return read_subnet(in, out.subnets);
-        if (part == "Gateway") return read_gateway(in, out.gateways);
-        return in.skip_value();
-      });
-    });
+    return key == "Config" ? read_subnets(in, out) : in.skip_value();
   });
 }
 
@@ -75,6 +80,28 @@ void interpret_options(EngineNetwork& out) {
   if (icc == "true" || icc == "false") out.icc = icc == "true";
   if (out.driver == "macvlan" || out.driver == "ipvlan") out.parent = option(out, "parent");
   out.bridge = bridge_name(out);
+}
+
+bool read_podman_network(JsonCursor& in, EngineNetwork& out) {
+  std::string interface;  // the bridge, or what a macvlan stands on
+  const bool good = each_member(in, [&](const std::string& key) {
+    if (key == "id") return read_text(in, out.id);
+    if (key == "name") return read_text(in, out.name);
+    if (key == "driver") return read_text(in, out.driver);
+    if (key == "network_interface") return read_text(in, interface);
+    if (key == "internal") return read_flag(in, out.internal);
+    if (key == "ipv6_enabled") return read_flag(in, out.ipv6);
+    if (key == "subnets") return read_subnets(in, out);
+    if (key == "options") return read_text_map(in, out.options);
+    if (key == "labels") return read_text_map(in, out.labels);
+    return in.skip_value();
+  });
+  if (!good) return false;
+  if (out.id.empty()) return in.wrong("id is missing");
+  out.scope = "local";
+  out.is_default_bridge = out.name == kPodmanDefaultNetwork;
+  (out.driver == "bridge" ? out.bridge : out.parent) = std::move(interface);
+  return true;
 }
 
 }  // namespace
@@ -118,20 +145,12 @@ Result<std::vector<EngineNetwork>> parse_networks(std::string_view json) {
   return networks;
 }
 
-Result<std::map<std::string, PodmanNetwork>> parse_podman_networks(std::string_view json) {
+Result<std::vector<EngineNetwork>> parse_podman_networks(std::string_view json) {
   JsonCursor in = answer_cursor(json);
-  std::map<std::string, PodmanNetwork> networks;
+  std::vector<EngineNetwork> networks;
   const bool good = each_element(in, [&] {
-    std::string id;
-    PodmanNetwork network;
-    const bool read = each_member(in, [&](const std::string& key) {
-      if (key == "id") return read_text(in, id);
-      if (key == "name") return read_text(in, network.name);
-      if (key == "network_interface") return read_text(in, network.interface);
-      return in.skip_value();
-    });
-    if (read) networks[id] = std::move(network);
-    return read;
+    if (networks.size() >= kMostNetworks) return in.wrong("too many networks", ErrorCode::kBudget);
+    return read_podman_network(in, networks.emplace_back());
   });
   if (!good || !in.finish()) return std::unexpected(in.error());
   return networks;

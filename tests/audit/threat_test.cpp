@@ -59,6 +59,29 @@ TEST(Threats, AContainerThatReachesAHostServiceIsT3) {
   EXPECT_EQ(t3.reaches[0].socket->process, "sshd");
 }
 
+TEST(Threats, TheNameServerOfPodmanIsThereForItsContainers) {
+  const struct {
+    model::EngineKind kind;
+    const char* process;
+    std::uint16_t port;
+    bool found;
+  } kRows[] = {
+      {model::EngineKind::kPodman, "aardvark-dns", 53, false},
+      {model::EngineKind::kPodman, "aardvark-dns", 54, true},
+      {model::EngineKind::kPodman, "dnsmasq", 53, true},
+      {model::EngineKind::kDocker, "aardvark-dns", 53, true},
+  };
+  for (const auto& row : kRows) {
+    HostBuilder h;
+    h.engine().kind = row.kind;
+    h.network("a", "br-a", "172.18.0.1");
+    h.container("app", "a", "172.18.0.2");
+    h.listen(0, row.port, row.process);
+    EXPECT_EQ(of_kind(audit_of(h.snapshot), Kind::kT3).size(), row.found ? 1U : 0U)
+        << row.process << " " << row.port;
+  }
+}
+
 TEST(Threats, TheDockerApiOnTcpIsT1AndT2) {
   HostBuilder h;
   h.network("a_default", "br-a", "172.18.0.1");

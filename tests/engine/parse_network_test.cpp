@@ -66,14 +66,37 @@ TEST(ParseNetwork, ASubnetGivenByOneOfItsAddressesIsTheNetwork) {
   EXPECT_EQ(network->bridge, "br-0123456789ab");
 }
 
-TEST(ParseNetwork, NamesAndInterfacesOfPodmanComeFromItsOwnApi) {
-  const auto known = parse_podman_networks(recorded("podman-libpod-networks"));
-  ASSERT_TRUE(known) << known.error().message;
-  std::map<std::string, std::string> interfaces;
-  for (const auto& [id, network] : *known) interfaces[network.name] = network.interface;
-  const std::map<std::string, std::string> expected = {
-      {"podman", "podman0"}, {"tenant", "podman1"}, {"dual", "podman2"}, {"inside", "podman3"}};
-  EXPECT_EQ(interfaces, expected);
+TEST(ParseNetwork, AsPodmanTellsThem) {
+  const auto networks = parse_podman_networks(recorded("podman-libpod-networks"));
+  ASSERT_TRUE(networks) << networks.error().message;
+  std::map<std::string, model::EngineNetwork> by_name;
+  for (const auto& network : *networks) by_name[network.name] = network;
+  std::map<std::string, std::string> bridges;
+  for (const auto& [name, network] : by_name) bridges[name] = network.bridge;
+  const std::map<std::string, std::string> expected = {{"podman", "podman0"},
+                                                       {"tenant", "podman1"},
+                                                       {"dual", "podman2"},
+                                                       {"inside", "podman3"},
+                                                       {"apart", "podman4"}};
+  EXPECT_EQ(bridges, expected);
+  EXPECT_TRUE(by_name["podman"].is_default_bridge);
+  EXPECT_FALSE(by_name["tenant"].is_default_bridge);
+  EXPECT_EQ(by_name["tenant"].labels.at("owner"), "a");
+  EXPECT_TRUE(by_name["inside"].internal);
+  EXPECT_FALSE(by_name["dual"].internal);
+  EXPECT_TRUE(by_name["dual"].ipv6);
+  EXPECT_EQ(by_name["dual"].subnets.size(), 2U);
+  EXPECT_EQ(by_name["dual"].gateways.size(), 2U);
+  EXPECT_EQ(by_name["apart"].options.at("isolate"), "true");
+}
+
+TEST(ParseNetwork, OfPodmanOnAnInterfaceOfTheHost) {
+  const auto networks = parse_podman_networks(
+      R"([{"name":"lan","id":"ab","driver":"macvlan","network_interface":"eth0","subnets":null}])");
+  ASSERT_TRUE(networks) << networks.error().message;
+  EXPECT_EQ(networks->at(0).parent, "eth0");
+  EXPECT_EQ(networks->at(0).bridge, "");
+  EXPECT_FALSE(parse_podman_networks(R"([{"name":"nameless"}])"));
 }
 
 struct Refusal {

@@ -390,66 +390,118 @@ TEST(ReadEngine, SharedNamespacesAreNamedById) {
   }
 }
 
+FakeAnswer podman_answer(const std::string& path) {
+  if (path == "/version") return json_answer(recorded("podman-version"));
+  if (path == "/v1.41/info") return json_answer(recorded("podman-info"));
+  if (path == "/v4.0.0/libpod/networks/json")
+    return json_answer(recorded("podman-libpod-networks"));
+  if (path == "/v4.0.0/libpod/containers/json?all=true")
+    return json_answer(recorded("podman-libpod-containers"));
+  if (path == "/v1.41/containers/json?all=1") return json_answer(recorded("podman-containers"));
+  for (const std::string name :
+       {"web", "six", "beside", "onhost", "never", "infra", "front", "till", "liar"}) {
+    const std::string text = recorded("podman-container-" + name);
+    if (text.find("\"Id\":\"" + path.substr(18, 64)) != std::string::npos) return json_answer(text);
+  }
+  return usual("");
+}
+
+std::map<std::string, model::Container> by_name(const model::Engine& engine) {
+  std::map<std::string, model::Container> out;
+  for (const auto& container : engine.containers) {
+    const bool infra = container.name.ends_with("-infra");  // its name begins with the pod's id
+    out[infra ? "infra" : container.name] = container;
+  }
+  return out;
+}
+
 TEST(ReadEngine, AsRecordedFromPodman43) {
-  FakeEngine fake([](const std::string& path) {
-    if (path == "/version") return json_answer(recorded("podman-version"));
-    if (path == "/v1.41/info") return json_answer(recorded("podman-info"));
-    if (path == "/v1.41/networks") return json_answer(recorded("podman-networks"));
-    if (path == "/v4.0.0/libpod/networks/json")
-      return json_answer(recorded("podman-libpod-networks"));
-    if (path == "/v1.41/containers/json?all=1") return json_answer(recorded("podman-containers"));
-    for (const std::string name : {"web", "six", "beside", "onhost", "never"}) {
-      const std::string text = recorded("podman-container-" + name);
-      if (text.find("\"Id\":\"" + path.substr(18, 64)) != std::string::npos)
-        return json_answer(text);
-    }
-    return usual("");
-  });
+  FakeEngine fake(podman_answer);
   const auto engine = read(fake);
   ASSERT_TRUE(engine) << engine.error().message;
   EXPECT_EQ(engine->kind, model::EngineKind::kPodman);
   EXPECT_THAT(reasons(*engine), ElementsAre());
-  ASSERT_THAT(names(*engine), ElementsAre("beside", "never", "onhost", "six", "web"));
+  ASSERT_EQ(engine->containers.size(), 9U);
 
   std::map<std::string, model::EngineNetwork> networks;
   for (const auto& network : engine->networks) networks[network.name] = network;
-  ASSERT_EQ(networks.size(), 4U);
+  ASSERT_EQ(networks.size(), 5U);
   EXPECT_EQ(networks.at("podman").bridge, "podman0");
   EXPECT_TRUE(networks.at("podman").is_default_bridge);
   EXPECT_EQ(networks.at("tenant").bridge, "podman1");
   EXPECT_FALSE(networks.at("tenant").is_default_bridge);
   EXPECT_TRUE(networks.at("inside").internal);
+  EXPECT_EQ(networks.at("apart").options.at("isolate"), "true");
 
-  const model::Container& web = engine->containers[4];
+  auto containers = by_name(*engine);
+  const model::Container& web = containers["web"];
   EXPECT_EQ(web.network_mode, "tenant");
   EXPECT_EQ(web.project, "shop");
   ASSERT_EQ(web.attachments.size(), 1U);
   EXPECT_EQ(web.attachments[0].network_id, networks.at("tenant").id);
-  EXPECT_EQ(web.published.size(), 3U);
   EXPECT_THAT(web.sandbox, StartsWith("/run/netns/"));
   EXPECT_THAT(web.capabilities_dropped, Contains("NET_RAW"));  // of Docker's usual ones
 
-  const model::Container& beside =
-      engine->containers[0];  // Podman repeats web's ports and networks
+  const model::Container& beside = containers["beside"];  // Podman repeats web's ports and networks
   EXPECT_EQ(beside.network_mode, "container:" + web.id);
   EXPECT_EQ(beside.published.size(), 0U);
   EXPECT_EQ(beside.attachments.size(), 0U);
   EXPECT_EQ(beside.sandbox, web.sandbox);
 
-  EXPECT_EQ(engine->containers[1].network_mode, "bridge");  // on the default network
-  EXPECT_EQ(engine->containers[2].network_mode, "host");
+  EXPECT_EQ(containers["never"].network_mode, "bridge");  // on the default network
+  EXPECT_TRUE(containers["never"].privileged);
+  EXPECT_EQ(containers["onhost"].network_mode, "host");
+  EXPECT_EQ(containers["onhost"].mounts.size(), 1U);
 }
 
-TEST(ReadEngine, PodmanThatDoesNotTellItsInterfaces) {
+TEST(ReadEngine, PodmanPublishesInTheFamiliesThatTheContainerHas) {
+  FakeEngine fake(podman_answer);
+  const auto engine = read(fake);
+  ASSERT_TRUE(engine) << engine.error().message;
+  auto containers = by_name(*engine);
+  const auto families = [&](const std::string& name) {
+    std::string out;
+    for (const auto& port : containers[name].published) {
+      out += std::to_string(port.host_port.number) + (port.host_address.is_v4() ? "v4 " : "v6 ");
+    }
+    return out;
+  };
+  EXPECT_EQ(families("web"), "5353v4 8080v4 ");
+  EXPECT_EQ(families("six"), "8081v4 8081v6 ");
+  EXPECT_EQ(families("infra"), "8082v4 ");
+  EXPECT_EQ(families("never"), "8083v4 8083v6 ");  // not known before it runs
+}
+
+TEST(ReadEngine, PodsComeFromPodmanNotFromLabels) {
+  FakeEngine fake(podman_answer);
+  const auto engine = read(fake);
+  ASSERT_TRUE(engine) << engine.error().message;
+  auto containers = by_name(*engine);
+  for (const char* name : {"infra", "front", "till"}) {
+    EXPECT_EQ(containers[name].labels["io.podman.pod.name"], "cart") << name;
+    EXPECT_EQ(containers[name].labels["io.podman.pod.id"].size(), 64U) << name;
+  }
+  for (const char* name : {"liar", "web", "onhost"})
+    EXPECT_FALSE(containers[name].labels.contains("io.podman.pod.name")) << name;
+  for (const char* name : {"front", "till"})
+    EXPECT_EQ(containers[name].network_mode, "container:" + containers["infra"].id) << name;
+  EXPECT_EQ(containers["infra"].network_mode, "tenant");
+  EXPECT_EQ(containers["infra"].project, "market");  // of the one member that has a project
+  EXPECT_EQ(containers["front"].project, "");
+}
+
+TEST(ReadEngine, PodmanThatDoesNotTellItsNetworksOrPods) {
   FakeEngine fake([](const std::string& path) {
-    if (path == "/version") return json_answer(recorded("podman-version"));
-    if (path == "/v1.41/networks") return json_answer(recorded("podman-networks"));
-    return usual(path);
+    return path.starts_with("/v4.0.0/libpod/") ? usual("") : podman_answer(path);
   });
   const auto engine = read(fake);
   ASSERT_TRUE(engine) << engine.error().message;
-  EXPECT_THAT(reasons(*engine), ElementsAre(HasSubstr("/libpod/networks/json: answered 404")));
-  for (const auto& network : engine->networks) EXPECT_EQ(network.bridge, "");
+  EXPECT_THAT(reasons(*engine),
+              ElementsAre(HasSubstr("/libpod/networks/json: answered 404"),
+                          HasSubstr("/libpod/containers/json?all=true: answered 404")));
+  EXPECT_EQ(engine->networks.size(), 0U);
+  for (const auto& container : engine->containers)
+    EXPECT_FALSE(container.labels.contains("io.podman.pod.name")) << container.name;
 }
 
 TEST(ReadEngine, ProxiesOfTheEnvironmentAreNotUsed) {

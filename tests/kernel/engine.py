@@ -51,11 +51,31 @@ def processes():
     return found
 
 
+def published(text):
+    """(address, first host port, last, first container port, protocol) of each -p."""
+    for one in text.split():
+        spec, _, proto = one.partition('/')
+        head, _, inner = spec.rpartition(':')
+        address, _, outer = head.rpartition(':')
+        first, _, last = outer.partition('-')
+        yield address.strip('[]'), int(first), int(last or first), int(inner.partition('-')[0]), proto or 'tcp'
+
+
+def command(box, logs_inside):
+    """What runs in the container of |box|."""
+    if not box.listen:
+        return ['/bin/sleep', '100000']
+    return ['/labd', 'listen', '--log', '%s/%s.log' % (logs_inside, box.name), *box.listen.split()]
+
+
 class Engine:
+    names_survive = False  # a killed engine's containers are known by path only
+
     def __init__(self, netns, directory, flags, legacy=False):
         self.netns, self.dir, self.flags, self.legacy = netns, directory, flags, legacy
         self.socket = directory + '/docker.sock'
         self.host = 'unix://' + self.socket
+        self.environment = {'DOCKER_HOST': self.host}
         self.process = None
 
     def start(self):
@@ -113,6 +133,39 @@ class Engine:
             if '"error"' in said:
                 raise LabError('import: ' + said[-500:])
 
+    def network(self, net):
+        ipam = [{'Subnet': net.v4}] + ([{'Subnet': net.v6}] if net.v6 else [])
+        if net.gateway:
+            ipam[0]['Gateway'] = net.gateway
+        options = dict(net.options)
+        if net.driver == 'bridge':
+            options.setdefault('com.docker.network.bridge.name', 'br-' + net.name)
+        self.ask('POST', '/networks/create', {
+            'Name': net.name, 'Driver': net.driver, 'Internal': net.internal, 'EnableIPv6': bool(net.v6),
+            'CheckDuplicate': True, 'IPAM': {'Config': ipam}, 'Options': options})
+
+    def container(self, box, logs):
+        """Starts it; returns the pid of its first process."""
+        ports = {}
+        for address, first, last, inner, proto in published(box.publish):
+            for i in range(last - first + 1):
+                ports.setdefault('%d/%s' % (inner + i, proto), []).append(
+                    {'HostIp': address, 'HostPort': str(first + i)})
+        nets = [n.partition('=')[::2] for n in box.nets.split()]
+        body = {
+            'Image': IMAGE, 'Hostname': '' if box.mode else box.name, 'ExposedPorts': {p: {} for p in ports},
+            'Cmd': command(box, '/log'),
+            'HostConfig': {'Binds': [logs + ':/log'], 'PortBindings': ports, 'CapDrop': list(box.caps),
+                           'NetworkMode': box.mode or (nets[0][0] if nets else 'default'), 'Sysctls': box.sysctls},
+        }
+        if nets:
+            body['NetworkingConfig'] = {'EndpointsConfig': {nets[0][0]: _address(nets[0][1])}}
+        made = self.ask('POST', '/containers/create?name=' + box.name, body)['Id']
+        for name, address in nets[1:]:
+            self.ask('POST', '/networks/%s/connect' % name, {'Container': made, 'EndpointConfig': _address(address)})
+        self.call('POST', '/containers/%s/start' % made)
+        return self.ask('GET', '/containers/%s/json' % made)['State']['Pid']
+
     def kill(self):
         """SIGKILL to the engine alone: containers, shims and rules stay (live-restore)."""
         with open(self.dir + '/pid') as file:
@@ -151,6 +204,12 @@ class Engine:
             if self.process:
                 self.process.poll()
             time.sleep(0.02)
+
+
+def _address(address):
+    if not address:
+        return {}
+    return {'IPAMConfig': {'IPv6Address' if ':' in address else 'IPv4Address': address}}
 
 
 def unmount_below(directory):

@@ -22,7 +22,7 @@ def ask(binary, built, asked):
     opened = _active_opens(built)
     done = subprocess.run(['nsenter', '--net=' + built.path('host'), binary, 'query', file], stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120,
-                          env=dict(os.environ, DOCKER_HOST=built.engine.host))
+                          env=dict(os.environ, **built.engine.environment))
     complaints = []
     probed = _active_opens(built) - opened
     if probed:
@@ -51,7 +51,7 @@ def ask_snapshot(binary, built, said):
     questions = built.dir + '/questions.jsonl'
     made = subprocess.run(['nsenter', '--net=' + built.path('host'), binary, 'snapshot', '-o', file],
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120,
-                          env=dict(os.environ, DOCKER_HOST=built.engine.host))
+                          env=dict(os.environ, **built.engine.environment))
     done = subprocess.run([binary, 'query', '--snapshot', file, questions], stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120)
     if not os.path.exists(file):

@@ -18,7 +18,8 @@ import re
 import subprocess
 import time
 
-from engine import IMAGE, Engine
+from engine import Engine
+from podman import Podman
 from spaces import EVERYWHERE, LabError, Spaces, forget, inside, quicken, run, sysctl
 
 OUTSIDE = ('lan', 'rtr', 'inet', 'mgt')
@@ -38,7 +39,7 @@ class Net:
 
 @dataclasses.dataclass
 class Box:
-    """A container. |publish| as in docker run -p, |listen| as in labd; |mode| host, none or container:NAME."""
+    """A container. |publish| as in docker run -p, |listen| as in labd; |mode| host, none, container:NAME or pod:NAME."""
     name: str
     nets: str = ''  # blank-separated names, each NAME or NAME=ADDRESS; nothing: the default bridge
     listen: str = USUAL
@@ -49,11 +50,19 @@ class Box:
 
 
 @dataclasses.dataclass
+class Pod:
+    """Of Podman: its networks and ports are those of its boxes."""
+    name: str
+    nets: str = ''
+    publish: str = ''
+
+
+@dataclasses.dataclass
 class Phase:
     """A change of the running lab, after which everything is asked and measured again.
 
     |do| holds lines 'SPACE: shell command' (SPACE: host, lan, rtr, inet, mgt or a container), where $VETH_name is the
-    host's end of that container's first interface. |kill| ends the engine first; the containers are then named by path.
+    host's end of that container's first interface. |kill| ends the engine first; Docker's containers are then named by path.
     """
     name: str
     do: tuple = ()
@@ -66,6 +75,8 @@ class Lab:
     why: str
     boxes: list
     nets: list = dataclasses.field(default_factory=list)
+    pods: list = dataclasses.field(default_factory=list)
+    podman: bool = False  # which engine
     engine: str = ''  # flags of dockerd
     legacy: bool = False
     host: str = 'tcp,::,22 tcp,127.0.0.1,631 ' + USUAL  # listeners of the host itself
@@ -78,23 +89,14 @@ class Lab:
     router: bool = False  # the router is asked too: it throws packets to private addresses away unless told otherwise
 
 
-def published(text):
-    """(address, first host port, last, first container port, protocol) of each -p."""
-    for one in text.split():
-        spec, _, proto = one.partition('/')
-        head, _, inner = spec.rpartition(':')
-        address, _, outer = head.rpartition(':')
-        first, _, last = outer.partition('-')
-        yield address.strip('[]'), int(first), int(last or first), int(inner.partition('-')[0]), proto or 'tcp'
-
-
 class Built:
     """A running lab. close() leaves nothing behind, however far the building came."""
 
     def __init__(self, lab, directory, labd, image):
         self.lab, self.dir, self.labd, self.image = lab, directory, labd, image
         self.spaces = Spaces(lab.name)
-        self.engine = Engine(self.spaces.path('host'), directory + '/engine', lab.engine.split(), lab.legacy)
+        make = Podman if lab.podman else Engine
+        self.engine = make(self.spaces.path('host'), directory + '/engine', lab.engine.split(), lab.legacy)
         self.listeners = []
         self.pids = {}
         self.by_path = {}
@@ -110,7 +112,9 @@ class Built:
         self.engine.start()
         self.engine.load(self.image)
         for net in self.lab.nets:
-            self._network(net)
+            self.engine.network(net)
+        for pod in self.lab.pods:
+            self.engine.pod(pod)
         for box in self.lab.boxes:
             self._container(box)
         wanted = [b.name for b in self.lab.boxes if b.listen] + [n for n, _ in self.listeners]
@@ -150,6 +154,7 @@ class Built:
     def enter_phase(self, phase):
         if phase.kill:
             self.engine.kill()
+        if phase.kill and not self.engine.names_survive:
             for name, pid in self.pids.items():
                 self.by_path[name] = 'box-' + name
                 self.spaces.attach('box-' + name, pid)
@@ -220,39 +225,9 @@ class Built:
         self.listeners.append((name, subprocess.Popen(
             [self.labd, 'listen', '--netns', self.path(name), '--log', log, *specs.split()], stdin=subprocess.DEVNULL)))
 
-    def _network(self, net):
-        ipam = [{'Subnet': net.v4}] + ([{'Subnet': net.v6}] if net.v6 else [])
-        if net.gateway:
-            ipam[0]['Gateway'] = net.gateway
-        options = dict(net.options)
-        if net.driver == 'bridge':
-            options.setdefault('com.docker.network.bridge.name', 'br-' + net.name)
-        self.engine.ask('POST', '/networks/create', {
-            'Name': net.name, 'Driver': net.driver, 'Internal': net.internal, 'EnableIPv6': bool(net.v6),
-            'CheckDuplicate': True, 'IPAM': {'Config': ipam}, 'Options': options})
-
     def _container(self, box):
-        ports = {}
-        for address, first, last, inner, proto in published(box.publish):
-            for i in range(last - first + 1):
-                ports.setdefault('%d/%s' % (inner + i, proto), []).append(
-                    {'HostIp': address, 'HostPort': str(first + i)})
-        nets = [n.partition('=')[::2] for n in box.nets.split()]
-        body = {
-            'Image': IMAGE, 'Hostname': '' if box.mode else box.name, 'ExposedPorts': {p: {} for p in ports},
-            'Cmd': ['/labd', 'listen', '--log', '/log/%s.log' % box.name, *box.listen.split()] if box.listen else
-                   ['/bin/sleep', '100000'],
-            'HostConfig': {'Binds': [self.logs + ':/log'], 'PortBindings': ports, 'CapDrop': list(box.caps),
-                           'NetworkMode': box.mode or (nets[0][0] if nets else 'default'), 'Sysctls': box.sysctls},
-        }
-        if nets:
-            body['NetworkingConfig'] = {'EndpointsConfig': {nets[0][0]: _address(nets[0][1])}}
-        made = self.engine.ask('POST', '/containers/create?name=' + box.name, body)['Id']
-        for name, address in nets[1:]:
-            self.engine.ask('POST', '/networks/%s/connect' % name, {'Container': made, 'EndpointConfig': _address(address)})
-        self.engine.call('POST', '/containers/%s/start' % made)
-        self.pids[box.name] = self.engine.ask('GET', '/containers/%s/json' % made)['State']['Pid']
-        if not box.mode:
+        self.pids[box.name] = self.engine.container(box, self.logs)
+        if not box.mode or box.mode.startswith('pod:'):
             sysctl(self.path(box.name), EVERYWHERE)
 
     def _ends(self):
@@ -269,9 +244,3 @@ class Built:
                 if link.get('link_index') in by_index and link['ifname'].startswith('eth'):
                     ends.setdefault(name, by_index[link['link_index']])
         return ends
-
-
-def _address(address):
-    if not address:
-        return {}
-    return {'IPAMConfig': {'IPv6Address' if ':' in address else 'IPv4Address': address}}

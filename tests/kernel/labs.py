@@ -4,7 +4,9 @@ The host is 192.168.50.10 and 2001:db8:50::10 on its uplink up0, 10.99.0.1 on mg
 it); user networks get the bridge br-NAME; $VETH_name is the host's end of a container's first interface.
 """
 
-from lab import USUAL, Box, Lab, Net, Phase
+import dataclasses
+
+from lab import USUAL, Box, Lab, Net, Phase, Pod
 
 BLUE = Net('blue', '10.1.1.0/24')
 RED = Net('red', '10.1.2.0/24')
@@ -287,6 +289,34 @@ LABS = [
             Phase('around', ['web: ip route add 10.1.2.0/24 via 10.1.1.2', 'api: ip route add 10.1.1.0/24 via 10.1.2.2']),
             Phase('masked', ['gate: iptables -t nat -A POSTROUTING -o eth1 -j MASQUERADE; iptables -A FORWARD -p tcp --dport 443 -j REJECT',
                              'api: ip route del 10.1.1.0/24']),
+        ]),
+    Lab('podman', 'no daemon: default, dual-stack and internal networks, a pod, shared namespaces; then without the service',
+        podman=True, nets=[BLUE6, RED, INNER], pods=[Pod('shop', 'blue', '8090:80 127.0.0.1:8091:443')],
+        boxes=[
+            Box('plain', publish='8080:80'),
+            Box('web', 'blue', publish='8081:80 127.0.0.1:8082:443 192.168.50.10:8083:6379 5514:514/udp'),
+            Box('api', 'red'), Box('inside', 'inner'), Box('both', 'red inner'),
+            Box('front', mode='pod:shop', listen='tcp,::,80 tcp,::,443'), Box('till', mode='pod:shop', listen='tcp,::,6379 tcp,127.0.0.1,5432'),
+            Box('onhost', mode='host', listen='tcp,::,9100 tcp,127.0.0.1,9101'), Box('alone', mode='none'),
+            Box('side', mode='container:web', listen='tcp,::,9200'),
+        ],
+        before=[FORWARD6, 'lan: ip route add 10.88.0.0/16 via 192.168.50.10'],
+        phases=[
+            Phase('up', []),
+            Phase('unserved', [CALL % (1, 1), 'host: iptables -I FORWARD -i podman1 -o podman1 -p tcp --dport 443 -j DROP'], kill=True),
+            Phase('call-off', [CALL % (0, 0)]),
+        ]),
+    Lab('netavark', 'networks that netavark keeps apart, and the administrator\'s rules beside its own',
+        podman=True, nets=[dataclasses.replace(BLUE6, options={'isolate': 'true'}), dataclasses.replace(RED6, options={'isolate': 'true'}),
+                           Net('open', '10.1.4.0/24')],
+        boxes=[Box('web', 'blue', publish='8080:80 8443:443'), Box('api', 'red', publish='8081:80'), Box('free', 'open', publish='8082:80')],
+        before=[FORWARD6],
+        phases=[
+            Phase('apart', []),
+            Phase('forward-drop', ['host: iptables -P FORWARD DROP; ip6tables -P FORWARD DROP; iptables -I FORWARD -i up0 -s 198.51.100.0/24 -j DROP']),
+            Phase('input-drop', ['host: iptables -P INPUT DROP; iptables -A INPUT -i lo -j ACCEPT; '
+                                 'iptables -A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT; iptables -A INPUT -p tcp -m multiport --dports 22,8080 -j ACCEPT; '
+                                 'iptables -t nat -F NETAVARK-HOSTPORT-DNAT']),
         ]),
 ]
 

@@ -7,7 +7,8 @@ import os
 import re
 import subprocess
 
-from lab import OUTSIDE, published
+from engine import published
+from lab import OUTSIDE
 from spaces import inside, run
 
 CONTROLS = (9, 4444, 61111)  # nothing listens there and no rule names them
@@ -78,7 +79,7 @@ def questions(built):
         where += addresses(path)
         if name not in OUTSIDE:
             tcp |= rule_ports(path)
-    for box in lab.boxes:
+    for box in lab.boxes + lab.pods:
         for _, first, last, _, proto in published(box.publish):
             (udp if proto == 'udp' else tcp).update({first, last} | ({first - 1, last + 1} if last > first else set()))
     specs = [lab.host, lab.around] + [box.listen for box in lab.boxes]
