@@ -84,7 +84,8 @@ void Walk::bridge_prerouting(Device& port, Flow flow, const Next& next) {
       g.dst.device = &bridge;
       next(std::move(g));
     };
-    split(std::move(f), algebra_.equal(before, f.p.t.destination), unchanged, changed);
+    const auto same_destination = algebra_.equal(before, f.p.t.destination);
+    split(std::move(f), same_destination, unchanged, changed);
   });
 }
 

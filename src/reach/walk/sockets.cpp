@@ -72,10 +72,10 @@ void Walk::new_connection(Flow flow) {
         [&](Flow f) { refuse(std::move(f)); });
   }
   if (t.protocol == IpProtocol::kTcp && kind != tcp::kSyn) {
+    const bool reset = (kind & tcp::kRst) != 0;
     return drop(std::move(flow),
-                (flow.p.tcp_flags & tcp::kRst) != 0
-                    ? "the reset does not belong to the client's connection (other addresses)"
-                    : "the answer does not belong to the client's connection (other addresses)");
+                reset ? "the reset does not belong to the client's connection (other addresses)"
+                      : "the answer does not belong to the client's connection (other addresses)");
   }
   const IfIndex in = flow.dst.arrives_at ? flow.dst.arrives_at : flow.dev->index();
   std::vector<std::pair<int, const model::Socket*>> sockets;
