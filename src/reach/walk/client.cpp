@@ -262,7 +262,7 @@ void Walk::outsider_hears(Device& dev, Flow flow) {
       if (asking_ != nullptr && q.target == asking_->target) asking_->exit = &dev;
       return;
     }
-    return enqueue(dev, neighbour_answer(flow, outsider_->mac));
+    return enqueue(dev, neighbour_answer(flow, q, outsider_->mac));
   }
   if (!flow.ours) return;
   if (outsider_ == nullptr || &dev != outsider_link_)

@@ -57,7 +57,7 @@ void Walk::local_out(Flow flow) {
   };
   const Next translated = [&](Flow f) {
     if (!f.entry || f.info == CtInfo::kUntracked || !hooks_.has_nat(m)) return last(std::move(f));
-    const Connection& c = f.connections[*f.entry];
+    const Connection& c = f.connection();
     const Tuple &here = f.is_reply() ? c.reply : c.original,
                 &there = f.is_reply() ? c.original : c.reply;
     const auto unchanged = algebra_.equal(here.destination, there.source);

@@ -204,15 +204,15 @@ class Walk {
   [[nodiscard]] std::vector<Resolution> ask_for(Device& dev, IpAddress target, IpAddress source);
   [[nodiscard]] std::optional<MacAddress> known_by_its_question(Device& dev, IpAddress target,
                                                                 IpAddress source);
-  [[nodiscard]] std::optional<IpAddress> asking_address(const Device& dev, IpAddress target,
-                                                        const AddressOperand& own);
+  [[nodiscard]] IpAddress asking_address(const Device& dev, IpAddress target, IpAddress own);
   void arp_receive(Device& dev, Flow flow);
-  void arp_routed(Device& dev, Flow flow, const routes::Way& way);
+  void arp_routed(Device& dev, Flow flow, const NeighbourMessage& question, const routes::Way& way);
   void arp_send(Device& dev, Flow flow, const NeighbourMessage& message, MacAddress to);
   [[nodiscard]] bool arp_refuses(const Device& dev, IpAddress asker, IpAddress target) const;
   void nd_receive(Flow flow);
   void answered(const Flow& flow, const NeighbourMessage& message);
-  [[nodiscard]] static Flow neighbour_answer(const Flow& question, MacAddress mac);
+  [[nodiscard]] static Flow neighbour_answer(const Flow& question, const NeighbourMessage& message,
+                                             MacAddress mac);
   void learn(Flow& flow, const Device& dev, IpAddress address, MacAddress mac);
   [[nodiscard]] bool outsider_answers(const Device& dev, IpAddress target) const;
   [[nodiscard]] bool meant_for_outsider(const Device& dev, const Flow& flow) const;
