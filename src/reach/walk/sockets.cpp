@@ -110,11 +110,11 @@ void Walk::heard_by(Flow flow, const model::Socket& socket) {
   flow.server_tuple = flow.p.t;
   if (flow.p.t.protocol != IpProtocol::kTcp)
     return settle(std::move(flow), Verdict::kOpen, How::kAccepted, {});
-  answer_syn(std::move(flow), m, socket);
+  answer_syn(flow, m, socket);
 }
 
 // tcp_conn_request(): the SYN/ACK goes by the route of the listening socket.
-void Walk::answer_syn(Flow flow, const Machine& m, const model::Socket& socket) {
+void Walk::answer_syn(const Flow& flow, const Machine& m, const model::Socket& socket) {
   const bool v4 = algebra_.family() == IpFamily::kV4;
   Flow a = answer_of(flow);
   a.p.tcp_flags = tcp::kSyn | tcp::kAck;

@@ -86,7 +86,7 @@ class Walk {
   void same(Flow flow, const Tuple& a, const Tuple& b, const Next& yes, const Next& no);
   [[nodiscard]] const routes::Routes& routes(const Machine& m) const;
   [[nodiscard]] routes::Ask ask_of(const Flow& flow) const;
-  void by_ways(const Flow& flow, std::vector<routes::Way> ways,
+  void by_ways(const Flow& flow, const std::vector<routes::Way>& ways,
                const std::function<void(Flow, const routes::Way&)>& next);
 
   // ---- device.cpp
@@ -102,7 +102,7 @@ class Walk {
   // ---- bridge.cpp
   void bridge_receive(Device& port, Flow flow);
   void bridge_prerouting(Device& port, Flow flow, const Next& next);
-  void bridge_rerouted(Device& port, Flow flow);
+  void bridge_rerouted(Device& port, const Flow& flow);
   void bridged_dnat(Device& port, Flow flow);
   void bridged_dnat_to(Device& port, Flow f, const AddressOperand& hop);
   void bridge_finish(Device& port, Flow flow);
@@ -221,7 +221,7 @@ class Walk {
   void socket_receive(Flow flow);
   void new_connection(Flow flow);
   void heard_by(Flow flow, const model::Socket& socket);
-  void answer_syn(Flow flow, const Machine& m, const model::Socket& socket);
+  void answer_syn(const Flow& flow, const Machine& m, const model::Socket& socket);
   void refuse(Flow flow);
 
   const topology::Topology& topology_;
