@@ -151,12 +151,16 @@ Exit run_who_reaches(const ReachOptions& options, const Session& session, const 
     if (port->protocol) limits.protocol = port->protocol;
   }
   // A service is known by its own port; the one at which it is dialled may be another.
-  if (!asked->wanted.address) asked->wanted.port = std::exchange(limits.port, std::nullopt);
-  if (asked->wanted.address) limits.to = Prefix::single(*asked->wanted.address);
-  asked->wanted.protocol = limits.protocol;
+  views::Wanted& wanted = asked->wanted;
+  if (wanted.address) {
+    limits.to = Prefix::single(*wanted.address);
+  } else {
+    wanted.port = std::exchange(limits.port, std::nullopt);
+  }
+  wanted.protocol = limits.protocol;
   auto survey = views::Survey::make(asker, session.config, limits);
   if (!survey) return complain(survey.error());
-  const auto who = views::who_reaches(*survey, asked->wanted);
+  const auto who = views::who_reaches(*survey, wanted);
   if (!who) return complain(who.error());
   const bool unknown = std::ranges::any_of(
       who->services, [](const views::ServiceReached& s) { return !s.unknown.empty(); });

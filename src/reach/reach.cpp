@@ -74,7 +74,7 @@ Result<Answer> Reach::answer(std::vector<Outcome> outcomes) {
   unknown = algebra.either(unknown, algebra.both(open, closed));
   open = algebra.without(open, unknown);
   closed = algebra.without(closed, unknown);
-  if (algebra.error()) return std::unexpected(*algebra.error());
+  if (const auto& error = algebra.error()) return std::unexpected(*error);
   return Answer(std::move(outcomes), std::move(open), std::move(closed), std::move(unknown));
 }
 

@@ -17,7 +17,7 @@ constexpr std::size_t kNameRoom = 28;
 
 // "web, web2 (2)"; what does not fit is left out, the count says how many there are.
 std::string class_label(const std::vector<std::string>& names) {
-  const std::string whole = names_text(names);
+  std::string whole = names_text(names);
   if (display_width(whole) <= kNameRoom) return whole;
   const std::string count = names.size() > 1 ? " (" + std::to_string(names.size()) + ")" : "";
   std::string list;

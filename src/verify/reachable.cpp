@@ -97,8 +97,8 @@ class Collector {
     auto answer = request(reach, origin, protocol);
     if (!answer) return std::unexpected(answer.error());
     for (const reach::Outcome& outcome : answer->outcomes()) {
-      if (outcome.exit) {
-        leaves(reach.fields(), outcome, protocol);
+      if (const auto& exit = outcome.exit) {
+        leaves(reach.fields(), *exit, outcome.set, protocol);
       } else if (outcome.verdict == reach::Verdict::kOpen) {
         if (Status s = open(reach.fields(), outcome, answer->open(), protocol); !s) return s;
         if (Status s = perhaps(reach.fields(), outcome, answer->unknown(), protocol); !s) return s;
@@ -136,8 +136,8 @@ class Collector {
     auto answer = verify::ask(reach, sender, protocol, narrowed);
     if (!answer) return std::unexpected(answer.error());
     for (const reach::Outcome& outcome : answer->outcomes()) {
-      if (outcome.exit) {
-        leaves(fields, outcome, protocol);
+      if (const auto& exit = outcome.exit) {
+        leaves(fields, *exit, outcome.set, protocol);
       } else if (outcome.verdict == reach::Verdict::kOpen) {
         if (Status s = forged(reach, sender, outcome, answer->open(), everyday, protocol); !s)
           return s;
@@ -153,9 +153,10 @@ class Collector {
   // The packets to destinations of which it is not known that some get in.
   Result<packet::PacketSet> unknown_yet(const Fields& fields, const packet::PacketSet& set,
                                         IpProtocol protocol) const {
-    const auto known = known_.find({fields.family(), protocol});
-    if (known == known_.end() || !known->second) return set;
-    return set.subtract(*known->second);
+    const auto found = known_.find({fields.family(), protocol});
+    if (found == known_.end()) return set;
+    const std::optional<packet::PacketSet>& known = found->second;
+    return known ? set.subtract(*known) : set;
   }
 
   Status forged(reach::Reach& reach, const Sender& sender, const reach::Outcome& outcome,
@@ -292,6 +293,7 @@ class Collector {
       return;
     }
     std::vector<std::pair<std::uint64_t, std::uint64_t>> flat;
+    flat.reserve(ports.intervals().size());
     for (const Interval& i : ports.intervals()) flat.emplace_back(i.first, i.last);
     Entry& entry =
         entries_[Key{outcome.socket_ns.value, to, protocol, std::move(flat), outcome.socket}];
@@ -316,16 +318,17 @@ class Collector {
     return inside;
   }
 
-  void leaves(const Fields& fields, const reach::Outcome& outcome, IpProtocol protocol) {
+  void leaves(const Fields& fields, const reach::Outcome::Exit& exit, const packet::PacketSet& set,
+              IpProtocol protocol) {
     const bool known = std::ranges::any_of(out_.leaves, [&](const WayOut& w) {
-      return w.ns == outcome.exit->ns && w.link == outcome.exit->link && w.protocol == protocol &&
+      return w.ns == exit.ns && w.link == exit.link && w.protocol == protocol &&
              w.family == fields.family();
     });
-    const auto witness = known ? std::nullopt : find_witness(fields, outcome.set);
+    const auto witness = known ? std::nullopt : find_witness(fields, set);
     if (!witness) return;
-    const IntervalSet ports = outcome.set.values(fields.only(Quantity::kDestinationPort));
-    out_.leaves.push_back({outcome.exit->ns, outcome.exit->link, protocol, fields.family(),
-                           ports.is_full(16), *witness});
+    const IntervalSet ports = set.values(fields.only(Quantity::kDestinationPort));
+    out_.leaves.push_back(
+        {exit.ns, exit.link, protocol, fields.family(), ports.is_full(16), *witness});
   }
 
   void unknown(const Fields& fields, const packet::PacketSet& set, std::string_view reason,

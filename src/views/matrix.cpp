@@ -15,6 +15,7 @@ using Marks = std::vector<std::tuple<trace::Verdict, bool, bool>>;
 
 Marks marks(const Row& row) {
   Marks out;
+  out.reserve(row.size());
   for (const Cell& cell : row) out.push_back(mark(cell));
   return out;
 }

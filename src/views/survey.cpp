@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 
 #include "audit/evidence.h"
 
@@ -199,8 +200,8 @@ std::vector<std::size_t> seats_worst_first(const audit::Inventory& inventory) {
     }
     return 5;
   };
-  std::vector<std::size_t> out;
-  for (std::size_t i = 0; i < inventory.seats.size(); ++i) out.push_back(i);
+  std::vector<std::size_t> out(inventory.seats.size());
+  std::iota(out.begin(), out.end(), std::size_t{0});
   std::ranges::stable_sort(out, {}, rank);
   return out;
 }

@@ -38,7 +38,7 @@ class Finder {
         look(seat, promises_[i], (*row)[service], replies[i]);
       }
     }
-    for (std::size_t i = 0; i < promises_.size(); ++i) judge(promises_[i], std::move(replies[i]));
+    for (std::size_t i = 0; i < promises_.size(); ++i) judge(promises_[i], replies[i]);
     std::ranges::stable_sort(out_.ports, {},
                              [](const PublishedUnused& p) { return p.why == Why::kUnknown; });
     return std::move(out_);
@@ -125,7 +125,7 @@ class Finder {
     return !old || (old->rules.empty() && !answer.rules.empty());
   }
 
-  void judge(const Promise& promise, Reply reply) {
+  void judge(const Promise& promise, const Reply& reply) {
     const bool listens = !promise.service->sockets.empty();
     // docker-proxy takes a connection and hangs up when nobody listens behind it.
     if (reply.reached && listens) {

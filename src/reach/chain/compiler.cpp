@@ -46,7 +46,8 @@ Result<Piece> Compiler::base_chain(std::uint32_t index, ImageId image) {
   auto body = list(entry, image);
   open_.erase(index);
   if (!body) return body;
-  const bool drop = entry.chain->base->policy == model::VerdictKind::kDrop;
+  const std::optional<model::BaseChain>& base = entry.chain->base;
+  const bool drop = base && base->policy == model::VerdictKind::kDrop;
   return each_effect(context_, body->map, [&](Effect effect) {
     const bool passes = effect.kind == EffectKind::kPass;
     if (!passes && effect.kind != EffectKind::kNext && effect.kind != EffectKind::kReturn) {
@@ -108,9 +109,9 @@ Result<Piece> Compiler::list(const ChainEntry& entry, ImageId image) {
     if (tasks.size() == kMostTasks) return std::unexpected(too_many());
     auto task = scan(entry, key);
     if (!task) return std::unexpected(task.error());
-    if (task->change) {
-      const std::size_t next = task->change->first + 1;
-      for (packet::Leaf leaf : task->change->second.map.leaves()) {
+    if (const auto& change = task->change) {
+      const std::size_t next = change->first + 1;
+      for (packet::Leaf leaf : change->second.map.leaves()) {
         for (const Effect& effect : context_.effects.at(leaf).effects) {
           if (effect.kind == EffectKind::kPass) todo.insert({next, key.second});
           if (effect.kind == EffectKind::kNext) todo.insert({next, effect.image});

@@ -36,15 +36,14 @@ bool is_legacy(const ChainEntry& chain) {
   return chain.table->table->backend == model::TableBackend::kLegacy;
 }
 
-bool is_nat(const ChainEntry& chain) {
-  return chain.chain->base->type == model::ChainType::kNat ||
+bool is_nat(const ChainEntry& chain, const model::BaseChain& base) {
+  return base.type == model::ChainType::kNat ||
          (is_legacy(chain) && chain.table->table->name == "nat");
 }
 
-bool reroutes(const ChainEntry& chain) {
-  if (chain.chain->base->type == model::ChainType::kRoute) return true;
-  return is_legacy(chain) && chain.table->table->name == "mangle" &&
-         chain.chain->base->hook == Hook::kOutput;
+bool reroutes(const ChainEntry& chain, const model::BaseChain& base) {
+  if (base.type == model::ChainType::kRoute) return true;
+  return is_legacy(chain) && chain.table->table->name == "mangle" && base.hook == Hook::kOutput;
 }
 
 // nf_hook_entries_grow(): by priority; of equal ones the last registered comes first. Handles grow
@@ -82,13 +81,14 @@ Hooks::Hooks(const Index& index, IpFamily family) {
   for (std::uint32_t i = 0; i < index.chains.size(); ++i) {
     const ChainEntry& chain = index.chains[i];
     const model::Table& table = *chain.table->table;
-    if (!chain.chain->base || table.dormant || table.family == other) continue;
-    const auto point = point_of(table.family, chain.chain->base->hook);
+    const std::optional<model::BaseChain>& base = chain.chain->base;
+    if (!base || table.dormant || table.family == other) continue;
+    const auto point = point_of(table.family, base->hook);
     if (!point) continue;
-    HookEntry entry{chain.chain->base->priority, i, is_legacy(chain), reroutes(chain), nullptr};
-    if (*point >= HookPoint::kNetdevIngress) entry.devices = &chain.chain->base->devices;
+    HookEntry entry{base->priority, i, is_legacy(chain), reroutes(chain, *base), nullptr};
+    if (*point >= HookPoint::kNetdevIngress) entry.devices = &base->devices;
     Lists& lists = points_[static_cast<std::size_t>(*point)];
-    (is_nat(chain) ? lists.nat : lists.filter).push_back(entry);
+    (is_nat(chain, *base) ? lists.nat : lists.filter).push_back(entry);
   }
   for (Lists& lists : points_) {
     sort(index, lists.filter);

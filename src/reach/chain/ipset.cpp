@@ -103,6 +103,7 @@ class IpSetLookup {
   // ranges and types without an address in front come last.
   [[nodiscard]] std::vector<const model::IpSetEntry*> ordered() const {
     std::vector<const model::IpSetEntry*> out;
+    out.reserve(set_.entries.size());
     for (const model::IpSetEntry& entry : set_.entries) out.push_back(&entry);
     const auto key = [&](const model::IpSetEntry* e) {
       const bool by_prefix = address_first() && e->prefix && !e->last_address;

@@ -35,7 +35,7 @@ IntervalSet Links::all() const {
 IntervalSet Links::named(std::string_view name) const {
   const auto [first, last] =
       std::equal_range(sorted_.begin(), sorted_.end(), name, [](const auto& a, const auto& b) {
-        constexpr auto text = [](const auto& x) {
+        const auto text = [](const auto& x) {
           if constexpr (std::is_pointer_v<std::decay_t<decltype(x)>>) {
             return std::string_view(x->name);
           } else {

@@ -9,8 +9,6 @@
 namespace bulkhead::reach::chains {
 namespace {
 
-using packet::Product;
-
 constexpr std::size_t kMostBytes = 64;
 
 std::size_t padded(std::size_t length) {
@@ -65,8 +63,10 @@ class LookUp {
     Cube all;
     for (const auto& [offset, length] : shape_.fields) {
       auto one = part(offset, length, first, last);
-      if (!one || !*one) return one;
-      all.and_also(**one);
+      if (!one) return one;
+      const std::optional<Cube>& cube = *one;
+      if (!cube) return one;
+      all.and_also(*cube);
     }
     return all;
   }
@@ -109,16 +109,17 @@ Result<Hits> look_up(const Here& here, const model::SetDef& set, const Value& ke
     }
     const Bytes first = laid_out(shape, element.first);
     const Bytes last = laid_out(shape, element.last.empty() ? element.first : element.last);
-    auto where = search.element(first, last);
-    if (!where) return std::unexpected(where.error());
-    if (!*where) {
+    auto found = search.element(first, last);
+    if (!found) return std::unexpected(found.error());
+    std::optional<Cube>& where = *found;
+    if (!where) {
       out.doubt = true;
       out.why = here.context.solver.scattered();
       return out;
     }
-    if ((**where).never()) continue;
+    if (where->never()) continue;
     const bool linear = !shape.fields.empty() && first != last;
-    (linear ? ranges : out.hits).push_back({**std::move(where), &element});
+    (linear ? ranges : out.hits).push_back({*std::move(where), &element});
   }
   out.hits.insert(out.hits.end(), ranges.begin(), ranges.end());
   return out;

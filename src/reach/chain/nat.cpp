@@ -138,12 +138,13 @@ std::optional<NatRequest> request_of(const model::Nat& s, const Operands& operan
   const std::array<std::optional<IpAddress>*, 2> addresses = {&out.first, &out.last};
   const std::array<std::optional<Port>*, 2> ports = {&out.port_first, &out.port_last};
   for (std::size_t i = 0; i < kTerms; ++i) {
-    if (!operands[i]) continue;
+    const std::optional<Value>& operand = operands[i];
+    if (!operand) continue;
     if (i < 2) {
-      *addresses[i] = address_of(*operands[i], v4);
+      *addresses[i] = address_of(*operand, v4);
       if (!*addresses[i]) return std::nullopt;
     } else {
-      *ports[i - 2] = port_of(*operands[i]);
+      *ports[i - 2] = port_of(*operand);
       if (!*ports[i - 2]) return std::nullopt;
     }
   }

@@ -17,8 +17,8 @@ constexpr std::uint8_t kIcmp = 1, kTcp = 6, kUdp = 17, kDccp = 33, kIcmpV6 = 58,
 }  // namespace
 
 IntervalSet protocols_of(Transport transport) {
-  const IntervalSet ports = IntervalSet::of({{kDccp, kDccp}, {kSctp, kSctp}, {kUdpLite, kUdpLite}});
-  const IntervalSet icmp = IntervalSet::of({{kIcmp, kIcmp}, {kIcmpV6, kIcmpV6}});
+  IntervalSet ports = IntervalSet::of({{kDccp, kDccp}, {kSctp, kSctp}, {kUdpLite, kUdpLite}});
+  IntervalSet icmp = IntervalSet::of({{kIcmp, kIcmp}, {kIcmpV6, kIcmpV6}});
   switch (transport) {
     case Transport::kTcp: return IntervalSet::single(kTcp);
     case Transport::kUdp: return IntervalSet::single(kUdp);

@@ -197,7 +197,7 @@ class Evaluate {
   Result<Cases> operator()(const model::ConcatTerm& t) const {
     Result<Cases> out = one_case({});
     for (const model::Term& part : t.parts) {
-      out = pairs(std::move(out), child(part), [&](const Value& a, const Value& b) {
+      out = pairs(out, child(part), [&](const Value& a, const Value& b) {
         Value key = a;
         append_padded(key, b);
         return key.bits.size() > kMostBytes * 8 ? unknown(kMostBytes, "too long a key") : key;
@@ -356,6 +356,7 @@ class Evaluate {
   // Where no element but the catch-all one counts.
   [[nodiscard]] Result<Cube> outside(const Hits& hits) const {
     std::vector<Cube> all;
+    all.reserve(hits.hits.size());
     for (const Hit& hit : hits.hits) all.push_back(hit.where);
     const auto inside = any_of(here_.context.space, all);
     return inside ? inside->complement(here_.context.space) : inside;

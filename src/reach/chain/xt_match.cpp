@@ -269,6 +269,7 @@ struct Holds {
 
   Result<Condition> operator()(const xt::Multiport& m) const {
     std::vector<packet::Interval> list;
+    list.reserve(m.ports.size());
     for (const xt::PortRange& range : m.ports)
       list.push_back({range.first.number, range.last.number});
     const IntervalSet ports = IntervalSet::of(std::move(list));

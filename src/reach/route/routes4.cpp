@@ -11,16 +11,16 @@ IpAddress v4(std::uint32_t n) {
   return IpAddress::v4(n);
 }
 const Prefix& zeronet() {
-  static const Prefix p = Prefix::covering(v4(0), 8);
-  return p;
+  static const Prefix kPrefix = Prefix::covering(v4(0), 8);
+  return kPrefix;
 }
 const Prefix& loopnet() {
-  static const Prefix p = Prefix::covering(v4(0x7f000000), 8);
-  return p;
+  static const Prefix kPrefix = Prefix::covering(v4(0x7f000000), 8);
+  return kPrefix;
 }
 const Prefix& multicast() {
-  static const Prefix p = Prefix::covering(v4(0xe0000000), 4);
-  return p;
+  static const Prefix kPrefix = Prefix::covering(v4(0xe0000000), 4);
+  return kPrefix;
 }
 const IpAddress kBroadcast = IpAddress::v4(255, 255, 255, 255),
                 kNowhere = IpAddress::v4(0, 0, 0, 0);
@@ -95,9 +95,7 @@ packet::PacketSet Routes::ours(Algebra& algebra, const AddressOperand& address) 
   if (address.constant && machine_.has_address(*address.constant)) return algebra.all();
   packet::PacketSet out = algebra.none();
   if (!address.constant) {
-    std::vector<IpAddress> own;
-    for (const auto& [a, device] : machine_.addresses) own.push_back(a);
-    out = algebra.where(address, own);
+    out = algebra.where(address, addresses_of(machine_));
   }
   for (const Case& c : fib_.local_table(algebra, address, algebra.all())) {
     if (c.hit.ok() && c.hit.route->type == rtn::kLocal) out = algebra.either(out, c.set);
@@ -179,10 +177,9 @@ packet::PacketSet Routes::accepted_source(Algebra& algebra, const Device& in, co
   if (strictness == 0) {
     if (in.accept_local) return set;
     if (!machine_.custom_local_routes && !fib_.custom_rules()) {
-      std::vector<IpAddress> own;
-      for (const auto& [address, device] : machine_.addresses) own.push_back(address);
+      const packet::PacketSet own = algebra.where(ask.source, addresses_of(machine_));
       packet::PacketSet rest = set;
-      add_dropped(out, split_off(algebra, rest, algebra.where(ask.source, own)),
+      add_dropped(out, split_off(algebra, rest, own),
                   "source is one of the receiver's own addresses (accept_local is off)");
       return rest;
     }

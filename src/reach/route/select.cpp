@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <ranges>
 #include <set>
 
 namespace bulkhead::reach::routes {
@@ -26,7 +27,7 @@ struct Label {
   int label;
 };
 const std::vector<Label>& labels() {
-  static const std::vector<Label> table{
+  static const std::vector<Label> kTable{
       {Prefix::covering(v6({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}), 128), 0},
       {Prefix::covering(v6({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}), 96), 4},
       {Prefix::covering(v6({}), 96), 3},
@@ -38,7 +39,7 @@ const std::vector<Label>& labels() {
       {Prefix::covering(v6({0xfc}), 7), 5},
       {Prefix::covering(v6({}), 0), 1},
   };
-  return table;
+  return kTable;
 }
 
 int label_of(IpAddress a) {
@@ -162,6 +163,11 @@ std::vector<Selected> select_addresses6(const Machine& machine, const Device* de
     }
   }
   return out;
+}
+
+std::vector<IpAddress> addresses_of(const Machine& machine) {
+  const auto all = std::views::keys(machine.addresses);
+  return {all.begin(), all.end()};
 }
 
 bool device_has_address6(const Device& device, IpAddress address) {

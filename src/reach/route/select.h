@@ -34,6 +34,9 @@ struct Selected {
 [[nodiscard]] std::vector<Selected> select_addresses6(const topology::Machine& machine,
                                                       const topology::Device* device);
 
+// All of the machine's own addresses, in no order.
+[[nodiscard]] std::vector<IpAddress> addresses_of(const topology::Machine& machine);
+
 // Not a secondary, tentative or failed one that nothing may use as a source (ipv6_chk_addr).
 [[nodiscard]] bool device_has_address6(const topology::Device& device, IpAddress address);
 

@@ -53,6 +53,7 @@ std::vector<Table::Part> Table::find(Algebra& algebra, const AddressOperand& add
   auto at = maps_.find(address.field);
   if (at == maps_.end()) {
     std::vector<packet::VerdictMap> rules;
+    rules.reserve(entries_.size());
     for (std::size_t i = 0; i < entries_.size(); ++i) {
       rules.push_back(algebra.take(
           algebra.where(address, entries_[i].prefix).to_map(static_cast<packet::Leaf>(i + 1)),

@@ -16,8 +16,8 @@ constexpr std::int32_t kFirst = std::numeric_limits<std::int32_t>::min(),
 constexpr std::uint8_t kLearning = 2, kForwarding = 3;  // BR_STATE_*
 
 const model::BridgePort& settings(const Device& port) {
-  static const model::BridgePort standard;
-  return port.link->port ? *port.link->port : standard;
+  static const model::BridgePort kStandard;
+  return port.link->port ? *port.link->port : kStandard;
 }
 
 bool may_leave(const Device& to, const Flow& flow, const Device* from) {  // should_deliver
@@ -78,20 +78,21 @@ void Walk::bridge_prerouting(Device& port, Flow flow, const Next& next) {
     if (other_host) f.p.type = PacketType::kOtherHost;
     f.in_prerouting = false;
     f.dev = &port;
-    const Next changed = [&](Flow g) { bridge_rerouted(port, std::move(g)); };
+    const Next changed = [&](const Flow& g) { bridge_rerouted(port, g); };
     const Next unchanged = [&](Flow g) {
       g.dst = {};
       g.dst.bridge_stand_in = true;
       g.dst.device = &bridge;
       next(std::move(g));
     };
-    split(std::move(f), algebra_.equal(before, f.p.t.destination), unchanged, changed);
+    const auto same_destination = algebra_.equal(before, f.p.t.destination);
+    split(std::move(f), same_destination, unchanged, changed);
   });
 }
 
 // DNAT has changed the destination: to this machine or beyond it by way of the bridge's own MAC, or
 // to another host on the same bridge.
-void Walk::bridge_rerouted(Device& port, Flow flow) {
+void Walk::bridge_rerouted(Device& port, const Flow& flow) {
   Device& bridge = *port.bridge;
   routes::Ask ask = ask_of(flow);
   ask.uid = 0;

@@ -144,14 +144,14 @@ std::vector<Ruling> ChainHooks::rulings(const Question& question, const Image& i
                                         const packet::PacketSet& set) {
   std::vector<Ruling> out;
   const auto not_built = [&](const Error& error) {
-    Ruling r{set,
-             EffectKind::kUnknown,
-             {},
-             std::nullopt,
-             {},
-             false,
-             "rules are too intricate: " + error.message};
-    out.assign(1, std::move(r));
+    out.clear();
+    out.push_back({set,
+                   EffectKind::kUnknown,
+                   {},
+                   std::nullopt,
+                   {},
+                   false,
+                   "rules are too intricate: " + error.message});
   };
   if (!map) return not_built(map.error()), out;
   auto here = map->cofactor(question.known);

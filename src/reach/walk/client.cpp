@@ -213,9 +213,10 @@ void Walk::start(const OutsideRequest& request) {
   }
   NumberOperand from = NumberOperand::in(Quantity::kSourcePort);
   if (!request.any_source_port) {
-    from = NumberOperand::of(request.source_port.number);
-    flow.set = algebra_.both(flow.set, algebra_.where(NumberOperand::in(Quantity::kSourcePort),
-                                                      packet::IntervalSet::single(*from.constant)));
+    const std::uint64_t port = request.source_port.number;
+    const auto fixed = packet::IntervalSet::single(port);
+    flow.set = algebra_.both(flow.set, algebra_.where(from, fixed));
+    from = NumberOperand::of(port);
   }
   flow.set = algebra_.both(flow.set,
                            algebra_.where(AddressOperand::in(Quantity::kSource), request.source));
@@ -262,7 +263,7 @@ void Walk::outsider_hears(Device& dev, Flow flow) {
       if (asking_ != nullptr && q.target == asking_->target) asking_->exit = &dev;
       return;
     }
-    return enqueue(dev, neighbour_answer(flow, outsider_->mac));
+    return enqueue(dev, neighbour_answer(flow, q, outsider_->mac));
   }
   if (!flow.ours) return;
   if (outsider_ == nullptr || &dev != outsider_link_)

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdlib>
 #include <optional>
 #include <string>
 #include <vector>
@@ -133,6 +134,15 @@ struct Flow {
   std::string first_loss;
   std::uint32_t hops = 0;
 
+  // The packet's tracked connection; to be asked only where `entry` is set.
+  [[nodiscard]] Connection& connection() {
+    if (!entry) std::abort();
+    return connections[*entry];
+  }
+  [[nodiscard]] const Connection& connection() const {
+    if (!entry) std::abort();
+    return connections[*entry];
+  }
   // What a machine's stack has noted about a packet and does not hold for the next one: its tracked
   // connection, br_netfilter's notes, the bridge port by which it came.
   void forget_stack() {

@@ -87,10 +87,10 @@ bool Walk::forger_takes(Device& dev, const Flow& flow, bool leaving) {
       leaving ? &dev == forger_link_ : dev.machine == forger_link_->machine && !dev.loopback;
   if (!here) return false;
   const MacAddress own = leaving ? kOutsideMac : dev.mac;
-  if (flow.p.neighbour) {
-    if (!flow.p.neighbour->request || !claiming_) return false;
+  if (const auto& message = flow.p.neighbour) {
+    if (!message->request || !claiming_) return false;
     claim_ = own;
-    Flow answer = neighbour_answer(flow, own);
+    Flow answer = neighbour_answer(flow, *message, own);
     if (leaving)
       enqueue(dev, std::move(answer));
     else
@@ -126,16 +126,18 @@ void Walk::by_claim(Device& dev, Flow flow, const AddressOperand& next_hop,
 // Whether a lie is believed does not depend on the address, so of those that vary one is asked for.
 std::optional<MacAddress> Walk::claimed(Device& dev, const Flow& flow,
                                         const AddressOperand& next_hop) {
+  const auto one = flow.set.witness();
+  if (!one) return std::nullopt;
   const auto some = [&](const AddressOperand& a) {
-    return a.constant ? *a.constant : algebra_.fields().address(*flow.set.witness(), a.field);
+    return a.constant ? *a.constant : algebra_.fields().address(*one, a.field);
   };
   const IpAddress target = some(next_hop);
   const auto [at, fresh] = claims_.try_emplace({&dev, next_hop.constant ? target : IpAddress()});
   if (!fresh) return at->second;
-  const auto source = asking_address(dev, target, AddressOperand::of(some(flow.p.t.source)));
+  const IpAddress source = asking_address(dev, target, some(flow.p.t.source));
   claiming_ = true;
   claim_.reset();
-  for (const Resolution& r : ask_for(dev, target, *source)) {
+  for (const Resolution& r : ask_for(dev, target, source)) {
     if (r.how == Resolution::How::kFound && !r.in_doubt && claim_ && r.mac == *claim_) {
       at->second = r.mac;
       break;

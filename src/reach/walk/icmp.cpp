@@ -105,7 +105,7 @@ void Walk::icmp_error6(Flow cause, Flow e) {
   ask.mark = e.p.mark;
   ask.protocol = IpProtocol::kIcmpV6;
   ask.chosen = &e.chosen;
-  const auto send_to = [&](Flow f, const AddressOperand& source, IfIndex oif) {
+  const auto send_to = [&](const Flow& f, const AddressOperand& source, IfIndex oif) {
     routes::Ask last = ask;
     last.source = source;
     last.oif = oif;
@@ -125,8 +125,8 @@ void Walk::icmp_error6(Flow cause, Flow e) {
   const auto go = [&](Flow f, const AddressOperand& source) {
     split(
         std::move(f), on_link,
-        [&](Flow g) { send_to(std::move(g), source, (on != nullptr ? on : any)->index()); },
-        [&](Flow g) { send_to(std::move(g), source, {}); });
+        [&](const Flow& g) { send_to(g, source, (on != nullptr ? on : any)->index()); },
+        [&](const Flow& g) { send_to(g, source, {}); });
   };
   const auto from_interface = [&](const Flow& f) {
     packet::PacketSet rest = f.set;
@@ -140,13 +140,11 @@ void Walk::icmp_error6(Flow cause, Flow e) {
       }
     }
   };
-  std::vector<IpAddress> own;
-  for (const auto& [address, device] : m.addresses) own.push_back(address);
   const AddressOperand asked = cause.p.t.destination;
-  const packet::PacketSet ours = algebra_.where(asked, own);
+  const packet::PacketSet ours = algebra_.where(asked, routes::addresses_of(m));
   split(
       std::move(e), ours, [&](Flow f) { go(std::move(f), asked); },
-      [&](Flow f) {
+      [&](const Flow& f) {
         by_ways(f, routes(m).output(algebra_, ask, false, false, f.set),
                 [&](Flow g, const routes::Way& way) {
                   const bool preferred = way.error == NetError::kNone && way.dst.preferred_source;

@@ -101,9 +101,10 @@ void Walk::route_in(Flow flow) {
             });
   };
   if (algebra_.family() == IpFamily::kV4) return unicast(std::move(flow));
+  const packet::PacketSet groups =
+      algebra_.where(flow.p.t.destination, Prefix::covering(IpAddress::v6({0xff}), 8));
   split(
-      std::move(flow),
-      algebra_.where(flow.p.t.destination, Prefix::covering(IpAddress::v6({0xff}), 8)),
+      std::move(flow), groups,
       [&](Flow f) {
         if (!is_discovery(f.p)) return drop(std::move(f), "multicast");
         if (heard(dev, f.p)) local_deliver(std::move(f));

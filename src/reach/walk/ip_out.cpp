@@ -15,7 +15,7 @@ constexpr std::int32_t kConntrack = -200, kNatDestination = -100, kNatSource = 1
 // ip_route_me_harder(skb, RTN_UNSPEC), ip6_route_me_harder()
 void Walk::route_again(Flow flow, const Next& next, const Next& none) {
   const Machine& m = *flow.dst.device->machine;
-  const auto look = [&](Flow f, bool any_source, IfIndex oif) {
+  const auto look = [&](const Flow& f, bool any_source, IfIndex oif) {
     routes::Ask ask = ask_of(f);
     ask.oif = oif;
     if (algebra_.family() == IpFamily::kV4 && !any_source)
@@ -31,16 +31,16 @@ void Walk::route_again(Flow flow, const Next& next, const Next& none) {
   if (algebra_.family() == IpFamily::kV4) {
     const packet::PacketSet usual = routes(m).local_or_unicast4(algebra_, flow.p.t.source);
     return split(
-        std::move(flow), usual, [&](Flow f) { look(std::move(f), true, bound); },
-        [&](Flow f) { look(std::move(f), false, bound); });
+        std::move(flow), usual, [&](const Flow& f) { look(f, true, bound); },
+        [&](const Flow& f) { look(f, false, bound); });
   }
   const AddressOperand& to = flow.p.t.destination;
   const packet::PacketSet strict =
       algebra_.either(algebra_.where(to, Prefix::covering(IpAddress::v6({0xff}), 8)),
                       algebra_.where(to, Prefix::covering(IpAddress::v6({0xfe, 0x80}), 10)));
   split(
-      std::move(flow), strict, [&](Flow f) { look(std::move(f), false, here); },
-      [&](Flow f) { look(std::move(f), false, bound); });
+      std::move(flow), strict, [&](const Flow& f) { look(f, false, here); },
+      [&](const Flow& f) { look(f, false, bound); });
 }
 
 void Walk::local_out(Flow flow) {
@@ -57,7 +57,7 @@ void Walk::local_out(Flow flow) {
   };
   const Next translated = [&](Flow f) {
     if (!f.entry || f.info == CtInfo::kUntracked || !hooks_.has_nat(m)) return last(std::move(f));
-    const Connection& c = f.connections[*f.entry];
+    const Connection& c = f.connection();
     const Tuple &here = f.is_reply() ? c.reply : c.original,
                 &there = f.is_reply() ? c.original : c.reply;
     const auto unchanged = algebra_.equal(here.destination, there.source);

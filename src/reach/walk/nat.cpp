@@ -4,8 +4,9 @@
 namespace bulkhead::reach::walks {
 namespace {
 
-IpAddress masked_into(IpAddress address, const NatRequest& r) {  // NETMAP
-  const auto first = r.first->octets(), last = r.last->octets(), own = address.octets();
+// NETMAP
+IpAddress masked_into(IpAddress address, const IpAddress& from, const IpAddress& to) {
+  const auto first = from.octets(), last = to.octets(), own = address.octets();
   std::array<std::uint8_t, 16> out{};
   for (std::size_t i = 0; i < own.size(); ++i) {
     const auto host = static_cast<std::uint8_t>(first[i] ^ last[i]);
@@ -29,7 +30,7 @@ void Walk::translate(HookPoint point, Flow flow, Device* in, Device* out, const 
     translate_error(flow, source_side);
     return next(std::move(flow));
   }
-  const Connection& c = flow.connections[*flow.entry];
+  const Connection& c = flow.connection();
   const bool undecided = (flow.is_related() || flow.info == CtInfo::kNew) &&
                          !(source_side ? c.snat_done : c.dnat_done);
   const Next changed = [&](Flow f) {
@@ -59,10 +60,10 @@ void Walk::translate(HookPoint point, Flow flow, Device* in, Device* out, const 
 // nf_nat_setup_info(); no request: a null binding.
 void Walk::set_up_nat(Flow flow, HookPoint point, const std::optional<NatRequest>& request,
                       bool source_side, Device* in, Device* out, const Next& next) {
-  if (flow.connections[*flow.entry].confirmed) return next(std::move(flow));
+  if (flow.connection().confirmed) return next(std::move(flow));
   const Machine& m = *(in != nullptr ? in : out)->machine;
   const auto settle_tuple = [&](Flow f, const Tuple& wanted) {
-    Connection& c = f.connections[*f.entry];
+    Connection& c = f.connection();
     if (wanted.inverted() != c.reply) {
       c.reply = wanted.inverted();
       (source_side ? c.snat : c.dnat) = true;
@@ -74,11 +75,11 @@ void Walk::set_up_nat(Flow flow, HookPoint point, const std::optional<NatRequest
     if (!source_side) return settle_tuple(std::move(f), wanted);
     free_port(std::move(f), m, wanted, 0, settle_tuple);
   };
-  const Tuple current = flow.connections[*flow.entry].reply.inverted();
+  const Tuple current = flow.connection().reply.inverted();
   if (!request) return with_free_port(std::move(flow), current);
   nat_address(std::move(flow), *request, point, source_side, in, out,
               [&](Flow f, const AddressOperand& address) {
-                Tuple wanted = f.connections[*f.entry].reply.inverted();
+                Tuple wanted = f.connection().reply.inverted();
                 (source_side ? wanted.source : wanted.destination) = address;
                 nat_port(std::move(f), *request, wanted, source_side, with_free_port);
               });
@@ -139,7 +140,7 @@ void Walk::nat_address(Flow flow, const NatRequest& r, HookPoint point, bool sou
   const AddressOperand own = source_side ? flow.p.t.source : flow.p.t.destination;
   if (r.netmap && r.first && r.last) {
     if (!own.constant) return unknown(std::move(flow), "NETMAP of addresses that vary");
-    return next(std::move(flow), AddressOperand::of(masked_into(*own.constant, r)));
+    return next(std::move(flow), AddressOperand::of(masked_into(*own.constant, *r.first, *r.last)));
   }
   if (!r.first) return next(std::move(flow), own);
   if (!r.last || *r.last == *r.first) return next(std::move(flow), AddressOperand::of(*r.first));
@@ -194,10 +195,11 @@ void Walk::nat_port(Flow flow, const NatRequest& r, Tuple wanted, bool source_si
   const unsigned low = r.port_first->number, high = r.port_last.value_or(*r.port_first).number;
   if (r.base_port) {
     const unsigned size = high >= low ? high - low + 1U : 1U;
-    if (size > 1 && !port.constant) return unknown(std::move(flow), "ports that vary are shifted");
-    const auto offset =
-        size == 1 ? 0
-                  : (static_cast<unsigned>(*port.constant) - unsigned{r.base_port->number}) % size;
+    unsigned offset = 0;
+    if (size > 1) {
+      if (!port.constant) return unknown(std::move(flow), "ports that vary are shifted");
+      offset = (static_cast<unsigned>(*port.constant) - unsigned{r.base_port->number}) % size;
+    }
     port = NumberOperand::of((low + offset) & 0xffff);
     return next(std::move(flow), wanted);
   }
@@ -214,7 +216,7 @@ void Walk::tuple_used(Flow flow, const Machine& m, const Tuple& reply, std::size
                       const Next& used, const Next& unused) {
   for (; at < flow.connections.size(); ++at) {
     const Connection& c = flow.connections[at];
-    if (c.machine != &m || !c.confirmed || at == *flow.entry) continue;
+    if (c.machine != &m || !c.confirmed || flow.entry == at) continue;
     const Tuple a = c.reply, b = c.original;
     return same(std::move(flow), a, reply, used, [&](Flow f) {
       same(std::move(f), b, reply, used,
@@ -242,7 +244,7 @@ void Walk::free_port(Flow flow, const Machine& m, Tuple wanted, int tries,
 
 // nf_nat_packet(), nf_nat_manip_pkt()
 void Walk::apply_nat(Flow& f, bool source_side) {
-  const Connection& c = f.connections[*f.entry];
+  const Connection& c = f.connection();
   const bool reply = f.is_reply();
   if (!((source_side != reply) ? c.snat : c.dnat)) return;
   const Tuple target = (reply ? c.original : c.reply).inverted();
@@ -257,7 +259,7 @@ void Walk::apply_nat(Flow& f, bool source_side) {
 
 // nf_nat_icmp_reply_translation(): the quoted packet and the error's own address.
 void Walk::translate_error(Flow& f, bool source_side) const {
-  const Connection& c = f.connections[*f.entry];
+  const Connection& c = f.connection();
   const bool reply = f.is_reply();
   if (!((source_side != reply) ? c.snat : c.dnat) || !f.p.quoted) return;
   const Tuple& inner = reply ? c.original : c.reply;

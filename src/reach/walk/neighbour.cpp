@@ -139,10 +139,10 @@ void Walk::by_neighbours(Device& dev, Flow flow, const AddressOperand& next_hop)
   part(algebra_.where(next_hop, v4 ? Prefix::covering(IpAddress::v4(224, 0, 0, 0), 4)
                                    : Prefix::covering(IpAddress::v6({0xff}), 8)),
        "packets to a group");
-  if (rest.empty()) return;
+  const auto one = rest.witness();
+  if (!one) return;
   flow.set = std::move(rest);
   if (proxies) return unknown(std::move(flow), "proxy ARP for addresses that vary");
-  const auto one = flow.set.witness();
   neighbour_output(dev, std::move(flow), algebra_.fields().address(*one, next_hop.field));
 }
 
@@ -178,10 +178,10 @@ void Walk::by_sources(Device& dev, Flow flow, IpAddress next_hop) {
     if (!f.set.empty())
       unknown(std::move(f), "a question for a neighbour in the name of addresses that vary");
   }
-  if (rest.empty()) return;
+  const auto packet = rest.witness();
+  if (!packet) return;
   flow.set = std::move(rest);
-  const AddressOperand one =
-      AddressOperand::of(algebra_.fields().address(*flow.set.witness(), source.field));
+  const AddressOperand one = AddressOperand::of(algebra_.fields().address(*packet, source.field));
   resolved(dev, flow, next_hop, resolve(dev, next_hop, flow, one));
 }
 
@@ -214,32 +214,29 @@ void Walk::resolved(Device& dev, const Flow& flow, IpAddress next_hop,
   }
 }
 
-// arp_solicit(), ndisc_solicit(): in whose name is asked; nullopt: it depends on an address that
-// varies. Unspecified: nobody's, no question is sent.
-std::optional<IpAddress> Walk::asking_address(const Device& dev, IpAddress target,
-                                              const AddressOperand& own) {
+// arp_solicit(), ndisc_solicit(): in whose name is asked. Unspecified: nobody's, no question is
+// sent.
+IpAddress Walk::asking_address(const Device& dev, IpAddress target, IpAddress own) {
   const Machine& m = *dev.machine;
   const auto chosen = [&]() {
     return routes::select_address4(m, &dev, target, topology::kScopeLink).value_or(IpAddress());
   };
-  if (!own.constant) return std::nullopt;
   if (target.is_v6()) {
-    if (own.constant->is_v6() && routes::device_has_address6(dev, *own.constant))
-      return *own.constant;
+    if (own.is_v6() && routes::device_has_address6(dev, own)) return own;
     for (const model::Address* a : dev.addresses6) {
       if (a->local.is_link_local() && (a->flags & topology::kAddressTentative) == 0)
         return a->local;
     }
     return IpAddress::any(IpFamily::kV6);
   }
-  if (!own.constant->is_v4() || dev.arp_announce >= 2) return chosen();
-  const bool ours = m.has_address(*own.constant) ||
-                    routes(m).address_type4(algebra_, *own.constant) == topology::rtn::kLocal;
+  if (!own.is_v4() || dev.arp_announce >= 2) return chosen();
+  const bool ours =
+      m.has_address(own) || routes(m).address_type4(algebra_, own) == topology::rtn::kLocal;
   if (!ours) return chosen();
   const bool onlink = std::ranges::any_of(dev.addresses4, [&](const model::Address* a) {
-    return topology::on_network(*a, target) && topology::on_network(*a, *own.constant);
+    return topology::on_network(*a, target) && topology::on_network(*a, own);
   });
-  return dev.arp_announce == 0 || onlink ? *own.constant : chosen();
+  return dev.arp_announce == 0 || onlink ? own : chosen();
 }
 
 std::vector<Walk::Resolution> Walk::resolve(Device& dev, IpAddress target, const Flow& cause,
@@ -257,22 +254,22 @@ std::vector<Walk::Resolution> Walk::resolve(Device& dev, IpAddress target, const
     if ((n->state & (kPermanent | kNoArpState)) != 0) return {found(*n->mac)};
     if ((n->state & (kReachable | kStale | kDelay | kProbe)) != 0) cached = n->mac;
   }
-  const auto source = asking_address(dev, target, own);
-  if (!source) {
+  if (!own.constant) {
     Resolution r;
     r.how = Resolution::How::kUnknown;
     r.why = "a question for a neighbour in the name of addresses that vary";
     return {r};
   }
-  std::vector<Resolution> out = ask_for(dev, target, *source);
+  const IpAddress source = asking_address(dev, target, *own.constant);
+  std::vector<Resolution> out = ask_for(dev, target, source);
   if (!cached) {
     // As things stand a neighbour that does not answer is not known; it is when it asked before.
     if (!cause.ours) return out;
     for (std::size_t i = 0, n = out.size(); i < n; ++i) {
-      if (out[i].how != Resolution::How::kFailed || !out[i].if_it_asks) continue;
       Resolution other = out[i];
+      if (other.how != Resolution::How::kFailed || !other.if_it_asks) continue;
       other.how = Resolution::How::kFound;
-      other.mac = *out[i].if_it_asks;
+      other.mac = *other.if_it_asks;
       other.if_it_asked = other.in_doubt = out[i].in_doubt = true;
       out.push_back(std::move(other));
     }
@@ -408,8 +405,7 @@ bool Walk::arp_refuses(const Device& dev, IpAddress asker,
 }
 
 // What a machine that is not in the model, or a liar, says to a question.
-Flow Walk::neighbour_answer(const Flow& question, MacAddress mac) {
-  const NeighbourMessage& q = *question.p.neighbour;
+Flow Walk::neighbour_answer(const Flow& question, const NeighbourMessage& q, MacAddress mac) {
   const bool arp = question.p.is_arp;
   Flow answer = question;
   answer.p.source_mac = mac;
@@ -465,11 +461,10 @@ void Walk::arp_receive(Device& dev, Flow flow) {
   ask.destination = AddressOperand::of(q.target);
   ask.source = AddressOperand::of(q.sender);
   by_ways(flow, routes(m).input(algebra_, dev, ask, true, flow.set),
-          [&](Flow f, const routes::Way& way) { arp_routed(dev, std::move(f), way); });
+          [&](Flow f, const routes::Way& way) { arp_routed(dev, std::move(f), q, way); });
 }
 
-void Walk::arp_routed(Device& dev, Flow flow, const routes::Way& way) {
-  const NeighbourMessage q = *flow.p.neighbour;
+void Walk::arp_routed(Device& dev, Flow flow, const NeighbourMessage& q, const routes::Way& way) {
   const auto because = [&](std::string why) {
     if (asking_ != nullptr && asking_->target == q.target && asking_->why.empty())
       asking_->why = std::move(why);
@@ -514,15 +509,16 @@ void Walk::nd_receive(Flow flow) {
   const bool proxied =
       !ours && dev.forward6 && (m.proxy_ndp_all || dev.proxy_ndp) && has_proxy_entry(dev, q.target);
   if (!ours && !proxied) return;
-  const IpAddress asker = *flow.p.t.source.constant;
+  const std::optional<IpAddress> source = flow.p.t.source.constant;
+  if (!source) return unknown(std::move(flow), "a neighbour's question from addresses that vary");
+  const IpAddress asker = *source;
   learn(flow, dev, asker, q.sender_mac);
-  const auto from =
-      ours ? std::optional(q.target) : asking_address(dev, asker, AddressOperand::of(IpAddress()));
+  const IpAddress from = ours ? q.target : asking_address(dev, asker, IpAddress());
   Flow reply(flow.set);
   reply.in_doubt = flow.in_doubt;
   reply.learned = flow.learned;
   reply.hops = flow.hops;
-  set_discovery(reply.p, dev, kAdvertisement, *from, asker, q.target);
+  set_discovery(reply.p, dev, kAdvertisement, from, asker, q.target);
   reply.dst.kind = Dst::Kind::kOutput;
   reply.dst.device = &dev;
   local_out(std::move(reply));

@@ -158,7 +158,7 @@ Result<std::vector<Surroundings::RouteCase>> RuleRoutes::routes(const RouteQuest
     if (ask.oif) ask.iif = q.iif ? q.iif : lo;
     look(strictly);
   }
-  if (algebra_.error()) return std::unexpected(*algebra_.error());
+  if (const auto& error = algebra_.error()) return std::unexpected(*error);
   return out;
 }
 

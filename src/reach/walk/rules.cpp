@@ -89,7 +89,7 @@ Image Walk::image_of(const Flow& flow, const Device* in, const Device* out) cons
   set(Quantity::kCtInfo, static_cast<std::uint64_t>(flow.info));
   const bool has = flow.entry.has_value() && flow.info != CtInfo::kUntracked;
   const Connection none;
-  const Connection& c = has ? flow.connections[*flow.entry] : none;
+  const Connection& c = has ? flow.connection() : none;
   set(Quantity::kCtStatus, status_of(c));
   set(Quantity::kCtMark, c.mark);
   set(Quantity::kCtZone, 0);
@@ -124,8 +124,7 @@ bool Walk::adopt(const Image& image, Flow& flow) const {
     flow.info = CtInfo::kUntracked;
     flow.entry.reset();
   }
-  if (flow.entry)
-    good = read_constant(fields, image, Quantity::kCtMark, flow.connections[*flow.entry].mark);
+  if (flow.entry) good = read_constant(fields, image, Quantity::kCtMark, flow.connection().mark);
   return good;
 }
 

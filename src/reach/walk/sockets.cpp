@@ -72,10 +72,10 @@ void Walk::new_connection(Flow flow) {
         [&](Flow f) { refuse(std::move(f)); });
   }
   if (t.protocol == IpProtocol::kTcp && kind != tcp::kSyn) {
+    const bool reset = (kind & tcp::kRst) != 0;
     return drop(std::move(flow),
-                (flow.p.tcp_flags & tcp::kRst) != 0
-                    ? "the reset does not belong to the client's connection (other addresses)"
-                    : "the answer does not belong to the client's connection (other addresses)");
+                reset ? "the reset does not belong to the client's connection (other addresses)"
+                      : "the answer does not belong to the client's connection (other addresses)");
   }
   const IfIndex in = flow.dst.arrives_at ? flow.dst.arrives_at : flow.dev->index();
   std::vector<std::pair<int, const model::Socket*>> sockets;
@@ -110,11 +110,11 @@ void Walk::heard_by(Flow flow, const model::Socket& socket) {
   flow.server_tuple = flow.p.t;
   if (flow.p.t.protocol != IpProtocol::kTcp)
     return settle(std::move(flow), Verdict::kOpen, How::kAccepted, {});
-  answer_syn(std::move(flow), m, socket);
+  answer_syn(flow, m, socket);
 }
 
 // tcp_conn_request(): the SYN/ACK goes by the route of the listening socket.
-void Walk::answer_syn(Flow flow, const Machine& m, const model::Socket& socket) {
+void Walk::answer_syn(const Flow& flow, const Machine& m, const model::Socket& socket) {
   const bool v4 = algebra_.family() == IpFamily::kV4;
   Flow a = answer_of(flow);
   a.p.tcp_flags = tcp::kSyn | tcp::kAck;

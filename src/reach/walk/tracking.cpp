@@ -102,8 +102,7 @@ void Walk::tracked(Flow flow, std::size_t entry, bool reply, const Next& next) {
 
 // __nf_conntrack_confirm()
 void Walk::confirm(Flow flow, const Machine& m, std::size_t at, const Next& next) {
-  if (!flow.entry || flow.is_reply() || flow.connections[*flow.entry].confirmed)
-    return next(std::move(flow));
+  if (!flow.entry || flow.is_reply() || flow.connection().confirmed) return next(std::move(flow));
   const std::size_t own = *flow.entry;
   for (; at < flow.connections.size(); ++at) {
     const Connection& c = flow.connections[at];

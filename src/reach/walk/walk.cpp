@@ -209,9 +209,9 @@ routes::Ask Walk::ask_of(const Flow& flow) const {
   return ask;
 }
 
-void Walk::by_ways(const Flow& flow, std::vector<routes::Way> ways,
+void Walk::by_ways(const Flow& flow, const std::vector<routes::Way>& ways,
                    const std::function<void(Flow, const routes::Way&)>& next) {
-  for (routes::Way& way : ways) {
+  for (const routes::Way& way : ways) {
     Flow f = flow;
     f.set = way.set;
     if (!way.unknown.empty()) {

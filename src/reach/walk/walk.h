@@ -91,7 +91,7 @@ class Walk {
   void same(Flow flow, const Tuple& a, const Tuple& b, const Next& yes, const Next& no);
   [[nodiscard]] const routes::Routes& routes(const Machine& m) const;
   [[nodiscard]] routes::Ask ask_of(const Flow& flow) const;
-  void by_ways(const Flow& flow, std::vector<routes::Way> ways,
+  void by_ways(const Flow& flow, const std::vector<routes::Way>& ways,
                const std::function<void(Flow, const routes::Way&)>& next);
 
   // ---- device.cpp
@@ -107,7 +107,7 @@ class Walk {
   // ---- bridge.cpp
   void bridge_receive(Device& port, Flow flow);
   void bridge_prerouting(Device& port, Flow flow, const Next& next);
-  void bridge_rerouted(Device& port, Flow flow);
+  void bridge_rerouted(Device& port, const Flow& flow);
   void bridged_dnat(Device& port, Flow flow);
   void bridged_dnat_to(Device& port, Flow f, const AddressOperand& hop);
   void bridge_finish(Device& port, Flow flow);
@@ -210,15 +210,15 @@ class Walk {
   [[nodiscard]] std::vector<Resolution> ask_for(Device& dev, IpAddress target, IpAddress source);
   [[nodiscard]] std::optional<MacAddress> known_by_its_question(Device& dev, IpAddress target,
                                                                 IpAddress source);
-  [[nodiscard]] std::optional<IpAddress> asking_address(const Device& dev, IpAddress target,
-                                                        const AddressOperand& own);
+  [[nodiscard]] IpAddress asking_address(const Device& dev, IpAddress target, IpAddress own);
   void arp_receive(Device& dev, Flow flow);
-  void arp_routed(Device& dev, Flow flow, const routes::Way& way);
+  void arp_routed(Device& dev, Flow flow, const NeighbourMessage& question, const routes::Way& way);
   void arp_send(Device& dev, Flow flow, const NeighbourMessage& message, MacAddress to);
   [[nodiscard]] bool arp_refuses(const Device& dev, IpAddress asker, IpAddress target) const;
   void nd_receive(Flow flow);
   void answered(const Flow& flow, const NeighbourMessage& message);
-  [[nodiscard]] static Flow neighbour_answer(const Flow& question, MacAddress mac);
+  [[nodiscard]] static Flow neighbour_answer(const Flow& question, const NeighbourMessage& message,
+                                             MacAddress mac);
   void learn(Flow& flow, const Device& dev, IpAddress address, MacAddress mac);
   [[nodiscard]] bool outsider_answers(const Device& dev, IpAddress target) const;
   [[nodiscard]] bool meant_for_outsider(const Device& dev, const Flow& flow) const;
@@ -227,7 +227,7 @@ class Walk {
   void socket_receive(Flow flow);
   void new_connection(Flow flow);
   void heard_by(Flow flow, const model::Socket& socket);
-  void answer_syn(Flow flow, const Machine& m, const model::Socket& socket);
+  void answer_syn(const Flow& flow, const Machine& m, const model::Socket& socket);
   void refuse(Flow flow);
 
   const topology::Topology& topology_;
