@@ -85,7 +85,7 @@ bool Run::forger_takes(Device& dev, Skb& skb, bool leaving) {
   if (skb.p.arp) {
     if (skb.p.arp->operation != 1 || !claiming_) return false;
     claim_ = own;
-    Skb answer = neighbour_answer(skb.p, own);
+    Skb answer = neighbour_answer(skb.p, *skb.p.arp, own);
     if (leaving)
       enqueue(dev, answer);
     else

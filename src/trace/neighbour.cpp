@@ -281,8 +281,7 @@ void Run::arp_send(Device& dev, const Arp& arp, MacAddress to) {
 }
 
 // What a machine that is not in the model, or a liar, says to a question.
-Skb Run::neighbour_answer(const Packet& question, MacAddress mac) {
-  const Arp& q = *question.arp;
+Skb Run::neighbour_answer(const Packet& question, const Arp& q, MacAddress mac) {
   Skb answer;
   answer.p.source_mac = mac;
   answer.p.destination_mac = question.source_mac;

@@ -184,7 +184,7 @@ class Run {
   IpAddress asking_address(Device& dev, IpAddress target, const Skb& cause) const;
   void arp_receive(Device& dev, Skb& skb);
   void arp_send(Device& dev, const Arp& arp, MacAddress to);
-  [[nodiscard]] static Skb neighbour_answer(const Packet& question, MacAddress mac);
+  [[nodiscard]] static Skb neighbour_answer(const Packet& question, const Arp& q, MacAddress mac);
   bool arp_refuses(const Device& dev, IpAddress asker, IpAddress target) const;
   void nd_receive(Skb& skb);
   void learn(const Device& dev, IpAddress address, MacAddress mac);

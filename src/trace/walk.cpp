@@ -405,7 +405,7 @@ void Run::outsider_hears(const Device& device, const Skb& skb) {
   if (p.arp) {
     const bool request = p.arp->operation == 1;
     if (request && outsider_answers(device, p.arp->target_ip)) {
-      enqueue(*const_cast<Device*>(&device), neighbour_answer(p, outsider_->mac));
+      enqueue(*const_cast<Device*>(&device), neighbour_answer(p, *p.arp, outsider_->mac));
       return;
     }
     if (request && asking_ != nullptr && p.arp->target_ip == asking_->target)

@@ -28,6 +28,11 @@ class Schemas : public ::testing::Test {
     }
     world_.emplace(*trace::World::build(host_.net.snapshot));
     asker_.emplace(*world_, host_.zones);
+    // In the place of verify/attacker.h: what a forged packet's witness looks like.
+    asker_->forged_by([](const Seat&, const Target&, Reply ordinary) {
+      ordinary.frame = {MacAddress({2, 0, 0, 0, 0, 1}), MacAddress({2, 0, 0, 0, 0, 2}), true};
+      return ordinary;
+    });
     answerer_.emplace(*asker_);
   }
 

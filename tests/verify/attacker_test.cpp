@@ -140,17 +140,55 @@ TEST(Attacker, ChoosesItsSourcePortEvenWithoutRawSockets) {
   }
 }
 
-TEST(Attacker, IsNotBelievedWhereTheNeighbourWasSetByHand) {
+// The host knows b by hand.
+Net b_is_set_by_hand(const Row& row) {
+  Net n = only_b_is_forwarded(row.family);
+  model::Neighbour neighbour;
+  neighbour.link = n.link("host", "br0").index;
+  neighbour.address = ip(row.b);
+  neighbour.mac = n.link("b", "eth0").mac;
+  neighbour.state = 128;  // NUD_PERMANENT
+  n.ns("host").neighbours.push_back(neighbour);
+  return n;
+}
+
+TEST(Attacker, DrawsTheMacOfANeighbourThatWasSetByHand) {
+  for (const Row& row : kRows) {
+    Net n = b_is_set_by_hand(row);
+    EXPECT_EQ(Asked(n).verdict(kA, row.c), Verdict::kOpen);
+    n.link("host", "va").port->learning = false;
+    EXPECT_EQ(Asked(n).verdict(kA, row.c), Verdict::kClosed);
+  }
+}
+
+TEST(Attacker, IsNotBelievedWhereNeighbourAndMacWereSetByHand) {
+  for (const Row& row : kRows) {
+    Net n = b_is_set_by_hand(row);
+    model::BridgeFdbEntry entry;
+    entry.bridge = n.link("host", "br0").index;
+    entry.link = n.link("host", "vb").index;
+    entry.mac = n.link("b", "eth0").mac;
+    entry.state = 64;  // NUD_NOARP: static
+    n.ns("host").fdb.push_back(entry);
+    EXPECT_EQ(Asked(n).verdict(kA, row.c), Verdict::kOpen) << "static entries move";
+    n.ns("host").fdb.back().flags = 0x40;  // NTF_STICKY
+    EXPECT_EQ(Asked(n).verdict(kA, row.c), Verdict::kClosed);
+  }
+}
+
+TEST(Attacker, SendsTaggedFramesPastRulesThatDoNotLookIntoThem) {
   for (const Row& row : kRows) {
     Net n = only_b_is_forwarded(row.family);
-    model::Neighbour neighbour;
-    neighbour.link = n.link("host", "br0").index;
-    neighbour.address = ip(row.b);
-    neighbour.mac = n.link("b", "eth0").mac;
-    neighbour.state = 128;  // NUD_PERMANENT
-    n.ns("host").neighbours.push_back(neighbour);
-    Asked asked(n);
-    EXPECT_EQ(asked.verdict(kA, row.c), Verdict::kClosed);
+    n.listen("b", "::", 53, false, {}, IpProtocol::kUdp);
+    n.rules("host", table(NfFamily::kInet, {dropping(Hook::kForward, {})}));
+    const query::Reply reply = Asked(n).ask(kA, row.b, 53, true, IpProtocol::kUdp);
+    EXPECT_EQ(reply.answer.verdict, Verdict::kOpen) << reply.answer.reason;
+    ASSERT_TRUE(reply.frame);
+    EXPECT_TRUE(reply.frame->tagged);
+    EXPECT_EQ(Asked(n).verdict(kA, row.b), Verdict::kUnknown) << "the answer of TCP";
+    n.ns("host").sysctls.bridge_nf_filter_vlan_tagged = 1;
+    EXPECT_EQ(Asked(n).ask(kA, row.b, 53, true, IpProtocol::kUdp).answer.verdict, Verdict::kClosed);
+    EXPECT_EQ(Asked(n).verdict(kA, row.b), Verdict::kClosed);
   }
 }
 
