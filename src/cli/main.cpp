@@ -5,6 +5,7 @@
 #include <exception>
 #include <functional>
 
+#include "base/text.h"
 #include "cli/completion.h"
 #include "cli/exit_code.h"
 #include "cli/files.h"
@@ -175,8 +176,23 @@ struct CommandLine {
   }
 };
 
+// CLI11 only says that a verb is missing.
+Status known_verb(const CLI::App& app, std::string_view word) {
+  if (word.starts_with('-')) return {};
+  std::string verbs;
+  for (const CLI::App* verb : app.get_subcommands({})) {
+    if (verb->get_name() == word) return {};
+    verbs += (verbs.empty() ? "" : ", ") + verb->get_name();
+  }
+  return fail(ErrorCode::kInvalidInput,
+              "'" + escape_text(word, 32) + "' is no verb; there are: " + verbs);
+}
+
 Exit run(int argc, char** argv) {
   CommandLine line;
+  if (argc > 1) {
+    if (auto known = known_verb(line.app, argv[1]); !known) return complain(known.error());
+  }
   try {
     line.app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -68,10 +68,11 @@ class Writer {
             "\n";
     const auto engines =
         each(report_.engines, [](const std::string& engine) { return safe(engine); });
-    line(tell(Label::kAuditScope, {{"engines", engines.empty() ? "-" : joined(engines, style_)},
-                                   {"containers", std::to_string(report_.containers)},
-                                   {"services", std::to_string(report_.services)},
-                                   {"vantages", std::to_string(report_.vantages)}}));
+    line(tell(Label::kAuditScope,
+              {{"engines", engines.empty() ? tell(Label::kNoEngine) : joined(engines, style_)},
+               {"containers", std::to_string(report_.containers)},
+               {"services", std::to_string(report_.services)},
+               {"vantages", std::to_string(report_.vantages)}}));
     if (!report_.gaps.empty()) line(tell(Label::kIncomplete));
     blank();
   }

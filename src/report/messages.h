@@ -17,7 +17,7 @@ namespace bulkhead::report {
 // clang-format off: it nests the members of such a list in each other, anew on each run
 #define BULKHEAD_LABELS(X)                                                                         \
   /* head and foot */                                                                              \
-  X(kAuditTitle) X(kAuditScope) X(kNoFindings) X(kNoFindingsButUnknown) X(kCounts)                 \
+  X(kAuditTitle) X(kAuditScope) X(kNoEngine) X(kNoFindings) X(kNoFindingsButUnknown) X(kCounts)                 \
   X(kUnknownLine) X(kUnknownReason) X(kGaps) X(kReachableTitle) X(kReachableNone) X(kMoreHint)     \
   X(kSuppressedCount) X(kSuppressionExpired) X(kSuppressionUnused) X(kContradictionTitle)          \
   X(kContradictionLine) X(kZonesGuessed) X(kUplinkPrivate) X(kIncomplete)                          \

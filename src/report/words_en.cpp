@@ -119,6 +119,7 @@ std::string_view words(Label label) {
     case kAuditScope:
       return "{engines}: {containers} {containers|container|containers}, {services} "
              "{services|service|services}, {vantages} {vantages|vantage|vantages}";
+    case kNoEngine: return "no container engine";
     case kNoFindings: return "No finding: nothing is reachable that should not be.";
     case kNoFindingsButUnknown:
       return "No finding, but not everything could be answered: see below.";

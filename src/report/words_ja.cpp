@@ -112,6 +112,7 @@ std::string_view words(Label label) {
   switch (label) {
     case kAuditTitle: return "{host}のBulkhead監査、{time}";
     case kAuditScope: return "{engines}: コンテナ{containers}、サービス{services}、視点{vantages}";
+    case kNoEngine: return "コンテナエンジンなし";
     case kNoFindings: return "指摘はありません。届くべきでないものには届きません。";
     case kNoFindingsButUnknown:
       return "指摘はありませんが、答えられなかったものがあります。下を見てください。";

@@ -73,7 +73,7 @@ class Usage(unittest.TestCase):
         on = ("--snapshot", self.host)
         for arguments, says in [
                 ((), "subcommand"),
-                (("nosuch",), "subcommand"),
+                (("nosuch",), "'nosuch' is no verb; there are: audit, trace, reach"),
                 (("lab",), "subcommand"),
                 (("audit", "--nosuch", *on), "--nosuch"),
                 (("audit", "extra", *on), "extra"),
