@@ -40,8 +40,7 @@ void Run::start_forged(const ForgedOrigin& origin) {
   Machine* m = world_.topology.machine(origin.ns);
   Device* link = m != nullptr ? m->device(origin.link) : nullptr;
   if (link == nullptr) return stop_unknown("the link of the vantage is not in the snapshot");
-  const bool v4 = server_address_.is_v4();
-  if (origin.source.is_v4() != v4)
+  if (origin.source.family() != server_address_.family())
     return local_error(NetError::kInvalid, "the source is of another address family");
   if (!link->up) return local_error(NetError::kNoDevice, "the attacker's interface is down");
   forger_ = &origin;
@@ -51,25 +50,10 @@ void Run::start_forged(const ForgedOrigin& origin) {
     if (!mine) continue;
     for (const Device* port : topology::entrances(*d, origin.outside)) entrances_.push_back(port);
   }
-  client_address_ = question_.source.value_or(origin.source);
-  client_port_ = question_.source_port.value_or(Port{49152});
-  answer_.source = client_address_;
-  answer_.source_port = client_port_;
-  Skb skb;
-  skb.ours = true;
-  Packet& p = skb.p;
-  p.ether_type = v4 ? EtherType::kIpv4 : EtherType::kIpv6;
-  p.protocol = question_.protocol;
-  p.source = client_address_;
-  p.destination = server_address_;
-  p.source_port = client_port_;
-  p.destination_port = server_port_;
-  p.tcp_flags = question_.protocol == IpProtocol::kTcp ? tcp::kSyn : 0;
-  p.length = v4 ? 60 : 80;
-  p.mark = 0;
-  p.tagged = origin.tagged;
-  p.source_mac = origin.mac;
-  p.destination_mac = origin.to;
+  Skb skb = packet_from(origin.source);
+  skb.p.tagged = origin.tagged;
+  skb.p.source_mac = origin.mac;
+  skb.p.destination_mac = origin.to;
   if (origin.outside) return enqueue(*link, skb);
   put_on_wire(*link, skb);
 }

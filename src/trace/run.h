@@ -78,6 +78,7 @@ class Run {
   // ---- walk.cpp: the client, and what the run comes to
   void start_local(const LocalOrigin& origin);
   void start_outside(const OutsideOrigin& origin);
+  Skb packet_from(IpAddress source);
   bool connect4(Machine& m, Flow flow, Skb& skb);
   bool connect6(Machine& m, Flow flow, Skb& skb);
   void local_error(NetError error, std::string_view why);

@@ -274,6 +274,27 @@ bool Run::connect6(Machine& m, Flow flow, Skb& skb) {
 
 // ------------------------------------------------------------------------- a client outside it
 
+// The connection's first packet, sent by nobody in the model; the frame is the caller's.
+Skb Run::packet_from(IpAddress source) {
+  const bool v4 = server_address_.is_v4();
+  client_address_ = question_.source.value_or(source);
+  client_port_ = question_.source_port.value_or(Port{49152});
+  answer_.source = client_address_;
+  answer_.source_port = client_port_;
+  Skb skb;
+  skb.ours = true;
+  Packet& p = skb.p;
+  p.ether_type = v4 ? EtherType::kIpv4 : EtherType::kIpv6;
+  p.protocol = question_.protocol;
+  p.source = client_address_;
+  p.destination = server_address_;
+  p.source_port = client_port_;
+  p.destination_port = server_port_;
+  p.tcp_flags = question_.protocol == IpProtocol::kTcp ? tcp::kSyn : 0;
+  p.length = v4 ? 60 : 80;
+  return skb;
+}
+
 void Run::start_outside(const OutsideOrigin& origin) {
   Machine* m = world_.topology.machine(origin.ns);
   Device* link = m != nullptr ? m->device(origin.link) : nullptr;
@@ -291,26 +312,12 @@ void Run::start_outside(const OutsideOrigin& origin) {
       if (hop.gateway && here) outsider_gateways_.push_back(*hop.gateway);
     }
   }
-  const bool v4 = server_address_.is_v4();
-  if (origin.source.is_v4() != v4) {
+  if (origin.source.family() != server_address_.family()) {
     local_error(NetError::kInvalid, "the source is of another address family");
     return;
   }
-  client_address_ = question_.source.value_or(origin.source);
-  client_port_ = question_.source_port.value_or(Port{49152});
-  answer_.source = client_address_;
-  answer_.source_port = client_port_;
-  Skb skb;
-  skb.ours = true;
+  Skb skb = packet_from(origin.source);
   Packet& p = skb.p;
-  p.ether_type = v4 ? EtherType::kIpv4 : EtherType::kIpv6;
-  p.protocol = question_.protocol;
-  p.source = client_address_;
-  p.destination = server_address_;
-  p.source_port = client_port_;
-  p.destination_port = server_port_;
-  p.tcp_flags = question_.protocol == IpProtocol::kTcp ? tcp::kSyn : 0;
-  p.length = v4 ? 60 : 80;
   p.source_mac = origin.mac;
   p.destination_mac = link->bridge != nullptr ? link->bridge->mac : link->mac;
   // Who else on that wire has the address? A machine switched to it, or a macvlan on top.

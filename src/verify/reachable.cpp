@@ -23,16 +23,8 @@ constexpr std::size_t kMostProducts = 512;  // of one outcome
 constexpr std::string_view kSeveralWays =
     "packets may go several ways, of which some get in and others do not";
 
-using Origin = std::variant<trace::LocalOrigin, trace::OutsideOrigin>;
-
 std::size_t index_of(IpFamily family) {
   return family == IpFamily::kV4 ? 0 : 1;
-}
-
-// The family of what an origin sends; a process sends both.
-std::optional<IpFamily> family_of(const Origin& origin) {
-  const auto* outside = std::get_if<trace::OutsideOrigin>(&origin);
-  return outside != nullptr ? std::optional(outside->source.family()) : std::nullopt;
 }
 
 // Where a seat's answers of all source classes come together.
@@ -47,12 +39,12 @@ class Collector {
 
   Status run(reach::Reach& reach) {
     const IpFamily family = reach.fields().family();
-    for (const Origin& origin : seat_.origins) {
-      if (family_of(origin).value_or(family) != family) continue;
+    for (const Sender& sender : ordinary_senders(seat_)) {
+      if (sender.family().value_or(family) != family) continue;
       ++senders_[index_of(family)];
       for (const IpProtocol protocol : {IpProtocol::kTcp, IpProtocol::kUdp}) {
         if (limits_.protocol.value_or(protocol) != protocol) continue;
-        if (Status s = ask(reach, origin, protocol); !s) return s;
+        if (Status s = ask(reach, sender, protocol); !s) return s;
       }
     }
     return {};
@@ -92,9 +84,9 @@ class Collector {
       std::tuple<std::uint32_t, AddressRange, IpProtocol,
                  std::vector<std::pair<std::uint64_t, std::uint64_t>>, const model::Socket*>;
 
-  Status ask(reach::Reach& reach, const Origin& origin, IpProtocol protocol) {
+  Status ask(reach::Reach& reach, const Sender& sender, IpProtocol protocol) {
     ++asked_;
-    auto answer = request(reach, origin, protocol);
+    auto answer = verify::ask(reach, sender, protocol, {});
     if (!answer) return std::unexpected(answer.error());
     for (const reach::Outcome& outcome : answer->outcomes()) {
       if (const auto& exit = outcome.exit) {
@@ -243,26 +235,6 @@ class Collector {
     if (!set) return std::unexpected(set.error());
     if (!set->empty()) unknown(fields, *set, kSeveralWays, outcome.socket, protocol);
     return {};
-  }
-
-  static Result<reach::Answer> request(reach::Reach& reach, const Origin& origin,
-                                       IpProtocol protocol) {
-    if (const auto* local = std::get_if<trace::LocalOrigin>(&origin)) {
-      reach::LocalRequest r;
-      r.ns = local->ns;
-      r.protocol = protocol;
-      r.uid = local->uid;
-      r.gid = local->gid;
-      return reach.from(r);
-    }
-    const auto& outside = std::get<trace::OutsideOrigin>(origin);
-    reach::OutsideRequest r;
-    r.ns = outside.ns;
-    r.link = outside.link;
-    r.source = outside.source;
-    r.protocol = protocol;
-    r.mac = outside.mac;
-    return reach.from(r);
   }
 
   Status open(const Fields& fields, const reach::Outcome& outcome, const packet::PacketSet& surely,

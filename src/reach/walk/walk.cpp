@@ -19,47 +19,36 @@ Walk::Walk(const topology::Topology& topology, Algebra& algebra, Hooks& hooks)
   }
 }
 
-std::vector<Outcome> Walk::from(const LocalRequest& request) {
-  outcomes_.clear();
-  queue_.clear();
-  asked_.clear();
-  outsider_ = nullptr;
-  outsider_link_ = nullptr;
-  steps_ = 0;
-  start(request);
-  run_queue(0);
-  return std::move(outcomes_);
-}
-
-std::vector<Outcome> Walk::from(const OutsideRequest& request) {
-  outcomes_.clear();
-  queue_.clear();
-  asked_.clear();
-  steps_ = 0;
-  outsider_ = &request;
-  start(request);
-  run_queue(0);
-  outsider_ = nullptr;
-  outsider_link_ = nullptr;
-  return std::move(outcomes_);
-}
-
-std::vector<Outcome> Walk::from(const ForgedRequest& request) {
+std::vector<Outcome> Walk::walked(const auto& request) {
   outcomes_.clear();
   queue_.clear();
   asked_.clear();
   claims_.clear();
-  outsider_ = nullptr;
-  outsider_link_ = nullptr;
   steps_ = 0;
-  forger_ = &request;
-  algebra_.hold_apart(true);
   start(request);
   run_queue(0);
-  algebra_.hold_apart(false);
+  outsider_ = nullptr;
+  outsider_link_ = nullptr;
   forger_ = nullptr;
   forger_link_ = nullptr;
   return std::move(outcomes_);
+}
+
+std::vector<Outcome> Walk::from(const LocalRequest& request) {
+  return walked(request);
+}
+
+std::vector<Outcome> Walk::from(const OutsideRequest& request) {
+  outsider_ = &request;
+  return walked(request);
+}
+
+std::vector<Outcome> Walk::from(const ForgedRequest& request) {
+  forger_ = &request;
+  algebra_.hold_apart(true);
+  std::vector<Outcome> out = walked(request);
+  algebra_.hold_apart(false);
+  return out;
 }
 
 const routes::Routes& Walk::routes(const Machine& m) const {

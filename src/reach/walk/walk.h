@@ -40,6 +40,7 @@ class Walk {
 
  private:
   using Next = std::function<void(Flow)>;
+  [[nodiscard]] std::vector<Outcome> walked(const auto& request);
   static constexpr std::uint32_t kMostHops = 600;
   static constexpr std::size_t kMostSteps = 400'000;
 
