@@ -7,17 +7,6 @@
 namespace bulkhead::audit {
 namespace {
 
-int nearness(const SeatEntry& seat) {
-  if (!seat.is_zone()) return seat.container == nullptr ? 4 : 5;
-  switch (seat.zone->role) {
-    case policy::ZoneRole::kInternet: return 0;
-    case policy::ZoneRole::kDmz: return 1;
-    case policy::ZoneRole::kLan: return 2;
-    case policy::ZoneRole::kManagement: return 3;
-  }
-  return 5;
-}
-
 std::optional<SocketEvidence> socket_of(const Scene& scene, const trace::Answer& answer) {
   if (answer.socket == nullptr) return std::nullopt;
   SocketEvidence out;

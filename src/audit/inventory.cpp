@@ -348,4 +348,15 @@ Inventory take_inventory(const model::Snapshot& snapshot, const policy::Config& 
   return Taker(snapshot, config, oracle).take();
 }
 
+int nearness(const SeatEntry& seat) {
+  if (!seat.is_zone()) return seat.container == nullptr ? 4 : 5;
+  switch (seat.zone->role) {
+    case policy::ZoneRole::kInternet: return 0;
+    case policy::ZoneRole::kDmz: return 1;
+    case policy::ZoneRole::kLan: return 2;
+    case policy::ZoneRole::kManagement: return 3;
+  }
+  return 5;
+}
+
 }  // namespace bulkhead::audit

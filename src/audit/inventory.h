@@ -46,6 +46,8 @@ struct SeatEntry {
   std::vector<IpAddress> uplink;  // of an Internet zone: the host's addresses there
   [[nodiscard]] bool is_zone() const { return zone != nullptr; }
 };
+// The nearer to the Internet the lower: Internet, DMZ, LAN, management, host, containers.
+[[nodiscard]] int nearness(const SeatEntry& seat);
 
 struct Inventory {
   std::vector<Service> services;

@@ -6,24 +6,19 @@
 namespace bulkhead::audit {
 namespace {
 
-class WorldOracle final : public Oracle {
+// What the oracle stands on; a base, so that it is there before the oracle is.
+struct Model {
+  Model(trace::World built, std::vector<policy::Zone> resolved)
+      : world(std::move(built)), zones(std::move(resolved)), asker(world, zones) {}
+  trace::World world;
+  std::vector<policy::Zone> zones;
+  query::Asker asker;
+};
+
+class WorldOracle final : private Model, public AskerOracle {
  public:
-  WorldOracle(trace::World world, std::vector<policy::Zone> zones)
-      : world_(std::move(world)), zones_(std::move(zones)), asker_(world_, zones_) {}
-
-  Result<query::Seat> seat(const query::Vantage& vantage) const override {
-    return asker_.seat(vantage);
-  }
-  query::Reply ask(const query::Seat& seat, const query::Target& target) const override {
-    return asker_.ask(seat, target);
-  }
-  std::span<const policy::Zone> zones() const override { return zones_; }
-  const model::Snapshot& snapshot() const override { return world_.snapshot(); }
-
- private:
-  trace::World world_;
-  std::vector<policy::Zone> zones_;
-  query::Asker asker_;
+  WorldOracle(trace::World built, std::vector<policy::Zone> resolved)
+      : Model(std::move(built), std::move(resolved)), AskerOracle(asker) {}
 };
 
 }  // namespace

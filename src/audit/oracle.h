@@ -24,6 +24,26 @@ class Oracle {
   [[nodiscard]] virtual const model::Snapshot& snapshot() const = 0;
 };
 
+// Of a model that is there already. The asker must outlive it.
+class AskerOracle : public Oracle {
+ public:
+  explicit AskerOracle(const query::Asker& asker) : asker_(asker) {}
+  [[nodiscard]] Result<query::Seat> seat(const query::Vantage& vantage) const override {
+    return asker_.seat(vantage);
+  }
+  [[nodiscard]] query::Reply ask(const query::Seat& seat,
+                                 const query::Target& target) const override {
+    return asker_.ask(seat, target);
+  }
+  [[nodiscard]] std::span<const policy::Zone> zones() const override { return asker_.zones(); }
+  [[nodiscard]] const model::Snapshot& snapshot() const override {
+    return asker_.world().snapshot();
+  }
+
+ private:
+  const query::Asker& asker_;
+};
+
 // The snapshot must outlive the oracle.
 using MakeOracle = std::function<Result<std::unique_ptr<Oracle>>(const model::Snapshot&)>;
 

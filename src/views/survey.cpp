@@ -11,23 +11,6 @@ namespace {
 
 using trace::Verdict;
 
-// Lets the inventory ask for seats.
-class AskerOracle final : public audit::Oracle {
- public:
-  explicit AskerOracle(const query::Asker& asker) : asker_(asker) {}
-  Result<query::Seat> seat(const query::Vantage& vantage) const override {
-    return asker_.seat(vantage);
-  }
-  query::Reply ask(const query::Seat& seat, const query::Target& target) const override {
-    return asker_.ask(seat, target);
-  }
-  std::span<const policy::Zone> zones() const override { return asker_.zones(); }
-  const model::Snapshot& snapshot() const override { return asker_.world().snapshot(); }
-
- private:
-  const query::Asker& asker_;
-};
-
 bool asked_about(const verify::Limits& limits, const verify::Point& point) {
   return (!limits.to || limits.to->contains(point.to)) &&
          limits.port.value_or(point.port) == point.port &&
@@ -94,7 +77,7 @@ Result<Survey> Survey::make(const query::Asker& asker, const policy::Config& con
   const model::Snapshot& snapshot = asker.world().snapshot();
   if (snapshot.host.value >= snapshot.namespaces.size())
     return fail(ErrorCode::kInvalidInput, "the snapshot holds no network namespace of the host");
-  return Survey(asker, limits, audit::take_inventory(snapshot, config, AskerOracle(asker)));
+  return Survey(asker, limits, audit::take_inventory(snapshot, config, audit::AskerOracle(asker)));
 }
 
 bool Survey::own(const audit::SeatEntry& seat, const audit::Service& service) {
@@ -189,20 +172,10 @@ void Survey::settle(const query::Seat& seat, const verify::Reachable& reachable,
 }
 
 std::vector<std::size_t> seats_worst_first(const audit::Inventory& inventory) {
-  const auto rank = [&](std::size_t i) {
-    const audit::SeatEntry& seat = inventory.seats[i];
-    if (!seat.is_zone()) return seat.container == nullptr ? 4 : 5;
-    switch (seat.zone->role) {
-      case policy::ZoneRole::kInternet: return 0;
-      case policy::ZoneRole::kDmz: return 1;
-      case policy::ZoneRole::kLan: return 2;
-      case policy::ZoneRole::kManagement: return 3;
-    }
-    return 5;
-  };
   std::vector<std::size_t> out(inventory.seats.size());
   std::iota(out.begin(), out.end(), std::size_t{0});
-  std::ranges::stable_sort(out, {}, rank);
+  std::ranges::stable_sort(out, {},
+                           [&](std::size_t i) { return audit::nearness(inventory.seats[i]); });
   return out;
 }
 
