@@ -51,10 +51,11 @@ Attackers::Family& Attackers::family(IpFamily family) {
 query::Reply Attackers::ask(const query::Seat& seat, const query::Target& target,
                             query::Reply ordinary) {
   query::Reply best = std::move(ordinary);
+  if (best.answer.verdict == trace::Verdict::kOpen) return best;
+  const IpFamily family = target.to.unmapped().family();
   for (const Sender& sender : attacking_senders(seat, topology_)) {
+    if (sender.family().value_or(family) == family) try_sender(sender, target, best);
     if (best.answer.verdict == trace::Verdict::kOpen) break;
-    if (sender.family().value_or(target.to.unmapped().family()) == target.to.unmapped().family())
-      try_sender(sender, target, best);
   }
   return best;
 }
@@ -80,10 +81,10 @@ bool can_send_as(const Sender& sender, const std::optional<IpAddress>& source) {
 // A better answer needs a witness with which the interpreter agrees.
 void Attackers::try_sender(const Sender& sender, const query::Target& target, query::Reply& best) {
   if (!can_send_as(sender, target.source)) return;
-  Family& known = family(target.to.unmapped().family());
-  const auto answer =
-      verify::ask(known.reach, sender, target.protocol,
-                  {{target.to.unmapped(), target.port}, target.source, target.source_port});
+  const IpAddress to = target.to.unmapped();
+  Family& known = family(to.family());
+  const auto answer = verify::ask(known.reach, sender, target.protocol,
+                                  {{to, target.port}, target.source, target.source_port});
   if (!answer) return doubt(best, answer.error().message);
   if (const auto witness = answer->open().witness(known.everyday.of(sender))) {
     trace::Question q = question(known.reach.fields(), sender, *witness);

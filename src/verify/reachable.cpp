@@ -65,12 +65,12 @@ class Collector {
   }
 
   Reachable finish() {
-    for (auto& [reached, question] : forged_) replay(std::move(reached), question);
     for (auto& [key, entry] : entries_) {
       const std::size_t all = senders_[index_of(entry.reached.to.first.family())];
       entry.reached.some = seat_.many && entry.senders < all;
       replay(std::move(entry.reached));
     }
+    for (auto& [reached, question] : forged_) replay(std::move(reached), question);
     return std::move(out_);
   }
 
@@ -107,14 +107,11 @@ class Collector {
     if (!limits_.as_attacker) return {};
     auto destinations = destinations_of(fields, open);
     if (!destinations) return std::unexpected(destinations.error());
-    auto& known = known_[{fields.family(), protocol}];
-    if (known) {
-      auto both = known->unite(*destinations);
-      if (!both) return std::unexpected(both.error());
-      known = *std::move(both);
-    } else {
-      known = *std::move(destinations);
-    }
+    const auto [known, fresh] = known_.try_emplace({fields.family(), protocol}, *destinations);
+    if (fresh) return {};
+    auto both = known->second.unite(*destinations);
+    if (!both) return std::unexpected(both.error());
+    known->second = *std::move(both);
     return {};
   }
 
@@ -127,12 +124,12 @@ class Collector {
     narrowed.asked.port = limits_.port;
     auto answer = verify::ask(reach, sender, protocol, narrowed);
     if (!answer) return std::unexpected(answer.error());
+    const packet::Preferences like = everyday.of(sender);
     for (const reach::Outcome& outcome : answer->outcomes()) {
       if (const auto& exit = outcome.exit) {
         leaves(fields, *exit, outcome.set, protocol);
       } else if (outcome.verdict == reach::Verdict::kOpen) {
-        if (Status s = forged(reach, sender, outcome, answer->open(), everyday, protocol); !s)
-          return s;
+        if (Status s = forged(reach, sender, outcome, answer->open(), like, protocol); !s) return s;
       } else if (outcome.verdict == reach::Verdict::kUnknown) {
         auto set = unknown_yet(fields, outcome.set, protocol);
         if (!set) return std::unexpected(set.error());
@@ -145,14 +142,13 @@ class Collector {
   // The packets to destinations of which it is not known that some get in.
   Result<packet::PacketSet> unknown_yet(const Fields& fields, const packet::PacketSet& set,
                                         IpProtocol protocol) const {
-    const auto found = known_.find({fields.family(), protocol});
-    if (found == known_.end()) return set;
-    const std::optional<packet::PacketSet>& known = found->second;
-    return known ? set.subtract(*known) : set;
+    const auto known = known_.find({fields.family(), protocol});
+    return known == known_.end() ? set : set.subtract(known->second);
   }
 
   Status forged(reach::Reach& reach, const Sender& sender, const reach::Outcome& outcome,
-                const packet::PacketSet& surely, const Everyday& everyday, IpProtocol protocol) {
+                const packet::PacketSet& surely, const packet::Preferences& like,
+                IpProtocol protocol) {
     const Fields& fields = reach.fields();
     auto both = outcome.set.intersect(surely);
     if (!both) return std::unexpected(both.error());
@@ -172,7 +168,7 @@ class Collector {
         if (!there) return std::unexpected(there.error());
         auto packets = set->intersect(*there);
         if (!packets) return std::unexpected(packets.error());
-        const auto witness = packets->witness(everyday.of(sender));
+        const auto witness = packets->witness(like);
         if (witness) add_forged(fields, sender, outcome, {*to, std::move(ports)}, *witness);
       }
     }
@@ -360,7 +356,7 @@ class Collector {
   std::span<const Point> points_;
   std::map<Key, Entry> entries_;
   std::vector<std::pair<Reached, trace::Question>> forged_;
-  std::map<std::pair<IpFamily, IpProtocol>, std::optional<packet::PacketSet>> known_;
+  std::map<std::pair<IpFamily, IpProtocol>, packet::PacketSet> known_;
   std::array<std::size_t, 2> senders_{};  // by family
   std::size_t asked_ = 0;
   Reachable out_;

@@ -88,7 +88,8 @@ struct Point {  // one destination
 };
 
 struct Reachable {
-  std::vector<Reached> open;  // by namespace of the socket, address, port
+  // By namespace of the socket, address, port; behind these what only forged packets reach.
+  std::vector<Reached> open;
   std::vector<WayOut> leaves;
   std::vector<Unknown> unknown;
   std::vector<Contradiction> contradictions;
