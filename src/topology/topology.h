@@ -96,13 +96,22 @@ struct Machine {
 // Whether an address lies in the network of an interface's address (inet_ifa_match).
 [[nodiscard]] bool on_network(const model::Address& of, IpAddress address);
 
-// Who can be addressed by a frame that leaves by `from` or, when `outside`, that reaches `from`
-// from the wire beyond it: the devices that take frames for their own MAC, in the order in which
-// the wires are walked. What stands on a bridge itself is there as the bridge. O(devices behind).
-[[nodiscard]] std::vector<const Device*> stations(const Device& from, bool outside);
+// A macvlan whose siblings hear it: private (1) and vepa (2) ones do not.
+[[nodiscard]] bool in_bridge_mode(const Device& macvlan);
 
-// The ports by which such frames enter bridges, nearest first: there these learn who sent them.
-[[nodiscard]] std::vector<const Device*> entrances(const Device& from, bool outside);
+// What a frame comes upon that leaves by `from` or, when `outside`, that reaches `from` from the
+// wire beyond it.
+struct Wires {
+  std::vector<Device*> stations;   // that take frames for their own MAC, in the order of the walk;
+                                   // what stands on a bridge itself is there as the bridge
+  std::vector<Device*> entrances;  // ports by which it enters bridges, nearest first: there these
+                                   // learn who sent it
+};
+[[nodiscard]] Wires wires(Device& from, bool outside);  // O(devices behind)
+
+// By which devices somebody sends who sits on the wire of `link`: when `outside` by that one, else
+// by all of its machine that are up, but for the loopback.
+[[nodiscard]] std::vector<Device*> sending_devices(Device& link, bool outside);
 
 // Whether a bridge can be taught that a MAC is behind another port: it is not the bridge's own, and
 // no sticky entry holds it (br_fdb_update(): a static entry moves all the same).

@@ -132,7 +132,7 @@ void Run::bridge_finish(Device& port, Skb& skb) {
     return;
   }
   skb.from_isolated_port = settings.isolated;
-  if (forger_ != nullptr) note_passage(port, skb);
+  if (forgery_) note_passage(port, skb);
   const MacAddress to = skb.p.destination_mac;
   if (to.is_multicast()) {
     bridge_flood(bridge, skb, &port);
@@ -149,23 +149,21 @@ void Run::bridge_finish(Device& port, Skb& skb) {
       return;
     }
   }
-  Device* known = world_.topology.find_mac(bridge, to).port;
-  if (forger_ != nullptr && draws(bridge, skb, known) == Draws::kUnknown) {
-    stop_unknown("whether a frame with another's MAC address gets into " + bridge.name());
-    return;
-  }
-  if (known == nullptr) {
-    bridge_flood(bridge, skb, &port);
-    return;
-  }
-  if (!may_leave(*known, skb, &port)) {
-    lost(skb,
-         known == &port ? "the bridge does not send back to the port of arrival (no hairpin): "
-                        : "bridge port isolation: ",
-         known->name());
-    return;
-  }
-  bridge_forward(*known, skb, &port);
+  bridge_send(bridge, skb, &port);
+}
+
+// To the port behind which the MAC is; `from` null: made by this machine.
+void Run::bridge_send(Device& bridge, Skb& skb, Device* from) {
+  Device* to = world_.topology.find_mac(bridge, skb.p.destination_mac).port;
+  if (forgery_ && draws(bridge, skb, to) == Draws::kUnknown)
+    return stop_unknown("whether a frame with another's MAC address gets into " + bridge.name());
+  if (to == nullptr) return bridge_flood(bridge, skb, from);
+  if (may_leave(*to, skb, from)) return bridge_forward(*to, skb, from);
+  const std::string_view why =
+      from == nullptr ? "bridge port is not forwarding: "
+      : to == from    ? "the bridge does not send back to the port of arrival (no hairpin): "
+                      : "bridge port isolation: ";
+  lost(skb, why, to->name());
 }
 
 void Run::bridge_flood(Device& bridge, const Skb& skb, Device* from) {
@@ -208,27 +206,10 @@ void Run::bridge_forward(Device& to, Skb& skb, Device* from) {
 }
 
 void Run::bridge_transmit(Device& bridge, Skb& skb) {  // br_dev_xmit
-  const MacAddress to = skb.p.destination_mac;
   skb.from_isolated_port = false;
   skb.dev = &bridge;
-  if (to.is_multicast()) {
-    bridge_flood(bridge, skb, nullptr);
-    return;
-  }
-  Device* known = world_.topology.find_mac(bridge, to).port;
-  if (forger_ != nullptr && draws(bridge, skb, known) == Draws::kUnknown) {
-    stop_unknown("whether a frame with another's MAC address gets into " + bridge.name());
-    return;
-  }
-  if (known == nullptr) {
-    bridge_flood(bridge, skb, nullptr);
-    return;
-  }
-  if (!may_leave(*known, skb, nullptr)) {
-    lost(skb, "bridge port is not forwarding: ", known->name());
-    return;
-  }
-  bridge_forward(*known, skb, nullptr);
+  if (skb.p.destination_mac.is_multicast()) return bridge_flood(bridge, skb, nullptr);
+  bridge_send(bridge, skb, nullptr);
 }
 
 void Run::bridge_up(Device& bridge, Skb& skb, Device& port) {  // br_pass_frame_up

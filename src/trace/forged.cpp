@@ -1,6 +1,7 @@
 // An attacker on a wire: AF_PACKET sends past every rule of its own machine and hears every frame
 // before them (net/packet/af_packet.c, PACKET_QDISC_BYPASS; net/core/dev.c ptype_all).
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "trace/run.h"
@@ -9,7 +10,6 @@ namespace bulkhead::trace {
 namespace {
 
 constexpr std::uint16_t kPermanent = 128, kNoArpState = 64;  // NUD_*
-constexpr MacAddress kOutsideMac{{0x02, 0xb0, 0, 0, 0, 1}};
 
 // An ARP request or a neighbour solicitation in the name of `as`.
 Skb question_of(MacAddress mac, IpAddress as, IpAddress target) {
@@ -43,13 +43,12 @@ void Run::start_forged(const ForgedOrigin& origin) {
   if (origin.source.family() != server_address_.family())
     return local_error(NetError::kInvalid, "the source is of another address family");
   if (!link->up) return local_error(NetError::kNoDevice, "the attacker's interface is down");
-  forger_ = &origin;
-  forger_link_ = link;
-  for (const auto& d : m->devices) {
-    const bool mine = origin.outside ? d.get() == link : !d->loopback;
-    if (!mine) continue;
-    for (const Device* port : topology::entrances(*d, origin.outside)) entrances_.push_back(port);
-  }
+  Forgery& forgery = forgery_.emplace();
+  forgery.origin = &origin;
+  forgery.link = link;
+  for (Device* d : topology::sending_devices(*link, origin.outside))
+    std::ranges::copy(topology::wires(*d, origin.outside).entrances,
+                      std::back_inserter(forgery_->entrances));
   Skb skb = packet_from(origin.source);
   skb.p.tagged = origin.tagged;
   skb.p.source_mac = origin.mac;
@@ -61,14 +60,14 @@ void Run::start_forged(const ForgedOrigin& origin) {
 // True when the frame is the attacker's: it leaves by the wire on which an outside attacker sits,
 // or arrives at an interface of an inside attacker.
 bool Run::forger_takes(Device& dev, Skb& skb, bool leaving) {
-  if (forger_->outside != leaving) return false;
+  if (forgery_->origin->outside != leaving) return false;
   const bool here =
-      leaving ? &dev == forger_link_ : dev.machine == forger_link_->machine && !dev.loopback;
+      leaving ? &dev == forgery_->link : dev.machine == forgery_->link->machine && !dev.loopback;
   if (!here) return false;
-  const MacAddress own = leaving ? kOutsideMac : dev.mac;
+  const MacAddress own = leaving ? topology::kOutsiderMac : dev.mac;
   if (skb.p.arp) {
-    if (skb.p.arp->operation != 1 || !claiming_) return false;
-    claim_ = own;
+    if (skb.p.arp->operation != 1 || !claiming()) return false;
+    forgery_->claim = own;
     Skb answer = neighbour_answer(skb.p, *skb.p.arp, own);
     if (leaving)
       enqueue(dev, answer);
@@ -87,20 +86,19 @@ bool Run::forger_takes(Device& dev, Skb& skb, bool leaving) {
 // The lie is told first and most often: it replaces what the asker has learned, not what was set by
 // hand.
 std::optional<MacAddress> Run::claimed(Device& dev, IpAddress target, const Skb& cause) {
-  if (forger_ == nullptr || claiming_ || !cause.ours || cause.leg != Leg::kReply)
-    return std::nullopt;
+  if (!forgery_ || claiming() || !cause.ours || cause.leg != Leg::kReply) return std::nullopt;
   const bool fixed = std::ranges::any_of(dev.neighbours, [&](const model::Neighbour* n) {
     return n->address == target && (n->state & (kPermanent | kNoArpState)) != 0;
   });
   if (fixed) return std::nullopt;
-  claiming_ = true;
-  insinuated_ = false;
-  claim_.reset();
+  forgery_->claiming = true;
+  forgery_->insinuated = false;
+  forgery_->claim.reset();
   const Resolved& r = ask_for(dev, target, asking_address(dev, target, cause));
-  const bool believed = r.how == Resolution::kFound && claim_ && r.mac == *claim_;
+  const bool believed = r.how == Resolution::kFound && forgery_->claim && r.mac == *forgery_->claim;
   if (!believed) insinuate(dev, target);
-  claiming_ = false;
-  return believed || insinuated_ ? claim_ : std::nullopt;
+  forgery_->claiming = false;
+  return believed || forgery_->insinuated ? forgery_->claim : std::nullopt;
 }
 
 // Asks in the name of `target`, so that `dev`'s machine learns from the question (arp_process(),
@@ -113,18 +111,16 @@ void Run::insinuate(Device& dev, IpAddress target) {
   asking.target = target;
   Asking* const outer = std::exchange(asking_, &asking);
   const std::size_t from = scratch_.queue.size();
-  insinuated_ = false;
-  for (const auto& d : forger_link_->machine->devices) {
-    const bool mine = forger_->outside ? d.get() == forger_link_ : !d->loopback && d->up;
-    if (!mine) continue;
-    claim_ = forger_->outside ? kOutsideMac : d->mac;
-    Skb skb = question_of(*claim_, target, own.front()->local);
-    if (forger_->outside)
+  forgery_->insinuated = false;
+  for (Device* d : topology::sending_devices(*forgery_->link, forgery_->origin->outside)) {
+    forgery_->claim = forgery_->origin->outside ? topology::kOutsiderMac : d->mac;
+    Skb skb = question_of(*forgery_->claim, target, own.front()->local);
+    if (forgery_->origin->outside)
       enqueue(*d, skb);
     else
       put_on_wire(*d, skb);
     run_queue(from);
-    if (insinuated_ || stopped_) break;
+    if (forgery_->insinuated || stopped_) break;
   }
   asking_ = outer;
 }
@@ -132,33 +128,35 @@ void Run::insinuate(Device& dev, IpAddress target) {
 // Who has to get a packet, or has just sent it on, cannot be posed as at the same time.
 void Run::note_passage(const Device& port, const Skb& skb) {
   if (!skb.ours || skb.leg != Leg::kRequest) return;
-  passed_.push_back(skb.p.destination_mac);
-  if (std::ranges::find(entrances_, &port) == entrances_.end()) passed_.push_back(skb.p.source_mac);
+  forgery_->passed.push_back(skb.p.destination_mac);
+  if (std::ranges::find(forgery_->entrances, &port) == forgery_->entrances.end())
+    forgery_->passed.push_back(skb.p.source_mac);
 }
 
 // Where rules stand at the door it is not known what gets in beside the packet itself, which
 // carried its own MAC in.
 Run::Draws Run::draws(const Device& bridge, const Skb& skb, Device*& to) const {
   if (!skb.ours || skb.leg != Leg::kReply) return Draws::kNo;
-  const auto at =
-      std::ranges::find_if(entrances_, [&](const Device* p) { return p->bridge == &bridge; });
-  if (at == entrances_.end() || *at == to) return Draws::kNo;
-  if (std::ranges::find(passed_, skb.p.destination_mac) != passed_.end()) return Draws::kNo;
+  const auto at = std::ranges::find_if(forgery_->entrances,
+                                       [&](const Device* p) { return p->bridge == &bridge; });
+  if (at == forgery_->entrances.end() || *at == to) return Draws::kNo;
+  if (std::ranges::find(forgery_->passed, skb.p.destination_mac) != forgery_->passed.end())
+    return Draws::kNo;
   const model::BridgePort& port = (*at)->link->port.value_or(model::BridgePort{});
   const MacAddress mac = skb.p.destination_mac;
   if (!port.learning || !topology::can_be_drawn_away(bridge, mac)) return Draws::kNo;
   if (skb.from_isolated_port && port.isolated) return Draws::kNo;
   const Stack& stack = world_.stack(*bridge.machine);
   const Stack::DeviceChains& chains = world_.chains_on(**at);
-  const bool guarded = chains.ingress || chains.inet_ingress || at != entrances_.begin() ||
+  const bool guarded = chains.ingress || chains.inet_ingress || at != forgery_->entrances.begin() ||
                        stack.chains[static_cast<std::size_t>(FilterPoint::kBridgePrerouting)];
-  if (guarded && forger_->mac != mac) return Draws::kUnknown;
-  to = const_cast<Device*>(*at);
+  if (guarded && forgery_->origin->mac != mac) return Draws::kUnknown;
+  to = *at;
   return Draws::kYes;
 }
 
 bool Run::believes(MacAddress sender) const {
-  return claiming_ && claim_ && sender == *claim_;
+  return claiming() && forgery_->claim && sender == *forgery_->claim;
 }
 
 }  // namespace bulkhead::trace

@@ -6,8 +6,6 @@
 namespace bulkhead::trace {
 namespace {
 
-constexpr std::uint32_t kMacvlanBridge = 4;  // private (1) and vepa (2) do not reach siblings
-
 void classify(const Device& dev, Skb& skb) {  // eth_type_trans
   const MacAddress& to = skb.p.destination_mac;
   if (to == MacAddress::broadcast())
@@ -63,7 +61,7 @@ void Run::transmit(Device& dev, Skb& skb) {
 }
 
 void Run::put_on_wire(Device& dev, Skb& skb) {
-  if (forger_ != nullptr && forger_takes(dev, skb, true)) return;
+  if (forgery_ && forger_takes(dev, skb, true)) return;
   switch (dev.kind) {
     case DeviceKind::kLoopback:
       skb.p.type = PacketType::kHost;
@@ -108,12 +106,11 @@ bool Run::is_edge(const Device& dev) const {
 // does.
 void Run::transmit_macvlan(Device& dev, Skb& skb) {
   Device& parent = *dev.parent;
-  const auto mode = dev.link->detail.macvlan_mode.value_or(kMacvlanBridge);
   scrub(skb, parent.machine != dev.machine);
-  if (mode == kMacvlanBridge) {
+  if (topology::in_bridge_mode(dev)) {
     for (Device* sibling : parent.children) {
       if (sibling == &dev || sibling->kind != DeviceKind::kMacvlan) continue;
-      if (sibling->link->detail.macvlan_mode.value_or(kMacvlanBridge) != kMacvlanBridge) continue;
+      if (!topology::in_bridge_mode(*sibling)) continue;
       if (!sibling->up) continue;
       if (skb.p.destination_mac.is_multicast()) {
         enqueue(*sibling, skb);
@@ -146,7 +143,7 @@ void Run::receive(Device& dev, Skb& skb) {
     return;
   }
   skb.dev = &dev;
-  if (forger_ != nullptr && forger_takes(dev, skb, false)) return;
+  if (forgery_ && forger_takes(dev, skb, false)) return;
   if (!dev.loopback) classify(dev, skb);
   if (dev.link->xdp && !choices_.pick("an XDP program on " + dev.name())) {
     lost(skb, "dropped by an XDP program on ", dev.name());

@@ -66,8 +66,8 @@ Skb nd_message(Device& dev, std::uint8_t type, IpAddress from, IpAddress to, IpA
 }  // namespace
 
 void Run::learn(const Device& dev, IpAddress address, MacAddress mac) {
-  if (claiming_ && asking_ != nullptr && asking_->device == &dev && asking_->target == address)
-    insinuated_ = insinuated_ || believes(mac);
+  if (claiming() && asking_ != nullptr && asking_->device == &dev && asking_->target == address)
+    forgery_->insinuated = forgery_->insinuated || believes(mac);
   if (learned(dev, address) != nullptr || scratch_.learned.size() >= kMostLearned) return;
   scratch_.learned.push_back({&dev, address, mac});
 }
@@ -172,7 +172,7 @@ Run::Way Run::resolve(Device& dev, IpAddress target, const Skb& cause) {
 const Resolved& Run::ask_for(Device& dev, IpAddress target, IpAddress source) {
   const NeighbourKey key{&dev, target, source};
   const bool shared =
-      !outsider_may_answer(target) && !claiming_;  // else the answer holds for this question alone
+      !outsider_may_answer(target) && !claiming();  // else the answer holds for this question alone
   if (!explain_ && shared) {
     const Resolved* found = nullptr;
     {

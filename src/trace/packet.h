@@ -38,7 +38,6 @@ struct Packet {
   MacAddress source_mac, destination_mac;
   EtherType ether_type = EtherType::kIpv4;
   std::optional<Arp> arp;
-  bool tagged = false;  // a VLAN tag of number 0
   // Network layer (not for ARP)
   IpAddress source, destination;
   IpProtocol protocol = IpProtocol::kTcp;
@@ -53,6 +52,7 @@ struct Packet {
   // What travels beside the bytes, within one namespace
   std::uint32_t mark = 0;
   PacketType type = PacketType::kHost;
+  bool tagged = false;      // a VLAN tag of number 0
   bool has_socket = false;  // sent by a socket of this namespace (output, postrouting)
   std::uint32_t socket_uid = 0, socket_gid = 0;
   std::string_view socket_cgroup;  // path below /sys/fs/cgroup of that socket's maker, "" unknown

@@ -96,6 +96,7 @@ class Run {
   void start_forged(const ForgedOrigin& origin);
   bool forger_takes(Device& dev, Skb& skb, bool leaving);
   std::optional<MacAddress> claimed(Device& dev, IpAddress target, const Skb& cause);
+  [[nodiscard]] bool claiming() const { return forgery_ && forgery_->claiming; }
   [[nodiscard]] bool believes(MacAddress sender) const;
   void insinuate(Device& dev, IpAddress target);
   void note_passage(const Device& port, const Skb& skb);
@@ -115,6 +116,7 @@ class Run {
   // ---- bridge.cpp
   void bridge_receive(Device& port, Skb& skb);
   void bridge_finish(Device& port, Skb& skb);  // br_handle_frame_finish
+  void bridge_send(Device& bridge, Skb& skb, Device* from);
   void bridge_transmit(Device& bridge, Skb& skb);
   void bridge_forward(Device& to, Skb& skb, Device* from);
   void bridge_flood(Device& bridge, const Skb& skb, Device* from);
@@ -238,13 +240,16 @@ class Run {
   const OutsideOrigin* outsider_ = nullptr;
   Device* outsider_link_ = nullptr;
   std::vector<IpAddress> outsider_gateways_;
-  const ForgedOrigin* forger_ = nullptr;
-  Device* forger_link_ = nullptr;
-  bool claiming_ = false;            // the question on its way is about an answer to the forger
-  std::optional<MacAddress> claim_;  // what it said
-  bool insinuated_ = false;          // and was learned from a question of its own
-  std::vector<const Device*> entrances_;  // of the forger's frames into bridges
-  std::vector<MacAddress> passed_;        // bridges, before the forger could mislead them
+  struct Forgery {  // of an attacker
+    const ForgedOrigin* origin = nullptr;
+    Device* link = nullptr;
+    std::vector<Device*> entrances;   // of its frames into bridges
+    std::vector<MacAddress> passed;   // bridges, before they could be misled
+    bool claiming = false;            // the question on its way is about an answer to it
+    std::optional<MacAddress> claim;  // what it said
+    bool insinuated = false;          // and was learned from a question of its own
+  };
+  std::optional<Forgery> forgery_;
   IpAddress client_address_, server_address_;
   Port client_port_, server_port_;
   std::uint32_t client_uid_ = 0;

@@ -14,6 +14,7 @@
 #include "base/address.h"
 #include "base/verdict.h"
 #include "model/snapshot.h"
+#include "topology/outsider.h"
 #include "trace/filter.h"
 
 namespace bulkhead::trace {
@@ -35,7 +36,7 @@ struct OutsideOrigin {
   model::NsId ns;
   IfIndex link;
   IpAddress source;
-  MacAddress mac{{0x02, 0xb0, 0, 0, 0, 1}};
+  MacAddress mac = topology::kOutsiderMac;
 };
 
 // Root with raw sockets, who puts a frame of one TCP or UDP packet on a wire and hears all that

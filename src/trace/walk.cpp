@@ -365,9 +365,9 @@ void Run::client_hears(const Skb& skb, std::string_view where) {
   }
   const Quoted& q = *p.quoted;
   const bool mine =
-      forger_ != nullptr || (q.source == client_address_ && q.destination == server_address_ &&
-                             q.source_port == client_port_ && q.destination_port == server_port_ &&
-                             q.protocol == question_.protocol);
+      forgery_ || (q.source == client_address_ && q.destination == server_address_ &&
+                   q.source_port == client_port_ && q.destination_port == server_port_ &&
+                   q.protocol == question_.protocol);
   const bool v4 = p.protocol == IpProtocol::kIcmp;
   if (!mine) {
     lost(skb, "the ICMP error does not name the client's connection");
@@ -391,7 +391,7 @@ void Run::client_hears(const Skb& skb, std::string_view where) {
 // connection is gone again before a byte was sent (and SO_ERROR says so); when it is lost in
 // silence, the client stays connected.
 void Run::acknowledge() {
-  if (forger_ != nullptr) return;  // who forges may end it in many ways
+  if (forgery_) return;  // who forges may end it in many ways
   if (!world_.acks_matter && !explain_) return;
   Skb ack = client_template_;
   ack.p.source = client_address_;
@@ -435,7 +435,7 @@ void Run::outsider_hears(const Device& device, const Skb& skb) {
 void Run::leave_model(const Skb& skb, const Device& device, std::optional<IpAddress> next_hop) {
   if (!skb.ours) return;
   if (stopped_) return;
-  if (forger_ != nullptr && skb.leg == Leg::kReply)  // what goes to somebody else is not heard
+  if (forgery_ && skb.leg == Leg::kReply)  // what goes to somebody else is not heard
     return lost(skb, "the answer goes to somebody else, by ", device.name());
   Exit exit;
   exit.ns = device.machine->id;

@@ -1,8 +1,8 @@
 #include "verify/sender.h"
 
 #include <algorithm>
-#include <array>
 
+#include "topology/outsider.h"
 #include "verify/attacker.h"
 
 namespace bulkhead::verify {
@@ -13,32 +13,19 @@ using packet::Packet;
 using reach::Fields;
 using reach::Quantity;
 
-MacAddress mac_of(std::uint64_t number) {
-  std::array<std::uint8_t, 6> octets{};
-  for (std::size_t i = 0; i < octets.size(); ++i)
-    octets[i] = static_cast<std::uint8_t>(number >> (40 - 8 * i));
-  return MacAddress(octets);
-}
-
-std::uint64_t number_of(MacAddress mac) {
-  std::uint64_t n = 0;
-  for (const std::uint8_t o : mac.octets()) n = n << 8 | o;
-  return n;
-}
-
 // A bridge whose rules do not look into tagged frames, while those to whom it passes them do not
 // care (br_netfilter_hooks.c IS_VLAN_IP(), net/core/dev.c: tag 0 is a mere priority).
 bool blind_to_tags(const topology::Device& bridge) {
   return (bridge.call_iptables || bridge.call_ip6tables) && !bridge.sees_tagged;
 }
 
-void forge(const topology::Device& link, bool outside, std::vector<Sender>& out) {
-  const MacAddress own = outside ? trace::OutsideOrigin().mac : link.mac;
-  const auto doors = topology::entrances(link, outside);
+void forge(topology::Device& link, bool outside, std::vector<Sender>& out) {
+  const MacAddress own = outside ? topology::kOutsiderMac : link.mac;
+  const topology::Wires wires = topology::wires(link, outside);
   const bool tags = std::ranges::any_of(
-      doors, [](const topology::Device* port) { return blind_to_tags(*port->bridge); });
+      wires.entrances, [](const topology::Device* port) { return blind_to_tags(*port->bridge); });
   const Forging plain{link.machine->id, link.index(), outside, own, {}, false};
-  for (const topology::Device* station : topology::stations(link, outside)) {
+  for (const topology::Device* station : wires.stations) {
     Forging f = plain;
     f.to = station->mac;
     out.push_back({f, std::nullopt, true});
@@ -92,7 +79,7 @@ std::vector<Sender> attacking_senders(const query::Seat& seat, const topology::T
     }
     // A zone's origins differ by their source alone, and an attacker on its wire has every source.
     const topology::Machine* m = topology.machine(outside.ns);
-    const topology::Device* link = m != nullptr ? m->device(outside.link) : nullptr;
+    topology::Device* link = m != nullptr ? m->device(outside.link) : nullptr;
     if (link != nullptr) forge(*link, true, out);
     break;
   }
@@ -158,7 +145,7 @@ trace::Question question(const Fields& fields, const Sender& sender, const Packe
                                  f.link,
                                  f.outside,
                                  fields.address(packet, Quantity::kSource),
-                                 mac_of(fields.get(packet, Quantity::kSourceMac)),
+                                 fields.mac(packet, Quantity::kSourceMac),
                                  f.to,
                                  f.tagged};
   }
@@ -187,7 +174,8 @@ Everyday::Everyday(const topology::Topology& topology, const Fields& fields) : f
 packet::Preferences Everyday::of(const Sender& sender) const {
   packet::Preferences out = all_;
   if (const auto* forging = std::get_if<Forging>(&sender.from)) {
-    out.prefer(fields_.only(Quantity::kSourceMac), IntervalSet::single(number_of(forging->own)));
+    out.prefer(fields_.only(Quantity::kSourceMac),
+               IntervalSet::single(reach::number_of(forging->own)));
   }
   return out;
 }

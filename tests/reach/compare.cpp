@@ -238,18 +238,6 @@ std::string nat_text(const Request& r) {
          port(r.base_port) + "/" + std::to_string(r.flags);
 }
 
-std::uint64_t mac_number(const MacAddress& mac) {
-  std::uint64_t out = 0;
-  for (std::uint8_t o : mac.octets()) out = out << 8 | o;
-  return out;
-}
-
-MacAddress mac_of(std::uint64_t number) {
-  std::array<std::uint8_t, 6> octets{};
-  for (std::size_t i = 0; i < 6; ++i) octets[5 - i] = static_cast<std::uint8_t>(number >> (8 * i));
-  return MacAddress(octets);
-}
-
 }  // namespace
 
 Fates Pair::by_reach(const packet::VerdictMap& map, const packet::Packet& packet, bool) const {
@@ -291,8 +279,8 @@ packet::Packet Pair::read_back(const packet::Packet& before, const trace::Packet
   const auto set = [&](Quantity q, std::uint64_t n) { fields_->set(out, q, n); };
   fields_->set_address(out, Quantity::kSource, now.source);
   fields_->set_address(out, Quantity::kDestination, now.destination);
-  set(Quantity::kSourceMac, mac_number(now.source_mac));
-  set(Quantity::kDestinationMac, mac_number(now.destination_mac));
+  set(Quantity::kSourceMac, number_of(now.source_mac));
+  set(Quantity::kDestinationMac, number_of(now.destination_mac));
   set(Quantity::kSourcePort, now.source_port.number);
   set(Quantity::kDestinationPort, now.destination_port.number);
   set(Quantity::kTcpFlags, now.tcp_flags);
@@ -316,8 +304,8 @@ std::optional<Fates> Pair::by_trace(HookPoint point, bool nat, const packet::Pac
   p.ether_type = v4 ? trace::EtherType::kIpv4 : trace::EtherType::kIpv6;
   p.source = fields_->address(packet, Quantity::kSource);
   p.destination = fields_->address(packet, Quantity::kDestination);
-  p.source_mac = mac_of(get(Quantity::kSourceMac));
-  p.destination_mac = mac_of(get(Quantity::kDestinationMac));
+  p.source_mac = fields_->mac(packet, Quantity::kSourceMac);
+  p.destination_mac = fields_->mac(packet, Quantity::kDestinationMac);
   p.protocol = static_cast<IpProtocol>(get(Quantity::kProtocol));
   p.hop_limit = static_cast<std::uint8_t>(get(Quantity::kHopLimit));
   p.tos = static_cast<std::uint8_t>(get(Quantity::kTos));

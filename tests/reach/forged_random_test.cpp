@@ -9,22 +9,12 @@
 
 #include "reach/random_net.h"
 #include "reach/reach.h"
+#include "reach/tally.h"
 #include "topology/topology.h"
 #include "trace/trace.h"
 
 namespace bulkhead::reach::testing {
 namespace {
-
-struct Tally {
-  std::size_t asked = 0, open = 0, closed = 0, unknown = 0, unlike = 0, less_precise = 0;
-  std::map<std::string, std::size_t> reasons;
-};
-
-std::uint64_t number_of(MacAddress mac) {
-  std::uint64_t n = 0;
-  for (const std::uint8_t o : mac.octets()) n = n << 8 | o;
-  return n;
-}
 
 class Comparison {
  public:
@@ -54,8 +44,8 @@ class Comparison {
   }
 
  private:
-  void wire(Reach& reach, const topology::Device& link, bool outside) {
-    for (const topology::Device* to : topology::stations(link, outside)) {
+  void wire(Reach& reach, topology::Device& link, bool outside) {
+    for (const topology::Device* to : topology::wires(link, outside).stations) {
       if (random_() % 3 != 0) continue;
       ForgedRequest r;
       r.ns = link.machine->id;
@@ -92,13 +82,14 @@ class Comparison {
   }
 
   trace::Question question(const Fields& fields, const ForgedRequest& r, const packet::Packet& p) {
-    std::array<std::uint8_t, 6> mac{};
-    for (std::size_t i = 0; i < mac.size(); ++i)
-      mac[i] = static_cast<std::uint8_t>(fields.get(p, Quantity::kSourceMac) >> (40 - 8 * i));
     trace::Question q;
-    q.from = trace::ForgedOrigin{
-        r.ns, r.link,  r.outside, fields.address(p, Quantity::kSource), MacAddress(mac),
-        r.to, r.tagged};
+    q.from = trace::ForgedOrigin{r.ns,
+                                 r.link,
+                                 r.outside,
+                                 fields.address(p, Quantity::kSource),
+                                 fields.mac(p, Quantity::kSourceMac),
+                                 r.to,
+                                 r.tagged};
     q.to = fields.address(p, Quantity::kDestination);
     q.port = Port{static_cast<std::uint16_t>(fields.get(p, Quantity::kDestinationPort))};
     q.source_port = Port{static_cast<std::uint16_t>(fields.get(p, Quantity::kSourcePort))};
@@ -113,17 +104,13 @@ class Comparison {
     if (fields.address(p, Quantity::kSource) == q.to || q.to.is_v4_mapped()) return;
     const trace::Answer t = world_.ask(q);
     const Said said = answer.about(p);
-    ++tally_.asked;
-    (t.verdict == trace::Verdict::kOpen     ? tally_.open
-     : t.verdict == trace::Verdict::kClosed ? tally_.closed
-                                            : tally_.unknown)++;
+    tally_.count(t.verdict);
     if (said.verdict == t.verdict && !said.outcomes.empty()) return;
     std::string mine;
     for (const Outcome* o : said.outcomes)
       mine += std::string(to_string(o->verdict)) + " " + o->reason + "; ";
     if (!said.outcomes.empty() && said.verdict == Verdict::kUnknown) {
-      ++tally_.less_precise;
-      ++tally_.reasons[(std::string(to_string(t.verdict)) + " is " + mine).substr(0, 140)];
+      tally_.less(std::string(to_string(t.verdict)) + " is " + mine);
       return;
     }
     if (++tally_.unlike > 12) return;
@@ -158,21 +145,9 @@ class Comparison {
 };
 
 void compare(NetKinds kinds, std::uint32_t first, std::uint32_t count) {
-  Tally tally;
-  if (const char* n = std::getenv("REACH_SEEDS")) count = static_cast<std::uint32_t>(std::atoi(n));
-  if (const char* n = std::getenv("REACH_FIRST")) first = static_cast<std::uint32_t>(std::atoi(n));
-  for (std::uint32_t seed = first; seed < first + count; ++seed)
-    Comparison(seed, kinds, tally).run();
-  std::printf("asked %zu: open %zu closed %zu unknown %zu; unlike %zu, less precise %zu\n",
-              tally.asked, tally.open, tally.closed, tally.unknown, tally.unlike,
-              tally.less_precise);
-  std::size_t lines = 0;
-  for (const auto& [why, n] : tally.reasons) {
-    if (++lines <= 12) std::printf("  less precise %zu: %s\n", n, why.c_str());
-  }
-  EXPECT_EQ(tally.unlike, 0U);
-  EXPECT_LE(tally.less_precise * 50, tally.asked);
-  EXPECT_GT(tally.open * 100, tally.asked);
+  const Tally tally = over_seeds(
+      first, count, [&](std::uint32_t seed, Tally& into) { Comparison(seed, kinds, into).run(); });
+  expect_alike(tally, 100);
 }
 
 TEST(ForgedRandom, PlainNetworksAreAsTraceSays) {

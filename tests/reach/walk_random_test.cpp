@@ -9,16 +9,11 @@
 
 #include "reach/random_net.h"
 #include "reach/reach.h"
+#include "reach/tally.h"
 #include "trace/trace.h"
 
 namespace bulkhead::reach::testing {
 namespace {
-
-struct Tally {
-  std::size_t asked = 0, open = 0, closed = 0, unknown = 0, unlike = 0, unlike_how = 0,
-              less_precise = 0, shown = 0;
-  std::map<std::string, std::size_t> reasons;
-};
 
 class Comparison {
  public:
@@ -150,17 +145,13 @@ class Comparison {
     }
     if (!agree) said.verdict = Verdict::kUnknown;
     if (!agree || !same_how) said.how = How::kUnknown;
-    ++tally_.asked;
-    (t.verdict == trace::Verdict::kOpen     ? tally_.open
-     : t.verdict == trace::Verdict::kClosed ? tally_.closed
-                                            : tally_.unknown)++;
+    tally_.count(t.verdict);
     const bool same = to_string(said.verdict) == trace::to_string(t.verdict);
     std::string what;
     if (said.outcomes.empty()) {
       ++tally_.unlike;
       what = "no outcome at all";
     } else if (!same && said.verdict == Verdict::kUnknown) {
-      ++tally_.less_precise;
       std::string why = std::string(trace::to_string(t.verdict)) + " is ";
       for (const Outcome* o : said.outcomes)
         why += std::string(to_string(o->verdict)) + " " + o->reason + " | ";
@@ -170,7 +161,7 @@ class Comparison {
         what = "less precise (a fresh world says " +
                std::string(trace::to_string(fresh->ask(q).verdict)) + ")";
       }
-      ++tally_.reasons[why.substr(0, 140)];
+      tally_.less(why);
     } else if (!same) {
       ++tally_.unlike;
       what = "verdict";
@@ -207,23 +198,9 @@ class Comparison {
 };
 
 void compare(NetKinds kinds, std::uint32_t first, std::uint32_t count) {
-  Tally tally;
-  if (const char* n = std::getenv("REACH_SEEDS")) count = static_cast<std::uint32_t>(std::atoi(n));
-  if (const char* n = std::getenv("REACH_FIRST")) first = static_cast<std::uint32_t>(std::atoi(n));
-  for (std::uint32_t seed = first; seed < first + count; ++seed)
-    Comparison(seed, kinds, tally).run();
-  std::printf(
-      "asked %zu: open %zu closed %zu unknown %zu; unlike %zu, how unlike %zu, less precise %zu\n",
-      tally.asked, tally.open, tally.closed, tally.unknown, tally.unlike, tally.unlike_how,
-      tally.less_precise);
-  std::size_t lines = 0;
-  for (const auto& [why, n] : tally.reasons) {
-    if (++lines <= 12) std::printf("  less precise %zu: %s\n", n, why.c_str());
-  }
-  EXPECT_EQ(tally.unlike, 0U);
-  EXPECT_EQ(tally.unlike_how, 0U);
-  EXPECT_LE(tally.less_precise * 50, tally.asked);
-  EXPECT_GT(tally.open * 50, tally.asked);
+  const Tally tally = over_seeds(
+      first, count, [&](std::uint32_t seed, Tally& into) { Comparison(seed, kinds, into).run(); });
+  expect_alike(tally, 50);
 }
 
 TEST(WalkRandom, PlainNetworksAreAsTraceSays) {

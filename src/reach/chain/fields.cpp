@@ -241,6 +241,20 @@ void Fields::set(packet::Packet& packet, Quantity quantity, std::uint64_t number
   }
 }
 
+std::uint64_t number_of(MacAddress mac) {
+  std::uint64_t n = 0;
+  for (const std::uint8_t o : mac.octets()) n = n << 8 | o;
+  return n;
+}
+
+MacAddress Fields::mac(const packet::Packet& packet, Quantity quantity) const {
+  const std::uint64_t number = get(packet, quantity);
+  std::array<std::uint8_t, 6> octets{};
+  for (std::size_t i = 0; i < octets.size(); ++i)
+    octets[i] = static_cast<std::uint8_t>(number >> (8 * (octets.size() - 1 - i)));
+  return MacAddress(octets);
+}
+
 IpAddress Fields::address(const packet::Packet& packet, Quantity quantity) const {
   const auto all = parts(quantity);
   if (family_ == IpFamily::kV4) {

@@ -94,6 +94,9 @@ class MarkMasks {
   std::uint32_t cuts_ = 0;  // bit i: masks separate bit i from bit i + 1
 };
 
+// A MAC address as a number: 48 bits, the first octet on top.
+[[nodiscard]] std::uint64_t number_of(MacAddress mac);
+
 class Fields {
  public:
   struct Part {  // `bits` wide, of which the lowest is bit `low` of the quantity
@@ -119,6 +122,7 @@ class Fields {
   void set(packet::Packet& packet, Quantity quantity, std::uint64_t number) const;
   [[nodiscard]] IpAddress address(const packet::Packet& packet, Quantity quantity) const;
   void set_address(packet::Packet& packet, Quantity quantity, const IpAddress& address) const;
+  [[nodiscard]] MacAddress mac(const packet::Packet& packet, Quantity quantity) const;
 
  private:
   Fields(IpFamily family, std::vector<packet::Field> fields,

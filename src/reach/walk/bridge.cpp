@@ -162,7 +162,7 @@ void Walk::bridge_finish(Device& port, Flow flow) {  // br_handle_frame_finish
     return drop(std::move(flow), "bridge port is still learning: " + escape_text(port.name()));
   }
   flow.from_isolated_port = settings(port).isolated;
-  if (forger_ != nullptr) note_passage(flow);
+  if (forgery_) note_passage(flow);
   const MacAddress to = flow.p.destination_mac;
   if (to.is_multicast()) {
     if (flow.ours) return unknown(std::move(flow), "a packet in a multicast frame");

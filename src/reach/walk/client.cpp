@@ -301,7 +301,7 @@ void Walk::client_hears(Flow flow) {
     if (flow.established) return end(std::move(flow));
     flow.established = true;
     flow.first_loss.clear();
-    if (forger_ != nullptr) return end(std::move(flow));
+    if (forgery_) return end(std::move(flow));
     return acknowledge(std::move(flow));
   }
   if (told_forger(flow)) return;

@@ -10,7 +10,6 @@ namespace {
 
 constexpr std::int32_t kFirst = std::numeric_limits<std::int32_t>::min(),
                        kLast = std::numeric_limits<std::int32_t>::max();
-constexpr std::uint32_t kBridgeMode = 4;  // MACVLAN_MODE_BRIDGE
 
 PacketType type_of(const Device& dev, MacAddress to) {  // eth_type_trans
   if (to == MacAddress::broadcast()) return PacketType::kBroadcast;
@@ -25,10 +24,6 @@ void scrub(Flow& f, bool other_namespace) {
   f.bound_to = {};
   f.p.has_socket = false;
   if (other_namespace) f.p.mark = 0;
-}
-
-bool in_bridge_mode(const Device& d) {
-  return d.link->detail.macvlan_mode.value_or(kBridgeMode) == kBridgeMode;
 }
 
 }  // namespace
@@ -60,7 +55,7 @@ void Walk::transmit(Device& dev, Flow flow) {
 }
 
 void Walk::put_on_wire(Device& dev, Flow f) {
-  if (forger_ != nullptr && forger_takes(dev, f, true)) return;
+  if (forgery_ && forger_takes(dev, f, true)) return;
   switch (dev.kind) {
     case DeviceKind::kLoopback:
       f.p.type = PacketType::kHost;
@@ -89,10 +84,10 @@ void Walk::put_on_wire(Device& dev, Flow f) {
 void Walk::transmit_macvlan(Device& dev, Flow flow) {
   Device& parent = *dev.parent;
   scrub(flow, parent.machine != dev.machine);
-  if (in_bridge_mode(dev)) {
+  if (topology::in_bridge_mode(dev)) {
     for (Device* sibling : parent.children) {
       if (sibling == &dev || sibling->kind != DeviceKind::kMacvlan || !sibling->up ||
-          !in_bridge_mode(*sibling))
+          !topology::in_bridge_mode(*sibling))
         continue;
       if (flow.p.destination_mac.is_multicast()) {
         if (flow.ours) return unknown(std::move(flow), "a multicast frame on a macvlan");
@@ -123,7 +118,7 @@ bool Walk::receive_on_parent(Device& dev, Flow& flow) {
 void Walk::receive(Device& dev, Flow flow) {
   if (!dev.up) return drop(std::move(flow), "interface is down: " + escape_text(dev.name()));
   flow.dev = &dev;
-  if (forger_ != nullptr && forger_takes(dev, flow, false)) return;
+  if (forgery_ && forger_takes(dev, flow, false)) return;
   if (!dev.loopback) flow.p.type = type_of(dev, flow.p.destination_mac);
   for (const bool there : {dev.link->xdp, dev.link->tc_filters}) {
     if (!there) continue;

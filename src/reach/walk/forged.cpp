@@ -3,6 +3,7 @@
 //
 // Of what it sends only what is accepted counts, so refusals end the walk where they are made.
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/text.h"
@@ -12,13 +13,6 @@ namespace bulkhead::reach::walks {
 namespace {
 
 constexpr std::uint16_t kPermanent = 128, kNoArpState = 64;  // NUD_*
-constexpr MacAddress kOutsideMac{{0x02, 0xb0, 0, 0, 0, 1}};
-
-std::uint64_t number_of(MacAddress mac) {
-  std::uint64_t n = 0;
-  for (const std::uint8_t o : mac.octets()) n = n << 8 | o;
-  return n;
-}
 
 // An ARP request or a neighbour solicitation in the name of `as`.
 Header question_of(MacAddress mac, IpAddress as, IpAddress target) {
@@ -60,13 +54,10 @@ void Walk::start(const ForgedRequest& request) {
   if (flow.set.empty()) return;
   if (!link->up)
     return fails(std::move(flow), NetError::kNoDevice, "the attacker's interface is down");
-  forger_link_ = link;
-  entrances_.clear();
-  for (const auto& d : m->devices) {
-    const bool mine = request.outside ? d.get() == link : !d->loopback;
-    if (!mine) continue;
-    for (const Device* port : topology::entrances(*d, request.outside)) entrances_.push_back(port);
-  }
+  forgery_->link = link;
+  for (Device* d : topology::sending_devices(*link, request.outside))
+    std::ranges::copy(topology::wires(*d, request.outside).entrances,
+                      std::back_inserter(forgery_->entrances));
   Header& p = flow.p;
   p.t = asked_tuple(source, source_port, request.protocol, request.asked);
   p.tcp_flags = request.protocol == IpProtocol::kTcp ? tcp::kSyn : 0;
@@ -82,14 +73,14 @@ void Walk::start(const ForgedRequest& request) {
 // True when the frame is the attacker's: it leaves by the wire on which an outside attacker sits,
 // or arrives at an interface of an inside attacker.
 bool Walk::forger_takes(Device& dev, const Flow& flow, bool leaving) {
-  if (forger_->outside != leaving || forger_link_ == nullptr) return false;
+  if (forgery_->request->outside != leaving || forgery_->link == nullptr) return false;
   const bool here =
-      leaving ? &dev == forger_link_ : dev.machine == forger_link_->machine && !dev.loopback;
+      leaving ? &dev == forgery_->link : dev.machine == forgery_->link->machine && !dev.loopback;
   if (!here) return false;
-  const MacAddress own = leaving ? kOutsideMac : dev.mac;
+  const MacAddress own = leaving ? topology::kOutsiderMac : dev.mac;
   if (const auto& message = flow.p.neighbour) {
-    if (!message->request || !claiming_) return false;
-    claim_ = own;
+    if (!message->request || !claiming()) return false;
+    forgery_->claim = own;
     Flow answer = neighbour_answer(flow, *message, own);
     if (leaving)
       enqueue(dev, std::move(answer));
@@ -109,7 +100,7 @@ bool Walk::forger_takes(Device& dev, const Flow& flow, bool leaving) {
 // hand.
 void Walk::by_claim(Device& dev, Flow flow, const AddressOperand& next_hop,
                     const std::function<void(Flow, MacAddress)>& believed, const Next& usual) {
-  const bool answer = forger_ != nullptr && !claiming_ && flow.ours && flow.leg == Leg::kReply;
+  const bool answer = forgery_ && !claiming() && flow.ours && flow.leg == Leg::kReply;
   if (!answer || dev.no_arp || dev.point_to_point) return usual(std::move(flow));
   std::vector<IpAddress> fixed;
   for (const model::Neighbour* n : dev.neighbours) {
@@ -132,19 +123,21 @@ std::optional<MacAddress> Walk::claimed(Device& dev, const Flow& flow,
     return a.constant ? *a.constant : algebra_.fields().address(*one, a.field);
   };
   const IpAddress target = some(next_hop);
-  const auto [at, fresh] = claims_.try_emplace({&dev, next_hop.constant ? target : IpAddress()});
+  const auto [at, fresh] =
+      forgery_->claims.try_emplace({&dev, next_hop.constant ? target : IpAddress()});
   if (!fresh) return at->second;
   const IpAddress source = asking_address(dev, target, some(flow.p.t.source));
-  claiming_ = true;
-  claim_.reset();
+  forgery_->claiming = true;
+  forgery_->claim.reset();
   for (const Resolution& r : ask_for(dev, target, source)) {
-    if (r.how == Resolution::How::kFound && !r.in_doubt && claim_ && r.mac == *claim_) {
+    if (r.how == Resolution::How::kFound && !r.in_doubt && forgery_->claim &&
+        r.mac == *forgery_->claim) {
       at->second = r.mac;
       break;
     }
   }
   if (!at->second) at->second = insinuated(dev, target);
-  claiming_ = false;
+  forgery_->claiming = false;
   return at->second;
 }
 
@@ -159,14 +152,13 @@ std::optional<MacAddress> Walk::insinuated(Device& dev, IpAddress target) {
   Asking* const outer = std::exchange(asking_, &asking);
   ++depth_;
   const std::size_t from = queue_.size();
-  insinuated_ = false;
-  for (const auto& d : forger_link_->machine->devices) {
-    const bool mine = forger_->outside ? d.get() == forger_link_ : !d->loopback && d->up;
-    if (!mine || insinuated_) continue;
-    claim_ = forger_->outside ? kOutsideMac : d->mac;
+  forgery_->insinuated = false;
+  for (Device* d : topology::sending_devices(*forgery_->link, forgery_->request->outside)) {
+    if (forgery_->insinuated) break;
+    forgery_->claim = forgery_->request->outside ? topology::kOutsiderMac : d->mac;
     Flow flow(algebra_.all());
-    flow.p = question_of(*claim_, target, own.front()->local);
-    if (forger_->outside)
+    flow.p = question_of(*forgery_->claim, target, own.front()->local);
+    if (forgery_->request->outside)
       enqueue(*d, std::move(flow));
     else
       put_on_wire(*d, std::move(flow));
@@ -174,7 +166,7 @@ std::optional<MacAddress> Walk::insinuated(Device& dev, IpAddress target) {
   }
   --depth_;
   asking_ = outer;
-  return insinuated_ ? claim_ : std::nullopt;
+  return forgery_->insinuated ? forgery_->claim : std::nullopt;
 }
 
 // Who has to get a packet, or has just sent it on, cannot be posed as at the same time.
@@ -188,11 +180,11 @@ void Walk::note_passage(Flow& flow) {
 // carried its own MAC in (kSourceMac).
 void Walk::drawn(const Device& bridge, Flow flow,
                  const std::function<void(Flow, Device&)>& drawn_to, const Next& usual) {
-  if (forger_ == nullptr || !flow.ours || flow.leg != Leg::kReply) return usual(std::move(flow));
-  const auto at =
-      std::ranges::find_if(entrances_, [&](const Device* p) { return p->bridge == &bridge; });
+  if (!forgery_ || !flow.ours || flow.leg != Leg::kReply) return usual(std::move(flow));
+  const auto at = std::ranges::find_if(forgery_->entrances,
+                                       [&](const Device* p) { return p->bridge == &bridge; });
   const MacAddress mac = flow.p.destination_mac;
-  if (at == entrances_.end() || topology_.find_mac(bridge, mac).port == *at ||
+  if (at == forgery_->entrances.end() || topology_.find_mac(bridge, mac).port == *at ||
       std::ranges::find(flow.passed, mac) != flow.passed.end())
     return usual(std::move(flow));
   const model::BridgePort port = (*at)->link->port.value_or(model::BridgePort{});
@@ -200,8 +192,8 @@ void Walk::drawn(const Device& bridge, Flow flow,
       (flow.from_isolated_port && port.isolated)) {
     return usual(std::move(flow));
   }
-  Device& to = const_cast<Device&>(**at);
-  const bool guarded = at != entrances_.begin() ||
+  Device& to = **at;
+  const bool guarded = at != forgery_->entrances.begin() ||
                        hooks_.has_chains_on(**at, HookPoint::kNetdevIngress) ||
                        hooks_.has_chains_on(**at, HookPoint::kInetIngress) ||
                        hooks_.has_chains(*bridge.machine, HookPoint::kBridgePrerouting);
@@ -217,7 +209,7 @@ void Walk::drawn(const Device& bridge, Flow flow,
 }
 
 bool Walk::told_forger(const Flow& flow) {
-  if (forger_ == nullptr || !flow.ours) return false;
+  if (!forgery_ || !flow.ours) return false;
   settle(flow, Verdict::kClosed, How::kRefused,
          flow.first_loss.empty() ? "refused" : flow.first_loss);
   return true;

@@ -61,8 +61,9 @@ void set_discovery(Header& p, const Device& dev, std::uint8_t type, IpAddress fr
 }  // namespace
 
 void Walk::learn(Flow& flow, const Device& dev, IpAddress address, MacAddress mac) {
-  if (claiming_ && asking_ != nullptr && asking_->device == &dev && asking_->target == address)
-    insinuated_ = insinuated_ || (!flow.in_doubt && claim_ && mac == *claim_);
+  if (claiming() && asking_ != nullptr && asking_->device == &dev && asking_->target == address)
+    forgery_->insinuated =
+        forgery_->insinuated || (!flow.in_doubt && forgery_->claim && mac == *forgery_->claim);
   if (learned(flow.learned, dev, address) == nullptr && flow.learned.size() < kMostLearned)
     flow.learned.push_back({&dev, address, mac});
   if (asking_ == nullptr || asking_->learned.size() >= kMostLearned) return;
@@ -291,7 +292,7 @@ std::vector<Walk::Resolution> Walk::resolve(Device& dev, IpAddress target, const
 
 std::vector<Walk::Resolution> Walk::ask_for(Device& dev, IpAddress target, IpAddress source) {
   const auto key = std::tuple(static_cast<const Device*>(&dev), target, source);
-  if (const auto at = asked_.find(key); at != asked_.end() && !claiming_) return at->second;
+  if (const auto at = asked_.find(key); at != asked_.end() && !claiming()) return at->second;
   Resolution r;
   if (depth_ >= kMostNested) {
     r.why = "questions for neighbours nest too deeply";
@@ -341,7 +342,7 @@ std::vector<Walk::Resolution> Walk::ask_for(Device& dev, IpAddress target, IpAdd
     out.push_back(std::move(r));
   }
   // What was asked within another question may have been cut short by its depth.
-  if (depth_ == 0 && !claiming_) asked_.emplace(key, out);
+  if (depth_ == 0 && !claiming()) asked_.emplace(key, out);
   return out;
 }
 
@@ -430,7 +431,7 @@ void Walk::answered(const Flow& flow, const NeighbourMessage& message) {
   r.how = Resolution::How::kFound;
   r.mac = message.sender_mac;
   r.in_doubt = flow.in_doubt;
-  const bool lie = claiming_ && claim_ && r.mac == *claim_;
+  const bool lie = claiming() && forgery_->claim && r.mac == *forgery_->claim;
   asking_->answers.insert(lie ? asking_->answers.begin() : asking_->answers.end(), std::move(r));
 }
 

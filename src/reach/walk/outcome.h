@@ -8,6 +8,7 @@
 #include "base/verdict.h"
 #include "model/snapshot.h"
 #include "packet/packet_space.h"
+#include "topology/outsider.h"
 
 namespace bulkhead::reach {
 
@@ -60,7 +61,7 @@ struct OutsideRequest {
   IpAddress source;
   IpProtocol protocol = IpProtocol::kTcp;
   Port source_port{49152};
-  MacAddress mac{{0x02, 0xb0, 0, 0, 0, 1}};
+  MacAddress mac = topology::kOutsiderMac;
   bool any_source_port = false;  // every one: source_port does not count
   Asked asked = {};
 };

@@ -14,12 +14,6 @@ bool on_link(HookPoint point) {
   return point > HookPoint::kIpPostrouting;
 }
 
-std::uint64_t mac_number(MacAddress mac) {
-  std::uint64_t n = 0;
-  for (std::uint8_t o : mac.octets()) n = n << 8 | o;
-  return n;
-}
-
 struct TupleQuantities {
   Quantity source, destination, source_port, destination_port;
 };
@@ -72,8 +66,8 @@ Image Walk::image_of(const Flow& flow, const Device* in, const Device* out) cons
   if (p.any_source_mac)
     image.set(fields, Quantity::kSourceMac, field_of(fields, Quantity::kSourceMac));
   else
-    set(Quantity::kSourceMac, mac_number(p.source_mac));
-  set(Quantity::kDestinationMac, mac_number(p.destination_mac));
+    set(Quantity::kSourceMac, number_of(p.source_mac));
+  set(Quantity::kDestinationMac, number_of(p.destination_mac));
   set(Quantity::kProtocol, static_cast<std::uint8_t>(p.t.protocol));
   set(Quantity::kIcmpType, p.icmp_type);
   set(Quantity::kIcmpCode, p.icmp_code);

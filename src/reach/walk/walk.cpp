@@ -23,14 +23,12 @@ std::vector<Outcome> Walk::walked(const auto& request) {
   outcomes_.clear();
   queue_.clear();
   asked_.clear();
-  claims_.clear();
   steps_ = 0;
   start(request);
   run_queue(0);
   outsider_ = nullptr;
   outsider_link_ = nullptr;
-  forger_ = nullptr;
-  forger_link_ = nullptr;
+  forgery_.reset();
   return std::move(outcomes_);
 }
 
@@ -44,7 +42,7 @@ std::vector<Outcome> Walk::from(const OutsideRequest& request) {
 }
 
 std::vector<Outcome> Walk::from(const ForgedRequest& request) {
-  forger_ = &request;
+  forgery_.emplace().request = &request;
   algebra_.hold_apart(true);
   std::vector<Outcome> out = walked(request);
   algebra_.hold_apart(false);
@@ -99,7 +97,7 @@ void Walk::end(Flow flow) {
 void Walk::drop(Flow flow, std::string_view why) {
   // br_netfilter may be shown a copy of the packet first, as a broadcast, so that it knows the
   // connection to which the answer belongs.
-  if (forger_ != nullptr && forger_->tagged && flow.ours && flow.leg == Leg::kReply &&
+  if (forgery_ && forgery_->request->tagged && flow.ours && flow.leg == Leg::kReply &&
       flow.p.t.protocol == IpProtocol::kTcp) {
     return unknown(std::move(flow), "whether the answer to a tagged frame gets past the rules");
   }
@@ -126,7 +124,7 @@ void Walk::unknown(Flow flow, std::string_view why) {
 void Walk::leave(Flow flow, const Device& device, std::optional<IpAddress>) {
   if (!flow.ours) return;
   // What goes to somebody else is not heard.
-  if (forger_ != nullptr && flow.leg == Leg::kReply)
+  if (forgery_ && flow.leg == Leg::kReply)
     return settle(std::move(flow), Verdict::kClosed, How::kDropped,
                   "the answer goes to somebody else, by " + escape_text(device.name()));
   if (flow.established)

@@ -61,6 +61,7 @@ class Walk {
   void client_has(Flow flow, const Tuple& tuple, const Next& yes, const Next& no);
 
   // ---- forged.cpp: an attacker on a wire
+  [[nodiscard]] bool claiming() const { return forgery_ && forgery_->claiming; }
   void start(const ForgedRequest& request);
   [[nodiscard]] bool forger_takes(Device& dev, const Flow& flow, bool leaving);
   void by_claim(Device& dev, Flow flow, const AddressOperand& next_hop,
@@ -250,13 +251,16 @@ class Walk {
   const OutsideRequest* outsider_ = nullptr;
   Device* outsider_link_ = nullptr;
   std::vector<IpAddress> outsider_gateways_;
-  const ForgedRequest* forger_ = nullptr;
-  Device* forger_link_ = nullptr;
-  bool claiming_ = false;            // the question on its way is about an answer to the forger
-  std::optional<MacAddress> claim_;  // what it said
-  bool insinuated_ = false;          // and was learned from a question of its own
-  std::vector<const Device*> entrances_;  // of the forger's frames into bridges
-  std::map<std::pair<const Device*, IpAddress>, std::optional<MacAddress>> claims_;
+  struct Forgery {  // of an attacker
+    const ForgedRequest* request = nullptr;
+    Device* link = nullptr;           // null: not found
+    std::vector<Device*> entrances;   // of its frames into bridges
+    bool claiming = false;            // the question on its way is about an answer to it
+    std::optional<MacAddress> claim;  // what it said
+    bool insinuated = false;          // and was learned from a question of its own
+    std::map<std::pair<const Device*, IpAddress>, std::optional<MacAddress>> claims;
+  };
+  std::optional<Forgery> forgery_;
   std::map<std::tuple<const Device*, IpAddress, IpAddress>, std::vector<Resolution>> asked_;
 };
 

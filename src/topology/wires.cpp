@@ -1,0 +1,103 @@
+// Who else is on a wire (drivers/net/veth.c, macvlan.c, net/bridge/br_forward.c).
+#include <algorithm>
+#include <unordered_set>
+
+#include "topology/topology.h"
+
+namespace bulkhead::topology {
+namespace {
+
+class Walk {
+ public:
+  void leaves(Device& d) {
+    if (!d.up) return;
+    switch (d.kind) {
+      case DeviceKind::kVeth:
+        if (d.peer != nullptr) arrives(*d.peer);
+        return;
+      case DeviceKind::kBridge:
+        for (Device* port : d.ports) leaves(*port);
+        return;
+      case DeviceKind::kMacvlan: return leaves_child(d);
+      case DeviceKind::kLoopback:
+      case DeviceKind::kIpvlan:
+      case DeviceKind::kVlan:
+      case DeviceKind::kOther: return;
+    }
+  }
+
+  void arrives(Device& d) {
+    if (!d.up) return;
+    if (d.bridge == nullptr) return stands(d);
+    Device& bridge = *d.bridge;
+    if (!bridges_.insert(&bridge).second) return;
+    out.entrances.push_back(&d);
+    stands(bridge);
+    for (Device* port : bridge.ports) {
+      if (port != &d) leaves(*port);
+    }
+  }
+
+  Wires out;
+
+ private:
+  void leaves_child(Device& d) {
+    if (d.parent == nullptr) return;
+    if (in_bridge_mode(d)) {
+      for (Device* sibling : d.parent->children) {
+        if (sibling != &d && sibling->kind == DeviceKind::kMacvlan && in_bridge_mode(*sibling))
+          stands(*sibling);
+      }
+    }
+    leaves(*d.parent);
+  }
+
+  void stands(Device& d) {
+    if (!d.up || !standing_.insert(&d).second) return;
+    out.stations.push_back(&d);
+    for (Device* child : d.children) {
+      if (child->kind == DeviceKind::kMacvlan) stands(*child);
+    }
+  }
+
+  std::unordered_set<const Device*> standing_, bridges_;  // bridges may be joined in a ring
+};
+
+}  // namespace
+
+bool in_bridge_mode(const Device& macvlan) {
+  constexpr std::uint32_t kBridge = 4;  // MACVLAN_MODE_BRIDGE
+  return macvlan.link->detail.macvlan_mode.value_or(kBridge) == kBridge;
+}
+
+Wires wires(Device& from, bool outside) {
+  Walk walk;
+  if (outside) {
+    walk.arrives(from);
+  } else {
+    walk.leaves(from);
+    std::erase(walk.out.stations, &from);
+  }
+  return std::move(walk.out);
+}
+
+std::vector<Device*> sending_devices(Device& link, bool outside) {
+  if (outside) return {&link};
+  std::vector<Device*> out;
+  for (const auto& d : link.machine->devices) {
+    if (d->up && !d->loopback) out.push_back(d.get());
+  }
+  return out;
+}
+
+bool can_be_drawn_away(const Device& bridge, MacAddress mac) {
+  constexpr std::uint8_t kSticky = 0x40;  // NTF_STICKY
+  if (mac == bridge.mac) return false;
+  if (std::ranges::any_of(bridge.ports, [mac](const Device* p) { return p->mac == mac; }))
+    return false;
+  return std::ranges::none_of(bridge.machine->ns->fdb, [&](const model::BridgeFdbEntry& e) {
+    return e.bridge == bridge.index() && e.mac == mac && (e.flags & kSticky) != 0;
+  });
+}
+
+}  // namespace bulkhead::topology
