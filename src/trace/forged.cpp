@@ -43,12 +43,10 @@ void Run::start_forged(const ForgedOrigin& origin) {
   if (origin.source.family() != server_address_.family())
     return local_error(NetError::kInvalid, "the source is of another address family");
   if (!link->up) return local_error(NetError::kNoDevice, "the attacker's interface is down");
-  Forgery& forgery = forgery_.emplace();
-  forgery.origin = &origin;
-  forgery.link = link;
+  Forgery& forgery = forgery_.emplace(origin, *link);
   for (Device* d : topology::sending_devices(*link, origin.outside))
     std::ranges::copy(topology::wires(*d, origin.outside).entrances,
-                      std::back_inserter(forgery_->entrances));
+                      std::back_inserter(forgery.entrances));
   Skb skb = packet_from(origin.source);
   skb.p.tagged = origin.tagged;
   skb.p.source_mac = origin.mac;

@@ -241,8 +241,9 @@ class Run {
   Device* outsider_link_ = nullptr;
   std::vector<IpAddress> outsider_gateways_;
   struct Forgery {  // of an attacker
-    const ForgedOrigin* origin = nullptr;
-    Device* link = nullptr;
+    Forgery(const ForgedOrigin& of, Device& sends_by) : origin(&of), link(&sends_by) {}
+    const ForgedOrigin* origin;
+    Device* link;
     std::vector<Device*> entrances;   // of its frames into bridges
     std::vector<MacAddress> passed;   // bridges, before they could be misled
     bool claiming = false;            // the question on its way is about an answer to it

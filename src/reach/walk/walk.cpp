@@ -42,7 +42,7 @@ std::vector<Outcome> Walk::from(const OutsideRequest& request) {
 }
 
 std::vector<Outcome> Walk::from(const ForgedRequest& request) {
-  forgery_.emplace().request = &request;
+  forgery_.emplace(request);
   algebra_.hold_apart(true);
   std::vector<Outcome> out = walked(request);
   algebra_.hold_apart(false);

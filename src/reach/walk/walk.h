@@ -252,7 +252,8 @@ class Walk {
   Device* outsider_link_ = nullptr;
   std::vector<IpAddress> outsider_gateways_;
   struct Forgery {  // of an attacker
-    const ForgedRequest* request = nullptr;
+    explicit Forgery(const ForgedRequest& of) : request(&of) {}
+    const ForgedRequest* request;
     Device* link = nullptr;           // null: not found
     std::vector<Device*> entrances;   // of its frames into bridges
     bool claiming = false;            // the question on its way is about an answer to it
