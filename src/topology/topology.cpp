@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "model/gaps.h"
 
 namespace bulkhead::topology {
 namespace {
@@ -68,17 +69,10 @@ std::unique_ptr<Device> make_device(const model::Link& link, Machine& machine) {
 // A gap in what decides makes every answer that depends on it unknown.
 void note_gaps(Machine& m) {
   for (const model::Gap& gap : m.ns->gaps) {
-    const auto says = [&](std::string_view word) {
-      return gap.what.find(word) != std::string::npos;
-    };
-    const bool rules = says("nftables") || says("nf_tables") || says("iptables") ||
-                       says("ruleset") || says("xtables") || says("ipset");
-    const bool sockets = says("socket");
-    const bool routes =
-        says("route") || says("link") || says("address") || says("rule") || says("netns");
-    m.rules_unknown = m.rules_unknown || rules;
-    m.sockets_unknown = m.sockets_unknown || (sockets && !rules);
-    m.routes_unknown = m.routes_unknown || (routes && !rules && !sockets);
+    const model::Concerns concerns = model::concerns(gap);
+    m.rules_unknown = m.rules_unknown || concerns.rules;
+    m.sockets_unknown = m.sockets_unknown || concerns.sockets;
+    m.routes_unknown = m.routes_unknown || concerns.routes;
     if (m.unknown_why.empty()) {
       m.unknown_why = "not read: " + escape_text(gap.what) + " (" + escape_text(gap.reason) + ")";
     }

@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "audit/evidence.h"
+#include "model/gaps.h"
 
 namespace bulkhead::views {
 namespace {
@@ -164,9 +165,8 @@ class Finder {
   bool sockets_known(const audit::Service& service) const {
     const model::Snapshot& snapshot = survey_.snapshot();
     if (service.ns.value >= snapshot.namespaces.size()) return false;
-    return std::ranges::none_of(
-        snapshot.namespaces[service.ns.value].gaps,
-        [](const model::Gap& gap) { return gap.what.starts_with("socket"); });
+    return std::ranges::none_of(snapshot.namespaces[service.ns.value].gaps,
+                                [](const model::Gap& gap) { return model::concerns(gap).sockets; });
   }
 
   Survey& survey_;

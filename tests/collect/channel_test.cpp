@@ -7,6 +7,7 @@
 
 #include "collect/access.h"
 #include "collect/assemble.h"
+#include "model/gaps.h"
 
 namespace bulkhead::collect {
 namespace {
@@ -121,6 +122,8 @@ TEST_F(Channel, NonsenseInEverySectionBecomesGapsNotRules) {
   EXPECT_TRUE(fill_namespace(*std::move(answer), ns, pending));
   EXPECT_GE(ns.gaps.size(), 10U);
   EXPECT_TRUE(ns.links.empty() && ns.routes.empty() && ns.sockets.empty());
+  const model::Concerns everything = model::concerns({.what = "a nameless part", .reason = ""});
+  for (const model::Gap& gap : ns.gaps) EXPECT_NE(model::concerns(gap), everything) << gap.what;
 }
 
 }  // namespace

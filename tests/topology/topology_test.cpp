@@ -86,5 +86,16 @@ TEST(Topology, WhatCouldNotBeReadIsSaid) {
   EXPECT_EQ(t.machine(model::NsId{99}), nullptr);
 }
 
+TEST(Topology, AGapOfANamelessPartMakesAllUnknown) {
+  Net net = host_net();
+  net.ns("a").gaps.push_back({"next hops", "EPERM"});
+  net.ns("b").gaps.push_back({"flower pots", "EPERM"});
+  const Topology t = Topology::build(net.snapshot);
+  const Machine& a = *t.machine(net.id("a"));
+  EXPECT_TRUE(a.routes_unknown && !a.rules_unknown && !a.sockets_unknown);
+  const Machine& b = *t.machine(net.id("b"));
+  EXPECT_TRUE(b.routes_unknown && b.rules_unknown && b.sockets_unknown);
+}
+
 }  // namespace
 }  // namespace bulkhead::topology
