@@ -3,8 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <chrono>
-
 #include "policy/nearest.h"
 
 namespace bulkhead::policy {
@@ -168,17 +166,16 @@ TEST(Config, SuggestionsAreSafeToShowAndBounded) {
 }
 
 // 20 complaints are told; what is beyond is counted, and costs no search for a suggestion.
-TEST(Config, ManyMistakesAmongManyNamesAreQuick) {
+// A cost that grows with their product would not end within the limit of the test.
+TEST(Config, ManyMistakesAmongManyNamesAreCounted) {
   std::string text = "bulkhead: 1\ntrust:\n";
   for (int i = 0; i < 9000; ++i) text += "  group" + std::to_string(i) + ": []\n";
   text += "host: {s: {port: 22, from: [";
   for (int i = 0; i < 20000; ++i) text += "groop" + std::to_string(i) + ",";
   text += "]}}\n";
-  const auto begin = std::chrono::steady_clock::now();
   const auto config = parse_config(text, "f");
   ASSERT_FALSE(config);
   EXPECT_THAT(config.error().message, HasSubstr("19980 more"));
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
 }
 
 TEST(Config, DaysAreThoseOfTheCalendar) {
