@@ -3,6 +3,7 @@
 
 #include "reach/reach.h"
 #include "trace/net.h"
+#include "trace/trace.h"
 
 namespace bulkhead::reach::testing {
 namespace {
@@ -211,6 +212,92 @@ TEST(Walk, PacketsThatOneLimitLetsThroughAreUnknown) {
   const Said said = a.about("10.1.0.2", "10.1.0.1", 80);
   EXPECT_EQ(said.verdict, Verdict::kUnknown);
   EXPECT_GE(said.outcomes.size(), 2U);  // the SYN may be dropped, the ACK may be
+}
+
+// What rules of every kind make of ARP, each time as trace says. The guest a asks for its neighbour
+// b.
+model::Statement arp_bytes(std::uint32_t offset, Bytes right) {
+  return is(trace::testing::net(offset, static_cast<std::uint32_t>(right.size())), right);
+}
+
+struct ArpRules {
+  const char* name;
+  const char* where;
+  model::NfFamily family;
+  model::Hook hook;
+  std::vector<model::Statement> rule;
+  Verdict verdict;
+};
+
+std::vector<ArpRules> arp_rules() {
+  using enum model::NfFamily;
+  using enum model::Hook;
+  const auto a = trace::testing::address("10.1.0.2"), b = trace::testing::address("10.1.0.3");
+  const auto arp = is(meta(model::MetaKey::kProtocol), be16(0x0806));
+  const auto is_ip = is(meta(model::MetaKey::kProtocol), be16(0x0800));
+  const auto l4 = is(meta(model::MetaKey::kL4proto), bytes({6}));
+  const auto question = arp_bytes(6, be16(1)), answer = arp_bytes(6, be16(2));
+  constexpr auto kOpen = Verdict::kOpen, kClosed = Verdict::kClosed,
+                 kUnknown = Verdict::kUnknown;  // open once b has asked for a
+  return {
+      {"all frames", "host", kBridge, kForward, {drop()}, kClosed},
+      {"ARP", "host", kBridge, kForward, {arp, drop()}, kClosed},
+      {"IP alone", "host", kBridge, kPrerouting, {is_ip, accept()}, kOpen},
+      {"a layer 4 that ARP has not", "host", kBridge, kForward, {l4, accept()}, kOpen},
+      {"questions for another",
+       "host",
+       kBridge,
+       kForward,
+       {question, arp_bytes(24, a), drop()},
+       kOpen},
+      {"questions for b",
+       "host",
+       kBridge,
+       kForward,
+       {question, arp_bytes(24, b), drop()},
+       kUnknown},
+      {"answers of b", "host", kBridge, kForward, {answer, arp_bytes(14, b), drop()}, kUnknown},
+      {"answers of a", "host", kBridge, kForward, {answer, arp_bytes(14, a), drop()}, kOpen},
+      {"what b hears", "b", kArp, kInput, {drop()}, kClosed},
+      {"what b hears of itself", "b", kArp, kInput, {arp_bytes(14, b), drop()}, kOpen},
+      {"what b says", "b", kArp, kOutput, {answer, drop()}, kUnknown},
+      {"what a hears", "a", kArp, kInput, {answer, drop()}, kUnknown},
+      {"what a asks", "a", kArp, kOutput, {question, drop()}, kUnknown},
+      {"what b would ask", "b", kArp, kOutput, {question, arp_bytes(24, b), drop()}, kOpen},
+      {"past its end", "b", kArp, kInput, {arp_bytes(28, bytes({0})), drop()}, kOpen},
+      {"a bridge that asks no arptables", "host", kArp, kForward, {drop()}, kOpen},
+  };
+}
+
+TEST(Walk, ArpPassesTheRulesThatFramesMeet) {
+  for (const ArpRules& row : arp_rules()) {
+    Net net = host_net();
+    net.rules(row.where, table(row.family, {base("chain", row.hook, 0, {rule(row.rule)})}));
+    Seat a(net, "a", IpFamily::kV4);
+    const Said said = a.about("10.1.0.2", "10.1.0.3", 80);
+    EXPECT_EQ(said.verdict, row.verdict) << row.name;
+    const auto world = trace::World::build(net.snapshot);
+    trace::Question q;
+    q.from = trace::LocalOrigin{net.id("a"), 0, 0};
+    q.to = ip("10.1.0.3");
+    q.port = Port{80};
+    EXPECT_EQ(world->ask(q).verdict, said.verdict) << row.name;
+  }
+}
+
+TEST(Walk, ArpRulesThatAreNotFollowedAreUnknown) {
+  model::XtMatch match;
+  match.name = "among";
+  for (const std::vector<model::Statement>& statements :
+       {std::vector<model::Statement>{match, drop()},
+        {model::May{}, drop()},
+        {arp_bytes(18, bytes({0, 0, 0, 0, 0, 0})), drop()}}) {
+    Net net = host_net();
+    net.rules("host", table(model::NfFamily::kBridge,
+                            {base("forward", model::Hook::kForward, 0, {rule(statements)})}));
+    Seat a(net, "a", IpFamily::kV4);
+    EXPECT_EQ(a.about("10.1.0.2", "10.1.0.3", 80).verdict, Verdict::kUnknown);
+  }
 }
 
 }  // namespace

@@ -86,8 +86,8 @@ class HookRun {
 struct Chains::Parts {
   Parts(const Fields& fields, const packet::PacketSpace& space, Effects& effects,
         const Links& links, const Surroundings* around, const model::Ruleset& rules,
-        bool little_endian)
-      : context(fields, space, effects, links, around, rules, little_endian),
+        bool little_endian, FrameKind frames)
+      : context(fields, space, effects, links, around, rules, little_endian, frames),
         hooks(context.index, fields.family()),
         tracks(chains::tracks_connections(rules, fields.family())) {}
 
@@ -127,9 +127,9 @@ struct Chains::Parts {
 
 Chains::Chains(const Fields& fields, const packet::PacketSpace& space, Effects& effects,
                const Links& links, const Surroundings* around, const model::Ruleset& rules,
-               bool little_endian)
-    : parts_(std::make_unique<Parts>(fields, space, effects, links, around, rules, little_endian)) {
-}
+               bool little_endian, FrameKind frames)
+    : parts_(std::make_unique<Parts>(fields, space, effects, links, around, rules, little_endian,
+                                     frames)) {}
 Chains::~Chains() = default;
 Chains::Chains(Chains&&) noexcept = default;
 Chains& Chains::operator=(Chains&&) noexcept = default;
@@ -173,7 +173,7 @@ bool Chains::has_chains(HookPoint point) const {
 }
 
 bool Chains::has_nat() const {
-  for (std::size_t i = 0; i < chains::kPoints; ++i) {
+  for (std::size_t i = 0; i < kHookPoints; ++i) {
     if (!parts_->hooks.nat(static_cast<HookPoint>(i), false).empty()) return true;
   }
   return false;

@@ -34,7 +34,7 @@ class Chains {
   // All arguments must outlive this. `around` null: what rules ask of routes goes both ways.
   Chains(const Fields& fields, const packet::PacketSpace& space, Effects& effects,
          const Links& links, const Surroundings* around, const model::Ruleset& rules,
-         bool little_endian);
+         bool little_endian, FrameKind frames = FrameKind::kIp);
   ~Chains();
   Chains(Chains&&) noexcept;
   Chains& operator=(Chains&&) noexcept;

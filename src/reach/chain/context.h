@@ -58,13 +58,14 @@ using Cases = std::vector<Case>;
 struct Context {
   Context(const Fields& fields_in, const packet::PacketSpace& space_in, Effects& effects_in,
           const Links& links_in, const Surroundings* around_in, const model::Ruleset& rules,
-          bool little_endian_host)
+          bool little_endian_host, FrameKind frames_in)
       : fields(fields_in),
         space(space_in),
         effects(effects_in),
         links(links_in),
         around(around_in),
         little_endian(little_endian_host),
+        frames(frames_in),
         index(rules),
         sources(fields_in),
         solver(space_in, sources, effects_in),
@@ -76,6 +77,7 @@ struct Context {
   const Links& links;
   const Surroundings* around;  // null: what rules ask of routes is not known
   bool little_endian;
+  FrameKind frames;
   Index index;
   Sources sources;
   Solver solver;
@@ -88,6 +90,7 @@ struct Context {
   std::map<TermKey, std::vector<Case>> values;
   ReasonId too_short;  // a comparison longer than its value
 
+  [[nodiscard]] bool arp() const { return frames == FrameKind::kArp; }
   [[nodiscard]] bool v4() const { return fields.family() == IpFamily::kV4; }
   [[nodiscard]] bool is_ip_point() const { return point <= HookPoint::kIpPostrouting; }
 };

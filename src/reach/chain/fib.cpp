@@ -74,7 +74,10 @@ Cube by_loopback(const Here& here) {
     case HookPoint::kBridgeForward:
     case HookPoint::kBridgeOutput:
     case HookPoint::kBridgePostrouting:
-    case HookPoint::kNetdevEgress: break;
+    case HookPoint::kNetdevEgress:
+    case HookPoint::kArpInput:
+    case HookPoint::kArpOutput:
+    case HookPoint::kArpForward: break;
   }
   return Cube::none();
 }
@@ -246,6 +249,7 @@ class RouteLookup {
 }  // namespace
 
 Result<Cases> evaluate_fib(const Here& here, const model::FibTerm& term) {
+  if (here.context.arp()) return Cases{};
   if (here.context.around == nullptr) return one_case(unknown_value(64, here.reason("routes")));
   if (term.result != model::FibResult::kAddrtype) return RouteLookup(here, term).run();
   std::optional<Quantity> device;

@@ -21,7 +21,7 @@ inline constexpr std::array<Transport, 5> kTransports = {
 
 class Frame {
  public:
-  static constexpr std::size_t kLinkBytes = 14;
+  static constexpr std::size_t kLinkBytes = 14, kArpBytes = 28;
 
   Frame(const Here& here, Transport transport);
 
@@ -46,6 +46,7 @@ class Frame {
   void length(Function function);
   void ipv4();
   void ipv6();
+  void arp();
   void transport(Transport kind);
 
   const Here& here_;

@@ -1,7 +1,8 @@
-// Where a packet is filtered: the protocol family's hooks (include/uapi/linux/netfilter.h). Ingress
-// and egress belong to a device.
+// Where a packet is filtered: the protocol family's hooks (include/uapi/linux/netfilter.h,
+// netfilter_arp.h). Ingress and egress belong to a device.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace bulkhead::reach {
@@ -20,6 +21,15 @@ enum class HookPoint : std::uint8_t {
   kNetdevIngress,
   kNetdevEgress,
   kInetIngress,  // inet family, hook ingress
+  kArpInput,
+  kArpOutput,
+  kArpForward,  // bridges with nf_call_arptables
 };
+inline constexpr std::size_t kHookPoints = static_cast<std::size_t>(HookPoint::kArpForward) + 1;
+
+// What the frames at a hook carry. ARP is there only for IPv4's fields, in which an ARP frame has
+// its sender's address as kSource, the one that is asked or told about as kDestination, the
+// operation as kIcmpType, and its sender's MAC address as kSourceMac.
+enum class FrameKind : std::uint8_t { kIp, kArp };
 
 }  // namespace bulkhead::reach

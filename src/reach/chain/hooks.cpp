@@ -27,9 +27,18 @@ std::optional<HookPoint> point_of(NfFamily family, Hook hook) {
       if (hook == Hook::kIngress) return HookPoint::kNetdevIngress;
       if (hook == Hook::kEgress) return HookPoint::kNetdevEgress;
       return std::nullopt;
-    case NfFamily::kArp: break;  // no IP packet passes there
+    case NfFamily::kArp:
+      if (hook == Hook::kInput) return HookPoint::kArpInput;
+      if (hook == Hook::kOutput) return HookPoint::kArpOutput;
+      if (hook == Hook::kForward) return HookPoint::kArpForward;
+      return std::nullopt;
   }
   return std::nullopt;
+}
+
+bool belongs_to_devices(HookPoint point) {
+  return point == HookPoint::kNetdevIngress || point == HookPoint::kNetdevEgress ||
+         point == HookPoint::kInetIngress;
 }
 
 bool is_legacy(const ChainEntry& chain) {
@@ -86,7 +95,7 @@ Hooks::Hooks(const Index& index, IpFamily family) {
     const auto point = point_of(table.family, base->hook);
     if (!point) continue;
     HookEntry entry{base->priority, i, is_legacy(chain), reroutes(chain, *base), nullptr};
-    if (*point >= HookPoint::kNetdevIngress) entry.devices = &base->devices;
+    if (belongs_to_devices(*point)) entry.devices = &base->devices;
     Lists& lists = points_[static_cast<std::size_t>(*point)];
     (is_nat(chain, *base) ? lists.nat : lists.filter).push_back(entry);
   }

@@ -18,8 +18,6 @@ struct HookEntry {
   const std::vector<std::string>* devices = nullptr;  // null: any
 };
 
-inline constexpr std::size_t kPoints = static_cast<std::size_t>(HookPoint::kInetIngress) + 1;
-
 class Hooks {
  public:
   Hooks(const Index& index, IpFamily family);
@@ -34,7 +32,7 @@ class Hooks {
   struct Lists {
     std::vector<HookEntry> filter, nat;
   };
-  std::array<Lists, kPoints> points_;
+  std::array<Lists, kHookPoints> points_;
 };
 
 }  // namespace bulkhead::reach::chains

@@ -86,6 +86,7 @@ Quantity device_of_packet(HookPoint point) {
     case HookPoint::kBridgeForward:
     case HookPoint::kBridgeOutput:
     case HookPoint::kBridgePostrouting:
+    case HookPoint::kArpOutput:
     case HookPoint::kNetdevEgress: return Quantity::kOif;
     case HookPoint::kIpPrerouting:
     case HookPoint::kIpInput:
@@ -94,7 +95,9 @@ Quantity device_of_packet(HookPoint point) {
     case HookPoint::kBridgePrerouting:
     case HookPoint::kBridgeInput:
     case HookPoint::kNetdevIngress:
-    case HookPoint::kInetIngress: break;
+    case HookPoint::kInetIngress:
+    case HookPoint::kArpInput:
+    case HookPoint::kArpForward: break;
   }
   return Quantity::kIif;
 }
@@ -151,8 +154,9 @@ Result<Cases> interface(const Here& here, MetaKey key) {
 
 // NFPROTO_* as nft_pf() gives it.
 std::uint8_t protocol_family(const Context& context) {
-  constexpr std::uint8_t kIpv4 = 2, kNetdev = 5, kBridge = 7, kIpv6 = 10;
+  constexpr std::uint8_t kIpv4 = 2, kArp = 3, kNetdev = 5, kBridge = 7, kIpv6 = 10;
   const HookPoint point = context.point;
+  if (point >= HookPoint::kArpInput) return kArp;
   if (context.is_ip_point() || point == HookPoint::kInetIngress)
     return context.v4() ? kIpv4 : kIpv6;
   return point == HookPoint::kNetdevIngress || point == HookPoint::kNetdevEgress ? kNetdev
@@ -173,6 +177,8 @@ Result<Cases> sdif(const Here& here, Value otherwise, std::size_t bytes, std::st
 }
 
 Result<Cases> length(const Here& here) {
+  if (here.context.arp())
+    return one_case(unknown_value(4, here.reason("meta length of a frame that is not IP")));
   if (here.context.point != HookPoint::kNetdevEgress) {
     return one_case(host_value(here, here.bits(Quantity::kLength)));
   }
@@ -202,13 +208,18 @@ constexpr std::array<NotKnown, 13> kMetaNotKnown = {{
     {MetaKey::kBridgeIifVproto, 2, "VLAN of a bridge port"},
 }};
 
+std::uint16_t ether_type(const Context& context) {
+  if (context.arp()) return 0x0806;
+  return context.v4() ? 0x0800 : 0x86dd;
+}
+
 }  // namespace
 
 Result<Cases> evaluate_meta(const Here& here, const model::MetaTerm& term) {
   switch (term.key) {
     case MetaKey::kLength: return length(here);
     case MetaKey::kProtocol:
-      return one_case(number_value(constant_bits(here.context.v4() ? 0x0800 : 0x86dd, 16), 2));
+      return one_case(number_value(constant_bits(ether_type(here.context), 16), 2));
     case MetaKey::kMark: return one_case(host_value(here, here.bits(Quantity::kMark)));
     case MetaKey::kIif:
     case MetaKey::kOif:
@@ -226,7 +237,9 @@ Result<Cases> evaluate_meta(const Here& here, const model::MetaTerm& term) {
       return one_case(host_value(here, here.bits(Quantity::kGid)), has_socket(here));
     case MetaKey::kNfproto:
       return one_case(number_value(constant_bits(protocol_family(here.context), 8), 1));
-    case MetaKey::kL4proto: return one_case(number_value(here.bits(Quantity::kProtocol), 1));
+    case MetaKey::kL4proto:
+      if (here.context.arp()) return Cases{};
+      return one_case(number_value(here.bits(Quantity::kProtocol), 1));
     case MetaKey::kPkttype: return one_case(number_value(here.bits(Quantity::kPacketType), 1));
     case MetaKey::kNftrace:
     case MetaKey::kBridgeBroute: return one_case(number_value({}, 1));

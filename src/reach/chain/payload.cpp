@@ -44,6 +44,10 @@ unsigned possible_transports(const Here& here) {
 Frame::Frame(const Here& here, Transport kind) : here_(here) {
   put(Quantity::kDestinationMac, true);
   put(Quantity::kSourceMac, true);
+  if (here_.context.arp()) {
+    arp();
+    return;
+  }
   constant(here_.context.v4() ? 0x0800 : 0x86dd, 16);
   if (here_.context.v4()) {
     ipv4();
@@ -122,6 +126,18 @@ void Frame::ipv6() {  // RFC 8200, no extension headers
   put(Quantity::kDestination, true);
 }
 
+void Frame::arp() {  // RFC 826, for Ethernet and IPv4
+  constant(0x0806, 16);
+  constant(0x0001'0800'0604, 48);  // types and lengths of the addresses
+  constant(0, 8);
+  put(Quantity::kIcmpType, false);
+  put(Quantity::kSourceMac, false);
+  put(Quantity::kSource, false);
+  unknown(48);  // nobody's MAC address in a question, the asker's in an answer
+  put(Quantity::kDestination, false);
+  transport_start_ = bits_.size() / 8;
+}
+
 void Frame::transport(Transport kind) {
   if (kind == Transport::kOther) return;
   if (kind == Transport::kIcmp) {
@@ -160,6 +176,7 @@ std::optional<std::size_t> start_of(const Here& here, model::PayloadBase base,
 
 Cube long_enough(const Here& here, std::size_t end, std::size_t known) {
   if (end <= known) return {};
+  if (here.context.arp()) return Cube::none();
   if (end > 0xffff + Frame::kLinkBytes) return Cube::none();
   return here.where(Quantity::kLength, IntervalSet::range(end - Frame::kLinkBytes, 0xffff));
 }
@@ -188,7 +205,8 @@ Case case_of(const Here& here, Transport kind, std::size_t from, std::size_t end
 // packet that the rule's matches leave is in it.
 Cases by_transport(const Here& here, std::size_t from, std::size_t end, unsigned kinds) {
   const ReasonId why = here.reason("bytes of the packet that a snapshot does not know");
-  const bool same_for_all = end <= Frame::kLinkBytes + (here.context.v4() ? 20U : 40U);
+  const bool same_for_all =
+      here.context.arp() || end <= Frame::kLinkBytes + (here.context.v4() ? 20U : 40U);
   if (same_for_all) return {case_of(here, Transport::kOther, from, end, why)};
   struct Group {
     Case value;
@@ -231,6 +249,8 @@ Cases by_transport(const Here& here, std::size_t from, std::size_t end, unsigned
 
 Result<Cases> evaluate_payload(const Here& here, const model::PayloadTerm& term) {
   constexpr std::uint32_t kMost = 64;
+  // NFT_PKTINFO_L4PROTO
+  if (here.context.arp() && term.base == model::PayloadBase::kTransport) return Cases{};
   const auto from = start_of(here, term.base, term.offset);
   if (!from) {
     return one_case(unknown_value(term.length, here.reason("what a packet carries inside")));

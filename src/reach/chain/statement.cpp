@@ -295,6 +295,7 @@ struct Act {
   }
 
   Step operator()(const model::SetPayload& s) const {
+    if (rule.context.arp()) return act(rule.unknown("a rule writes to ARP frames"));
     const auto cases = evaluate(rule.here, s.value);
     if (!cases) return std::unexpected(cases.error());
     return act(rule.each_value(*cases, [&](const Value& v) { return rule.write(s.target, v); }));
@@ -303,6 +304,11 @@ struct Act {
   Step operator()(const model::Nat& s) const { return rule.nat(s); }
 
   Step operator()(const model::Reject& s) const {
+    if (rule.context.arp()) {  // nft_reject_bridge.c, nft_reject_netdev.c: nobody is told
+      model::Verdict dropped;
+      dropped.kind = model::VerdictKind::kDrop;
+      return act(rule.verdict(dropped));
+    }
     // nft_reject.c: no route, port, host, administratively prohibited.
     constexpr std::array<std::uint8_t, 4> kIcmp = {0, 3, 1, 13}, kIcmpV6 = {0, 4, 3, 1};
     if (s.kind == model::RejectKind::kTcpReset) return act(rule.reject(true, 0));

@@ -157,7 +157,9 @@ class Evaluate {
     constexpr std::uint32_t kIpv6 = 0, kTcpOption = 1, kIpv4 = 2;
     const Value absent = number_value({}, 1);
     const Value some = unknown(t.present ? 1 : t.length, "options of the transport header");
+    if (here_.context.arp() && t.op == kTcpOption) return t.present ? one_case(absent) : Cases{};
     if (t.op == kIpv6 || t.op == kIpv4) {
+      if (here_.context.arp()) return t.present ? one_case(absent) : Cases{};
       const bool other_family = here_.context.v4() != (t.op == kIpv4);
       return !other_family && t.present ? one_case(absent) : Cases{};
     }

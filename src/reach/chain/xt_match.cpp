@@ -365,10 +365,14 @@ struct Holds {
 }  // namespace
 
 Result<Condition> holds(const Here& here, const model::XtMatch& s) {
+  if (here.context.arp())
+    return Condition::maybe(Cube(), here.reason("match " + escape_text(s.name) + " of ARP frames"));
   return std::visit(Holds{here, s}, s.info);
 }
 
 Result<Condition> holds(const Here& here, const model::XtHeader& h) {
+  if (here.context.arp())
+    return Condition::maybe(Cube(), here.reason("an IP header that ARP frames are asked for"));
   All all(here);
   const auto address = [&](const std::optional<IpAddress>& wanted,
                            const std::optional<IpAddress>& mask, bool inverted, Quantity quantity) {

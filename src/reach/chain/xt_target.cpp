@@ -156,6 +156,11 @@ struct Target {
 }  // namespace
 
 Result<Rule::Step> Rule::target(const model::XtTarget& s) const {
+  if (context.arp()) {
+    auto piece = unknown("target " + escape_text(s.name) + " for ARP frames");
+    if (!piece) return std::unexpected(piece.error());
+    return Step{*std::move(piece)};
+  }
   return std::visit(Target{*this, s}, s.info);
 }
 

@@ -11,8 +11,6 @@
 namespace bulkhead::reach::walks {
 namespace {
 
-constexpr std::int32_t kFirst = std::numeric_limits<std::int32_t>::min(),
-                       kLast = std::numeric_limits<std::int32_t>::max();
 constexpr std::uint8_t kLearning = 2, kForwarding = 3;  // BR_STATE_*
 
 const model::BridgePort& settings(const Device& port) {
@@ -239,8 +237,8 @@ void Walk::bridge_forward(Device& to, Flow flow, Device* from) {
                     rest(std::move(g));
                   });
     }
-    if (f.p.is_arp && bridge.call_arptables && is_arp_filtered(*bridge.machine)) {
-      return unknown(std::move(f), "rules about ARP are not modelled");
+    if (f.p.is_arp && bridge.call_arptables) {  // br_nf_forward_arp
+      return hook(HookPoint::kArpForward, kFirst, kLast, std::move(f), from, &to, rest);
     }
     rest(std::move(f));
   });

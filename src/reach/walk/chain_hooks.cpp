@@ -9,21 +9,30 @@ namespace bulkhead::reach::walks {
 
 struct ChainHooks::Rules {
   Rules(const topology::Machine& m, Algebra& algebra, Effects& effects, bool little_endian)
-      : links(m.ns->links),
-        routes(m, algebra),
-        chains(algebra.fields(), algebra.space(), effects, links,
-               m.loopback == nullptr ? nullptr : &routes, m.ns->ruleset, little_endian) {
-    for (unsigned p = 0; p < kPoints; ++p) {
+      : links(m.ns->links), routes(m, algebra), chains(make(m, algebra, effects, little_endian)) {
+    for (unsigned p = 0; p < kHookPoints; ++p) {
       const auto point = static_cast<HookPoint>(p);
       has[p] = chains.has_chains(point);
       open_order[p] = chains.has_open_order(point);
     }
   }
-  static constexpr unsigned kPoints = static_cast<unsigned>(HookPoint::kInetIngress) + 1;
+  Chains make(const topology::Machine& m, Algebra& algebra, Effects& effects, bool little_endian,
+              FrameKind frames = FrameKind::kIp) const {
+    return {algebra.fields(),
+            algebra.space(),
+            effects,
+            links,
+            m.loopback == nullptr ? nullptr : &routes,
+            m.ns->ruleset,
+            little_endian,
+            frames};
+  }
   Links links;
   RuleRoutes routes;
   mutable Chains chains;
-  std::array<bool, kPoints> has{}, open_order{};
+  mutable std::optional<Chains>
+      of_arp;  // the same stages; made when the first ARP frame meets rules
+  std::array<bool, kHookPoints> has{}, open_order{};
   // Stages that were given out, by Stage::id.
   mutable std::vector<Chains::Stage> stages;
   mutable std::map<std::tuple<HookPoint, std::int32_t, std::int32_t, bool>, std::vector<Stage>>
@@ -31,10 +40,9 @@ struct ChainHooks::Rules {
 };
 
 ChainHooks::ChainHooks(const topology::Topology& topology, Algebra& algebra, Effects& effects)
-    : algebra_(algebra), effects_(effects) {
+    : algebra_(algebra), effects_(effects), little_endian_(topology.snapshot().little_endian) {
   for (const auto& m : topology.machines()) {
-    rules_.push_back(
-        std::make_unique<Rules>(*m, algebra, effects, topology.snapshot().little_endian));
+    rules_.push_back(std::make_unique<Rules>(*m, algebra, effects, little_endian_));
   }
 }
 
@@ -178,10 +186,14 @@ std::vector<Ruling> ChainHooks::rulings(const Question& question, const Image& i
 }
 
 std::vector<Ruling> ChainHooks::run(const topology::Machine& m, const Stage& stage,
-                                    const Image& image, const packet::PacketSet& set) {
+                                    FrameKind frames, const Image& image,
+                                    const packet::PacketSet& set) {
   const Rules& r = rules(m);
   const Question q = question(image);
-  return rulings(q, image, r.chains.run(r.stages[stage.id], q.compiled), set);
+  if (frames == FrameKind::kArp && !r.of_arp)
+    r.of_arp = r.make(m, algebra_, effects_, little_endian_, frames);
+  Chains& chains = frames == FrameKind::kArp ? *r.of_arp : r.chains;
+  return rulings(q, image, chains.run(r.stages[stage.id], q.compiled), set);
 }
 
 std::vector<Ruling> ChainHooks::nat(const topology::Machine& m, HookPoint point, const Image& image,

@@ -30,7 +30,8 @@ class ChainHooks final : public Hooks {
                                           std::int32_t from, std::int32_t to,
                                           bool legacy_last) override;
   [[nodiscard]] std::vector<Ruling> run(const topology::Machine& m, const Stage& stage,
-                                        const Image& image, const packet::PacketSet& set) override;
+                                        FrameKind frames, const Image& image,
+                                        const packet::PacketSet& set) override;
   [[nodiscard]] std::vector<Ruling> nat(const topology::Machine& m, HookPoint point,
                                         const Image& image, const packet::PacketSet& set,
                                         bool legacy_last) override;
@@ -51,6 +52,7 @@ class ChainHooks final : public Hooks {
 
   Algebra& algebra_;
   Effects& effects_;
+  bool little_endian_;
   std::vector<std::unique_ptr<Rules>> rules_;  // by NsId
 };
 

@@ -8,9 +8,6 @@
 namespace bulkhead::reach::walks {
 namespace {
 
-constexpr std::int32_t kFirst = std::numeric_limits<std::int32_t>::min(),
-                       kLast = std::numeric_limits<std::int32_t>::max();
-
 PacketType type_of(const Device& dev, MacAddress to) {  // eth_type_trans
   if (to == MacAddress::broadcast()) return PacketType::kBroadcast;
   if (to.is_multicast()) return PacketType::kMulticast;

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +14,10 @@
 #include "topology/topology.h"
 
 namespace bulkhead::reach::walks {
+
+// All priorities of a hook.
+inline constexpr std::int32_t kFirst = std::numeric_limits<std::int32_t>::min(),
+                              kLast = std::numeric_limits<std::int32_t>::max();
 
 // What becomes of the packets of `set`. Several rulings for the same packets: it is not known
 // which.
@@ -49,7 +54,7 @@ class Hooks {
                                                   std::int32_t from, std::int32_t to,
                                                   bool legacy_last) = 0;
   [[nodiscard]] virtual std::vector<Ruling> run(const topology::Machine& m, const Stage& stage,
-                                                const Image& image,
+                                                FrameKind frames, const Image& image,
                                                 const packet::PacketSet& set) = 0;
   [[nodiscard]] virtual std::vector<Ruling> nat(const topology::Machine& m, HookPoint point,
                                                 const Image& image, const packet::PacketSet& set,
@@ -76,8 +81,8 @@ class NoRules final : public Hooks {
                                           std::int32_t, bool) override {
     return {};
   }
-  [[nodiscard]] std::vector<Ruling> run(const topology::Machine&, const Stage&, const Image&,
-                                        const packet::PacketSet&) override {
+  [[nodiscard]] std::vector<Ruling> run(const topology::Machine&, const Stage&, FrameKind,
+                                        const Image&, const packet::PacketSet&) override {
     return {};
   }
   [[nodiscard]] std::vector<Ruling> nat(const topology::Machine&, HookPoint, const Image&,

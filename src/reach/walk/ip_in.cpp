@@ -8,8 +8,6 @@
 namespace bulkhead::reach::walks {
 namespace {
 
-constexpr std::int32_t kFirst = std::numeric_limits<std::int32_t>::min(),
-                       kLast = std::numeric_limits<std::int32_t>::max();
 // Priorities at which the kernel's own hooks stand (netfilter_ipv4.h, netfilter_ipv6.h).
 constexpr std::int32_t kConntrack = -200, kNatDestination = -100, kNatSource = 100;
 constexpr std::uint8_t kUnreachable4 = 3, kUnreachable6 = 1, kExceeded4 = 11, kExceeded6 = 3;

@@ -6,8 +6,6 @@
 namespace bulkhead::reach::walks {
 namespace {
 
-constexpr std::int32_t kFirst = std::numeric_limits<std::int32_t>::min(),
-                       kLast = std::numeric_limits<std::int32_t>::max();
 constexpr std::int32_t kConntrack = -200, kNatDestination = -100, kNatSource = 100;
 
 }  // namespace

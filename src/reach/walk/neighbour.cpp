@@ -377,18 +377,18 @@ std::optional<MacAddress> Walk::known_by_its_question(Device& dev, IpAddress tar
 }
 
 void Walk::arp_send(Device& dev, Flow flow, const NeighbourMessage& message, MacAddress to) {
-  if (is_arp_filtered(*dev.machine))
-    return unknown(std::move(flow), "rules about ARP are not modelled");
-  if (dev.machine->rules_unknown) return unknown(std::move(flow), dev.machine->unknown_why);
   flow.p = Header();
   flow.p.is_arp = true;
+  flow.info = CtInfo::kNone;
+  flow.entry.reset();
   flow.p.neighbour = message;
   flow.p.source_mac = dev.mac;
   flow.p.destination_mac = to;
   flow.p.length = 28;
   flow.bridge_info = flow.in_prerouting = flow.prerouting_done = false;
   flow.from_isolated_port = false;
-  transmit(dev, std::move(flow));
+  hook(HookPoint::kArpOutput, kFirst, kLast, std::move(flow), nullptr, &dev,
+       [&](Flow f) { transmit(dev, std::move(f)); });
 }
 
 bool Walk::arp_refuses(const Device& dev, IpAddress asker,
@@ -439,9 +439,12 @@ void Walk::answered(const Flow& flow, const NeighbourMessage& message) {
 void Walk::arp_receive(Device& dev, Flow flow) {
   if (flow.p.type == PacketType::kOtherHost || dev.no_arp || dev.loopback || !flow.p.neighbour)
     return;
+  hook(HookPoint::kArpInput, kFirst, kLast, std::move(flow), &dev, nullptr,
+       [&](Flow f) { arp_process(dev, std::move(f)); });
+}
+
+void Walk::arp_process(Device& dev, Flow flow) {
   const Machine& m = *dev.machine;
-  if (is_arp_filtered(m)) return unknown(std::move(flow), "rules about ARP are not modelled");
-  if (m.rules_unknown) return unknown(std::move(flow), m.unknown_why);
   if (m.loopback == nullptr) return;
   const NeighbourMessage q = *flow.p.neighbour;
   if (!q.request) {  // a reply: its sender is who was asked for

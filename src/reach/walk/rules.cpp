@@ -98,6 +98,17 @@ Image Walk::image_of(const Flow& flow, const Device* in, const Device* out) cons
   return image;
 }
 
+// See FrameKind.
+Image Walk::image_of_arp(const Flow& flow, const Device* in, const Device* out) const {
+  constexpr std::uint8_t kQuestion = 1, kReply = 2;
+  Flow frame = flow;
+  const NeighbourMessage& m = *flow.p.neighbour;
+  frame.p.t =
+      Tuple{AddressOperand::of(m.sender), AddressOperand::of(m.target), {}, {}, IpProtocol{}};
+  frame.p.icmp_type = m.request ? kQuestion : kReply;
+  return image_of(frame, in, out);
+}
+
 // The packet as rules have left it; false: something has become a mixture that is not followed.
 bool Walk::adopt(const Image& image, Flow& flow) const {
   const Fields& fields = algebra_.fields();
@@ -122,10 +133,21 @@ bool Walk::adopt(const Image& image, Flow& flow) const {
   return good;
 }
 
-bool Walk::is_arp_filtered(const Machine& m) const {
-  return std::ranges::any_of(m.ns->ruleset.tables, [](const model::Table& t) {
-    return t.family == model::NfFamily::kArp && !t.chains.empty();
-  });
+// An ARP frame as rules have left it; false: they changed more than is followed.
+bool Walk::adopt_arp(const Image& before, const Image& image, Flow& flow) const {
+  const Fields& fields = algebra_.fields();
+  for (const auto& [quantity, bits] : image.changes()) {
+    const bool followed = quantity == Quantity::kMark || quantity == Quantity::kPacketType ||
+                          quantity == Quantity::kCtInfo;
+    if (!followed && bits != before.of(fields, quantity)) return false;
+  }
+  std::uint64_t info = 0;
+  if (!read_constant(fields, image, Quantity::kMark, flow.p.mark) ||
+      !read_constant(fields, image, Quantity::kPacketType, flow.p.type) ||
+      !read_constant(fields, image, Quantity::kCtInfo, info))
+    return false;
+  flow.info = static_cast<CtInfo>(info);
+  return true;
 }
 
 void Walk::hook(HookPoint point, std::int32_t from, std::int32_t to, Flow flow, Device* in,
@@ -135,8 +157,8 @@ void Walk::hook(HookPoint point, std::int32_t from, std::int32_t to, Flow flow, 
   if (!hooks_.has_chains(m, point)) return next(std::move(flow));
   if (flow.p.tagged && on_link(point))
     return unknown(std::move(flow), "rules that may see VLAN tags are not modelled");
-  if (flow.p.is_arp)
-    return unknown(std::move(flow), "rules that may see ARP frames are not modelled");
+  if (flow.p.is_arp && (!flow.p.neighbour || flow.p.neighbour->sender_mac != flow.p.source_mac))
+    return unknown(std::move(flow), "rules that may see a strange ARP frame");
   // Where legacy tables and nft chains stand at one priority both orders are possible.
   const bool both = hooks_.has_open_order(m, point);
   if (both) {
@@ -152,7 +174,10 @@ void Walk::run_stages(HookPoint point, const std::vector<Hooks::Stage>& stages, 
   if (at == stages.size()) return next(std::move(flow));
   const Machine& m = *(in != nullptr ? in : out)->machine;
   const Next on = [&](Flow f) { run_stages(point, stages, at + 1, std::move(f), in, out, next); };
-  for (Ruling& r : hooks_.run(m, stages[at], image_of(flow, in, out), flow.set)) {
+  const bool arp = flow.p.is_arp;
+  const Image image = arp ? image_of_arp(flow, in, out) : image_of(flow, in, out);
+  for (Ruling& r :
+       hooks_.run(m, stages[at], arp ? FrameKind::kArp : FrameKind::kIp, image, flow.set)) {
     Flow f = flow;
     f.set = std::move(r.set);
     f.in_doubt = f.in_doubt || r.in_doubt;
@@ -160,7 +185,7 @@ void Walk::run_stages(HookPoint point, const std::vector<Hooks::Stage>& stages, 
       unknown(std::move(f), r.reason);
     } else if (r.kind == EffectKind::kDrop) {
       drop(std::move(f), "dropped by a rule");
-    } else if (!adopt(r.image, f)) {
+    } else if (!(arp ? adopt_arp(image, r.image, f) : adopt(r.image, f))) {
       unknown(std::move(f), "a rule changes the packet in a way that is not followed");
     } else if (r.kind == EffectKind::kReject) {
       lose(f, "rejected by a rule");

@@ -145,7 +145,8 @@ class Walk {
                   Flow flow, Device* in, Device* out, const Next& next);
   [[nodiscard]] Image image_of(const Flow& flow, const Device* in, const Device* out) const;
   [[nodiscard]] bool adopt(const Image& image, Flow& flow) const;
-  [[nodiscard]] bool is_arp_filtered(const Machine& m) const;
+  [[nodiscard]] Image image_of_arp(const Flow& flow, const Device* in, const Device* out) const;
+  bool adopt_arp(const Image& before, const Image& image, Flow& flow) const;
   void reject(HookPoint point, Flow flow, Device* in, Device* out, const RejectAnswer& how);
   void reset(Flow flow, Device* in);
   void reject_on_link(Flow flow, Device& in, const RejectAnswer& how);
@@ -214,6 +215,7 @@ class Walk {
                                                                 IpAddress source);
   [[nodiscard]] IpAddress asking_address(const Device& dev, IpAddress target, IpAddress own);
   void arp_receive(Device& dev, Flow flow);
+  void arp_process(Device& dev, Flow flow);
   void arp_routed(Device& dev, Flow flow, const NeighbourMessage& question, const routes::Way& way);
   void arp_send(Device& dev, Flow flow, const NeighbourMessage& message, MacAddress to);
   [[nodiscard]] bool arp_refuses(const Device& dev, IpAddress asker, IpAddress target) const;
