@@ -300,5 +300,29 @@ TEST(Walk, ArpRulesThatAreNotFollowedAreUnknown) {
   }
 }
 
+// Legacy tables and nft chains of one priority: a snapshot does not tell which come first. Where it
+// makes no difference flows are not doubled at each hook.
+TEST(Walk, AnOrderThatDoesNotMatterDoublesNothing) {
+  Net net = host_net();
+  const auto drops = [](std::uint16_t port) {
+    std::vector<model::Chain> chains;
+    for (const auto& [name, hook] :
+         {std::pair("INPUT", model::Hook::kInput), std::pair("FORWARD", model::Hook::kForward),
+          std::pair("OUTPUT", model::Hook::kOutput)}) {
+      chains.push_back(base(name, hook, 0,
+                            {rule({is(meta(model::MetaKey::kL4proto), bytes({6})),
+                                   is(th(2, 2), be16(port)), drop()})}));
+    }
+    return table(model::NfFamily::kIp, std::move(chains));
+  };
+  model::Table legacy = drops(81);
+  legacy.backend = model::TableBackend::kLegacy;
+  net.rules("host", drops(82)).rules("host", std::move(legacy));
+  Seat a(net, "a", IpFamily::kV4);
+  for (const std::uint16_t port : {81, 82})
+    EXPECT_EQ(a.about("10.1.0.2", "10.2.0.2", port).how, How::kDropped);
+  EXPECT_EQ(a.about("10.1.0.2", "10.2.0.2", 80).outcomes.size(), 1U);
+}
+
 }  // namespace
 }  // namespace bulkhead::reach::testing

@@ -90,6 +90,30 @@ std::vector<Hooks::Stage> ChainHooks::stages(const topology::Machine& m, HookPoi
   return at->second;
 }
 
+Chains& ChainHooks::chains(const Rules& rules, const topology::Machine& m, FrameKind frames) {
+  if (frames == FrameKind::kIp) return rules.chains;
+  if (!rules.of_arp) rules.of_arp = rules.make(m, algebra_, effects_, little_endian_, frames);
+  return *rules.of_arp;
+}
+
+bool ChainHooks::alike(const topology::Machine& m, const Stage& a, const Stage& b, FrameKind frames,
+                       const Image& image) {
+  const Rules& r = rules(m);
+  const Question q = question(image);
+  Chains& chains = this->chains(r, m, frames);
+  const auto first = chains.run(r.stages[a.id], q.compiled);
+  const auto second = chains.run(r.stages[b.id], q.compiled);
+  return a.reroutes == b.reroutes && first && second && *first == *second;
+}
+
+bool ChainHooks::nat_alike(const topology::Machine& m, HookPoint point, const Image& image) {
+  const Question q = question(image);
+  Chains& chains = rules(m).chains;
+  const auto first = chains.nat(point, q.compiled, false);
+  const auto second = chains.nat(point, q.compiled, true);
+  return first && second && *first == *second;
+}
+
 // A quantity that is one number for all packets is left open, and its own fields are given that
 // number afterwards; unless another quantity is what those fields say.
 ChainHooks::Question ChainHooks::question(const Image& image) const {
@@ -190,10 +214,7 @@ std::vector<Ruling> ChainHooks::run(const topology::Machine& m, const Stage& sta
                                     const packet::PacketSet& set) {
   const Rules& r = rules(m);
   const Question q = question(image);
-  if (frames == FrameKind::kArp && !r.of_arp)
-    r.of_arp = r.make(m, algebra_, effects_, little_endian_, frames);
-  Chains& chains = frames == FrameKind::kArp ? *r.of_arp : r.chains;
-  return rulings(q, image, chains.run(r.stages[stage.id], q.compiled), set);
+  return rulings(q, image, chains(r, m, frames).run(r.stages[stage.id], q.compiled), set);
 }
 
 std::vector<Ruling> ChainHooks::nat(const topology::Machine& m, HookPoint point, const Image& image,

@@ -26,6 +26,10 @@ class ChainHooks final : public Hooks {
   [[nodiscard]] bool tracks_connections(const topology::Machine& m) const override;
   [[nodiscard]] bool has_nat(const topology::Machine& m) const override;
   [[nodiscard]] bool has_open_order(const topology::Machine& m, HookPoint point) const override;
+  [[nodiscard]] bool alike(const topology::Machine& m, const Stage& a, const Stage& b,
+                           FrameKind frames, const Image& image) override;
+  [[nodiscard]] bool nat_alike(const topology::Machine& m, HookPoint point,
+                               const Image& image) override;
   [[nodiscard]] std::vector<Stage> stages(const topology::Machine& m, HookPoint point,
                                           std::int32_t from, std::int32_t to,
                                           bool legacy_last) override;
@@ -43,6 +47,7 @@ class ChainHooks final : public Hooks {
     Image compiled;
     std::vector<packet::Assign> known;
   };
+  [[nodiscard]] Chains& chains(const Rules& rules, const topology::Machine& m, FrameKind frames);
   [[nodiscard]] const Rules& rules(const topology::Machine& m) const { return *rules_[m.id.value]; }
   [[nodiscard]] Question question(const Image& image) const;
   [[nodiscard]] Image answer(const Question& question, const Image& asked, const Image& left) const;

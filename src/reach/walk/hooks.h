@@ -38,6 +38,11 @@ class Hooks {
   Hooks& operator=(const Hooks&) = delete;
   virtual ~Hooks() = default;
 
+  struct Stage {
+    std::size_t id = 0;
+    bool reroutes = false;  // what it changes finds a new route before the next stage
+  };
+
   [[nodiscard]] virtual bool has_chains(const topology::Machine& m, HookPoint point) const = 0;
   [[nodiscard]] virtual bool has_chains_on(const topology::Device& device,
                                            HookPoint point) const = 0;
@@ -45,11 +50,13 @@ class Hooks {
   [[nodiscard]] virtual bool has_nat(const topology::Machine& m) const = 0;
   // Both orders of legacy tables and nft chains of one priority are possible.
   [[nodiscard]] virtual bool has_open_order(const topology::Machine& m, HookPoint point) const = 0;
+  // Two stages do the same to all packets that the image stands for.
+  [[nodiscard]] virtual bool alike(const topology::Machine& m, const Stage& a, const Stage& b,
+                                   FrameKind frames, const Image& image) = 0;
+  // So do the hook's NAT chains in both orders.
+  [[nodiscard]] virtual bool nat_alike(const topology::Machine& m, HookPoint point,
+                                       const Image& image) = 0;
 
-  struct Stage {
-    std::size_t id = 0;
-    bool reroutes = false;  // what it changes finds a new route before the next stage
-  };
   [[nodiscard]] virtual std::vector<Stage> stages(const topology::Machine& m, HookPoint point,
                                                   std::int32_t from, std::int32_t to,
                                                   bool legacy_last) = 0;
@@ -76,6 +83,13 @@ class NoRules final : public Hooks {
   [[nodiscard]] bool has_nat(const topology::Machine&) const override { return false; }
   [[nodiscard]] bool has_open_order(const topology::Machine&, HookPoint) const override {
     return false;
+  }
+  [[nodiscard]] bool alike(const topology::Machine&, const Stage&, const Stage&, FrameKind,
+                           const Image&) override {
+    return true;
+  }
+  [[nodiscard]] bool nat_alike(const topology::Machine&, HookPoint, const Image&) override {
+    return true;
   }
   [[nodiscard]] std::vector<Stage> stages(const topology::Machine&, HookPoint, std::int32_t,
                                           std::int32_t, bool) override {

@@ -52,7 +52,8 @@ void Walk::translate(HookPoint point, Flow flow, Device* in, Device* out, const 
       }
     }
   };
-  const bool both = hooks_.has_open_order(m, point);
+  const bool both =
+      hooks_.has_open_order(m, point) && !hooks_.nat_alike(m, point, image_of(flow, in, out));
   if (both) ask(flow, true, true);
   ask(flow, false, both);
 }

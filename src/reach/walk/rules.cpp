@@ -159,25 +159,28 @@ void Walk::hook(HookPoint point, std::int32_t from, std::int32_t to, Flow flow, 
     return unknown(std::move(flow), "rules that may see VLAN tags are not modelled");
   if (flow.p.is_arp && (!flow.p.neighbour || flow.p.neighbour->sender_mac != flow.p.source_mac))
     return unknown(std::move(flow), "rules that may see a strange ARP frame");
+  Stages stages{hooks_.stages(m, point, from, to, false), {}};
   // Where legacy tables and nft chains stand at one priority both orders are possible.
-  const bool both = hooks_.has_open_order(m, point);
-  if (both) {
-    Flow other = flow;
-    flow.in_doubt = other.in_doubt = true;
-    run_stages(point, hooks_.stages(m, point, from, to, true), 0, std::move(other), in, out, next);
-  }
-  run_stages(point, hooks_.stages(m, point, from, to, false), 0, std::move(flow), in, out, next);
+  if (hooks_.has_open_order(m, point)) stages.other = hooks_.stages(m, point, from, to, true);
+  run_stages(point, stages, 0, std::move(flow), in, out, next);
 }
 
-void Walk::run_stages(HookPoint point, const std::vector<Hooks::Stage>& stages, std::size_t at,
-                      Flow flow, Device* in, Device* out, const Next& next) {
-  if (at == stages.size()) return next(std::move(flow));
+void Walk::run_stages(HookPoint point, const Stages& stages, std::size_t at, Flow flow, Device* in,
+                      Device* out, const Next& next) {
+  const auto& [first, other] = stages;
+  if (at >= first.size()) return next(std::move(flow));
   const Machine& m = *(in != nullptr ? in : out)->machine;
   const Next on = [&](Flow f) { run_stages(point, stages, at + 1, std::move(f), in, out, next); };
   const bool arp = flow.p.is_arp;
+  const FrameKind frames = arp ? FrameKind::kArp : FrameKind::kIp;
   const Image image = arp ? image_of_arp(flow, in, out) : image_of(flow, in, out);
-  for (Ruling& r :
-       hooks_.run(m, stages[at], arp ? FrameKind::kArp : FrameKind::kIp, image, flow.set)) {
+  if (!other.empty() &&
+      (other.size() != first.size() || !hooks_.alike(m, first[at], other[at], frames, image))) {
+    flow.in_doubt = true;
+    run_stages(point, {other, {}}, at, flow, in, out, next);
+    return run_stages(point, {first, {}}, at, std::move(flow), in, out, next);
+  }
+  for (Ruling& r : hooks_.run(m, first[at], frames, image, flow.set)) {
     Flow f = flow;
     f.set = std::move(r.set);
     f.in_doubt = f.in_doubt || r.in_doubt;
@@ -194,7 +197,7 @@ void Walk::run_stages(HookPoint point, const std::vector<Hooks::Stage>& stages, 
         f.send_failed = true;
       f.sending = false;
       reject(point, std::move(f), in, out, r.reject);
-    } else if (stages[at].reroutes &&
+    } else if (first[at].reroutes &&
                (f.p.mark != flow.p.mark || f.p.tos != flow.p.tos ||
                 f.p.t.source != flow.p.t.source || f.p.t.destination != flow.p.t.destination)) {
       route_again(std::move(f), on, [&](Flow g) {

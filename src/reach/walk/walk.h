@@ -141,8 +141,12 @@ class Walk {
   // ---- rules.cpp
   void hook(HookPoint point, std::int32_t from, std::int32_t to, Flow flow, Device* in, Device* out,
             const Next& next);
-  void run_stages(HookPoint point, const std::vector<Hooks::Stage>& stages, std::size_t at,
-                  Flow flow, Device* in, Device* out, const Next& next);
+  struct Stages {
+    std::vector<Hooks::Stage> first;
+    std::vector<Hooks::Stage> other;  // in the other order that is possible; empty: there is none
+  };
+  void run_stages(HookPoint point, const Stages& stages, std::size_t at, Flow flow, Device* in,
+                  Device* out, const Next& next);
   [[nodiscard]] Image image_of(const Flow& flow, const Device* in, const Device* out) const;
   [[nodiscard]] bool adopt(const Image& image, Flow& flow) const;
   [[nodiscard]] Image image_of_arp(const Flow& flow, const Device* in, const Device* out) const;
