@@ -198,6 +198,8 @@ Flow Run::rules(std::uint32_t start) {
   std::uint32_t at = program.chains[start].first;
   for (;;) {
     const ChainCode& chain = program.chains[chain_];
+    if (chain.index != kNone && program.indexes[chain.index].covers(fields))
+      at = program.indexes[chain.index].next(at, fields, names_);
     if (at == chain.end) {  // the end of a chain, or a return
       if (depth_ == 0) return Flow::kReturn;
       chain_ = stack_[--depth_].chain;
