@@ -170,6 +170,8 @@ class Run {
             Device* out) {
     const Machine& m = *(in != nullptr ? in : out)->machine;
     const Stack& stack = world_.stack(m);
+    answer_.ports_seen.add(skb.p.source_port);
+    answer_.ports_seen.add(skb.p.destination_port);
     const bool chains = stack.chains[static_cast<std::size_t>(point)];
     if (chains && (skb.p.tagged || stack.filters(point, from, to)))
       return run_hook(point, from, to, skb, in, out);

@@ -485,6 +485,7 @@ bool only_asked_first(const Choices& choices) {
 
 // `keep_how`: of different ways to be closed the first one stays.
 void combine(Answer& all, Answer&& one, bool keep_how) {
+  all.ports_seen.add(one.ports_seen);
   if (all.verdict != one.verdict) {
     if (!all.exit) all.exit = one.exit;
     if (all.verdict != Verdict::kUnknown && one.verdict == Verdict::kUnknown)
