@@ -74,7 +74,7 @@ void list_exposures(const Scene& scene, Report& report) {
     const Service& service = scene.inventory.services[i];
     Exposure exposure;
     exposure.subject = service.subject;
-    exposure.open = reaches_of(scene, service, scene.reach.of[i].open);
+    exposure.open = openings_of(scene, service, scene.reach.of[i].open);
     for (const Asked& asked : scene.reach.of[i].unknown)
       exposure.unknown.push_back(scene.inventory.seats[asked.seat].text);
     report.exposures.push_back(std::move(exposure));

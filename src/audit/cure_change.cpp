@@ -184,13 +184,16 @@ void split(model::Snapshot& copy, const Scene& scene, const std::string& network
   }
 }
 
-std::vector<std::string> bridges_of(const Scene& scene, const model::Container& container) {
-  std::vector<std::string> out;
+std::unordered_map<const model::Container*, std::vector<std::string>> bridges_by_container(
+    const Scene& scene) {
+  std::unordered_map<const model::Container*, std::vector<std::string>> out;
   for (const Segment& segment : find_segments(scene.snapshot, scene.config)) {
     if (!segment.is_bridge || segment.ns != scene.snapshot.host) continue;
-    const bool there = std::ranges::any_of(
-        segment.members, [&](const Member& m) { return m.container == &container; });
-    if (there) out.push_back(segment.interface);
+    for (const Member& m : segment.members) {
+      std::vector<std::string>& bridges = out[m.container];
+      if (bridges.empty() || bridges.back() != segment.interface)
+        bridges.push_back(segment.interface);
+    }
   }
   return out;
 }

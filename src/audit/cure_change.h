@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "audit/evidence.h"
@@ -28,7 +29,7 @@ void split(model::Snapshot& copy, const Scene& scene, const std::string& network
            const std::string& engine);
 
 // Host interfaces through which a container's packets come.
-[[nodiscard]] std::vector<std::string> bridges_of(const Scene& scene,
-                                                  const model::Container& container);
+[[nodiscard]] std::unordered_map<const model::Container*, std::vector<std::string>>
+bridges_by_container(const Scene& scene);
 
 }  // namespace bulkhead::audit

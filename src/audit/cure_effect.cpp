@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "audit/advice.h"
+#include "audit/change_scope.h"
 #include "audit/segments.h"
 #include "audit/threats.h"
 
@@ -28,7 +29,8 @@ class Afterwards {
       default: out.gone = !still_open(oracle);
     }
     // A new network's addresses are the engine's choice: what else moves is not known here.
-    if (draft_.finding.kind != Kind::kT6) compare(oracle, out);
+    if (draft_.finding.kind != Kind::kT6)
+      compare(oracle, ChangeScope(scene_.snapshot, changed), out);
     return out;
   }
 
@@ -87,11 +89,12 @@ class Afterwards {
     return false;
   }
 
-  void compare(const Oracle& oracle, Effect& effect) const {
+  void compare(const Oracle& oracle, const ChangeScope& scope, Effect& effect) const {
     for (std::size_t i = 0; i < scene_.inventory.services.size(); ++i) {
       const Service& service = scene_.inventory.services[i];
       if (&service == draft_.service) continue;
       for (const Asked& asked : scene_.reach.of[i].open) {
+        if (scope.spares(asked.reply.answer)) continue;
         const auto now =
             ask(oracle, asked.seat, asked.dial, service.subject.protocol, source_of(asked));
         if (now.answer.verdict == trace::Verdict::kOpen) continue;
@@ -100,6 +103,7 @@ class Afterwards {
           effect.closed_pairs.push_back(pair_name(asked, service));
       }
       for (const Asked& asked : scene_.reach.of[i].closed) {
+        if (scope.spares(asked.reply.answer)) continue;
         const auto now =
             ask(oracle, asked.seat, asked.dial, service.subject.protocol, source_of(asked));
         if (now.answer.verdict == trace::Verdict::kOpen) ++effect.opens;

@@ -1,6 +1,8 @@
 #include "audit/cure_suggest.h"
 
 #include <algorithm>
+#include <optional>
+#include <unordered_map>
 
 #include "audit/cure_change.h"
 #include "audit/cure_rules.h"
@@ -84,12 +86,18 @@ class Suggester {
 
   const SeatEntry& seat(const Asked& asked) const { return scene_.inventory.seats[asked.seat]; }
 
+  // On which of the host's bridges a container is.
+  std::vector<std::string> bridges_of(const model::Container& container) const {
+    if (!bridges_) bridges_ = bridges_by_container(scene_);
+    const auto at = bridges_->find(&container);
+    return at == bridges_->end() ? std::vector<std::string>{} : at->second;
+  }
+
   std::vector<std::string> interfaces_of(const SeatEntry& from) const {
     if (from.zone != nullptr)
       return from.zone->interface.empty() ? std::vector<std::string>{}
                                           : std::vector{from.zone->interface};
-    return from.container == nullptr ? std::vector<std::string>{}
-                                     : bridges_of(scene_, *from.container);
+    return from.container == nullptr ? std::vector<std::string>{} : bridges_of(*from.container);
   }
 
   std::vector<std::string> interfaces_of_all() const {
@@ -359,8 +367,7 @@ class Suggester {
     std::vector<std::string> out;
     for (const Asked& asked : draft_.open) {
       if (seat(asked).container == nullptr) continue;
-      for (std::string& name : bridges_of(scene_, *seat(asked).container))
-        add_once(out, std::move(name));
+      for (std::string& name : bridges_of(*seat(asked).container)) add_once(out, std::move(name));
     }
     std::ranges::sort(out);
     return out;
@@ -414,6 +421,8 @@ class Suggester {
 
   const Scene& scene_;
   const Draft& draft_;
+  mutable std::optional<std::unordered_map<const model::Container*, std::vector<std::string>>>
+      bridges_;  // made when first asked for
   std::vector<Candidate> candidates_;
 };
 

@@ -69,21 +69,28 @@ bool private_uplink(const policy::Zone& zone, const model::Snapshot& snapshot) {
   return any;
 }
 
-Reach reach_of(const Scene& scene, const Service* service, const Asked& asked) {
+Opening opening_of(const Scene& scene, const Service* service, const Asked& asked) {
   const SeatEntry& seat = scene.inventory.seats[asked.seat];
-  Reach out;
+  Opening out;
   out.vantage = seat.text;
-  out.from = seat.ns;
   if (seat.zone != nullptr) {
     out.role = seat.zone->role;
     out.guessed_zone = seat.zone->guessed;
     out.up_to_uplink = asked.dial.to.is_v4() && private_uplink(*seat.zone, scene.snapshot);
   }
-  out.tenant = seat.tenant.name;
-  out.also = seat.also;
   out.to = asked.dial.to;
   out.port = asked.dial.port;
   out.protocol = service == nullptr ? IpProtocol::kTcp : service->subject.protocol;
+  return out;
+}
+
+Reach reach_of(const Scene& scene, const Service* service, const Asked& asked) {
+  const SeatEntry& seat = scene.inventory.seats[asked.seat];
+  Reach out;
+  static_cast<Opening&>(out) = opening_of(scene, service, asked);
+  out.from = seat.ns;
+  out.tenant = seat.tenant.name;
+  out.also = seat.also;
   out.via = asked.dial.via;
   out.source = asked.reply.witness ? asked.reply.witness : asked.reply.answer.source;
   out.some = asked.reply.some;
@@ -92,19 +99,35 @@ Reach reach_of(const Scene& scene, const Service* service, const Asked& asked) {
   return out;
 }
 
-std::vector<Reach> reaches_of(const Scene& scene, const Service& service,
-                              const std::vector<Asked>& open) {
+namespace {
+
+std::vector<const Asked*> one_per_seat(const Scene& scene, const std::vector<Asked>& open) {
   std::vector<const Asked*> order;
+  std::vector<bool> seen(scene.inventory.seats.size());
   for (const Asked& asked : open) {
-    const bool seen =
-        std::ranges::any_of(order, [&](const Asked* a) { return a->seat == asked.seat; });
-    if (!seen) order.push_back(&asked);
+    if (!seen[asked.seat]) order.push_back(&asked);
+    seen[asked.seat] = true;
   }
   std::ranges::stable_sort(
       order, {}, [&](const Asked* a) { return nearness(scene.inventory.seats[a->seat]); });
+  return order;
+}
+
+}  // namespace
+
+std::vector<Reach> reaches_of(const Scene& scene, const Service& service,
+                              const std::vector<Asked>& open) {
   std::vector<Reach> out;
-  out.reserve(order.size());
-  for (const Asked* asked : order) out.push_back(reach_of(scene, &service, *asked));
+  for (const Asked* asked : one_per_seat(scene, open))
+    out.push_back(reach_of(scene, &service, *asked));
+  return out;
+}
+
+std::vector<Opening> openings_of(const Scene& scene, const Service& service,
+                                 const std::vector<Asked>& open) {
+  std::vector<Opening> out;
+  for (const Asked* asked : one_per_seat(scene, open))
+    out.push_back(opening_of(scene, &service, *asked));
   return out;
 }
 

@@ -29,10 +29,14 @@ struct Draft {
 [[nodiscard]] std::vector<RuleQuote> quotes(const std::vector<trace::RuleRef>& rules);
 // The rule that closed, without those that led there (DNAT comes before).
 [[nodiscard]] std::vector<RuleQuote> closing_rule(const trace::Answer& answer);
+[[nodiscard]] Opening opening_of(const Scene& scene, const Service* service, const Asked& asked);
 [[nodiscard]] Reach reach_of(const Scene& scene, const Service* service, const Asked& asked);
 // One reach per seat, the Internet first, then other zones, the host, containers.
 [[nodiscard]] std::vector<Reach> reaches_of(const Scene& scene, const Service& service,
                                             const std::vector<Asked>& open);
+// The same without the evidence.
+[[nodiscard]] std::vector<Opening> openings_of(const Scene& scene, const Service& service,
+                                               const std::vector<Asked>& open);
 // The way of a packet, step by step: asks once more.
 [[nodiscard]] std::vector<PathStep> path_of(const Scene& scene, const Asked& asked,
                                             IpProtocol protocol);

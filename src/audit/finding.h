@@ -87,18 +87,22 @@ struct SocketEvidence {
 
 enum class Via : std::uint8_t { kDirect, kPublished };
 
-// One vantage that gets there, and how.
-struct Reach {
+// One vantage that gets there.
+struct Opening {
   std::string vantage;                   // as `bulkhead query` takes it
-  std::optional<model::NsId> from;       // the namespace of a container or the host
   std::optional<policy::ZoneRole> role;  // of a zone
   bool guessed_zone = false;
-  bool up_to_uplink = false;      // Internet, and the uplink's address is private
-  std::string tenant;             // of a container
-  std::vector<std::string> also;  // containers that share its namespace
+  bool up_to_uplink = false;  // Internet, and the uplink's address is private
   IpAddress to;
   Port port;
   IpProtocol protocol = IpProtocol::kTcp;
+};
+
+// And how.
+struct Reach : Opening {
+  std::optional<model::NsId> from;  // the namespace of a container or the host
+  std::string tenant;               // of a container
+  std::vector<std::string> also;    // containers that share its namespace
   Via via = Via::kDirect;
   std::optional<IpAddress> source;  // of the witness
   bool some = false;                // other senders of the zone get another answer
@@ -162,7 +166,7 @@ struct Unknown {  // answers that could not be computed, by reason
 
 struct Exposure {
   Subject subject;
-  std::vector<Reach> open;           // zones, host, containers
+  std::vector<Opening> open;         // zones, host, containers
   std::vector<std::string> unknown;  // vantages
 };
 

@@ -17,7 +17,12 @@ class Sweep {
 
   Reachability run() {
     for (std::size_t i = 0; i < inventory_.services.size(); ++i) {
-      for (std::size_t seat = 0; seat < inventory_.seats.size(); ++seat) pair(i, seat);
+      // From outside the published address is how a service is known; inside, its own.
+      const std::vector<Dial>& outside = inventory_.services[i].dials;
+      std::vector<Dial> inside = outside;
+      std::ranges::stable_partition(inside, [](const Dial& d) { return d.via == Via::kDirect; });
+      for (std::size_t seat = 0; seat < inventory_.seats.size(); ++seat)
+        pair(i, seat, inventory_.seats[seat].is_zone() ? outside : inside);
     }
     return std::move(out_);
   }
@@ -29,20 +34,12 @@ class Sweep {
     return found == whose_.end() ? dialled : found->second;
   }
 
-  // From outside the published address is how a service is known; inside, its own.
-  static std::vector<Dial> order(const SeatEntry& from, const Service& service) {
-    std::vector<Dial> dials = service.dials;
-    if (!from.is_zone())
-      std::ranges::stable_partition(dials, [](const Dial& d) { return d.via == Via::kDirect; });
-    return dials;
-  }
-
-  void pair(std::size_t index, std::size_t seat) {
+  void pair(std::size_t index, std::size_t seat, const std::vector<Dial>& dials) {
     const Service& service = inventory_.services[index];
     const SeatEntry& from = inventory_.seats[seat];
     std::optional<Asked> unknown;
     bool any = false, open = false;
-    for (const Dial& dial : order(from, service)) {
+    for (const Dial& dial : dials) {
       if (!worth_asking(from, service, dial)) continue;
       any = true;
       Asked asked = ask(seat, dial, service.subject.protocol);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <set>
+#include <unordered_map>
+#include <utility>
 
 #include "audit/identity.h"
 #include "audit/threats.h"
@@ -15,7 +17,14 @@ constexpr Port kProbePort{9};  // discard: somebody who refuses there was reache
 class SegmentFinder {
  public:
   SegmentFinder(const model::Snapshot& snapshot, const policy::Config& config)
-      : snapshot_(snapshot), config_(config) {}
+      : snapshot_(snapshot), config_(config) {
+    for (const model::Engine& engine : snapshot.engines) {
+      for (const model::Container& c : engine.containers) {
+        if (c.netns && *c.netns != snapshot.host && c.state == "running")
+          inside_[c.netns->value].emplace_back(&engine, &c);
+      }
+    }
+  }
 
   std::vector<Segment> find() {
     for (std::uint32_t i = 0; i < snapshot_.namespaces.size(); ++i) bridges(model::NsId{i});
@@ -34,30 +43,25 @@ class SegmentFinder {
   }
 
  private:
-  template <class Use>
-  void containers_in(model::NsId ns, Use use) const {
-    if (ns == snapshot_.host) return;
-    for (const model::Engine& engine : snapshot_.engines) {
-      for (const model::Container& c : engine.containers) {
-        if (c.netns == ns && c.state == "running") use(engine, c);
-      }
-    }
-  }
-
   void bridges(model::NsId ns) {
     const model::NetNs& in = snapshot_.namespaces[ns.value];
+    std::unordered_map<std::uint32_t, std::vector<const model::Link*>> ports;  // by master
+    for (const model::Link& link : in.links) {
+      if (link.peer_ns) ports[link.master.value].push_back(&link);
+    }
     for (const model::Link& bridge : in.links) {
       if (bridge.kind != "bridge") continue;
       Segment segment;
       segment.ns = ns;
       segment.link = bridge.index;
       segment.interface = bridge.name;
-      for (const model::Link& port : in.links) {
-        if (port.master != bridge.index || !port.peer_ns) continue;
-        containers_in(*port.peer_ns, [&](const model::Engine& engine, const model::Container& c) {
-          segment.members.push_back({&engine, &c, policy::tenant_of(config_, engine, c), port.index,
-                                     port.port && port.port->isolated});
-        });
+      for (const model::Link* port : ports[bridge.index.value]) {
+        const auto inside = inside_.find(port->peer_ns.value_or(snapshot_.host).value);
+        if (inside == inside_.end()) continue;
+        for (const auto& [engine, c] : inside->second) {
+          segment.members.push_back({engine, c, policy::tenant_of(config_, *engine, *c),
+                                     port->index, port->port && port->port->isolated});
+        }
       }
       name(segment);
       out_.push_back(std::move(segment));
@@ -139,6 +143,10 @@ class SegmentFinder {
 
   const model::Snapshot& snapshot_;
   const policy::Config& config_;
+  // Running containers by the namespace they are in, but for the host's; in the engines' order.
+  std::unordered_map<std::uint32_t,
+                     std::vector<std::pair<const model::Engine*, const model::Container*>>>
+      inside_;
   std::vector<Segment> out_;
 };
 

@@ -265,7 +265,7 @@ class Writer {
   void reachable() {
     std::vector<std::pair<std::string, std::vector<std::string>>> by_zone;
     for (const audit::Exposure& e : report_.exposures) {
-      for (const Reach& reach : e.open) {
+      for (const audit::Opening& reach : e.open) {
         if (!reach.role) continue;
         const std::string zone = vantage_text(reach, style_);
         auto at = std::ranges::find(by_zone, zone, [](const auto& z) { return z.first; });
@@ -338,7 +338,8 @@ class Writer {
       confirmed += f.state == State::kConfirmed ? 1 : 0;
     }
     for (const audit::Exposure& e : report_.exposures) {
-      uplink = uplink || std::ranges::any_of(e.open, [](const Reach& r) { return r.up_to_uplink; });
+      uplink = uplink ||
+               std::ranges::any_of(e.open, [](const audit::Opening& r) { return r.up_to_uplink; });
     }
     for (const policy::Zone& z : report_.zones) {
       guessed = guessed || z.guessed;

@@ -157,7 +157,7 @@ Json exposures_json(const audit::Report& report) {
   Json out = Json::array();
   for (const audit::Exposure& e : report.exposures) {
     Json open = Json::array();
-    for (const audit::Reach& r : e.open) {
+    for (const audit::Opening& r : e.open) {
       open.push_back({{"from", r.vantage}, {"to", r.to.to_string()}, {"port", r.port.number}});
     }
     Json exposure = {{"subject", subject_json(e.subject)}, {"open_from", std::move(open)}};

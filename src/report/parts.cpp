@@ -69,7 +69,7 @@ std::string service_text(const audit::Subject& subject, const Style& style) {
              : name;
 }
 
-std::string vantage_text(const audit::Reach& reach, const Style& style) {
+std::string vantage_text(const audit::Opening& reach, const Style& style) {
   const std::string& v = reach.vantage;
   if (v == "internet") return say(Label::kTheInternet, style);
   if (v == "lan") return say(Label::kTheLan, style);

@@ -25,7 +25,7 @@ namespace bulkhead::report {
 [[nodiscard]] std::string service_text(const audit::Subject& subject, const Style& style);
 // "the Internet, the LAN and 3 containers"
 [[nodiscard]] std::string who_text(const std::vector<audit::Reach>& reaches, const Style& style);
-[[nodiscard]] std::string vantage_text(const audit::Reach& reach, const Style& style);
+[[nodiscard]] std::string vantage_text(const audit::Opening& reach, const Style& style);
 [[nodiscard]] std::string joined(const std::vector<std::string>& parts, const Style& style);
 
 // A phrase of a finding with all its values, escaped.

@@ -184,7 +184,12 @@ Topology Topology::build(const model::Snapshot& snapshot) {
 }
 
 bool on_network(const model::Address& of, IpAddress address) {
-  return Prefix::covering(of.peer.value_or(of.local), of.prefix_length).contains(address);
+  const IpAddress& own = of.peer ? *of.peer : of.local;
+  if (own.is_v4() && address.is_v4()) {
+    const unsigned host_bits = 32U - std::min<unsigned>(of.prefix_length, 32U);
+    return std::uint64_t{own.v4_number() ^ address.v4_number()} >> host_bits == 0;
+  }
+  return Prefix::covering(own, of.prefix_length).contains(address);
 }
 
 std::string_view to_string(NetError error) {

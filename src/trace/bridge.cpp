@@ -139,15 +139,9 @@ void Run::bridge_finish(Device& port, Skb& skb) {
     bridge_up(bridge, skb, port);
     return;
   }
-  if (to == bridge.mac) {
+  if (to == bridge.mac || world_.stack(*bridge.machine).is_port_mac(bridge, to)) {
     bridge_up(bridge, skb, port);
     return;
-  }
-  for (const Device* p : bridge.ports) {
-    if (p->mac == to) {
-      bridge_up(bridge, skb, port);
-      return;
-    }
   }
   bridge_send(bridge, skb, &port);
 }

@@ -254,6 +254,26 @@ void Run::translate_error(Skb& skb, bool source_side) {
   }
 }
 
+// What the NAT chains of the hook want; false: they dropped it, or it is not known.
+bool Run::ask_nat(Skb& skb, FilterPoint point, Device* in, Device* out,
+                  std::optional<NatRequest>& request) {
+  const Machine& m = *(in != nullptr ? in : out)->machine;
+  Context c = context_of(skb, in, out);
+  c.around = &world_.stack(m);
+  const HookResult r = run_nat(point, c, m, request);
+  if (r.outcome == Outcome::kDrop || r.outcome == Outcome::kReject) {
+    decided(skb, r.decided_by);
+    lost(skb, "dropped by ", describe(r.decided_by));
+    return false;
+  }
+  if (r.outcome == Outcome::kUnknown) {
+    stop_unknown(r.unknown + " (" + describe(r.decided_by) + ")");
+    return false;
+  }
+  if (request) decided(skb, request->rule);
+  return true;
+}
+
 // nf_nat_inet_fn() with the parts of the four hooks around it.
 bool Run::translate(FilterPoint point, Skb& skb, Device* in, Device* out) {
   const Machine& m = *(in != nullptr ? in : out)->machine;
@@ -268,19 +288,9 @@ bool Run::translate(FilterPoint point, Skb& skb, Device* in, Device* out) {
     const ConnTrack& ct = *skb.ct.entry;
     if (!(source_side ? ct.snat_done : ct.dnat_done)) {
       std::optional<NatRequest> request;
-      Context c = context_of(skb, in, out);
-      c.around = &world_.stack(m);
-      const HookResult r = run_nat(point, c, m, request);
-      if (r.outcome == Outcome::kDrop || r.outcome == Outcome::kReject) {
-        decided(skb, r.decided_by);
-        lost(skb, "dropped by ", describe(r.decided_by));
+      if (world_.stack(m).nat_chains[static_cast<std::size_t>(point)] &&
+          !ask_nat(skb, point, in, out, request))
         return false;
-      }
-      if (r.outcome == Outcome::kUnknown) {
-        stop_unknown(r.unknown + " (" + describe(r.decided_by) + ")");
-        return false;
-      }
-      if (request) decided(skb, request->rule);
       if (!set_up_nat(skb, point, request ? &*request : nullptr, source_side, in, out))
         return false;
     }

@@ -19,18 +19,13 @@ NetError error_of_type(std::uint8_t type) {
   }
 }
 
-RouteTable::Key RouteTable::masked(const IpAddress& address, unsigned bits) {
-  const auto octets = address.octets();
+RouteTable::Key RouteTable::key_of(const IpAddress& address) {
+  if (address.is_v4()) return {std::uint64_t{address.v4_number()} << 32, 0};
   Key key;
+  const auto octets = address.octets();
   for (std::size_t i = 0; i < octets.size(); ++i) {
     std::uint64_t& half = i < 8 ? key.high : key.low;
-    half |= std::uint64_t{octets[i]} << (56 - 8 * (i % 8));
-  }
-  if (bits < 64) {
-    key.low = 0;
-    key.high = bits == 0 ? 0 : key.high & (~std::uint64_t{0} << (64 - bits));
-  } else if (bits < 128) {
-    key.low = bits == 64 ? 0 : key.low & (~std::uint64_t{0} << (128 - bits));
+    half = half << 8 | octets[i];
   }
   return key;
 }
@@ -55,7 +50,7 @@ void RouteTable::finish(bool local_before_main) {
     if (lengths_.empty() || lengths_.back().bits != prefix.length()) {
       lengths_.push_back({prefix.length(), prefixes_.size(), prefixes_.size()});
     }
-    prefixes_.push_back({masked(prefix.address(), prefix.length()), i, end});
+    prefixes_.push_back({masked(key_of(prefix.address()), prefix.length()), i, end});
     lengths_.back().last = prefixes_.size();
     i = end;
   }

@@ -66,9 +66,9 @@ class RouteTable {
   // returns true.
   template <class Visit>
   bool each(const IpAddress& address, Visit&& visit) const {
+    const Key whole = key_of(address);
     for (const Length& length : lengths_) {
-      const Key key = masked(address, length.bits);
-      const auto [first, last] = find(length, key);
+      const auto [first, last] = find(length, masked(whole, length.bits));
       if (first != last && visit(routes_.data() + first, routes_.data() + last)) return true;
     }
     return false;
@@ -87,7 +87,14 @@ class RouteTable {
     Key key;
     std::size_t first, last;  // in routes_
   };
-  static Key masked(const IpAddress& address, unsigned bits);
+  static Key key_of(const IpAddress& address);
+  // The first `bits` of it.
+  static Key masked(Key key, unsigned bits) {
+    if (bits < 64) return {bits == 0 ? 0 : key.high & ~std::uint64_t{0} << (64 - bits), 0};
+    if (bits == 64) return {key.high, 0};
+    if (bits < 128) key.low &= ~std::uint64_t{0} << (128 - bits);
+    return key;
+  }
   [[nodiscard]] std::pair<std::size_t, std::size_t> find(const Length& length,
                                                          const Key& key) const;
   std::vector<const model::Route*> pending_, routes_;

@@ -23,12 +23,12 @@ bool is_default_rule(const model::RoutingRule& rule) {
                    (rule.priority == 32767 && rule.table == kDefaultTable));
 }
 
-bool usable(const model::NextHop& hop, const Device* device, const Flow& flow,
+bool usable(const Machine& machine, const model::NextHop& hop, const Flow& flow,
             bool ignore_linkstate) {
   if ((hop.flags & kHopDead) != 0) return false;
-  if (!ignore_linkstate && device != nullptr && device->ignore_linkdown4 &&
-      (hop.flags & kHopLinkdown) != 0) {
-    return false;
+  if (!ignore_linkstate && (hop.flags & kHopLinkdown) != 0) {
+    const Device* device = machine.device(hop.link);
+    if (device != nullptr && device->ignore_linkdown4) return false;
   }
   return !flow.oif || flow.oif == hop.link;
 }
@@ -78,7 +78,7 @@ NetError Fib4::table_lookup(const RouteTable& table, const Flow& flow, bool igno
       if ((route.flags & kHopDead) != 0) continue;
       const model::NextHop* found = nullptr;
       for (const model::NextHop& hop : route.next_hops) {
-        if (!usable(hop, machine_->device(hop.link), flow, ignore_linkstate)) continue;
+        if (!usable(*machine_, hop, flow, ignore_linkstate)) continue;
         if (found == nullptr) {
           found = &hop;
           if (choices == nullptr || flow.oif) break;

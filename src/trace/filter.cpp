@@ -1,6 +1,7 @@
 #include "trace/filter.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "trace/filter_program.h"
 #include "trace/filter_run.h"
@@ -177,6 +178,24 @@ bool Filter::has_chains(FilterPoint point) const {
   return std::any_of(by_family.begin(), by_family.end(), [](const Hooks& hooks) {
     return !hooks.filter.empty() || !hooks.nat.empty();
   });
+}
+
+bool Filter::has_nat_chains(FilterPoint point) const {
+  const auto& by_family = program_->hooks[static_cast<std::size_t>(point)];
+  return std::any_of(by_family.begin(), by_family.end(),
+                     [](const Hooks& hooks) { return !hooks.nat.empty(); });
+}
+
+Filter::Priorities Filter::priorities(FilterPoint point) const {
+  Priorities out{std::numeric_limits<std::int32_t>::max(),
+                 std::numeric_limits<std::int32_t>::min()};
+  for (const Hooks& hooks : program_->hooks[static_cast<std::size_t>(point)]) {
+    for (const HookCode& hook : hooks.filter) {
+      out.lowest = std::min(out.lowest, hook.priority);
+      out.highest = std::max(out.highest, hook.priority);
+    }
+  }
+  return out;
 }
 
 bool Filter::has_device_chains(FilterPoint point, std::string_view device) const {

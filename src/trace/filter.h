@@ -164,6 +164,13 @@ class Filter {
   // registered first, and so which run first. Context::legacy_last chooses.
   [[nodiscard]] bool has_open_order(FilterPoint point) const;
   [[nodiscard]] bool has_chains(FilterPoint point) const;  // anything at all, NAT included
+  // Of its filter and route chains, for both families: outside of them run() finds nothing to do.
+  // Lowest above highest when there is no such chain.
+  struct Priorities {
+    std::int32_t lowest, highest;
+  };
+  [[nodiscard]] Priorities priorities(FilterPoint point) const;
+  [[nodiscard]] bool has_nat_chains(FilterPoint point) const;  // else run_nat() asks nobody
   [[nodiscard]] bool has_device_chains(FilterPoint point, std::string_view device) const;
   // Conntrack works in a namespace only once a rule needs it (nf_ct_netns_get): NAT chains, ct
   // expressions, conntrack-based xt matches and targets, per family.

@@ -22,7 +22,7 @@ class Builder {
     const auto first_chain = static_cast<std::uint32_t>(p_.chains.size());
     for (const model::Chain& chain : table.chains) {
       chain_index_.emplace(chain.name, static_cast<std::int32_t>(p_.chains.size()));
-      p_.chains.push_back({0, 0, &chain, &table});
+      p_.chains.push_back({0, 0, &chain, &table, kNone});
     }
     for (const model::SetDef& set : table.sets) add_set(set);
     for (std::uint32_t i = 0; i < table.chains.size(); ++i) add_rules(first_chain + i);
@@ -65,6 +65,15 @@ class Builder {
       p_.rules.push_back(code);
     }
     p_.chains[chain].end = static_cast<std::uint32_t>(p_.rules.size());
+    if (p_.fast) add_index(p_.chains[chain]);
+  }
+
+  void add_index(ChainCode& chain) {
+    if (chain.end - chain.first < ChainIndex::kShortest) return;
+    ChainIndex index = ChainIndex::build(p_, chain);
+    if (!index.is_useful()) return;
+    chain.index = static_cast<std::uint32_t>(p_.indexes.size());
+    p_.indexes.push_back(std::move(index));
   }
 
   // ------------------------------------------------------------------------------- terms

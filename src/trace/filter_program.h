@@ -13,35 +13,14 @@
 
 #include "model/ruleset.h"
 #include "trace/filter.h"
+#include "trace/filter_fields.h"
+#include "trace/filter_index.h"
 #include "trace/filter_ipset.h"
 #include "trace/filter_set.h"
 
 namespace bulkhead::trace::filtering {
 
 inline constexpr std::uint32_t kNone = 0xffffffff;
-
-// Packet fields that fast comparisons know, each a number in network order.
-enum class Field : std::uint8_t {
-  kL4Proto,
-  kNfProto,
-  kProtocol,
-  kIpv4Protocol,
-  kIpv6NextHeader,
-  kIpv4Source,
-  kIpv4Destination,
-  kSourcePort,
-  kDestinationPort,
-  kTcpFlags,
-  kEtherType,
-  kMark,
-  kIif,
-  kOif,
-  kCtState,
-  kCtStatus,
-  kXtState,
-  kPacketType,
-  kCount,
-};
 
 struct TermCode {
   const model::Term* term = nullptr;
@@ -90,6 +69,7 @@ struct ChainCode {
   std::uint32_t first = 0, end = 0;  // rules
   const model::Chain* chain = nullptr;
   const model::Table* table = nullptr;
+  std::uint32_t index = kNone;  // of a long chain: in Program::indexes
 };
 
 struct HookCode {  // one base chain at one filter point
@@ -113,6 +93,7 @@ struct Program {
   bool little_endian;
   bool fast;  // tests switch the fast forms off, to compare the two
   std::vector<ChainCode> chains;
+  std::vector<ChainIndex> indexes;
   std::vector<RuleCode> rules;
   std::vector<Op> ops;
   std::vector<TermCode> terms;

@@ -3,21 +3,17 @@
 #include "trace/filter_run.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 namespace bulkhead::trace::filtering {
 namespace {
 
-std::uint64_t word(std::span<const std::uint8_t> octets, std::size_t at) {
-  return big_endian_number(octets.subspan(at, 8));
-}
-
 WideName wide_name(const model::Link* link) {
   std::array<std::uint8_t, 16> bytes{};
-  if (link != nullptr) {
-    std::copy_n(link->name.begin(), std::min<std::size_t>(link->name.size(), 15), bytes.begin());
-  }
-  return {word(bytes, 0), word(bytes, 8)};
+  if (link == nullptr) return {};
+  std::memcpy(bytes.data(), link->name.data(), std::min<std::size_t>(link->name.size(), 15));
+  return {big_endian_word(bytes.data()), big_endian_word(bytes.data() + 8)};
 }
 
 bool has_ports(IpProtocol protocol) {
@@ -75,10 +71,8 @@ std::uint16_t Run::ct_status(const ConnTrack& entry) {  // IPS_*
 
 void Run::refresh() {
   fields.known = 0;
-  Value host;
   const auto in_host_order = [&](Field field, std::uint32_t number) {
-    host.set_host(number, 4, program.little_endian);
-    fields.set(field, big_endian_number(host.view()));
+    fields.set(field, program.little_endian ? std::byteswap(number) : number);
   };
   fields.set(Field::kNfProto, protocol_family());
   fields.set(Field::kProtocol, static_cast<std::uint16_t>(packet.ether_type));
@@ -160,7 +154,9 @@ bool Run::holds(const Wide& wanted, std::uint64_t high, std::uint64_t low) {
 Flow Run::address_op(const Op& op) {
   if (!packet.is_ip() || packet.source.is_v4()) return general(op);
   const auto octets = (op.second ? packet.destination : packet.source).octets();
-  return matched(holds(program.wides[op.wide], word(octets, 0), word(octets, 8)) != op.inverted);
+  const std::uint64_t high = big_endian_word(octets.data()),
+                      low = big_endian_word(octets.subspan(8).data());
+  return matched(holds(program.wides[op.wide], high, low) != op.inverted);
 }
 
 Flow Run::execute(const Op& op) {
@@ -202,6 +198,8 @@ Flow Run::rules(std::uint32_t start) {
   std::uint32_t at = program.chains[start].first;
   for (;;) {
     const ChainCode& chain = program.chains[chain_];
+    if (chain.index != kNone && program.indexes[chain.index].covers(fields))
+      at = program.indexes[chain.index].next(at, fields, names_);
     if (at == chain.end) {  // the end of a chain, or a return
       if (depth_ == 0) return Flow::kReturn;
       chain_ = stack_[--depth_].chain;

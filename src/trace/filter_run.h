@@ -27,28 +27,6 @@ enum class Flow : std::uint8_t {
   kUnknown,
 };
 
-// The numbers that fast comparisons read. A field that the packet lacks is not `known`: the general
-// evaluation then decides what that means.
-struct FieldTable {
-  std::array<std::uint64_t, static_cast<std::size_t>(Field::kCount)> value{};
-  std::uint32_t known = 0;
-
-  [[nodiscard]] bool has(Field field) const {
-    return (known >> static_cast<unsigned>(field) & 1U) != 0;
-  }
-  [[nodiscard]] std::uint64_t operator[](Field field) const {
-    return value[static_cast<std::size_t>(field)];
-  }
-  void set(Field field, std::uint64_t number) {
-    value[static_cast<std::size_t>(field)] = number;
-    known |= 1U << static_cast<unsigned>(field);
-  }
-};
-
-struct WideName {  // an interface name in its 16 bytes, "" when there is no interface
-  std::uint64_t high = 0, low = 0;
-};
-
 class Run {
  public:
   Run(const Program& program, FilterPoint point, Context& context);
@@ -121,9 +99,9 @@ class Run {
   std::size_t depth_ = 0;
   std::uint32_t chain_ = 0, rule_ = 0;
   std::uint32_t budget_ = kMostRules;
-  std::int32_t target_ = -1;         // of a jump or goto
-  bool in_doubt_ = false;            // pick() had nobody to ask
-  std::array<WideName, 2> names_{};  // incoming, outgoing
+  std::int32_t target_ = -1;  // of a jump or goto
+  bool in_doubt_ = false;     // pick() had nobody to ask
+  Names names_{};
   std::optional<Image> image_;
 
   friend Flow decide(Run& run, const VerdictCode& verdict, std::string_view why);

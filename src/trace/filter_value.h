@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <span>
@@ -63,6 +64,13 @@ struct Value {
   std::uint64_t number = 0;
   for (std::uint8_t byte : bytes) number = number << 8 | byte;
   return number;
+}
+
+// Eight bytes as a number, most significant first.
+[[nodiscard]] inline std::uint64_t big_endian_word(const std::uint8_t* bytes) {
+  std::uint64_t number = 0;
+  std::memcpy(&number, bytes, sizeof number);
+  return std::endian::native == std::endian::little ? std::byteswap(number) : number;
 }
 
 }  // namespace bulkhead::trace::filtering

@@ -163,13 +163,9 @@ class Run::RouteAgain final : public Rerouter {
   Skb& skb_;
 };
 
-bool Run::hook(FilterPoint point, std::int32_t from, std::int32_t to, Skb& skb, Device* in,
-               Device* out) {
+bool Run::run_hook(FilterPoint point, std::int32_t from, std::int32_t to, Skb& skb, Device* in,
+                   Device* out) {
   const Machine& m = *(in != nullptr ? in : out)->machine;
-  if (!world_.stack(m).chains[static_cast<std::size_t>(point)]) {
-    if (m.rules_unknown) stop_unknown(m.unknown_why);
-    return !stopped_;
-  }
   if (skb.p.tagged && point > FilterPoint::kIpPostrouting) {
     stop_unknown("rules that may see VLAN tags are not modelled");
     return false;

@@ -33,7 +33,7 @@ void scrub(Skb& skb, bool other_namespace) {
 }  // namespace
 
 void Run::enqueue(Device& dev, const Skb& skb) {
-  scratch_.queue.push_back({&dev, skb});
+  scratch_.queue.push(dev, skb);
 }
 
 void Run::transmit(Device& dev, Skb& skb) {

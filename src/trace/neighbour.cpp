@@ -247,9 +247,9 @@ std::optional<MacAddress> Run::known_by_its_question(Device& dev, IpAddress targ
   if (source.is_unspecified()) return std::nullopt;
   std::optional<MacAddress> mac;
   const std::size_t before = scratch_.learned.size();
-  for (const auto& other : world_.topology.machines()) {
-    if (other.get() == dev.machine || !other->has_address(target) || other->loopback == nullptr)
-      continue;
+  for (Device* const owner : world_.owners_of(target)) {
+    const Machine* const other = owner->machine;
+    if (other == dev.machine || other->loopback == nullptr) continue;
     Flow flow;
     flow.destination = source;
     flow.source = target;
@@ -258,7 +258,7 @@ std::optional<MacAddress> Run::known_by_its_question(Device& dev, IpAddress targ
     // Its route to the asker may not be a direct one, or none: what it reaches by way of the asker
     // makes it ask all the same, from the interface that has the address.
     const bool direct = o.error == NetError::kNone && !o.dst.local && !o.dst.gateway;
-    Device* const from = direct ? o.dst.device : other->addresses.find(target)->second;
+    Device* const from = direct ? o.dst.device : owner;
     if (from->loopback) continue;
     ++depth_;
     static_cast<void>(ask_for(*from, source, target));

@@ -53,13 +53,32 @@ struct Tracked {
   ConnTrack entry;
 };
 
-// Reused from walk to walk, so that a walk allocates nothing.
-struct Scratch {
-  struct Event {
-    Device* dev;
+// Frames under way. One is handled where it lies while others are added behind it, so their places
+// do not move; and they are kept for the next walk.
+class FrameQueue {
+ public:
+  struct Frame {
+    Device* dev = nullptr;
     Skb skb;
   };
-  std::vector<Event> queue;
+  void push(Device& dev, const Skb& skb) {
+    if (size_ == frames_.size()) frames_.push_back(std::make_unique<Frame>());
+    Frame& frame = *frames_[size_++];
+    frame.dev = &dev;
+    frame.skb = skb;
+  }
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] Frame& operator[](std::size_t at) { return *frames_[at]; }
+  void cut(std::size_t size) { size_ = size; }  // to at most what it is
+
+ private:
+  std::vector<std::unique_ptr<Frame>> frames_;
+  std::size_t size_ = 0;
+};
+
+// Reused from walk to walk, so that a walk allocates nothing.
+struct Scratch {
+  FrameQueue queue;
   std::vector<Tracked> tracked;  // never grows past its capacity: pointers into it are kept
   std::vector<LearnedNeighbour> learned;
   std::vector<std::unique_ptr<const Resolved>>
@@ -85,6 +104,8 @@ class Run {
   void run_queue(std::size_t from);
   void finish();
   [[nodiscard]] bool answers_client(const Packet& p) const;
+  // Whether the handshake's last packet can change or tell anything.
+  [[nodiscard]] bool acknowledges() const { return world_.acks_matter || explain_; }
   void acknowledge();
   void client_hears(const Skb& skb, std::string_view where);
   void accepted_by(const Machine& m, const model::Socket& socket);
@@ -143,8 +164,22 @@ class Run {
   Flow flow_of(const Skb& skb) const;
 
   // ---- hooks.cpp
+  // The part of a hook between two priorities; false: the packet does not go on. Most parts of most
+  // hooks are empty, so that is seen before anything is made ready for rules.
   bool hook(FilterPoint point, std::int32_t from, std::int32_t to, Skb& skb, Device* in,
-            Device* out);
+            Device* out) {
+    const Machine& m = *(in != nullptr ? in : out)->machine;
+    const Stack& stack = world_.stack(m);
+    answer_.ports_seen.add(skb.p.source_port);
+    answer_.ports_seen.add(skb.p.destination_port);
+    const bool chains = stack.chains[static_cast<std::size_t>(point)];
+    if (chains && (skb.p.tagged || stack.filters(point, from, to)))
+      return run_hook(point, from, to, skb, in, out);
+    if (m.rules_unknown) stop_unknown(m.unknown_why);
+    return !stopped_;
+  }
+  bool run_hook(FilterPoint point, std::int32_t from, std::int32_t to, Skb& skb, Device* in,
+                Device* out);
   class RouteAgain;
   Context context_of(Skb& skb, Device* in, Device* out);
   HookResult run_filter(FilterPoint point, std::int32_t from, std::int32_t to, Context& context,
@@ -159,6 +194,8 @@ class Run {
   void track(Skb& skb, const Machine& m);
   bool confirm(Skb& skb, const Machine& m);
   bool translate(FilterPoint point, Skb& skb, Device* in, Device* out);
+  bool ask_nat(Skb& skb, FilterPoint point, Device* in, Device* out,
+               std::optional<NatRequest>& request);
   void translate_error(Skb& skb, bool source_side);
   bool set_up_nat(Skb& skb, FilterPoint point, const NatRequest* request, bool source_side,
                   Device* in, Device* out);
@@ -257,7 +294,7 @@ class Run {
   std::string first_loss_, last_loss_;
   bool reached_socket_ = false;
   bool established_ = false;         // the client has heard the SYN/ACK
-  Skb client_template_;              // how the client sends: its route, its frame
+  Skb client_template_;              // how the client sends; when it acknowledges()
   const Machine* server_ = nullptr;  // who accepted, and as which connection it knows it
   Tuple server_tuple_;
 };

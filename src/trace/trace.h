@@ -4,6 +4,8 @@
 // reach/ does not know it; verify/ compares the two.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -94,6 +96,33 @@ struct Exit {
   Port source_port, destination_port;
 };
 
+// The ports that packets of a walk had where rules could see them. A walk knows a handful; when
+// there were more, any port may have been among them.
+class PortsSeen {
+ public:
+  void add(Port port) {
+    for (std::uint8_t i = 0; i < count_; ++i) {
+      if (ports_[i] == port) return;
+    }
+    if (count_ < kMost) ports_[count_] = port;
+    if (count_ <= kMost) ++count_;
+  }
+  void add(const PortsSeen& other) {
+    for (std::uint8_t i = 0; i < other.count_ && i < kMost; ++i) add(other.ports_[i]);
+    if (other.count_ > kMost) count_ = other.count_;
+  }
+  // False: on no packet.
+  [[nodiscard]] bool may_hold(Port port) const {
+    return count_ > kMost ||
+           std::find(ports_.begin(), ports_.begin() + count_, port) != ports_.begin() + count_;
+  }
+
+ private:
+  static constexpr std::uint8_t kMost = 7;
+  std::array<Port, kMost> ports_{};
+  std::uint8_t count_ = 0;  // kMost + 1: more than are kept
+};
+
 struct Answer {
   Verdict verdict = Verdict::kUnknown;
   How how = How::kUnknown;
@@ -106,6 +135,7 @@ struct Answer {
   std::optional<Exit> exit;         // verdict is kUnknown then: what is beyond is not modelled
   std::optional<IpAddress> source;  // of the request when it was sent
   Port source_port;
+  PortsSeen ports_seen;     // of all runs that made the answer
   std::vector<Step> steps;  // when Question::explain
 };
 

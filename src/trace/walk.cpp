@@ -32,7 +32,7 @@ Run::Run(const WorldState& world, const Question& question, Choices& choices, Sc
       scratch_(scratch),
       answer_(answer),
       explain_(question.explain) {
-  scratch_.queue.clear();
+  scratch_.queue.cut(0);
   scratch_.tracked.clear();
   scratch_.tracked.reserve(Scratch::kMostTracked);
   scratch_.learned.clear();
@@ -58,10 +58,10 @@ void Run::run_queue(std::size_t from) {
       stop_unknown("the walk did not end (a loop of bridges or routes)");
       break;
     }
-    Scratch::Event event = scratch_.queue[at];  // a copy: the queue grows meanwhile
-    receive(*event.dev, event.skb);
+    FrameQueue::Frame& frame = scratch_.queue[at];
+    receive(*frame.dev, frame.skb);
   }
-  scratch_.queue.resize(from);
+  scratch_.queue.cut(from);
 }
 
 void Run::finish() {
@@ -193,7 +193,7 @@ void Run::start_local(const LocalOrigin& origin) {
   if (!(v4 ? connect4(*client_, flow, skb) : connect6(*client_, flow, skb))) return;
   p.source = client_address_;
   p.destination = server_address_;
-  client_template_ = skb;
+  if (acknowledges()) client_template_ = skb;
   answer_.source = client_address_;
   answer_.source_port = client_port_;
   if (explain_) {
@@ -321,10 +321,7 @@ void Run::start_outside(const OutsideOrigin& origin) {
   p.source_mac = origin.mac;
   p.destination_mac = link->bridge != nullptr ? link->bridge->mac : link->mac;
   // Who else on that wire has the address? A machine switched to it, or a macvlan on top.
-  for (const auto& other : world_.topology.machines()) {
-    const auto at = other->addresses.find(server_address_);
-    if (at == other->addresses.end()) continue;
-    const Device* d = at->second;
+  for (const Device* d : world_.owners_of(server_address_)) {
     const bool on_top =
         d->kind == DeviceKind::kMacvlan && (d->parent == link || d->parent == link->bridge);
     const topology::Topology::Place behind = link->bridge != nullptr
@@ -332,7 +329,7 @@ void Run::start_outside(const OutsideOrigin& origin) {
                                                  : topology::Topology::Place{};
     if (on_top || (behind.known && behind.port != link)) p.destination_mac = d->mac;
   }
-  client_template_ = skb;
+  if (acknowledges()) client_template_ = skb;
   enqueue(*link, skb);
 }
 
@@ -392,7 +389,7 @@ void Run::client_hears(const Skb& skb, std::string_view where) {
 // silence, the client stays connected.
 void Run::acknowledge() {
   if (forgery_) return;  // who forges may end it in many ways
-  if (!world_.acks_matter && !explain_) return;
+  if (!acknowledges()) return;
   Skb ack = client_template_;
   ack.p.source = client_address_;
   ack.p.destination = server_address_;
@@ -488,6 +485,7 @@ bool only_asked_first(const Choices& choices) {
 
 // `keep_how`: of different ways to be closed the first one stays.
 void combine(Answer& all, Answer&& one, bool keep_how) {
+  all.ports_seen.add(one.ports_seen);
   if (all.verdict != one.verdict) {
     if (!all.exit) all.exit = one.exit;
     if (all.verdict != Verdict::kUnknown && one.verdict == Verdict::kUnknown)

@@ -48,8 +48,13 @@ Stack::Stack(const Machine& of, bool little_endian)
   for (std::size_t p = 0; p < kFilterPoints; ++p) {
     chains[p] = filter.has_chains(static_cast<FilterPoint>(p));
     open_order[p] = filter.has_open_order(static_cast<FilterPoint>(p));
+    nat_chains[p] = filter.has_nat_chains(static_cast<FilterPoint>(p));
+    priorities[p] = filter.priorities(static_cast<FilterPoint>(p));
   }
   for (const auto& d : of.devices) {
+    std::vector<MacAddress>& macs = port_macs.emplace_back();
+    for (const Device* port : d->ports) macs.push_back(port->mac);
+    std::ranges::sort(macs);
     device_chains.push_back({filter.has_device_chains(FilterPoint::kNetdevIngress, d->name()),
                              filter.has_device_chains(FilterPoint::kNetdevEgress, d->name()),
                              filter.has_device_chains(FilterPoint::kInetIngress, d->name())});
@@ -63,6 +68,9 @@ WorldState::WorldState(const model::Snapshot& snapshot)
     : topology(topology::Topology::build(snapshot)) {
   stacks.reserve(topology.machines().size());
   for (const auto& m : topology.machines()) stacks.emplace_back(*m, snapshot.little_endian);
+  for (const auto& m : topology.machines()) {
+    for (const auto& [address, device] : m->addresses) owners[address].push_back(device);
+  }
   acks_matter = std::ranges::any_of(
       snapshot.namespaces, [](const model::NetNs& ns) { return may_answer_acks(ns.ruleset); });
 }

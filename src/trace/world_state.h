@@ -4,12 +4,14 @@
 // lock).
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -42,10 +44,23 @@ struct Stack final : Surroundings {
   bool tracks4 = false, tracks6 = false, nat4 = false, nat6 = false;
   std::array<bool, kFilterPoints> chains{};      // by FilterPoint: there are any
   std::array<bool, kFilterPoints> open_order{};  // by FilterPoint: Filter::has_open_order
-  std::vector<DeviceChains> device_chains;       // by Device::position
+  std::array<bool, kFilterPoints> nat_chains{};  // by FilterPoint
+  std::array<Filter::Priorities, kFilterPoints> priorities{};  // by FilterPoint
+  std::vector<DeviceChains> device_chains;                     // by Device::position
+  std::vector<std::vector<MacAddress>> port_macs;  // of a bridge, sorted; by Device::position
 
   [[nodiscard]] bool tracks(IpFamily f) const { return f == IpFamily::kV4 ? tracks4 : tracks6; }
   [[nodiscard]] bool nat(IpFamily f) const { return f == IpFamily::kV4 ? nat4 : nat6; }
+  // Whether a filter or route chain may stand at a priority p with from <= p < to.
+  [[nodiscard]] bool filters(FilterPoint point, std::int32_t from, std::int32_t to) const {
+    const Filter::Priorities& p = priorities[static_cast<std::size_t>(point)];
+    return p.lowest < to && p.highest >= from;
+  }
+
+  // Whether a port of the bridge has that address itself: such frames are for this machine.
+  [[nodiscard]] bool is_port_mac(const Device& bridge, const MacAddress& mac) const {
+    return std::ranges::binary_search(port_macs[bridge.position], mac);
+  }
 
   // Surroundings
   [[nodiscard]] FibAnswer fib_route(IpAddress lookup, IpAddress other, std::uint32_t mark,
@@ -97,6 +112,13 @@ struct WorldState {
   // Entries are never taken out again, so that pointers to them stay good.
   mutable std::unordered_map<NeighbourKey, std::unique_ptr<const Resolved>, NeighbourKeyHash>
       memory;
+
+  // By machine the first device that has an address, in the order of the machines.
+  std::unordered_map<IpAddress, std::vector<Device*>> owners;
+  [[nodiscard]] std::span<Device* const> owners_of(const IpAddress& address) const {
+    const auto at = owners.find(address);
+    return at == owners.end() ? std::span<Device* const>() : at->second;
+  }
 
   // Some rule could make of the handshake's ACK something else than of its SYN and yet answer it.
   bool acks_matter = false;
