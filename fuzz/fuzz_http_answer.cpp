@@ -1,5 +1,5 @@
-// An answer read at once and read byte by byte is the same answer, within its bound; cut short, it is
-// the beginning of the whole one.
+// An answer read at once and read byte by byte is the same answer, within its bound; cut short, it
+// is the beginning of the whole one.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>

@@ -53,7 +53,6 @@ bool fits(const CompiledSign& sign, Asking asking, const Answer& answer) {
   if (sign.inside != Inside::kEither && (sign.inside == Inside::kTls) != answer.in_tls)
     return false;
   switch (asking) {
-    // What comes unasked also comes when something was sent.
     case Asking::kBanner: return !answer.bytes.empty() && fits(sign.bytes, answer.bytes);
     case Asking::kSend: return !answer.bytes.empty() && fits(sign.bytes, answer.bytes);
     case Asking::kHttp: return answer.http && fits_http(sign, *answer.http);
@@ -120,6 +119,12 @@ struct Matcher::Parts {
     return true;
   }
 
+  // A slow server greets when something else was asked already.
+  [[nodiscard]] bool late_banner(const CompiledSign& sign, const Answer& answer) const {
+    return exchanges[sign.exchange].asking == Asking::kBanner && !answer.http &&
+           exchanges[answer.exchange].protocol == IpProtocol::kTcp;
+  }
+
   // The first answer that fits one of the signs; nullptr for none.
   [[nodiscard]] const CompiledSign* first_fit(const std::vector<CompiledSign>& signs,
                                               std::span<const Answer> answers,
@@ -127,7 +132,7 @@ struct Matcher::Parts {
     for (const CompiledSign& sign : signs) {
       for (where = 0; where < answers.size(); ++where) {
         const Answer& answer = answers[where];
-        if (answer.exchange != sign.exchange) continue;
+        if (answer.exchange != sign.exchange && !late_banner(sign, answer)) continue;
         if (fits(sign, exchanges[sign.exchange].asking, answer)) return &sign;
       }
     }

@@ -151,6 +151,10 @@ std::vector<Row> rows() {
        "yacht",
        Access::kUnknown,
        8000},
+      {"a_banner_that_comes_late",
+       {answer(get("/"), "* OK ready\r\n")},
+       "imap",
+       Access::kProtected},
       {"binary", {answer(banner(), zero("\xff\xfe\0\0", 4))}, "telnet"},
       {"noise", {answer(banner(), "hello\r\n")}, ""},
   };
