@@ -154,7 +154,13 @@ Matcher Matcher::make(std::vector<Entry> entries, std::vector<std::string>& prob
   for (const Exchange& always : {Exchange(), root, tls}) static_cast<void>(parts->exchange(always));
   std::set<std::string> ids;
   for (const Entry& entry : entries) ids.insert(entry.id);
+  std::set<std::string> taken;
   for (Entry& entry : entries) {
+    if (!taken.insert(entry.id).second) {
+      problems.push_back(entry.file + ":" + std::to_string(entry.line) + ": the id '" + entry.id +
+                         "' is taken by an entry before it");
+      continue;
+    }
     const auto lost =
         std::ranges::find_if(entry.beats, [&](const auto& id) { return !ids.contains(id); });
     if (lost != entry.beats.end()) {

@@ -207,6 +207,19 @@ TEST(Matcher, AsksNothingThatIsForbidden) {
     EXPECT_EQ(refusal(exchange), std::nullopt) << exchange.path << exchange.send;
 }
 
+TEST(Matcher, AUsersEntryCannotReplaceOneOfOurs) {
+  std::vector<Entry> entries = builtin_entries().entries;
+  const std::size_t ours = entries.size();
+  entries.push_back(entries.front());
+  entries.back().file = "mine.yaml";
+  entries.back().line = 7;
+  std::vector<std::string> problems;
+  const Matcher matcher = Matcher::make(std::move(entries), problems);
+  EXPECT_EQ(matcher.entries().size(), ours);
+  EXPECT_THAT(problems, testing::ElementsAre(
+                            "mine.yaml:7: the id 'docker-api' is taken by an entry before it"));
+}
+
 TEST(Matcher, LeavesOutEntriesWhosePatternsOrRanksAreWrong) {
   const char* text = R"(
 - {id: a, name: A, class: client, transport: [tcp], impact: info, tls: none, confidence: recall,
