@@ -20,7 +20,7 @@ build: ## leaves build/bulkhead
 	@ln -f build/release/bulkhead build/bulkhead
 
 test: ## everything that must hold, in less than 15 minutes on two cores
-	@scripts/bootstrap build lab test
+	@scripts/bootstrap build lab services test
 	@scripts/test $(ARGS)
 
 lint: ## layers, layout, clang-tidy, scripts
@@ -32,7 +32,7 @@ format: ## lay out the sources by .clang-format
 	@scripts/lint --format
 
 deep: ## thread sanitizer, fuzzing by time, fresh random networks, soak
-	@scripts/bootstrap build lab test
+	@scripts/bootstrap build lab services more-services test
 	@scripts/deep $(ARGS)
 
 bench: ## benchmarks: ratios, and the targets that they must meet

@@ -1,6 +1,6 @@
 # The libraries, all of them Debian 12 packages (scripts/bootstrap installs them). Link by these names:
 #   fmt::fmt  CLI11::CLI11  nlohmann_json::nlohmann_json  simdjson::simdjson  CURL::libcurl
-#   PkgConfig::FYAML  PkgConfig::MNL            in the product
+#   PkgConfig::FYAML  PkgConfig::MNL  PkgConfig::RE2  OpenSSL::SSL    in the product
 #   GTest::gmock  rapidcheck  benchmark::benchmark    in tests and benchmarks
 #   PkgConfig::Z3  buddy                        in tests, as oracles of packet sets
 find_package(PkgConfig REQUIRED)
@@ -12,6 +12,8 @@ find_package(simdjson REQUIRED)
 find_package(CURL REQUIRED)
 pkg_check_modules(FYAML REQUIRED IMPORTED_TARGET libfyaml)
 pkg_check_modules(MNL REQUIRED IMPORTED_TARGET libmnl)
+pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
+find_package(OpenSSL REQUIRED)
 if(BULKHEAD_TESTS)
   find_package(GTest REQUIRED CONFIG)
   find_package(rapidcheck REQUIRED CONFIG)

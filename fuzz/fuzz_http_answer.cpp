@@ -1,4 +1,5 @@
-// An answer read at once and read byte by byte is the same answer, within its bound.
+// An answer read at once and read byte by byte is the same answer, within its bound; cut short, it
+// is the beginning of the whole one.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
@@ -7,6 +8,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using bulkhead::engine::HttpAnswerParser;
+  using bulkhead::engine::Overlong;
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   HttpAnswerParser whole(1000), pieces(1000);
   const bool good = whole.feed(bytes).has_value();
@@ -17,5 +19,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (good != still_good || (good && whole.done() != pieces.done())) std::abort();
   if (whole.answer().body.size() > 1000) std::abort();
   if (good && whole.answer().body != pieces.answer().body) std::abort();
+  HttpAnswerParser cut(10, Overlong::kCut);
+  static_cast<void>(cut.feed(bytes));
+  if (cut.answer().body.size() > 10) std::abort();
+  if (good && !whole.answer().body.starts_with(cut.answer().body)) std::abort();
   return 0;
 }

@@ -107,6 +107,7 @@ Status HttpAnswerParser::header(std::string_view text) {
   }
   const std::string name = lower(text.substr(0, colon));
   const std::string_view value = trim(text.substr(colon + 1));
+  answer_.headers.push_back(name + ": " + std::string(value));
   if (name == "content-type") answer_.content_type = value;
   if (name == "content-length") return length_header(value);
   if (name == "connection" && lower(value).find("close") != std::string::npos) keeps_open_ = false;
@@ -119,7 +120,7 @@ Status HttpAnswerParser::header(std::string_view text) {
 Status HttpAnswerParser::length_header(std::string_view value) {
   const auto length = value.empty() ? std::nullopt : number<std::uint64_t>(value, 10);
   if (!length || (length_ && *length_ != *length)) return broken("length", value);
-  if (*length > most_body_) return too_long("the answer is", most_body_);
+  if (refuses(*length)) return too_long("the answer is", most_body_);
   length_ = length;
   return {};
 }
@@ -145,7 +146,7 @@ Status HttpAnswerParser::chunk_size(std::string_view text) {
   const std::string_view digits = trim(text.substr(0, text.find(';')));
   const auto size = digits.empty() ? std::nullopt : number<std::uint64_t>(digits, 16);
   if (!size) return broken("chunk size", text);
-  if (*size > most_body_ - answer_.body.size()) return too_long("the answer is", most_body_);
+  if (refuses(*size)) return too_long("the answer is", most_body_);
   left_ = *size;
   state_ = left_ == 0 ? State::kTrailer : State::kChunk;
   // A size line belongs to the bytes that it announces: the bound on headers is for what is not
@@ -154,10 +155,20 @@ Status HttpAnswerParser::chunk_size(std::string_view text) {
   return {};
 }
 
+bool HttpAnswerParser::refuses(std::uint64_t size) const {
+  return overlong_ == Overlong::kRefuse && size > most_body_ - answer_.body.size();
+}
+
 Status HttpAnswerParser::body(std::string_view& bytes) {
   std::uint64_t size = bytes.size();
   if (state_ != State::kToTheEnd) size = std::min(size, left_);
-  if (size > most_body_ - answer_.body.size()) return too_long("the answer is", most_body_);
+  if (refuses(size)) return too_long("the answer is", most_body_);
+  if (size > most_body_ - answer_.body.size()) {
+    answer_.body += bytes.substr(0, most_body_ - answer_.body.size());
+    answer_.cut = true;
+    state_ = State::kDone;
+    return {};
+  }
   answer_.body += bytes.substr(0, size);
   bytes.remove_prefix(size);
   if (state_ == State::kToTheEnd) return {};

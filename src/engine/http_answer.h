@@ -1,12 +1,12 @@
 // One HTTP/1.x answer to a GET, fed as bytes come. Pure; nothing is trusted: header bytes, body
-// bytes and lengths are bounded, and what two readers might read differently is an error. Internal
-// to engine/.
+// bytes and lengths are bounded, and what two readers might read differently is an error.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 
@@ -16,13 +16,19 @@ struct HttpAnswer {
   int status = 0;
   std::string content_type;
   std::string body;
+  std::vector<std::string> headers;  // "name: value", the name in lower case
+  bool cut = false;                  // the body went on; Overlong::kCut only
 };
+
+// What a body beyond the bound is: an error, or the end of what is read.
+enum class Overlong { kRefuse, kCut };
 
 class HttpAnswerParser {
  public:
   static constexpr std::size_t kMostHeaderBytes = 64U << 10;  // with chunk sizes and trailers
 
-  explicit HttpAnswerParser(std::uint64_t most_body_bytes) : most_body_(most_body_bytes) {}
+  explicit HttpAnswerParser(std::uint64_t most_body_bytes, Overlong overlong = Overlong::kRefuse)
+      : most_body_(most_body_bytes), overlong_(overlong) {}
 
   // kUnavailable for what is not HTTP, kBudget for what is too long. After an error, stop.
   [[nodiscard]] Status feed(std::string_view bytes);
@@ -55,8 +61,10 @@ class HttpAnswerParser {
   Status end_of_headers();
   Status chunk_size(std::string_view text);
   Status body(std::string_view& bytes);
+  [[nodiscard]] bool refuses(std::uint64_t size) const;
 
   std::uint64_t most_body_;
+  Overlong overlong_;
   State state_ = State::kStatusLine;
   HttpAnswer answer_;
   std::string line_;

@@ -37,13 +37,13 @@ class ConfigReader {
  public:
   ConfigReader(std::string_view file, Config& config) : file_(file), config_(config) {}
 
-  void top(const YamlNode& root) {
-    if (root.kind != NodeKind::kMap) {
+  void top(const yaml::Node& root) {
+    if (root.kind != yaml::NodeKind::kMap) {
       complain(root.place, "the file must be a map; begin it with 'bulkhead: 1'");
       return;
     }
     bool versioned = false;
-    for (const YamlEntry& entry : root.entries) {
+    for (const yaml::Entry& entry : root.entries) {
       versioned = versioned || entry.key == "bulkhead";
       top_key(entry);
     }
@@ -63,29 +63,29 @@ class ConfigReader {
  private:
   struct Reference {  // a word of `from:`, checked when all zones and groups are known
     std::string word;
-    Place place;
+    yaml::Place place;
   };
 
-  void complain(Place place, std::string_view what) {
+  void complain(yaml::Place place, std::string_view what) {
     if (complaints_.size() == kMostComplaints) {
       ++dropped_;
       return;
     }
-    complaints_.push_back(locate(file_, place) + std::string(what));
+    complaints_.push_back(yaml::locate(file_, place) + std::string(what));
   }
 
-  void unknown_key(const YamlEntry& entry, std::string_view where, Words known) {
+  void unknown_key(const yaml::Entry& entry, std::string_view where, Words known) {
     complain(entry.key_place, "unknown key " + quoted(entry.key) + " in " + std::string(where) +
                                   suggestion(entry.key, known));
   }
 
-  void not_yet(const YamlEntry& entry) {
+  void not_yet(const yaml::Entry& entry) {
     complain(entry.key_place, quoted(entry.key) +
                                   " is not understood by this version of Bulkhead; take it out, so "
                                   "that nobody relies on it");
   }
 
-  bool is(const YamlNode& node, NodeKind kind, std::string_view what) {
+  bool is(const yaml::Node& node, yaml::NodeKind kind, std::string_view what) {
     if (node.kind == kind) return true;
     static constexpr std::array<std::string_view, 3> kNames{"a single value", "a list", "a map"};
     complain(node.place,
@@ -93,34 +93,36 @@ class ConfigReader {
     return false;
   }
 
-  void top_key(const YamlEntry& entry) {
+  void top_key(const yaml::Entry& entry) {
     const std::string& key = entry.key;
     if (key == "bulkhead") return version(entry.value);
-    if (key == "zones") return each(entry.value, "zones", [this](const YamlEntry& e) { zone(e); });
-    if (key == "trust") return each(entry.value, "trust", [this](const YamlEntry& e) { trust(e); });
-    if (key == "host") return each(entry.value, "host", [this](const YamlEntry& e) { host(e); });
+    if (key == "zones")
+      return each(entry.value, "zones", [this](const yaml::Entry& e) { zone(e); });
+    if (key == "trust")
+      return each(entry.value, "trust", [this](const yaml::Entry& e) { trust(e); });
+    if (key == "host") return each(entry.value, "host", [this](const yaml::Entry& e) { host(e); });
     if (key == "tenants")
-      return each(entry.value, "tenants", [this](const YamlEntry& e) { tenant(e); });
+      return each(entry.value, "tenants", [this](const yaml::Entry& e) { tenant(e); });
     if (key == "suppress") return suppressions(entry.value);
     if (key == "mode") return mode(entry);
     if (std::ranges::find(kTopKeys, key) != kTopKeys.end()) return not_yet(entry);
     unknown_key(entry, "the file", kTopKeys);
   }
 
-  void version(const YamlNode& node) {
-    if (node.kind == NodeKind::kScalar && node.scalar == "1") return;
+  void version(const yaml::Node& node) {
+    if (node.kind == yaml::NodeKind::kScalar && node.scalar == "1") return;
     complain(node.place, "this version of Bulkhead reads 'bulkhead: 1' only");
   }
 
-  void mode(const YamlEntry& entry) {
-    if (entry.value.kind == NodeKind::kScalar && entry.value.scalar == "audit") return;
+  void mode(const yaml::Entry& entry) {
+    if (entry.value.kind == yaml::NodeKind::kScalar && entry.value.scalar == "audit") return;
     complain(entry.value.place, "this version of Bulkhead knows 'mode: audit' only");
   }
 
   template <class Read>
-  void each(const YamlNode& node, std::string_view what, Read read) {
-    if (node.is_null() || !is(node, NodeKind::kMap, what)) return;
-    for (const YamlEntry& entry : node.entries) {
+  void each(const yaml::Node& node, std::string_view what, Read read) {
+    if (node.is_null() || !is(node, yaml::NodeKind::kMap, what)) return;
+    for (const yaml::Entry& entry : node.entries) {
       if (entry.key.empty()) {
         complain(entry.key_place, "a name in " + std::string(what) + " is empty");
       } else {
@@ -129,33 +131,34 @@ class ConfigReader {
     }
   }
 
-  std::string text(const YamlNode& node, std::string_view what) {
-    if (!is(node, NodeKind::kScalar, what)) return {};
+  std::string text(const yaml::Node& node, std::string_view what) {
+    if (!is(node, yaml::NodeKind::kScalar, what)) return {};
     if (node.scalar.empty()) complain(node.place, std::string(what) + " is empty");
     return node.scalar;
   }
 
   // One word, or a list of words.
-  std::vector<std::pair<std::string, Place>> words(const YamlNode& node, std::string_view what) {
-    std::vector<std::pair<std::string, Place>> out;
-    if (node.kind == NodeKind::kScalar) {
+  std::vector<std::pair<std::string, yaml::Place>> words(const yaml::Node& node,
+                                                         std::string_view what) {
+    std::vector<std::pair<std::string, yaml::Place>> out;
+    if (node.kind == yaml::NodeKind::kScalar) {
       out.emplace_back(text(node, what), node.place);
-    } else if (is(node, NodeKind::kList, what)) {
-      for (const YamlNode& item : node.items) out.emplace_back(text(item, what), item.place);
+    } else if (is(node, yaml::NodeKind::kList, what)) {
+      for (const yaml::Node& item : node.items) out.emplace_back(text(item, what), item.place);
     }
     return out;
   }
 
-  std::vector<std::string> plain_words(const YamlNode& node, std::string_view what) {
+  std::vector<std::string> plain_words(const yaml::Node& node, std::string_view what) {
     std::vector<std::string> out;
     for (auto& [word, place] : words(node, what)) out.push_back(std::move(word));
     return out;
   }
 
-  std::vector<Prefix> prefixes(const YamlNode& node, std::string_view what) {
+  std::vector<Prefix> prefixes(const yaml::Node& node, std::string_view what) {
     std::vector<Prefix> out;
-    if (!is(node, NodeKind::kList, what)) return out;
-    for (const YamlNode& item : node.items) {
+    if (!is(node, yaml::NodeKind::kList, what)) return out;
+    for (const yaml::Node& item : node.items) {
       auto prefix = Prefix::parse(text(item, what));
       if (prefix) {
         out.push_back(*prefix);
@@ -166,7 +169,7 @@ class ConfigReader {
     return out;
   }
 
-  std::vector<std::string> from(const YamlNode& node) {
+  std::vector<std::string> from(const yaml::Node& node) {
     std::vector<std::string> out;
     for (auto& [word, place] : words(node, "from")) {
       references_.push_back({word, place});
@@ -175,7 +178,7 @@ class ConfigReader {
     return out;
   }
 
-  std::optional<PortSpec> port(const std::string& word, Place place) {
+  std::optional<PortSpec> port(const std::string& word, yaml::Place place) {
     const std::size_t slash = word.find('/');
     const std::string_view number = std::string_view(word).substr(0, slash);
     const std::string_view protocol =
@@ -190,13 +193,13 @@ class ConfigReader {
     return PortSpec{Port{value}, protocol == "tcp" ? IpProtocol::kTcp : IpProtocol::kUdp};
   }
 
-  void zone(const YamlEntry& entry) {
-    if (!is(entry.value, NodeKind::kMap, "a zone")) return;
+  void zone(const yaml::Entry& entry) {
+    if (!is(entry.value, yaml::NodeKind::kMap, "a zone")) return;
     ZoneRule rule;
     rule.name = entry.key;
     rule.place = entry.key_place;
     bool has_role = false;
-    for (const YamlEntry& field : entry.value.entries) {
+    for (const yaml::Entry& field : entry.value.entries) {
       if (field.key == "role") {
         has_role = true;
         role(field.value, rule);
@@ -219,7 +222,7 @@ class ConfigReader {
     config_.zones.push_back(std::move(rule));
   }
 
-  void role(const YamlNode& node, ZoneRule& rule) {
+  void role(const yaml::Node& node, ZoneRule& rule) {
     const std::string word = text(node, "role");
     const auto found = std::ranges::find(kRoles, word);
     if (found == kRoles.end()) {
@@ -229,15 +232,15 @@ class ConfigReader {
     rule.role = static_cast<ZoneRole>(found - kRoles.begin());
   }
 
-  void trust(const YamlEntry& entry) {
+  void trust(const yaml::Entry& entry) {
     config_.trust.push_back({entry.key, prefixes(entry.value, "a trust group")});
   }
 
-  void host(const YamlEntry& entry) {
-    if (!is(entry.value, NodeKind::kMap, "a service of the host")) return;
+  void host(const yaml::Entry& entry) {
+    if (!is(entry.value, yaml::NodeKind::kMap, "a service of the host")) return;
     HostRule rule;
     rule.name = entry.key;
-    for (const YamlEntry& field : entry.value.entries) {
+    for (const yaml::Entry& field : entry.value.entries) {
       if (field.key == "port") {
         if (auto spec = port(text(field.value, "port"), field.value.place)) rule.port = *spec;
       } else if (field.key == "from") {
@@ -255,29 +258,29 @@ class ConfigReader {
     config_.host.push_back(std::move(rule));
   }
 
-  void tenant(const YamlEntry& entry) {
+  void tenant(const yaml::Entry& entry) {
     Tenant tenant;
     tenant.name = entry.key;
     if (!entry.value.is_null()) {
-      if (!is(entry.value, NodeKind::kMap, "a tenant")) return;
-      for (const YamlEntry& field : entry.value.entries) tenant_key(field, tenant);
+      if (!is(entry.value, yaml::NodeKind::kMap, "a tenant")) return;
+      for (const yaml::Entry& field : entry.value.entries) tenant_key(field, tenant);
     }
     if (tenant.projects.empty() && tenant.containers.empty()) tenant.projects.push_back(entry.key);
     config_.tenants.push_back(std::move(tenant));
   }
 
-  void tenant_key(const YamlEntry& field, Tenant& tenant) {
+  void tenant_key(const yaml::Entry& field, Tenant& tenant) {
     if (field.key == "projects") {
       tenant.projects = plain_words(field.value, "projects");
     } else if (field.key == "containers") {
       tenant.containers = plain_words(field.value, "containers");
     } else if (field.key == "services") {
-      each(field.value, "services", [&](const YamlEntry& e) { service(e, tenant); });
+      each(field.value, "services", [&](const yaml::Entry& e) { service(e, tenant); });
     } else if (field.key == "networks") {
-      each(field.value, "networks", [&](const YamlEntry& e) { network(e, tenant); });
+      each(field.value, "networks", [&](const yaml::Entry& e) { network(e, tenant); });
     } else if (field.key == "ingress") {
-      if (!is(field.value, NodeKind::kList, "ingress")) return;
-      for (const YamlNode& item : field.value.items) ingress(item, tenant);
+      if (!is(field.value, yaml::NodeKind::kList, "ingress")) return;
+      for (const yaml::Node& item : field.value.items) ingress(item, tenant);
     } else if (field.key == "egress" || field.key == "allow") {
       not_yet(field);
     } else {
@@ -285,16 +288,16 @@ class ConfigReader {
     }
   }
 
-  void service(const YamlEntry& entry, Tenant& tenant) {
-    if (!is(entry.value, NodeKind::kMap, "a service")) return;
+  void service(const yaml::Entry& entry, Tenant& tenant) {
+    if (!is(entry.value, yaml::NodeKind::kMap, "a service")) return;
     ServiceSelector selector;
     selector.name = entry.key;
-    for (const YamlEntry& field : entry.value.entries) {
+    for (const yaml::Entry& field : entry.value.entries) {
       if (field.key == "compose") {
         compose(field.value, selector);
       } else if (field.key == "label") {
         each(field.value, "label",
-             [&](const YamlEntry& e) { selector.labels[e.key] = text(e.value, "a label"); });
+             [&](const yaml::Entry& e) { selector.labels[e.key] = text(e.value, "a label"); });
       } else if (field.key == "container") {
         selector.container = text(field.value, "container");
       } else if (field.key == "expect") {
@@ -311,7 +314,7 @@ class ConfigReader {
     tenant.services.push_back(std::move(selector));
   }
 
-  void compose(const YamlNode& node, ServiceSelector& selector) {
+  void compose(const yaml::Node& node, ServiceSelector& selector) {
     const std::string word = text(node, "compose");
     const std::size_t slash = word.find('/');
     if (slash == std::string::npos || slash == 0 || slash + 1 == word.size()) {
@@ -323,15 +326,15 @@ class ConfigReader {
     selector.service = word.substr(slash + 1);
   }
 
-  void network(const YamlEntry& entry, Tenant& tenant) {
-    if (!is(entry.value, NodeKind::kMap, "a network")) return;
+  void network(const yaml::Entry& entry, Tenant& tenant) {
+    if (!is(entry.value, yaml::NodeKind::kMap, "a network")) return;
     SharedNetwork network{entry.key, ""};
     bool shared = false;
-    for (const YamlEntry& field : entry.value.entries) {
+    for (const yaml::Entry& field : entry.value.entries) {
       if (field.key == "shared") {
         const bool known =
             field.value.plain && (field.value.scalar == "true" || field.value.scalar == "false");
-        if (field.value.kind != NodeKind::kScalar || !known) {
+        if (field.value.kind != yaml::NodeKind::kScalar || !known) {
           complain(field.value.place, "shared must be true or false");
         }
         shared = field.value.scalar == "true";
@@ -348,10 +351,10 @@ class ConfigReader {
     if (shared) tenant.networks.push_back(std::move(network));
   }
 
-  void ingress(const YamlNode& item, Tenant& tenant) {
-    if (!is(item, NodeKind::kMap, "an ingress rule")) return;
+  void ingress(const yaml::Node& item, Tenant& tenant) {
+    if (!is(item, yaml::NodeKind::kMap, "an ingress rule")) return;
     IngressRule rule;
-    for (const YamlEntry& field : item.entries) {
+    for (const yaml::Entry& field : item.entries) {
       if (field.key == "to") {
         rule.to = text(field.value, "to");
       } else if (field.key == "publish") {
@@ -372,16 +375,16 @@ class ConfigReader {
     tenant.ingress.push_back(std::move(rule));
   }
 
-  void suppressions(const YamlNode& node) {
-    if (node.is_null() || !is(node, NodeKind::kList, "suppress")) return;
-    for (const YamlNode& item : node.items) suppression(item);
+  void suppressions(const yaml::Node& node) {
+    if (node.is_null() || !is(node, yaml::NodeKind::kList, "suppress")) return;
+    for (const yaml::Node& item : node.items) suppression(item);
   }
 
-  void suppression(const YamlNode& item) {
-    if (!is(item, NodeKind::kMap, "a suppression")) return;
+  void suppression(const yaml::Node& item) {
+    if (!is(item, yaml::NodeKind::kMap, "a suppression")) return;
     Suppression out;
     out.place = item.place;
-    for (const YamlEntry& field : item.entries) {
+    for (const yaml::Entry& field : item.entries) {
       if (field.key == "id") {
         out.id = text(field.value, "id");
       } else if (field.key == "reason") {
@@ -399,7 +402,7 @@ class ConfigReader {
     config_.suppress.push_back(std::move(out));
   }
 
-  void expiry(Place place, Suppression& out) {
+  void expiry(yaml::Place place, Suppression& out) {
     constexpr std::uint64_t kDayMs = 24ULL * 3600 * 1000;
     auto day = parse_day(out.expires);
     if (!day) {
@@ -481,7 +484,7 @@ Result<std::uint64_t> parse_day(std::string_view text) {
 }
 
 Result<Config> parse_config(std::string_view text, std::string_view file) {
-  auto root = parse_yaml(text, file);
+  auto root = yaml::parse(text, file);
   if (!root) return std::unexpected(root.error());
   Config config;
   config.file = std::string(file);

@@ -13,8 +13,8 @@
 
 #include "base/address.h"
 #include "base/result.h"
-#include "policy/yaml.h"
 #include "policy/zone.h"
+#include "yaml/yaml.h"
 
 namespace bulkhead::policy {
 
@@ -23,7 +23,7 @@ struct ZoneRule {  // zones: {NAME: {role: …, interface: …, prefixes: […]}
   ZoneRole role = ZoneRole::kLan;
   std::string interface;
   std::vector<Prefix> prefixes;
-  Place place;
+  yaml::Place place;
 };
 
 struct TrustGroup {  // trust: {NAME: [prefixes]}
@@ -77,7 +77,7 @@ struct Suppression {  // {id: T5-…, reason: …, expires: 2026-12-31}
   std::string id, reason;
   std::uint64_t expires_ms = 0;  // Unix time of the first instant after the last valid day (UTC)
   std::string expires;           // as written
-  Place place;
+  yaml::Place place;
 };
 
 struct Config {

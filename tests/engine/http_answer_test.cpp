@@ -66,6 +66,28 @@ TEST_P(HttpAnswers, CutOffAreErrors) {
 INSTANTIATE_TEST_SUITE_P(All, HttpAnswers, ::testing::ValuesIn(kAnswers),
                          [](const auto& row) { return row.param.name; });
 
+TEST(HttpAnswers, ABodyBeyondTheBoundIsCutWhenThatIsWanted) {
+  for (const std::string& bytes :
+       {kHead + "Content-Length: 10\r\n\r\n0123456789", kHead + "\r\n0123456789",
+        kHead + "Transfer-Encoding: chunked\r\n\r\n3\r\n012\r\n7\r\n3456789\r\n0\r\n\r\n",
+        kHead + "Content-Length: 18446744073709551615\r\n\r\n0123456789"}) {
+    HttpAnswerParser parser(5, Overlong::kCut);
+    ASSERT_TRUE(parser.feed(bytes)) << bytes;
+    EXPECT_TRUE(parser.done());
+    EXPECT_TRUE(parser.answer().cut);
+    EXPECT_EQ(parser.answer().body, "01234");
+    EXPECT_FALSE(HttpAnswerParser(5).feed(bytes)) << bytes;
+  }
+}
+
+TEST(HttpAnswers, HeadersAreKeptWithLowerNames) {
+  HttpAnswerParser parser(5);
+  ASSERT_TRUE(parser.feed("HTTP/1.1 401 No\r\nWWW-Authenticate:  Basic realm=\"X\" \r\n"));
+  ASSERT_TRUE(parser.feed("Content-Length: 0\r\n\r\n"));
+  EXPECT_THAT(parser.answer().headers,
+              testing::ElementsAre("www-authenticate: Basic realm=\"X\"", "content-length: 0"));
+}
+
 TEST(HttpAnswers, WhatTwoReadersCouldReadDifferentlyIsRefused) {
   for (const std::string& bytes :
        {kHead + "Content-Length: 5\r\nContent-Length: 6\r\n\r\n",

@@ -47,7 +47,7 @@ grep -q 'E: no such package' "$scratch/err" || fail "what apt said is not shown"
 bootstrap nonsense && fail "an unknown group is accepted"
 bootstrap && fail "no group is accepted"
 
-for group in build lab test lint deb; do
+for group in build lab services more-services test lint deb; do
   MISSING='' bootstrap --list "$group" || fail "--list $group"
   [[ -s $scratch/out ]] || fail "--list $group is empty"
 done

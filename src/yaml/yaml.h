@@ -13,7 +13,7 @@
 
 #include "base/result.h"
 
-namespace bulkhead::policy {
+namespace bulkhead::yaml {
 
 struct Place {  // from 1; 0 when there is none
   std::uint32_t line = 0, column = 0;
@@ -22,32 +22,32 @@ struct Place {  // from 1; 0 when there is none
 
 enum class NodeKind : std::uint8_t { kScalar, kList, kMap };
 
-struct YamlNode;
-struct YamlEntry;
+struct Node;
+struct Entry;
 
-struct YamlNode {
+struct Node {
   NodeKind kind = NodeKind::kScalar;
   Place place;
   std::string scalar;
   bool plain = true;  // not quoted: only then "true", "12" and "null" mean more than text
-  std::vector<YamlNode> items;
-  std::vector<YamlEntry> entries;  // in the order of the file
+  std::vector<Node> items;
+  std::vector<Entry> entries;  // in the order of the file
 
   [[nodiscard]] bool is_null() const;
 };
 
-struct YamlEntry {
+struct Entry {
   std::string key;
   Place key_place;
-  YamlNode value;
+  Node value;
 };
 
-inline constexpr std::size_t kLongestYaml = 1024UL * 1024;
+inline constexpr std::size_t kLongestText = 1024UL * 1024;
 
 // kInvalidInput: "FILE:LINE:COLUMN: what". An empty document is an empty map.
-[[nodiscard]] Result<YamlNode> parse_yaml(std::string_view text, std::string_view file);
+[[nodiscard]] Result<Node> parse(std::string_view text, std::string_view file);
 
 // "FILE:3:5: "
 [[nodiscard]] std::string locate(std::string_view file, Place place);
 
-}  // namespace bulkhead::policy
+}  // namespace bulkhead::yaml

@@ -1,4 +1,4 @@
-#include "policy/yaml.h"
+#include "yaml/yaml.h"
 
 #include <libfyaml.h>
 
@@ -8,7 +8,7 @@
 
 #include "base/text.h"
 
-namespace bulkhead::policy {
+namespace bulkhead::yaml {
 namespace {
 
 constexpr int kDeepest = 20;
@@ -51,10 +51,10 @@ class Reader {
  public:
   explicit Reader(std::string_view file) : file_(file) {}
 
-  Result<YamlNode> read(fy_node* node, Place near, int depth) {
+  Result<Node> read(fy_node* node, Place near, int depth) {
     if (depth > kDeepest) return refuse(near, "nested deeper than 20 levels");
     if (++count_ > kMostNodes) return refuse(near, "more than 100000 values");
-    YamlNode out;
+    Node out;
     if (node == nullptr) {
       out.place = near;
       return out;  // "key:" with nothing behind it: a plain empty scalar
@@ -80,7 +80,7 @@ class Reader {
     return fail(ErrorCode::kInvalidInput, locate(file_, place) + std::string(what));
   }
 
-  static YamlNode scalar(fy_node* node, YamlNode out) {
+  static Node scalar(fy_node* node, Node out) {
     std::size_t size = 0;
     const char* text = fy_node_get_scalar(node, &size);
     if (text != nullptr) out.scalar.assign(text, size);
@@ -88,7 +88,7 @@ class Reader {
     return out;
   }
 
-  Result<YamlNode> list(fy_node* node, YamlNode out, int depth) {
+  Result<Node> list(fy_node* node, Node out, int depth) {
     out.kind = NodeKind::kList;
     void* at = nullptr;
     while (fy_node* item = fy_node_sequence_iterate(node, &at)) {
@@ -99,7 +99,7 @@ class Reader {
     return out;
   }
 
-  Result<YamlNode> map(fy_node* node, YamlNode out, int depth) {
+  Result<Node> map(fy_node* node, Node out, int depth) {
     out.kind = NodeKind::kMap;
     std::set<std::string> seen;
     void* at = nullptr;
@@ -148,7 +148,7 @@ Error first_error(fy_diag* diag, std::string_view file) {
 
 }  // namespace
 
-bool YamlNode::is_null() const {
+bool Node::is_null() const {
   return kind == NodeKind::kScalar && plain &&
          (scalar.empty() || scalar == "null" || scalar == "~");
 }
@@ -161,8 +161,8 @@ std::string locate(std::string_view file, Place place) {
   return out + " ";
 }
 
-Result<YamlNode> parse_yaml(std::string_view text, std::string_view file) {
-  if (text.size() > kLongestYaml) {
+Result<Node> parse(std::string_view text, std::string_view file) {
+  if (text.size() > kLongestText) {
     return fail(ErrorCode::kBudget, locate(file, {}) + "longer than 1 MiB");
   }
   if (text.find('\0') != std::string_view::npos) {
@@ -190,7 +190,7 @@ Result<YamlNode> parse_yaml(std::string_view text, std::string_view file) {
     // A text without any content fails too, but nothing is reported then.
     void* at = nullptr;
     if (fy_diag_errors_iterate(diag.get(), &at) == nullptr) {
-      YamlNode empty;
+      Node empty;
       empty.kind = NodeKind::kMap;
       return empty;
     }
@@ -198,11 +198,11 @@ Result<YamlNode> parse_yaml(std::string_view text, std::string_view file) {
   }
   fy_node* root = fy_document_root(document.get());
   if (root == nullptr) {
-    YamlNode empty;
+    Node empty;
     empty.kind = NodeKind::kMap;
     return empty;
   }
   return Reader(file).read(root, {1, 1}, 0);
 }
 
-}  // namespace bulkhead::policy
+}  // namespace bulkhead::yaml

@@ -1,0 +1,52 @@
+// Which services listen at these ports, asked of the services themselves: the exchanges of
+// services/interview.h, run over real sockets, many at once.
+//
+// Nothing is trusted and everything is bounded: bytes kept of an answer
+// (services::kMostAnswerBytes), bytes of a handshake, time of an exchange however slowly it drips,
+// time of the whole, sockets open at once. Nothing is decompressed, no redirect is followed, no
+// certificate is believed or sent, no credential exists. Every exchange is held against
+// services/deny.h once more before it is sent.
+//
+// One thread; the sockets come from the caller, so they may belong to any network namespace.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "base/address.h"
+#include "base/result.h"
+#include "services/interview.h"
+
+namespace bulkhead::identify {
+
+// A non-blocking, close-on-exec socket (SOCK_STREAM for TCP, SOCK_DGRAM for UDP), which becomes
+// ours.
+using SocketFactory = std::function<Result<int>(IpFamily family, IpProtocol protocol)>;
+
+struct Target {
+  SocketFactory open;
+  IpAddress address;
+  services::Subject subject;  // port, protocol, and whether it may be a printer
+};
+
+struct Limits {
+  std::uint32_t in_flight = 64;      // sockets open at once
+  std::uint32_t per_target = 4;      // of them, to one target
+  std::uint32_t banner_ms = 700;     // how long a service may take to speak first
+  std::uint32_t answer_ms = 1500;    // to connect, and to begin its answer
+  std::uint32_t quiet_ms = 150;      // silence that ends an answer without an end of its own
+  std::uint32_t exchange_ms = 4000;  // one exchange, whatever comes
+  std::uint32_t all_ms = 60'000;     // all of them; what is not asked then is said to be withheld
+  services::Depth depth = services::Depth::kProtocol;
+};
+
+// In the order of `targets`. A target to which no connection comes about twice in a row is given
+// up. The findings point into `matcher`. Returns within all_ms and a little; all sockets are closed
+// then.
+[[nodiscard]] std::vector<services::Finding> identify(const services::Matcher& matcher,
+                                                      std::span<const Target> targets,
+                                                      const Limits& limits);
+
+}  // namespace bulkhead::identify
