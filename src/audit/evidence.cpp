@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "audit/attackers.h"
 #include "ruleset/print.h"
 
 namespace bulkhead::audit {
@@ -89,6 +90,7 @@ Reach reach_of(const Scene& scene, const Service* service, const Asked& asked) {
   out.some = asked.reply.some;
   out.rules = quotes(asked.reply.answer.rules);
   out.socket = socket_of(scene, asked.reply.answer);
+  if (asked.as_attacker()) out.forged = forgery_of(scene.snapshot, seat, asked);
   return out;
 }
 
@@ -100,8 +102,9 @@ std::vector<Reach> reaches_of(const Scene& scene, const Service& service,
         std::ranges::any_of(order, [&](const Asked* a) { return a->seat == asked.seat; });
     if (!seen) order.push_back(&asked);
   }
-  std::ranges::stable_sort(
-      order, {}, [&](const Asked* a) { return nearness(scene.inventory.seats[a->seat]); });
+  std::ranges::stable_sort(order, {}, [&](const Asked* a) {
+    return std::pair(a->as_attacker(), nearness(scene.inventory.seats[a->seat]));
+  });
   std::vector<Reach> out;
   out.reserve(order.size());
   for (const Asked* asked : order) out.push_back(reach_of(scene, &service, *asked));
@@ -114,6 +117,7 @@ std::vector<PathStep> path_of(const Scene& scene, const Asked& asked, IpProtocol
   target.port = asked.dial.port;
   target.protocol = protocol;
   target.explain = true;
+  target.as_attacker = asked.as_attacker();
   const query::Reply reply = scene.oracle.ask(scene.inventory.seats[asked.seat].seat, target);
   std::vector<PathStep> out;
   out.reserve(reply.answer.steps.size());

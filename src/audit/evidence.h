@@ -30,7 +30,8 @@ struct Draft {
 // The rule that closed, without those that led there (DNAT comes before).
 [[nodiscard]] std::vector<RuleQuote> closing_rule(const trace::Answer& answer);
 [[nodiscard]] Reach reach_of(const Scene& scene, const Service* service, const Asked& asked);
-// One reach per seat, the Internet first, then other zones, the host, containers.
+// One reach per seat, the Internet first, then other zones, the host, containers; behind all these
+// what only attackers get.
 [[nodiscard]] std::vector<Reach> reaches_of(const Scene& scene, const Service& service,
                                             const std::vector<Asked>& open);
 // The way of a packet, step by step: asks once more.
