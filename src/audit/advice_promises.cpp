@@ -154,7 +154,7 @@ class PromiseFinder {
     return std::ranges::any_of(threats_, [&](const Draft& d) {
       return d.service == &service && is_threat(d.finding.kind) && d.finding.kind != Kind::kT6 &&
              std::ranges::any_of(d.finding.reaches,
-                                 [](const Reach& r) { return r.role.has_value(); });
+                                 [](const Reach& r) { return r.role && !r.forged; });
     });
   }
 

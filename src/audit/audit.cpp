@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "audit/advice.h"
+#include "audit/attackers.h"
 #include "audit/cure.h"
 #include "audit/evidence.h"
 #include "audit/segments.h"
@@ -49,10 +50,10 @@ std::string subject_text(const Subject& s) {
   return owner + " " + (s.port ? std::to_string(s.port->number) + "/" + to_string(s.protocol) : "");
 }
 
-void count_unknowns(const Scene& scene, Report& report) {
+std::vector<Unknown> unknowns_of(const Scene& scene, std::vector<Asked> Answers::* which) {
   std::map<std::string, Unknown> by_reason;
   for (std::size_t i = 0; i < scene.inventory.services.size(); ++i) {
-    for (const Asked& asked : scene.reach.of[i].unknown) {
+    for (const Asked& asked : scene.reach.of[i].*which) {
       std::string reason =
           asked.reply.answer.reason.empty() ? "no reason given" : asked.reply.answer.reason;
       if (by_reason.size() >= kMostReasons && !by_reason.contains(reason)) reason = "other reasons";
@@ -65,8 +66,10 @@ void count_unknowns(const Scene& scene, Report& report) {
       }
     }
   }
-  for (auto& [reason, unknown] : by_reason) report.unknowns.push_back(std::move(unknown));
-  std::ranges::stable_sort(report.unknowns, std::greater{}, &Unknown::count);
+  std::vector<Unknown> out;
+  for (auto& [reason, unknown] : by_reason) out.push_back(std::move(unknown));
+  std::ranges::stable_sort(out, std::greater{}, &Unknown::count);
+  return out;
 }
 
 void list_exposures(const Scene& scene, Report& report) {
@@ -74,7 +77,10 @@ void list_exposures(const Scene& scene, Report& report) {
     const Service& service = scene.inventory.services[i];
     Exposure exposure;
     exposure.subject = service.subject;
-    exposure.open = openings_of(scene, service, scene.reach.of[i].open);
+    std::vector<Asked> open = scene.reach.of[i].open;
+    const std::vector<Asked>& forged = scene.reach.of[i].forged;
+    open.insert(open.end(), forged.begin(), forged.end());
+    exposure.open = openings_of(scene, service, open);
     for (const Asked& asked : scene.reach.of[i].unknown)
       exposure.unknown.push_back(scene.inventory.seats[asked.seat].text);
     report.exposures.push_back(std::move(exposure));
@@ -125,10 +131,13 @@ void describe(const model::Snapshot& snapshot, const Options& options, const Sce
   report.containers = scene.inventory.containers;
   report.services = scene.inventory.services.size();
   report.vantages = scene.inventory.seats.size();
-  report.asked = scene.reach.asked;
-  report.open = scene.reach.open;
-  report.closed = scene.reach.closed;
-  report.unknown = scene.reach.unknown;
+  const PairCounts& pairs = scene.reach.ordinary;
+  report.asked = pairs.asked;
+  report.open = pairs.open;
+  report.closed = pairs.closed;
+  report.unknown = pairs.unknown;
+  const PairCounts& forged = scene.reach.attackers;
+  report.attackers = {forged.asked, forged.open, forged.closed, forged.unknown};
 }
 
 void show_path(const Scene& scene, Draft& draft) {
@@ -163,7 +172,7 @@ void note(Report& report, const model::Observation& o, bool agrees) {
   for (Finding& finding : report.findings) {
     for (Reach& reach : finding.reaches) {
       if (reach.vantage != o.vantage || reach.to != o.to || reach.port != o.port ||
-          reach.protocol != o.protocol)
+          reach.protocol != o.protocol || reach.forged)
         continue;
       reach.observed = o.how;
       if (!agrees) finding.state = State::kContradicted;
@@ -189,7 +198,8 @@ Result<Report> audit(const model::Snapshot& snapshot, const policy::Config& conf
   auto oracle = make(snapshot);
   if (!oracle) return std::unexpected(oracle.error());
   const Inventory inventory = take_inventory(snapshot, config, **oracle);
-  const Reachability reach = ask_all(inventory, **oracle);
+  Reachability reach = ask_all(inventory, **oracle);
+  ask_attackers(config, inventory, **oracle, reach);
   const Scene scene{snapshot, config, **oracle, inventory, reach};
 
   std::vector<Draft> drafts = find_service_threats(scene);
@@ -211,7 +221,8 @@ Result<Report> audit(const model::Snapshot& snapshot, const policy::Config& conf
     report.findings.push_back(std::move(draft.finding));
   }
   list_exposures(scene, report);
-  count_unknowns(scene, report);
+  report.unknowns = unknowns_of(scene, &Answers::unknown);
+  report.attacker_unknowns = unknowns_of(scene, &Answers::forged_unknown);
   list_gaps(snapshot, report);
   suppress(config, report.at_ms, report);
   merge_observations(report, snapshot.observations, **oracle);
@@ -230,7 +241,8 @@ std::vector<ProbeWish> wanted_probes(const Report& report) {
         return w.vantage == r.vantage && w.to == r.to && w.port == r.port &&
                w.protocol == r.protocol;
       });
-      if (r.from && !known) out.push_back({r.vantage, *r.from, r.to, r.port, r.protocol});
+      if (r.from && !known && !r.forged)
+        out.push_back({r.vantage, *r.from, r.to, r.port, r.protocol});
     }
   }
   return out;

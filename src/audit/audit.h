@@ -26,8 +26,8 @@ struct Options {
 [[nodiscard]] Result<Report> audit(const model::Snapshot& snapshot, const policy::Config& config,
                                    const Options& options, const MakeOracle& make);
 
-// What to try with real connections: the reaches that start in a namespace of this machine, each
-// once.
+// What to try with real connections: the ordinary reaches that start in a namespace of this
+// machine, each once.
 struct ProbeWish {
   std::string vantage;
   model::NsId from;

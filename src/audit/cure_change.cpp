@@ -111,17 +111,6 @@ void erase_sockets(model::NetNs& ns, const std::vector<const model::Socket*>& go
   });
 }
 
-model::Container* same_container(model::Snapshot& copy, const model::Engine& engine,
-                                 const model::Container& container) {
-  for (model::Engine& e : copy.engines) {
-    if (e.name != engine.name) continue;
-    for (model::Container& c : e.containers) {
-      if (c.id == container.id && c.name == container.name) return &c;
-    }
-  }
-  return nullptr;
-}
-
 }  // namespace
 
 void unpublish(model::Snapshot& copy, const Draft& draft, bool keep_accept) {
@@ -134,6 +123,31 @@ void unpublish(model::Snapshot& copy, const Draft& draft, bool keep_accept) {
     return std::ranges::any_of(service.published, [&](const auto* q) { return *q == p; }) &&
            (!keep_accept || !p.host_address.is_loopback());
   });
+}
+
+model::Container* same_container(model::Snapshot& copy, const model::Engine& engine,
+                                 const model::Container& container) {
+  for (model::Engine& e : copy.engines) {
+    if (e.name != engine.name) continue;
+    for (model::Container& c : e.containers) {
+      if (c.id == container.id && c.name == container.name) return &c;
+    }
+  }
+  return nullptr;
+}
+
+void drop_capability(model::Container& container, std::string_view name) {
+  const auto same = [name](std::string_view c) {
+    return c == name || c == "CAP_" + std::string(name);
+  };
+  std::erase_if(container.capabilities_added, same);
+  container.capabilities_dropped.emplace_back(name);
+}
+
+void check_reverse_path(model::Snapshot& copy, const std::vector<std::string>& interfaces) {
+  for (model::Link& link : copy.namespaces[copy.host.value].links) {
+    if (std::ranges::find(interfaces, link.name) != interfaces.end()) link.ipv4.rp_filter = 1;
+  }
 }
 
 void stop_listening(model::Snapshot& copy, const Service& service) {

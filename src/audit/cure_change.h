@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -17,6 +18,16 @@ void unpublish(model::Snapshot& copy, const Draft& draft, bool keep_accept);
 
 // The host's own sockets of the service are closed.
 void stop_listening(model::Snapshot& copy, const Service& service);
+
+// Neither granted by default nor added: as `cap_drop` does.
+void drop_capability(model::Container& container, std::string_view name);
+
+// Strict reverse path filter (RFC 3704) on these interfaces of the host.
+void check_reverse_path(model::Snapshot& copy, const std::vector<std::string>& interfaces);
+
+// The same container in a copy; null when it is not there.
+[[nodiscard]] model::Container* same_container(model::Snapshot& copy, const model::Engine& engine,
+                                               const model::Container& container);
 
 // Each tenant but the largest moves from a bridge to one of its own.
 struct Move {

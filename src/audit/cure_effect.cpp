@@ -1,8 +1,8 @@
 #include "audit/cure_effect.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -50,6 +50,19 @@ class Afterwards {
     });
   }
 
+  // What root there can forge may have changed with the container.
+  bool opens_to_attacker(const Oracle& oracle, std::size_t from, const Dial& dial,
+                         IpProtocol protocol) const {
+    const auto seat = oracle.seat(scene_.inventory.seats[from].vantage);
+    if (!seat || seat->origins.empty()) return true;  // nothing shows that it is gone
+    query::Target target;
+    target.to = dial.to;
+    target.port = dial.port;
+    target.protocol = protocol;
+    target.as_attacker = true;
+    return oracle.ask(*seat, target).answer.verdict != trace::Verdict::kClosed;
+  }
+
   query::Reply ask(const Oracle& oracle, std::size_t from, const Dial& dial, IpProtocol protocol,
                    std::optional<IpAddress> source) const {
     query::Target target;
@@ -67,23 +80,26 @@ class Afterwards {
 
   // Any way in, not only the one that was found first.
   bool still_open(const Oracle& oracle) const {
-    std::set<std::size_t> seats;
-    for (const Asked& asked : draft_.open) seats.insert(asked.seat);
+    std::map<std::size_t, bool> seats;  // whether asked as attacker
+    for (const Asked& asked : draft_.open) seats[asked.seat] |= asked.as_attacker();
     const IpProtocol protocol =
         draft_.service == nullptr ? IpProtocol::kTcp : draft_.service->subject.protocol;
-    for (const Asked& asked : draft_.open) {
-      if (reaches(ask(oracle, asked.seat, asked.dial, protocol, {}).answer)) return true;
-    }
+    const auto open = [&](std::size_t from, const Dial& dial) {
+      if (reaches(ask(oracle, from, dial, protocol, {}).answer)) return true;
+      return seats[from] && opens_to_attacker(oracle, from, dial, protocol);
+    };
+    if (std::ranges::any_of(draft_.open, [&](const Asked& a) { return open(a.seat, a.dial); }))
+      return true;
     if (draft_.service == nullptr) return false;
     std::vector<Dial> dials = draft_.service->dials;
     for (const model::PublishedPort* p : draft_.service->published) {
       dials.push_back(
           {IpAddress::v4(127, 0, 0, 1), p->host_port, Via::kPublished});  // what a cure may leave
     }
-    for (std::size_t from : seats) {
+    for (const auto& seat : seats) {
       for (const Dial& dial : dials) {
-        if (!worth_asking(scene_.inventory.seats[from], *draft_.service, dial)) continue;
-        if (reaches(ask(oracle, from, dial, protocol, {}).answer)) return true;
+        if (!worth_asking(scene_.inventory.seats[seat.first], *draft_.service, dial)) continue;
+        if (open(seat.first, dial)) return true;
       }
     }
     return false;

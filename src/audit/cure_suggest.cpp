@@ -6,6 +6,7 @@
 
 #include "audit/cure_change.h"
 #include "audit/cure_rules.h"
+#include "verify/attacker.h"
 
 namespace bulkhead::audit {
 namespace {
@@ -112,6 +113,7 @@ class Suggester {
   // ---------------------------------------------------------------- services
   void for_service() {
     const Service& service = *draft_.service;
+    if (only_forged(draft_.finding.reaches)) against_forging();
     if (service.subject.on_host) return for_host_service(service);
     const bool published = std::ranges::any_of(
         draft_.open, [](const Asked& a) { return a.dial.via == Via::kPublished; });
@@ -128,6 +130,68 @@ class Suggester {
       return seat(a).container != nullptr && a.dial.via == Via::kDirect;
     });
     if (segment) own_network(service);
+  }
+
+  // Ordinary connections are closed already: what is wanted is that nobody forges.
+  void against_forging() {
+    drop_raw();
+    check_sources();
+  }
+
+  // With NET_ADMIN, or a neighbour outside, taking NET_RAW away would change nothing.
+  void drop_raw() {
+    std::vector<const SeatEntry*> from;
+    for (const Asked& asked : draft_.open) {
+      const SeatEntry& entry = seat(asked);
+      if (entry.container == nullptr || !verify::may_forge(*entry.container)) return;
+      model::Container without = *entry.container;
+      drop_capability(without, "NET_RAW");
+      if (verify::may_forge(without)) return;
+      add_once(from, &entry);
+    }
+    std::string names, paste;
+    bool run = false;
+    for (const SeatEntry* entry : from) {
+      const model::Container& c = *entry->container;
+      names += (names.empty() ? "" : ", ") + c.name;
+      if (c.project.empty() || c.service.empty()) {
+        run = true;
+        paste += "docker run --cap-drop NET_RAW ... --name " + shell_word(c.name) + "\n";
+      } else {
+        paste += yaml_word(c.service) + ": {cap_drop: [NET_RAW]}   # under services:\n";
+      }
+    }
+    if (paste.empty()) return;
+    paste.pop_back();
+    add(Phrase::kCureDropRaw, "NET_RAW of " + names, run ? "docker run" : "compose.yaml",
+        std::move(paste), [from](model::Snapshot& copy) {
+          for (const SeatEntry* entry : from) {
+            model::Container* c = same_container(copy, *entry->engine, *entry->container);
+            if (c != nullptr) drop_capability(*c, "NET_RAW");
+          }
+        });
+  }
+
+  void check_sources() {
+    std::vector<std::string> names;
+    for (const Reach& reach : draft_.finding.reaches) {
+      if (!reach.forged || !reach.forged->foreign_source || !reach.to.is_v4()) return;
+    }
+    for (std::string& name : interfaces_of_all()) names.push_back(std::move(name));
+    std::string paste, brief;
+    for (const std::string& name : names) {
+      const std::string setting = "net.ipv4.conf." + sysctl_name(name) + ".rp_filter=1";
+      brief += (brief.empty() ? "" : ", ") + setting;
+      paste += (paste.empty() ? "sysctl -w " : "\nsysctl -w ") + shell_word(setting);
+    }
+    add(Phrase::kCureReversePath, brief, "shell", std::move(paste),
+        [names](model::Snapshot& copy) { check_reverse_path(copy, names); });
+  }
+
+  // sysctl(8): dots in a name are written as slashes.
+  static std::string sysctl_name(std::string name) {
+    std::ranges::replace(name, '.', '/');
+    return name;
   }
 
   std::vector<const model::PublishedPort*> wide_ports(const Service& service) const {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "audit/attackers.h"
 #include "ruleset/print.h"
 
 namespace bulkhead::audit {
@@ -78,6 +79,7 @@ Opening opening_of(const Scene& scene, const Service* service, const Asked& aske
     out.guessed_zone = seat.zone->guessed;
     out.up_to_uplink = asked.dial.to.is_v4() && private_uplink(*seat.zone, scene.snapshot);
   }
+  out.as_attacker = asked.as_attacker();
   out.to = asked.dial.to;
   out.port = asked.dial.port;
   out.protocol = service == nullptr ? IpProtocol::kTcp : service->subject.protocol;
@@ -96,6 +98,7 @@ Reach reach_of(const Scene& scene, const Service* service, const Asked& asked) {
   out.some = asked.reply.some;
   out.rules = quotes(asked.reply.answer.rules);
   out.socket = socket_of(scene, asked.reply.answer);
+  if (asked.as_attacker()) out.forged = forgery_of(scene.snapshot, seat, asked);
   return out;
 }
 
@@ -108,8 +111,9 @@ std::vector<const Asked*> one_per_seat(const Scene& scene, const std::vector<Ask
     if (!seen[asked.seat]) order.push_back(&asked);
     seen[asked.seat] = true;
   }
-  std::ranges::stable_sort(
-      order, {}, [&](const Asked* a) { return nearness(scene.inventory.seats[a->seat]); });
+  std::ranges::stable_sort(order, {}, [&](const Asked* a) {
+    return std::pair(a->as_attacker(), nearness(scene.inventory.seats[a->seat]));
+  });
   return order;
 }
 
@@ -137,6 +141,7 @@ std::vector<PathStep> path_of(const Scene& scene, const Asked& asked, IpProtocol
   target.port = asked.dial.port;
   target.protocol = protocol;
   target.explain = true;
+  target.as_attacker = asked.as_attacker();
   const query::Reply reply = scene.oracle.ask(scene.inventory.seats[asked.seat].seat, target);
   std::vector<PathStep> out;
   out.reserve(reply.answer.steps.size());

@@ -31,7 +31,8 @@ struct Draft {
 [[nodiscard]] std::vector<RuleQuote> closing_rule(const trace::Answer& answer);
 [[nodiscard]] Opening opening_of(const Scene& scene, const Service* service, const Asked& asked);
 [[nodiscard]] Reach reach_of(const Scene& scene, const Service* service, const Asked& asked);
-// One reach per seat, the Internet first, then other zones, the host, containers.
+// One reach per seat, the Internet first, then other zones, the host, containers; behind all these
+// what only attackers get.
 [[nodiscard]] std::vector<Reach> reaches_of(const Scene& scene, const Service& service,
                                             const std::vector<Asked>& open);
 // The same without the evidence.

@@ -1,5 +1,7 @@
 #include "audit/finding.h"
 
+#include <algorithm>
+
 namespace bulkhead::audit {
 
 std::string_view to_string(Kind kind) {
@@ -28,6 +30,11 @@ bool is_threat(Kind kind) {
   return kind <= Kind::kT6;
 }
 
+bool only_forged(const std::vector<Reach>& reaches) {
+  return !reaches.empty() &&
+         std::ranges::all_of(reaches, [](const Reach& r) { return r.forged.has_value(); });
+}
+
 std::string_view to_string(Severity severity) {
   switch (severity) {
     case Severity::kInfo: return "info";
@@ -35,6 +42,16 @@ std::string_view to_string(Severity severity) {
     case Severity::kMedium: return "medium";
     case Severity::kHigh: return "high";
     case Severity::kCritical: return "critical";
+  }
+  return "";
+}
+
+std::string_view to_string(LinkWay way) {
+  switch (way) {
+    case LinkWay::kConnections: return "connections";
+    case LinkWay::kForged: return "forged";
+    case LinkWay::kArp: return "arp";
+    case LinkWay::kFrames: return "frames";
   }
   return "";
 }

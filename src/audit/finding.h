@@ -13,6 +13,7 @@
 
 #include "audit/phrase.h"
 #include "base/address.h"
+#include "base/verdict.h"
 #include "model/snapshot.h"
 #include "policy/tenants.h"
 #include "policy/zone.h"
@@ -87,6 +88,20 @@ struct SocketEvidence {
 
 enum class Via : std::uint8_t { kDirect, kPublished };
 
+// What the packet has, of an attacker who gets where no ordinary connection from there does.
+struct Forgery {
+  bool foreign_source = false;  // an address that the sender has not
+  bool other_source = false;    // another of its own addresses than the route chooses
+  bool odd_port = false;        // a source port that connect() does not choose by itself
+  bool frame = false;           // put on the wire past the sender's own routes and rules
+  bool foreign_mac = false;     // in it, a source MAC that the sender has not
+  bool tagged = false;          // a VLAN tag of number 0
+  Port source_port;
+  MacAddress source_mac, destination_mac;  // of the frame
+  std::vector<RuleQuote> stops;            // what closes the ordinary connection
+  std::string reason;                      // of that
+};
+
 // One vantage that gets there.
 struct Opening {
   std::string vantage;                   // as `bulkhead query` takes it
@@ -96,6 +111,7 @@ struct Opening {
   IpAddress to;
   Port port;
   IpProtocol protocol = IpProtocol::kTcp;
+  bool as_attacker = false;  // nothing but forged packets gets there
 };
 
 // And how.
@@ -108,9 +124,11 @@ struct Reach : Opening {
   bool some = false;                // other senders of the zone get another answer
   std::vector<RuleQuote> rules;     // that let it through
   std::optional<SocketEvidence> socket;
-  std::vector<PathStep> path;  // of the first reach of a finding
-  std::string observed;        // how a real connection ended; "" when none was tried
+  std::vector<PathStep> path;          // of the first reach of a finding
+  std::string observed;                // how a real connection ended; "" when none was tried
+  std::optional<Forgery> forged = {};  // as_attacker: what
 };
+[[nodiscard]] bool only_forged(const std::vector<Reach>& reaches);  // and there are some
 
 struct Text {  // a phrase with its values
   Phrase phrase;
@@ -140,6 +158,25 @@ struct Reference {
   std::string_view section;  // "D03", "5.29", "4.3.3"
 };
 
+// How two tenants on one link-layer segment get at each other today: computed for pairs of members.
+enum class LinkWay : std::uint8_t {
+  kConnections,  // ordinary ones
+  kForged,       // IP packets of whatever source address, port and MAC, to a service that listens
+  kArp,          // ARP questions and answers that are lies
+  kFrames,       // frames that are neither ARP nor IP
+};
+[[nodiscard]] std::string_view to_string(LinkWay way);  // "connections"
+struct LinkCrossing {
+  LinkWay way = LinkWay::kConnections;
+  std::size_t open = 0, closed = 0, unknown = 0;  // pairs, each direction for itself
+  std::vector<Text> stops;  // what closes it, or why it is not known; distinct, the first few
+  // Of the segment: open where one pair is.
+  [[nodiscard]] Verdict verdict() const {
+    if (open != 0) return Verdict::kOpen;
+    return unknown != 0 ? Verdict::kUnknown : Verdict::kClosed;
+  }
+};
+
 struct Finding {
   std::string id;
   Kind kind = Kind::kT1;
@@ -151,6 +188,7 @@ struct Finding {
   std::vector<Text> notes;
   std::vector<Reach> reaches;               // nearest to the Internet first
   std::vector<RuleQuote> closing, opening;  // the two sides of a contradiction
+  std::vector<LinkCrossing> crossings;      // of a segment: the ways that could be asked about
   State state = State::kComputed;
   bool assumed = false;     // no policy and no traffic says that it is needless
   std::vector<Cure> cures;  // the first is the advised one
@@ -166,7 +204,7 @@ struct Unknown {  // answers that could not be computed, by reason
 
 struct Exposure {
   Subject subject;
-  std::vector<Opening> open;         // zones, host, containers
+  std::vector<Opening> open;         // zones, host, containers; then as attacker
   std::vector<std::string> unknown;  // vantages
 };
 
@@ -198,7 +236,11 @@ struct Report {
   std::vector<std::pair<std::string, std::string>> gaps;  // what could not be read, why
   std::size_t containers = 0, services = 0, vantages = 0;
   std::size_t asked = 0, open = 0, closed = 0, unknown = 0;  // pairs of vantage and service
-  std::size_t observed = 0;                                  // real connections that were compared
+  struct {
+    std::size_t asked = 0, open = 0, closed = 0, unknown = 0;  // as attacker
+  } attackers;
+  std::vector<Unknown> attacker_unknowns;
+  std::size_t observed = 0;  // real connections that were compared
 };
 
 }  // namespace bulkhead::audit

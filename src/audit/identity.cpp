@@ -68,7 +68,7 @@ std::array<std::uint8_t, 32> sha256(std::string_view text) {
   return out;
 }
 
-std::string finding_id(Kind kind, const Subject& subject) {
+std::string finding_id(Kind kind, const Subject& subject, As as) {
   std::string identity;
   append_part(identity, to_string(kind));
   append_part(identity, subject.engine);
@@ -80,6 +80,7 @@ std::string finding_id(Kind kind, const Subject& subject) {
       identity,
       subject.port ? std::to_string(subject.port->number) + "/" + to_string(subject.protocol) : "");
   append_part(identity, subject.on_host ? "host" : "");
+  if (as == As::kAttacker) append_part(identity, "attacker");
   const auto hash = sha256(identity);
   return std::string(to_string(kind)) + "-" + to_hex(ByteView(hash).first(8));
 }

@@ -16,7 +16,9 @@ namespace bulkhead::audit {
 
 // "T5-9f86d081884c7d65": threat, and 64 bits of the hash of threat, engine, project, service
 // (container name without Compose), process (host services), network, port and where it lives.
-// Never of a container id, an address, a handle or a time.
-[[nodiscard]] std::string finding_id(Kind kind, const Subject& subject);
+// Never of a container id, an address, a handle or a time. What only attackers get has an id of its
+// own: who suppresses it has not seen an ordinary way in.
+enum class As : std::uint8_t { kOrdinary, kAttacker };
+[[nodiscard]] std::string finding_id(Kind kind, const Subject& subject, As as = As::kOrdinary);
 
 }  // namespace bulkhead::audit

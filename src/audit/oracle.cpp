@@ -1,7 +1,11 @@
 #include "audit/oracle.h"
 
+#include <optional>
+#include <utility>
+
 #include "policy/zones.h"
 #include "trace/trace.h"
+#include "verify/attacker.h"
 
 namespace bulkhead::audit {
 namespace {
@@ -9,10 +13,20 @@ namespace {
 // What the oracle stands on; a base, so that it is there before the oracle is.
 struct Model {
   Model(trace::World built, std::vector<policy::Zone> resolved)
-      : world(std::move(built)), zones(std::move(resolved)), asker(world, zones) {}
+      : world(std::move(built)), zones(std::move(resolved)), asker(world, zones) {
+    asker.forged_by(
+        [this](const query::Seat& seat, const query::Target& target, query::Reply ordinary) {
+          if (!attackers) attackers.emplace(asker);
+          return attackers->ask(seat, target, std::move(ordinary));
+        });
+  }
+  Model(const Model&) = delete;  // the asker refers to what stands beside it
+  Model& operator=(const Model&) = delete;
+
   trace::World world;
   std::vector<policy::Zone> zones;
   query::Asker asker;
+  std::optional<verify::Attackers> attackers;  // of a model that is asked about them
 };
 
 class WorldOracle final : private Model, public AskerOracle {

@@ -47,7 +47,8 @@ class AskerOracle : public Oracle {
 // The snapshot must outlive the oracle.
 using MakeOracle = std::function<Result<std::unique_ptr<Oracle>>(const model::Snapshot&)>;
 
-// Walks packets through the model (trace::World). `config` must outlive the function.
+// Walks packets through the model (trace::World), those of attackers too (verify::Attackers). An
+// oracle is not for two threads at once. `config` must outlive the function.
 [[nodiscard]] MakeOracle world_oracle(const policy::Config& config);
 
 }  // namespace bulkhead::audit

@@ -1,7 +1,7 @@
 // Everything that an audit can say to a person, by id. The words are in report/ (one catalogue per
 // language); what stands between braces there is a value of audit::Text or one that the report
 // makes from the finding itself: {service} {owner} {port} {who} {dial} {network} {tenant} {image}
-// {project}.
+// {project} {forged} {ways}.
 #pragma once
 
 #include <array>
@@ -18,24 +18,28 @@ namespace bulkhead::audit {
   X(kMetadataWhat) X(kDefaultBridgeWhat) X(kEgressWhat)                                            \
   /* why: {bind} {author} {rule} {process} {stops} {count} {of} {path} */                          \
   X(kWhyPublished) X(kWhyPublishedProxy) X(kWhyRouted) X(kWhyHostListens) X(kWhySocketListens)     \
-  X(kWhyHostMode) X(kWhySameSegment) X(kWhySegment) X(kWhySegmentOpen) X(kWhyManagementNetwork)    \
+  X(kWhyHostMode) X(kWhySameSegment) X(kWhySegment) X(kWhyManagementNetwork)    \
   X(kWhyFirewall) X(kWhyV4Only) X(kWhyIpv6) X(kWhyLoopback) X(kWhySocket) X(kWhyHostModeSees)      \
   X(kWhyHostModePlain) X(kWhyMetadata) X(kWhyDefaultBridge) X(kWhyEgress)                          \
+  X(kWhyForged) X(kWhyForgedNoRule)                                                                \
   /* severity */                                                                                   \
   X(kImpactHost) X(kImpactCluster) X(kImpactCode) X(kImpactSecrets) X(kImpactData)                 \
   X(kImpactConsole) X(kImpactControl) X(kImpactInfo) X(kImpactApplication) X(kFromInternet)        \
   X(kFromLan) X(kFromContainers) X(kByPortOnly) X(kAssumed) X(kTenantsDeclared)                    \
   X(kTenantsGuessed) X(kOpenBetweenTenants) X(kClosedToday) X(kCloudRoute) X(kMaybeNoCloud)        \
-  X(kMutualTls) X(kNeedsLogin) X(kAdviceOnly) X(kFalseBelief)                                      \
+  X(kMutualTls) X(kNeedsLogin) X(kAdviceOnly) X(kFalseBelief) X(kOnlyForged) X(kNothingPasses)                       \
   /* notes */                                                                                      \
-  X(kNoteLinkLayer) X(kNoteStoppedBy) X(kNotePortsIsolated) X(kNoteReadOnlySocket)                 \
+  X(kNoteReadOnlySocket)                                                                           \
   X(kNoteLoopbackPublished) X(kNoteUpToUplink) X(kNoteGuessedZones) X(kNoteContradicted)           \
   X(kNoteNotComputed) X(kNoteRepresentative)                                                       \
+  /* what stops one way across a segment: {place} {rule} {name} {reason} */                         \
+  X(kStopRule) X(kStopReason) X(kStopNoRight) X(kStopPortState) X(kStopIsolated) X(kStopRules)     \
+  X(kStopMayRules) X(kStopMayOptions) X(kStopMayParent) X(kStopNoPort)         \
   /* cures: {lines} {file} */                                                                      \
   X(kCureLoopback) X(kCureUnpublish) X(kCureDropPublished) X(kCureDropRouted) X(kCureDropInput)    \
   X(kCureDaemonHosts) X(kCureSplit) X(kCureShared) X(kCureInternal) X(kCureDropEgress)             \
   X(kCureDropMetadata) X(kCureDropManagement) X(kCureUnmount) X(kCureNoHostMode)                   \
-  X(kCureNoHostModeQuiet) X(kCureOwnNetwork)
+  X(kCureNoHostModeQuiet) X(kCureOwnNetwork) X(kCureDropRaw) X(kCureReversePath)
 // clang-format on
 
 enum class Phrase : std::uint8_t {

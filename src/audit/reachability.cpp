@@ -56,8 +56,9 @@ class Sweep {
       }
     }
     if (!any) return;
-    ++out_.asked;
-    ++(open ? out_.open : unknown ? out_.unknown : out_.closed);
+    PairCounts& counts = out_.ordinary;
+    ++counts.asked;
+    ++(open ? counts.open : unknown ? counts.unknown : counts.closed);
     if (!open && unknown) out_.of[index].unknown.push_back(std::move(*unknown));
   }
 
@@ -86,6 +87,10 @@ class Sweep {
 
 bool Answers::open_from(std::size_t seat) const {
   return std::ranges::any_of(open, [seat](const Asked& a) { return a.seat == seat; });
+}
+
+bool Answers::unknown_from(std::size_t seat) const {
+  return std::ranges::any_of(unknown, [seat](const Asked& a) { return a.seat == seat; });
 }
 
 bool worth_asking(const SeatEntry& seat, const Service& service, const Dial& dial) {

@@ -1,6 +1,8 @@
-// Every service asked from every seat.
+// Every service asked from every seat, as an ordinary connection. What attackers get beside that
+// is asked later and only where it matters (attackers.h).
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +15,9 @@ struct Asked {
   std::size_t seat = 0;  // in Inventory::seats
   Dial dial;
   query::Reply reply;
+  // Of what only an attacker gets: how an ordinary connection by the same way ends.
+  std::optional<trace::Answer> ordinary = {};
+  [[nodiscard]] bool as_attacker() const { return ordinary.has_value(); }
   [[nodiscard]] trace::Verdict verdict() const { return reply.answer.verdict; }
 };
 
@@ -20,12 +25,19 @@ struct Answers {               // of one service
   std::vector<Asked> open;     // containers and the host: the first dial that opens; zones: all
   std::vector<Asked> closed;   // zones only: by which rule one family is closed
   std::vector<Asked> unknown;  // one per seat of which no dial is open
+  std::vector<Asked> forged;   // as attacker: one per seat from which nothing else opens
+  std::vector<Asked> forged_unknown;
   [[nodiscard]] bool open_from(std::size_t seat) const;
+  [[nodiscard]] bool unknown_from(std::size_t seat) const;
+};
+
+struct PairCounts {  // of seat and service
+  std::size_t asked = 0, open = 0, closed = 0, unknown = 0;
 };
 
 struct Reachability {
-  std::vector<Answers> of;                                   // in the order of Inventory::services
-  std::size_t asked = 0, open = 0, closed = 0, unknown = 0;  // pairs of seat and service
+  std::vector<Answers> of;  // in the order of Inventory::services
+  PairCounts ordinary, attackers;
 };
 
 // services * seats * dials questions; containers stop at the first open dial.

@@ -1,18 +1,22 @@
 #include "audit/segments.h"
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <unordered_map>
 #include <utility>
 
 #include "audit/identity.h"
+#include "audit/link_layer.h"
 #include "audit/threats.h"
 #include "policy/tenants.h"
+#include "verify/attacker.h"
 
 namespace bulkhead::audit {
 namespace {
 
 constexpr Port kProbePort{9};  // discard: somebody who refuses there was reached
+constexpr std::size_t kMostPairs = 64, kMostServices = 4, kMostStops = 8;
 
 class SegmentFinder {
  public:
@@ -166,11 +170,13 @@ class SharingFinder {
   }
 
  private:
-  struct Between {  // what an ordinary connection between two tenants meets today
-    bool passes = false;
+  // What an ordinary connection between two members meets today.
+  struct Meeting {
+    Verdict verdict = Verdict::kUnknown;
     std::optional<Asked> open;  // a service that opens
     const Service* service = nullptr;
     std::vector<RuleQuote> stops;
+    std::string reason;
   };
 
   Draft judge(const Segment& segment) const {
@@ -191,23 +197,86 @@ class SharingFinder {
     });
     finding.what = {Phrase::kT6What,
                     {{"count", std::to_string(tenants.size())}, {"tenants", join(tenants)}}};
-    const Between between = ask_between(segment);
-    rate(finding, guessed, between);
-    finding.notes.push_back({Phrase::kNoteLinkLayer, {}});
-    if (std::ranges::all_of(segment.members, &Member::isolated))
-      finding.notes.push_back({Phrase::kNotePortsIsolated, {}});
-    if (between.open) {
-      draft.service = between.service;
-      draft.open = {*between.open};
-      finding.reaches = {reach_of(scene_, between.service, *between.open)};
-    }
-    if (!between.stops.empty()) {
-      finding.closing = between.stops;
-      finding.notes.push_back(
-          {Phrase::kNoteStoppedBy,
-           {{"place", between.stops.front().place}, {"rule", between.stops.front().text}}});
-    }
+    finding.why = {Phrase::kWhySegment, {}};
+    cross(segment, draft);
+    rate(finding, guessed);
     return draft;
+  }
+
+  // Pair by pair, each direction for itself.
+  void cross(const Segment& segment, Draft& draft) const {
+    std::array<LinkCrossing, 4> ways;
+    for (std::size_t i = 0; i < ways.size(); ++i) ways[i].way = static_cast<LinkWay>(i);
+    std::size_t pairs = 0;
+    for (const Member& from : segment.members) {
+      for (const Member& to : segment.members) {
+        if (from.tenant.name == to.tenant.name || !to.container->netns) continue;
+        if (pairs++ >= kMostPairs) continue;
+        connect(segment, from, to, ways[0], draft);
+        forge(from, to, ways[1]);
+        tally(frame_between(scene_.snapshot, segment, from, to, FrameKind::kArp), ways[2]);
+        tally(frame_between(scene_.snapshot, segment, from, to, FrameKind::kOther), ways[3]);
+      }
+    }
+    for (LinkCrossing& way : ways) {
+      if (way.open + way.closed + way.unknown != 0)
+        draft.finding.crossings.push_back(std::move(way));
+    }
+  }
+
+  static void tally(Verdict verdict, LinkCrossing& way) {
+    switch (verdict) {
+      case Verdict::kOpen: ++way.open; return;
+      case Verdict::kClosed: ++way.closed; return;
+      case Verdict::kUnknown: ++way.unknown; return;
+    }
+  }
+
+  static void tally(const FrameAnswer& answer, LinkCrossing& way) {
+    tally(answer.verdict, way);
+    if (answer.verdict != Verdict::kOpen)
+      stop({phrase_of(answer.stop), {{"name", answer.name}}}, way);
+  }
+
+  static void stop(Text text, LinkCrossing& way) {
+    const bool known = std::ranges::any_of(way.stops, [&](const Text& t) {
+      return t.phrase == text.phrase && t.values == text.values;
+    });
+    if (!known && way.stops.size() < kMostStops) way.stops.push_back(std::move(text));
+  }
+
+  static Phrase phrase_of(FrameStop stop) {
+    switch (stop) {
+      case FrameStop::kNoRight: return Phrase::kStopNoRight;
+      case FrameStop::kPortState: return Phrase::kStopPortState;
+      case FrameStop::kIsolated: return Phrase::kStopIsolated;
+      case FrameStop::kRules: return Phrase::kStopRules;
+      case FrameStop::kMayRules: return Phrase::kStopMayRules;
+      case FrameStop::kMayOptions: return Phrase::kStopMayOptions;
+      case FrameStop::kMayParent: return Phrase::kStopMayParent;
+      case FrameStop::kNothing:
+      case FrameStop::kNoPort: return Phrase::kStopNoPort;
+    }
+    return Phrase::kStopNoPort;
+  }
+
+  void connect(const Segment& segment, const Member& from, const Member& to, LinkCrossing& way,
+               Draft& draft) const {
+    Meeting met = meet(segment, from, to);
+    tally(met.verdict, way);
+    if (met.open && draft.service == nullptr) {
+      draft.service = met.service;
+      draft.finding.reaches = {reach_of(scene_, met.service, *met.open)};
+      draft.open = {std::move(*met.open)};
+    }
+    if (met.verdict == Verdict::kOpen) return;
+    if (met.stops.empty()) {
+      stop({Phrase::kStopReason, {{"reason", met.reason}}}, way);
+      return;
+    }
+    const RuleQuote& rule = met.stops.front();
+    stop({Phrase::kStopRule, {{"place", rule.place}, {"rule", rule.text}}}, way);
+    if (draft.finding.closing.empty()) draft.finding.closing = std::move(met.stops);
   }
 
   static std::string join(const std::set<std::string>& names) {
@@ -220,30 +289,22 @@ class SharingFinder {
     return out;
   }
 
-  static void rate(Finding& finding, bool guessed, const Between& between) {
-    finding.severity = between.passes ? Severity::kHigh : Severity::kMedium;
-    finding.why = {between.passes ? Phrase::kWhySegmentOpen : Phrase::kWhySegment, {}};
-    finding.severity_reasons.push_back(
-        {between.passes ? Phrase::kOpenBetweenTenants : Phrase::kClosedToday, {}});
+  static void rate(Finding& finding, bool guessed) {
+    const auto& ways = finding.crossings;
+    const bool connects = !ways.empty() && ways.front().way == LinkWay::kConnections &&
+                          ways.front().verdict() == Verdict::kOpen;
+    const bool nothing = !ways.empty() && std::ranges::all_of(ways, [](const LinkCrossing& c) {
+      return c.verdict() == Verdict::kClosed;
+    });
+    finding.severity = connects ? Severity::kHigh : Severity::kMedium;
+    if (nothing) finding.severity = lower(finding.severity);
+    finding.severity_reasons.push_back({connects  ? Phrase::kOpenBetweenTenants
+                                        : nothing ? Phrase::kNothingPasses
+                                                  : Phrase::kClosedToday,
+                                        {}});
     finding.severity_reasons.push_back(
         {guessed ? Phrase::kTenantsGuessed : Phrase::kTenantsDeclared, {}});
     if (guessed) finding.severity = lower(finding.severity);
-  }
-
-  // Asks one pair of each two tenants; a refusal counts as passing: the packet got there.
-  Between ask_between(const Segment& segment) const {
-    Between out;
-    std::set<std::pair<std::string, std::string>> seen;
-    for (const Member& from : segment.members) {
-      for (const Member& to : segment.members) {
-        if (from.tenant.name == to.tenant.name || !to.container->netns) continue;
-        open_service(from, to, out);
-        if (seen.insert({from.tenant.name, to.tenant.name}).second && seen.size() <= 64)
-          probe(segment, from, to, out);
-        if (out.open) return out;
-      }
-    }
-    return out;
   }
 
   const SeatEntry* seat_of(const Member& member) const {
@@ -254,7 +315,26 @@ class SharingFinder {
     return found == seats.end() ? nullptr : &*found;
   }
 
-  void open_service(const Member& from, const Member& to, Between& out) const {
+  // A service that opens; else a port at which nobody listens: who refuses there was reached.
+  Meeting meet(const Segment& segment, const Member& from, const Member& to) const {
+    Meeting out;
+    open_service(from, to, out);
+    const SeatEntry* seat = seat_of(from);
+    if (out.open || seat == nullptr || seat->seat.origins.empty()) {
+      if (!out.open) out.reason = seat == nullptr ? "not a vantage" : seat->seat.unknown;
+      return out;
+    }
+    for (const model::Attachment& a : to.container->attachments) {
+      if (a.network != segment.network) continue;
+      for (const auto& address : {a.address4, a.address6}) {
+        if (address && out.verdict != Verdict::kOpen) probe(*seat, *address, out);
+      }
+    }
+    if (out.verdict != Verdict::kOpen && out.reason.empty()) out.reason = "no address is known";
+    return out;
+  }
+
+  void open_service(const Member& from, const Member& to, Meeting& out) const {
     for (std::size_t i = 0; i < scene_.inventory.services.size() && !out.open; ++i) {
       const Service& service = scene_.inventory.services[i];
       if (to.container->netns != service.ns || i >= scene_.reach.of.size()) continue;
@@ -265,25 +345,62 @@ class SharingFinder {
           continue;
         out.open = asked;
         out.service = &service;
-        out.passes = true;
+        out.verdict = Verdict::kOpen;
       }
     }
   }
 
-  void probe(const Segment& segment, const Member& from, const Member& to, Between& out) const {
-    const SeatEntry* seat = seat_of(from);
-    if (seat == nullptr || seat->seat.origins.empty() || out.passes) return;
-    for (const model::Attachment& a : to.container->attachments) {
-      if (a.network != segment.network || !a.address4) continue;
-      query::Target target;
-      target.to = *a.address4;
-      target.port = kProbePort;
-      const query::Reply reply = scene_.oracle.ask(seat->seat, target);
-      const bool got_there =
-          reply.answer.how == trace::How::kAccepted || reply.answer.how == trace::How::kRefused;
-      if (got_there && reply.answer.rules.empty()) out.passes = true;
-      if (!got_there && out.stops.empty()) out.stops = closing_rule(reply.answer);
+  // Of two addresses the more open answer counts.
+  void probe(const SeatEntry& from, IpAddress to, Meeting& out) const {
+    query::Target target;
+    target.to = to;
+    target.port = kProbePort;
+    const query::Reply reply = scene_.oracle.ask(from.seat, target);
+    const trace::Answer& answer = reply.answer;
+    const bool got_there = answer.how == trace::How::kAccepted ||
+                           (answer.how == trace::How::kRefused && answer.rules.empty());
+    if (got_there) {
+      out.verdict = Verdict::kOpen;
+      return;
     }
+    const bool first = out.reason.empty() && out.stops.empty();
+    if (first || answer.verdict == Verdict::kUnknown) out.verdict = answer.verdict;
+    if (!first) return;
+    out.stops = closing_rule(answer);
+    out.reason = answer.reason;
+  }
+
+  // To what listens there: a port that refuses tells nothing to who forges.
+  void forge(const Member& from, const Member& to, LinkCrossing& way) const {
+    const SeatEntry* seat = seat_of(from);
+    if (seat == nullptr || seat->seat.origins.empty()) return;
+    std::optional<Verdict> best;
+    std::string reason;
+    std::size_t asked = 0;
+    for (const Service& service : scene_.inventory.services) {
+      if (service.ns != to.container->netns || asked == kMostServices) continue;
+      ++asked;
+      for (const Dial& dial : service.dials) {
+        if (dial.via != Via::kDirect || best == Verdict::kOpen) continue;
+        query::Target target;
+        target.to = dial.to;
+        target.port = dial.port;
+        target.protocol = service.subject.protocol;
+        target.as_attacker = true;
+        const trace::Answer answer = scene_.oracle.ask(seat->seat, target).answer;
+        if (!best || answer.verdict == Verdict::kOpen || *best == Verdict::kClosed) {
+          best = answer.verdict;
+          reason = answer.reason;
+        }
+      }
+    }
+    if (!best) return;
+    tally(*best, way);
+    if (*best == Verdict::kOpen) return;
+    const bool right = verify::may_forge(*from.container);
+    stop(right ? Text{Phrase::kStopReason, {{"reason", reason}}}
+               : Text{Phrase::kStopNoRight, {{"name", from.container->name}}},
+         way);
   }
 
   const Scene& scene_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 #include "audit/identity.h"
 #include "policy/tenants.h"
@@ -61,94 +62,83 @@ policy::PortSpec spec(Port port, IpProtocol protocol) {
   return {port, protocol};
 }
 
+// Podman's containers ask a process of the host for names; without it they have none.
+bool is_name_server_of(const model::Engine& engine, const Service& service) {
+  return engine.kind == model::EngineKind::kPodman && service.subject.process == "aardvark-dns" &&
+         service.subject.port == Port{53};
+}
+
+bool declared(const policy::Config& config, const Service& service, const SeatEntry& from,
+              const Dial& dial) {
+  const policy::PortSpec port =
+      spec(service.subject.port.value_or(Port{}), service.subject.protocol);
+  if (from.zone != nullptr) {
+    if (service.container == nullptr)
+      return policy::declares_host_service(config, port, *from.zone);
+    return policy::declares_ingress(config, *service.engine, *service.container, port,
+                                    spec(dial.port, service.subject.protocol), *from.zone);
+  }
+  if (from.container == nullptr || !service.subject.on_host) return false;
+  return is_name_server_of(*from.engine, service) ||
+         policy::declares_host_service(config, port, *from.engine, *from.container);
+}
+
+bool same_tenant(const Service& service, const SeatEntry& from) {
+  return service.container != nullptr && from.container != nullptr &&
+         service.subject.tenant == from.tenant.name;
+}
+
+// Were nothing declared.
+std::optional<Kind> undeclared_threat_of(const Service& service, const SeatEntry& from) {
+  if (is_client(service)) return std::nullopt;
+  if (from.container != nullptr) {
+    if (is_management(service)) {
+      const bool harm = !same_tenant(service, from) || takes_over(impact_of(service));
+      return harm ? std::optional(Kind::kT2) : std::nullopt;
+    }
+    const bool harm = service.subject.on_host && !same_tenant(service, from);
+    return harm ? std::optional(Kind::kT3) : std::nullopt;
+  }
+  if (from.zone == nullptr || from.zone->role == ZoneRole::kManagement) return std::nullopt;
+  if (is_management(service)) return from.zone->role == ZoneRole::kInternet ? Kind::kT1 : Kind::kT2;
+  if (is_front(service) || is_expected(service, *from.zone)) return std::nullopt;
+  return is_traditional(service) ? Kind::kT5 : Kind::kT4;
+}
+
 class ThreatFinder {
  public:
   explicit ThreatFinder(const Scene& scene) : scene_(scene) {}
 
   std::vector<Draft> find() {
     for (std::size_t i = 0; i < scene_.inventory.services.size(); ++i) {
-      const Service& service = scene_.inventory.services[i];
-      if (is_client(service)) continue;
-      judge(service, scene_.reach.of[i]);
+      for (const auto& [kind, tell] : kTold)
+        judge(scene_.inventory.services[i], scene_.reach.of[i], kind, tell);
     }
     return std::move(out_);
   }
 
  private:
+  using Tell = void (ThreatFinder::*)(const Service&, const std::vector<Asked>&);
+  static const std::array<std::pair<Kind, Tell>, 5> kTold;
+
   const SeatEntry& seat(const Asked& asked) const { return scene_.inventory.seats[asked.seat]; }
 
-  bool declared(const Service& service, const Asked& asked) const {
-    const SeatEntry& from = seat(asked);
-    const policy::PortSpec port =
-        spec(service.subject.port.value_or(Port{}), service.subject.protocol);
-    if (from.zone != nullptr) {
-      if (service.container == nullptr)
-        return policy::declares_host_service(scene_.config, port, *from.zone);
-      return policy::declares_ingress(scene_.config, *service.engine, *service.container, port,
-                                      spec(asked.dial.port, service.subject.protocol), *from.zone);
-    }
-    if (from.container == nullptr || !service.subject.on_host) return false;
-    return is_name_server_of(*from.engine, service) ||
-           policy::declares_host_service(scene_.config, port, *from.engine, *from.container);
-  }
-
-  // Podman's containers ask a process of the host for names; without it they have none.
-  static bool is_name_server_of(const model::Engine& engine, const Service& service) {
-    return engine.kind == model::EngineKind::kPodman && service.subject.process == "aardvark-dns" &&
-           service.subject.port == Port{53};
-  }
-
-  bool same_tenant(const Service& service, const Asked& asked) const {
-    return service.container != nullptr && seat(asked).container != nullptr &&
-           service.subject.tenant == seat(asked).tenant.name;
-  }
-
-  template <class Wanted>
-  std::vector<Asked> pick(const Service& service, const Answers& answers, Wanted wanted) const {
-    std::vector<Asked> out;
-    for (const Asked& asked : answers.open) {
-      if (wanted(seat(asked), asked) && !declared(service, asked)) out.push_back(asked);
-    }
-    return out;
-  }
-
-  void judge(const Service& service, const Answers& answers) {
-    const auto outside = [](const SeatEntry& s) {
-      return s.zone != nullptr && s.zone->role != ZoneRole::kManagement;
-    };
-    if (is_management(service)) {
-      judge_management(service, answers);
-      return;
-    }
-    if (service.subject.on_host) {
-      const auto open = pick(service, answers, [&](const SeatEntry& s, const Asked& a) {
-        return s.container != nullptr && !same_tenant(service, a);
+  void judge(const Service& service, const Answers& answers, Kind kind, Tell tell) {
+    std::vector<Asked> open;
+    for (const std::vector<Asked>* list : {&answers.open, &answers.forged}) {
+      std::ranges::copy_if(*list, std::back_inserter(open), [&](const Asked& a) {
+        return threat_of(scene_.config, service, seat(a), a.dial) == kind;
       });
-      if (!open.empty()) t3(service, open);
     }
-    const auto exposed = pick(service, answers, [&](const SeatEntry& s, const Asked&) {
-      return outside(s) && !is_front(service) && !is_expected(service, *s.zone);
-    });
-    if (exposed.empty()) return;
-    if (is_traditional(service)) {
-      t5(service, exposed);
-    } else {
-      t4(service, exposed);
-    }
+    if (!open.empty()) (this->*tell)(service, open);
   }
 
-  void judge_management(const Service& service, const Answers& answers) {
-    const auto internet = pick(service, answers, [](const SeatEntry& s, const Asked&) {
-      return s.zone != nullptr && s.zone->role == ZoneRole::kInternet;
-    });
-    if (!internet.empty()) t1(service, internet);
-    const auto inside = pick(service, answers, [&](const SeatEntry& s, const Asked& a) {
-      if (s.zone != nullptr)
-        return s.zone->role == ZoneRole::kLan || s.zone->role == ZoneRole::kDmz;
-      if (s.container == nullptr) return false;
-      return !same_tenant(service, a) || takes_over(impact_of(service));
-    });
-    if (!inside.empty()) t2(service, inside);
+  // By what the severity goes: ordinary ways in, where there are any.
+  template <class Wanted>
+  static bool any_weighed(const std::vector<Asked>& open, Wanted wanted) {
+    const bool forged = std::ranges::all_of(open, &Asked::as_attacker);
+    return std::ranges::any_of(
+        open, [&](const Asked& a) { return a.as_attacker() == forged && wanted(a); });
   }
 
   void t1(const Service& service, const std::vector<Asked>& open) {
@@ -166,7 +156,7 @@ class ThreatFinder {
     if (takes_over(impact) || impact == Impact::kCode || impact == Impact::kSecrets)
       severity = Severity::kHigh;
     if (impact == Impact::kInfo) severity = Severity::kLow;
-    const bool zone = std::ranges::any_of(open, [&](const Asked& a) { return seat(a).is_zone(); });
+    const bool zone = any_weighed(open, [&](const Asked& a) { return seat(a).is_zone(); });
     rate(draft, severity, zone ? Phrase::kFromLan : Phrase::kFromContainers);
     out_.push_back(std::move(draft));
   }
@@ -201,7 +191,7 @@ class ThreatFinder {
   }
 
   Phrase from(const std::vector<Asked>& open) const {
-    const bool internet = std::ranges::any_of(open, [&](const Asked& a) {
+    const bool internet = any_weighed(open, [&](const Asked& a) {
       return seat(a).zone != nullptr && seat(a).zone->role == ZoneRole::kInternet;
     });
     return internet ? Phrase::kFromInternet : Phrase::kFromLan;
@@ -223,6 +213,10 @@ class ThreatFinder {
       finding.severity_reasons.push_back({Phrase::kMutualTls, {}});
       severity = lower(severity);
     }
+    if (only_forged(finding.reaches)) {
+      finding.severity_reasons.push_back({Phrase::kOnlyForged, {}});
+      severity = lower(severity);
+    }
     finding.severity = severity;
   }
 
@@ -234,11 +228,13 @@ class ThreatFinder {
     Finding& finding = draft.finding;
     finding.kind = kind;
     finding.subject = service.subject;
-    finding.id = finding_id(kind, service.subject);
     finding.what = {what, {}};
     finding.reaches = reaches_of(scene_, service, open);
+    const bool forged = only_forged(finding.reaches);
+    finding.id = finding_id(kind, service.subject, forged ? As::kAttacker : As::kOrdinary);
     finding.references = references_of(kind);
-    finding.why = why(service, finding.reaches.front());
+    finding.why =
+        forged ? why_forged(finding.reaches.front()) : why(service, finding.reaches.front());
     const auto& reaches = finding.reaches;
     if (std::ranges::any_of(reaches, [](const Reach& r) { return r.up_to_uplink; })) {
       finding.notes.push_back({Phrase::kNoteUpToUplink, {}});
@@ -252,6 +248,13 @@ class ThreatFinder {
         std::ranges::any_of(reaches, [](const Reach& r) { return r.role.has_value(); });
     if (loopback && zone) finding.notes.push_back({Phrase::kNoteLoopbackPublished, {}});
     return draft;
+  }
+
+  // What is forged is told by the report; here what makes that necessary.
+  static Text why_forged(const Reach& reach) {
+    const Forgery& forgery = reach.forged.value_or(Forgery{});
+    if (forgery.stops.empty()) return {Phrase::kWhyForgedNoRule, {{"reason", forgery.reason}}};
+    return {Phrase::kWhyForged, {{"place", forgery.stops.front().place}}};
   }
 
   // One line on the cause: how the nearest of them gets there.
@@ -291,6 +294,14 @@ class ThreatFinder {
   const Scene& scene_;
   std::vector<Draft> out_;
 };
+
+constexpr std::array<std::pair<Kind, ThreatFinder::Tell>, 5> ThreatFinder::kTold{{
+    {Kind::kT1, &ThreatFinder::t1},
+    {Kind::kT2, &ThreatFinder::t2},
+    {Kind::kT3, &ThreatFinder::t3},
+    {Kind::kT4, &ThreatFinder::t4},
+    {Kind::kT5, &ThreatFinder::t5},
+}};
 
 }  // namespace
 
@@ -344,6 +355,12 @@ std::vector<Reference> references_of(Kind kind) {
     case Kind::kDefaultBridge: out.insert(out.end(), {{kCis, "5.29"}, {kNist, "3.3.3"}}); break;
   }
   return out;
+}
+
+std::optional<Kind> threat_of(const policy::Config& config, const Service& service,
+                              const SeatEntry& from, const Dial& dial) {
+  const auto kind = undeclared_threat_of(service, from);
+  return kind && !declared(config, service, from, dial) ? kind : std::nullopt;
 }
 
 std::vector<Draft> find_service_threats(const Scene& scene) {

@@ -1,4 +1,5 @@
 #include <functional>
+#include <optional>
 
 #include "base/text.h"
 #include "cli/files.h"
@@ -57,10 +58,12 @@ Exit run_trace(const TraceOptions& options) {
   auto seat = asker.seat(*vantage);
   if (!seat) return complain(seat.error());
   const query::Reply reply = asker.ask(*seat, *target);
+  std::optional<query::Opening> opening;
+  if (query::may_be_opened(*target, reply)) opening = query::opening(asker, *seat, *target, reply);
   const std::string text = options.output.json
-                               ? query::answer_line(*vantage, *target, reply)
+                               ? query::answer_line(*vantage, *target, reply, opening)
                                : report::trace_text(*session->snapshot, *vantage, *target, reply,
-                                                    text_style(options.output));
+                                                    opening, text_style(options.output));
   if (auto printed = print(text); !printed) return complain(printed.error());
   const bool blind =
       reply.answer.verdict == trace::Verdict::kUnknown && !session->snapshot->complete;

@@ -229,6 +229,32 @@ void append_explanation(std::string& out, const Reply& reply) {
   if (reply.answer.socket != nullptr) append_socket(out, reply.answer);
 }
 
+void append_change(std::string& out, const Change& change) {
+  if (out.back() == '}') out += ',';
+  out += "{\"kind\":\"" + std::string(to_string(change.kind)) + "\",\"leg\":\"" +
+         (change.reply ? "reply" : "request") + "\",\"netns\":" + std::to_string(change.ns.value);
+  if (!change.place.empty()) append_text(out, "place", change.place);
+  if (!change.match.empty()) append_text(out, "match", change.match);
+  if (change.kind == ChangeKind::kListen) {
+    append_text(out, "address", change.address.to_string());
+    out += ",\"port\":" + std::to_string(change.port.number);
+  }
+  if (!change.interface.empty()) append_text(out, "interface", escape_text(change.interface, 64));
+  append_text(out, "because", change.because);
+  out += '}';
+}
+
+// What would open it.
+void append_opening(std::string& out, const Opening& opening) {
+  out += ",\"opening\":{\"opens\":";
+  out += opening.opens ? "true" : "false";
+  out += ",\"changes\":[";
+  for (const Change& change : opening.changes) append_change(out, change);
+  out += ']';
+  if (!opening.opens) append_text(out, "left", opening.left);
+  out += '}';
+}
+
 void append_answer(std::string& out, const Target& target, const Reply& reply) {
   const trace::Answer& answer = reply.answer;
   append_text(out, "verdict", trace::to_string(answer.verdict));
@@ -248,13 +274,15 @@ std::string_view open_object(std::string_view line) {
 
 }  // namespace
 
-std::string answer_line(const Vantage& from, const Target& target, const Reply& reply) {
+std::string answer_line(const Vantage& from, const Target& target, const Reply& reply,
+                        const std::optional<Opening>& opening) {
   std::string out = "{\"from\":\"";
   append_json_escaped(out, from.to_string());
   out +=
       "\",\"to\":\"" + target.to.to_string() + "\",\"port\":" + std::to_string(target.port.number);
   append_text(out, "proto", to_string(target.protocol));
   append_answer(out, target, reply);
+  if (opening) append_opening(out, *opening);
   return out + "}\n";
 }
 
@@ -333,6 +361,8 @@ Status LineAnswerer::answer(std::string_view text, std::string& out) {
 
   out += open_object(text);
   append_answer(out, line->target, reply);
+  if (line->target.explain && may_be_opened(line->target, reply))
+    append_opening(out, opening(*state_->asker, **seat, line->target, reply));
   out += "}\n";
 
   ++state_->answered;

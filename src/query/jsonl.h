@@ -3,18 +3,20 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
+#include "query/opening.h"
 #include "query/query.h"
 
 namespace bulkhead::query {
 
 // One question that did not come as JSON, with its answer, as query-out describes it; ends in a
 // newline.
-[[nodiscard]] std::string answer_line(const Vantage& from, const Target& target,
-                                      const Reply& reply);
+[[nodiscard]] std::string answer_line(const Vantage& from, const Target& target, const Reply& reply,
+                                      const std::optional<Opening>& opening);
 
 class LineAnswerer {
  public:

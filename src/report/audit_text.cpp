@@ -121,6 +121,7 @@ class Writer {
     const std::string head =
         std::string(n.size() < 2 ? 2 - n.size() : 0, ' ') + n + " " + severity + " " + code + " ";
     std::string what = say(finding.what, finding, style_);
+    if (audit::only_forged(finding.reaches)) what += " [" + tell(Label::kForgedTag) + "]";
     if (finding.state != State::kComputed) what += " [" + state_word(finding.state) + "]";
     std::string block;
     add_wrapped(block, head, what, style_);
@@ -158,7 +159,8 @@ class Writer {
     for (const audit::Text& note : finding.notes)
       sub(tell(Label::kNote), say(note, finding, style_));
     members(finding);
-    rules(Label::kClosing, finding.closing);
+    for (const audit::LinkCrossing& c : finding.crossings) crossing(c, finding);
+    if (finding.crossings.empty()) rules(Label::kClosing, finding.closing);
     rules(Label::kOpening, finding.opening);
     for (const Reach& reach : finding.reaches) reached(reach);
     for (const audit::Cure& cure : finding.cures) show(cure, finding);
@@ -189,6 +191,18 @@ class Writer {
     if (!names.empty()) sub(tell(Label::kMembers), joined(names, style_));
   }
 
+  void crossing(const audit::LinkCrossing& c, const Finding& finding) {
+    add_wrapped(out_, "     ",
+                tell(Label::kCrossing, {{"way", tell(way_label(c.way))},
+                                        {"open", std::to_string(c.open)},
+                                        {"count", std::to_string(c.open + c.closed + c.unknown)},
+                                        {"unknown", std::to_string(c.unknown)}}),
+                style_);
+    for (const audit::Text& stop : c.stops)
+      add_wrapped(out_, "       " + tell(Label::kCrossingStop) + ": ", say(stop, finding, style_),
+                  style_);
+  }
+
   void rules(Label name, const std::vector<audit::RuleQuote>& quotes) {
     for (const audit::RuleQuote& q : quotes) sub(tell(name), rule(q));
   }
@@ -204,6 +218,8 @@ class Writer {
                        "/" + to_string(reach.protocol);
     if (reach.source) text += ", " + tell(Label::kWitness, {{"source", reach.source->to_string()}});
     if (reach.some) text += " (" + tell(Label::kSome) + ")";
+    if (reach.forged)
+      text += "; " + tell(Label::kForgedOnly, {{"forged", forged_text(reach, style_)}});
     if (!reach.observed.empty())
       text += "; " + tell(Label::kObserved, {{"how", safe(reach.observed)}});
     sub(tell(Label::kReachedFrom), text);
@@ -266,7 +282,7 @@ class Writer {
     std::vector<std::pair<std::string, std::vector<std::string>>> by_zone;
     for (const audit::Exposure& e : report_.exposures) {
       for (const audit::Opening& reach : e.open) {
-        if (!reach.role) continue;
+        if (!reach.role || reach.as_attacker) continue;
         const std::string zone = vantage_text(reach, style_);
         auto at = std::ranges::find(by_zone, zone, [](const auto& z) { return z.first; });
         if (at == by_zone.end()) at = by_zone.insert(by_zone.end(), {zone, {}});
@@ -292,24 +308,39 @@ class Writer {
     if (report_.unknown != 0) {
       line(tell(Label::kUnknownLine, {{"count", std::to_string(report_.unknown)},
                                       {"asked", std::to_string(report_.asked)}}));
-      std::size_t shown = 0;
-      for (const audit::Unknown& u : report_.unknowns) {
-        if (!style_.details && shown++ == kMostUnknowns) break;
-        add_wrapped(
-            out_, "  ",
-            tell(Label::kUnknownReason,
-                 {{"count", std::to_string(u.count)},
-                  {"reason", escape_text(u.reason, 200)},
-                  {"example", u.examples.empty() ? "-" : escape_text(u.examples.front(), 100)}}),
-            style_);
-      }
+      reasons(report_.unknowns);
     }
+    attackers();
     std::size_t shown = 0;
     for (const auto& [what, reason] : report_.gaps) {
       if (!style_.details && shown++ == kMostGaps) break;
       line(tell(Label::kGaps,
                 {{"what", escape_text(what, 100)}, {"reason", escape_text(reason, 200)}}));
     }
+  }
+
+  void reasons(const std::vector<audit::Unknown>& unknowns) {
+    std::size_t shown = 0;
+    for (const audit::Unknown& u : unknowns) {
+      if (!style_.details && shown++ == kMostUnknowns) break;
+      add_wrapped(
+          out_, "  ",
+          tell(Label::kUnknownReason,
+               {{"count", std::to_string(u.count)},
+                {"reason", escape_text(u.reason, 200)},
+                {"example", u.examples.empty() ? "-" : escape_text(u.examples.front(), 100)}}),
+          style_);
+    }
+  }
+
+  // On the first screen only what is not known: what opens is among the findings.
+  void attackers() {
+    const auto& pairs = report_.attackers;
+    if (pairs.asked == 0 || (!style_.details && pairs.unknown == 0)) return;
+    line(tell(Label::kAttackerLine, {{"asked", std::to_string(pairs.asked)},
+                                     {"open", std::to_string(pairs.open)},
+                                     {"unknown", std::to_string(pairs.unknown)}}));
+    if (style_.details) reasons(report_.attacker_unknowns);
   }
 
   void suppressions() {

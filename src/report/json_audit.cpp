@@ -61,12 +61,34 @@ Json path_json(const std::vector<audit::PathStep>& path) {
   return out;
 }
 
+// What the witness has beside its source, and what of it is forged.
+Json forged_json(const audit::Reach& r) {
+  const audit::Forgery& f = *r.forged;
+  Json what = Json::array();
+  if (f.foreign_source) what.push_back("source");
+  if (f.other_source) what.push_back("other-source");
+  if (f.odd_port) what.push_back("source-port");
+  if (f.foreign_mac) what.push_back("source-mac");
+  if (f.tagged) what.push_back("vlan-tag");
+  if (f.frame) what.push_back("frame");
+  Json out = {{"what", std::move(what)}, {"source_port", f.source_port.number}};
+  if (f.frame) {
+    out["frame_source"] = f.source_mac.to_string();
+    out["frame_destination"] = f.destination_mac.to_string();
+  }
+  if (f.tagged) out["vlan_tag"] = 0;
+  out["closed_by"] = rules_json(f.stops);
+  put(out, "closed_because", f.reason);
+  return out;
+}
+
 Json reach_json(const audit::Reach& r) {
   Json out = {{"from", r.vantage},
               {"to", r.to.to_string()},
               {"port", r.port.number},
               {"proto", to_string(r.protocol)},
               {"via", r.via == audit::Via::kPublished ? "published" : "direct"}};
+  out["as"] = r.forged ? "attacker" : "ordinary";
   if (r.role) out["role"] = to_string(*r.role);
   if (r.guessed_zone) out["guessed_zone"] = true;
   if (r.up_to_uplink) out["computed_up_to_uplink"] = true;
@@ -86,6 +108,7 @@ Json reach_json(const audit::Reach& r) {
   }
   if (!r.path.empty()) out["path"] = path_json(r.path);
   put(out, "observed", r.observed);
+  if (r.forged) out["forged"] = forged_json(r);
   return out;
 }
 
@@ -113,10 +136,23 @@ Json cure_json(const audit::Cure& cure, const Finding& finding, const Style& sty
           {"effect", std::move(effect)}};
 }
 
+Json crossings_json(const Finding& f, const Style& style) {
+  Json out = Json::array();
+  for (const audit::LinkCrossing& c : f.crossings) {
+    out.push_back({{"way", to_string(c.way)},
+                   {"open", c.open},
+                   {"closed", c.closed},
+                   {"unknown", c.unknown},
+                   {"stops", texts_json(c.stops, f, style)}});
+  }
+  return out;
+}
+
 Json finding_json(const Finding& f, const Style& style) {
   Json out = {{"id", f.id},
               {"kind", to_string(f.kind)},
               {"threat", audit::is_threat(f.kind)},
+              {"as", audit::only_forged(f.reaches) ? "attacker" : "ordinary"},
               {"severity", to_string(f.severity)},
               {"severity_reasons", texts_json(f.severity_reasons, f, style)},
               {"state", to_string(f.state)},
@@ -134,6 +170,7 @@ Json finding_json(const Finding& f, const Style& style) {
     references.push_back({{"standard", r.standard}, {"section", r.section}});
   if (!members.empty()) out["members"] = std::move(members);
   out["reaches"] = std::move(reaches);
+  if (!f.crossings.empty()) out["crossings"] = crossings_json(f, style);
   if (!f.closing.empty()) out["closing_rules"] = rules_json(f.closing);
   if (!f.opening.empty()) out["opening_rules"] = rules_json(f.opening);
   out["cures"] = std::move(cures);
@@ -158,7 +195,10 @@ Json exposures_json(const audit::Report& report) {
   for (const audit::Exposure& e : report.exposures) {
     Json open = Json::array();
     for (const audit::Opening& r : e.open) {
-      open.push_back({{"from", r.vantage}, {"to", r.to.to_string()}, {"port", r.port.number}});
+      open.push_back({{"from", r.vantage},
+                      {"to", r.to.to_string()},
+                      {"port", r.port.number},
+                      {"as", r.as_attacker ? "attacker" : "ordinary"}});
     }
     Json exposure = {{"subject", subject_json(e.subject)}, {"open_from", std::move(open)}};
     if (!e.unknown.empty()) exposure["unknown_from"] = e.unknown;
@@ -208,8 +248,12 @@ Json others_json(const audit::Report& report, Json out) {
                               {"observed", c.observed},
                               {"reason", c.reason}});
   }
-  for (const auto& u : report.unknowns)
-    unknowns.push_back({{"reason", u.reason}, {"count", u.count}, {"examples", u.examples}});
+  const auto unknown_json = [](const audit::Unknown& u) -> Json {
+    return {{"reason", u.reason}, {"count", u.count}, {"examples", u.examples}};
+  };
+  for (const auto& u : report.unknowns) unknowns.push_back(unknown_json(u));
+  Json forged_unknowns = Json::array();
+  for (const auto& u : report.attacker_unknowns) forged_unknowns.push_back(unknown_json(u));
   static constexpr std::array<std::string_view, 3> kStates{"active", "expired", "unused"};
   for (const auto& s : report.suppressions) {
     suppressions.push_back({{"id", s.id},
@@ -221,6 +265,11 @@ Json others_json(const audit::Report& report, Json out) {
     gaps.push_back({{"what", what}, {"reason", reason}});
   out["contradictions"] = std::move(contradictions);
   out["unknown"] = std::move(unknowns);
+  out["attacker"] = {{"pairs", report.attackers.asked},
+                     {"open", report.attackers.open},
+                     {"closed", report.attackers.closed},
+                     {"unknown", report.attackers.unknown},
+                     {"reasons", std::move(forged_unknowns)}};
   out["suppressions"] = std::move(suppressions);
   out["gaps"] = std::move(gaps);
   return out;

@@ -27,6 +27,12 @@ namespace bulkhead::report {
   X(kReachedFrom) X(kBecause) X(kRules) X(kClosing) X(kOpening) X(kPath) X(kPaste) X(kEffectGone)  \
   X(kEffectStays) X(kEffectCloses) X(kEffectOpens) X(kEffectUnknown) X(kReferences) X(kMembers)    \
   X(kNote) X(kSome) X(kSocket) X(kObserved) X(kReplyLeg)                                           \
+  /* as attacker */                                                                                \
+  X(kForgedTag) X(kForgedOnly) X(kForgedSource) X(kForgedOtherSource) X(kForgedPort)               \
+  X(kForgedMac) X(kForgedVlanTag) X(kForgedFrame) X(kForgedPacket) X(kAttackerLine)                \
+  /* across a segment */                                                                           \
+  X(kWayPasses) X(kWayStopped) X(kWayUnknown) X(kWayConnections) X(kWayForged) X(kWayArp)          \
+  X(kWayFrames) X(kCrossing) X(kCrossingStop)                                                      \
   /* who and what */                                                                               \
   X(kTheInternet) X(kTheLan) X(kLanOf) X(kZone) X(kTheHost) X(kOneContainer) X(kTwoContainers)     \
   X(kManyContainers) X(kHostService) X(kSomeService) X(kByPort) X(kOnHostNetwork) X(kAnd)          \
@@ -35,6 +41,8 @@ namespace bulkhead::report {
   X(kTraceTitle) X(kVerdictOpen) X(kVerdictClosed) X(kVerdictUnknown) X(kHowAccepted)              \
   X(kHowRefused) X(kHowUnreachable) X(kHowDropped) X(kHowUnknown) X(kReason) X(kRequestLeg)        \
   X(kDecidedBy) X(kAnsweredBy) X(kLeavesBy) X(kPolicyOf) X(kWitness)                               \
+  X(kOpeningTitle) X(kOpeningPart) X(kOpeningLeft) X(kChangeAccept) X(kChangeRemove)               \
+  X(kChangePolicy) X(kChangeListen) X(kChangeForward) X(kChangeReversePath) X(kChangeIsolation)    \
   /* map */                                                                                        \
   X(kMapTitle) X(kMapInternet) X(kMapLan) X(kMapDmz) X(kMapManagement) X(kMapGuessed)              \
   X(kMapNetwork) X(kMapInternal) X(kMapContainer) X(kMapNamespace) X(kMapLoopback) X(kMapNowhere)  \

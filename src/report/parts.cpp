@@ -16,6 +16,24 @@ std::string container_name(std::string_view vantage) {
   return safe(slash == std::string_view::npos ? name : name.substr(slash + 1));
 }
 
+// "connections and forged packets pass; not known of frames that are not IP"
+std::string ways_text(const audit::Finding& finding, const Style& style) {
+  std::string out;
+  for (const auto& [verdict, label] : {std::pair{Verdict::kOpen, Label::kWayPasses},
+                                       std::pair{Verdict::kClosed, Label::kWayStopped},
+                                       std::pair{Verdict::kUnknown, Label::kWayUnknown}}) {
+    std::vector<std::string> ways;
+    for (const audit::LinkCrossing& c : finding.crossings) {
+      if (c.verdict() == verdict) ways.push_back(say(way_label(c.way), style));
+    }
+    if (ways.empty()) continue;
+    out += (out.empty() ? "" : "; ") + say(label, style, {{"ways", joined(ways, style)}});
+  }
+  if (out.empty())
+    out = say(Label::kWayUnknown, style, {{"ways", say(Label::kWayConnections, style)}});
+  return out;
+}
+
 }  // namespace
 
 std::string safe(std::string_view name) {
@@ -90,7 +108,9 @@ std::string joined(const std::vector<std::string>& parts, const Style& style) {
 
 std::string who_text(const std::vector<audit::Reach>& reaches, const Style& style) {
   std::vector<std::string> parts, containers;
+  const bool forged = audit::only_forged(reaches);
   for (const audit::Reach& reach : reaches) {
+    if (reach.forged.has_value() != forged) continue;
     if (reach.vantage.starts_with("container:")) {
       containers.push_back(container_name(reach.vantage));
       for (const std::string& other : reach.also) containers.push_back(safe(other));
@@ -112,6 +132,24 @@ std::string who_text(const std::vector<audit::Reach>& reaches, const Style& styl
   return joined(parts, style);
 }
 
+std::string forged_text(const audit::Reach& reach, const Style& style) {
+  const audit::Forgery& f = *reach.forged;
+  std::vector<std::string> parts;
+  const std::string source = reach.source ? reach.source->to_string() : "";
+  if (f.foreign_source) parts.push_back(say(Label::kForgedSource, style, {{"address", source}}));
+  if (f.other_source) parts.push_back(say(Label::kForgedOtherSource, style, {{"address", source}}));
+  if (f.odd_port) {
+    parts.push_back(
+        say(Label::kForgedPort, style, {{"port", std::to_string(f.source_port.number)}}));
+  }
+  if (f.foreign_mac)
+    parts.push_back(say(Label::kForgedMac, style, {{"mac", f.source_mac.to_string()}}));
+  if (f.tagged) parts.push_back(say(Label::kForgedVlanTag, style));
+  if (parts.empty())
+    parts.push_back(say(f.frame ? Label::kForgedFrame : Label::kForgedPacket, style));
+  return joined(parts, style);
+}
+
 std::string say(const audit::Text& text, const audit::Finding& finding, const Style& style) {
   std::vector<std::pair<std::string_view, std::string>> values;
   values.reserve(text.values.size());
@@ -124,12 +162,26 @@ std::string say(const audit::Text& text, const audit::Finding& finding, const St
   values.emplace_back("network", safe(subject.network));
   values.emplace_back("tenant", safe(subject.tenant));
   values.emplace_back("image", safe(subject.image));
+  const auto forged = std::ranges::find_if(
+      finding.reaches, [](const audit::Reach& r) { return r.forged.has_value(); });
+  if (forged != finding.reaches.end()) values.emplace_back("forged", forged_text(*forged, style));
+  if (finding.kind == audit::Kind::kT6) values.emplace_back("ways", ways_text(finding, style));
   if (subject.port) values.emplace_back("port", port_text(*subject.port, subject.protocol));
   if (!finding.reaches.empty()) {
     values.emplace_back("dial",
                         dial_text(finding.reaches.front().to, finding.reaches.front().port));
   }
   return fill(words(style.language, text.phrase), values);
+}
+
+Label way_label(audit::LinkWay way) {
+  switch (way) {
+    case audit::LinkWay::kConnections: return Label::kWayConnections;
+    case audit::LinkWay::kForged: return Label::kWayForged;
+    case audit::LinkWay::kArp: return Label::kWayArp;
+    case audit::LinkWay::kFrames: return Label::kWayFrames;
+  }
+  return Label::kWayConnections;
 }
 
 Label severity_label(audit::Severity severity) {

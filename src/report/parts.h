@@ -23,15 +23,19 @@ namespace bulkhead::report {
 
 [[nodiscard]] std::string owner_text(const audit::Subject& subject, const Style& style);
 [[nodiscard]] std::string service_text(const audit::Subject& subject, const Style& style);
-// "the Internet, the LAN and 3 containers"
+// "the Internet, the LAN and 3 containers"; those whom nothing but forged packets lets in count
+// only when there is nobody else.
 [[nodiscard]] std::string who_text(const std::vector<audit::Reach>& reaches, const Style& style);
 [[nodiscard]] std::string vantage_text(const audit::Opening& reach, const Style& style);
+// "a forged source address (172.18.0.9) and source port 53": of a reach that is forged.
+[[nodiscard]] std::string forged_text(const audit::Reach& reach, const Style& style);
 [[nodiscard]] std::string joined(const std::vector<std::string>& parts, const Style& style);
 
 // A phrase of a finding with all its values, escaped.
 [[nodiscard]] std::string say(const audit::Text& text, const audit::Finding& finding,
                               const Style& style);
 
+[[nodiscard]] Label way_label(audit::LinkWay way);
 [[nodiscard]] Label severity_label(audit::Severity severity);
 [[nodiscard]] Label how_label(trace::How how);
 [[nodiscard]] Label verdict_label(trace::Verdict verdict);

@@ -24,13 +24,14 @@ class TraceWriter {
       : snapshot_(snapshot), answer_(answer), style_(style) {}
 
   std::string write(const query::Vantage& from, const query::Target& target,
-                    const query::Reply& reply) {
+                    const query::Reply& reply, const std::optional<query::Opening>& opening) {
     head(from, target, reply);
     for (const trace::Step& step : answer_.steps) show(step);
     if (answer_.steps.empty()) rules("  ", answer_.rules);
     if (answer_.socket != nullptr) answered_by(*answer_.socket);
     if (answer_.exit) leaves(*answer_.exit);
     verdict();
+    if (opening) would_open(*opening);
     return std::move(out_);
   }
 
@@ -100,6 +101,46 @@ class TraceWriter {
     out_ += block;
   }
 
+  // All that stands in the way, in order, each with what takes it away.
+  void would_open(const query::Opening& opening) {
+    if (!opening.changes.empty()) {
+      const std::string count = std::to_string(opening.changes.size());
+      add_wrapped(
+          out_, "",
+          tell(opening.opens ? Label::kOpeningTitle : Label::kOpeningPart, {{"count", count}}),
+          style_);
+    }
+    std::size_t number = 0;
+    for (const query::Change& change : opening.changes)
+      add_wrapped(out_, "  " + std::to_string(++number) + ". ", change_text(change), style_);
+    if (!opening.opens)
+      add_wrapped(out_, "", tell(Label::kOpeningLeft, {{"reason", opening.left}}), style_);
+  }
+
+  static Label change_label(query::ChangeKind kind) {
+    switch (kind) {
+      case query::ChangeKind::kAccept: return Label::kChangeAccept;
+      case query::ChangeKind::kRemove: return Label::kChangeRemove;
+      case query::ChangeKind::kPolicy: return Label::kChangePolicy;
+      case query::ChangeKind::kListen: return Label::kChangeListen;
+      case query::ChangeKind::kForward: return Label::kChangeForward;
+      case query::ChangeKind::kReversePath: return Label::kChangeReversePath;
+      case query::ChangeKind::kIsolation: return Label::kChangeIsolation;
+    }
+    return Label::kChangeAccept;
+  }
+
+  std::string change_text(const query::Change& change) const {
+    const std::string family =
+        change.family == IpFamily::kV4 ? "net.ipv4.ip_forward=1" : "net.ipv6.conf.all.forwarding=1";
+    return tell(change_label(change.kind), {{"where", safe(audit::name_of(snapshot_, change.ns))},
+                                            {"place", change.place},
+                                            {"match", change.match},
+                                            {"port", port_text(change.port, change.protocol)},
+                                            {"setting", family},
+                                            {"interface", safe(change.interface)}});
+  }
+
   const model::Snapshot& snapshot_;
   const trace::Answer& answer_;
   const Style& style_;
@@ -109,8 +150,9 @@ class TraceWriter {
 }  // namespace
 
 std::string trace_text(const model::Snapshot& snapshot, const query::Vantage& from,
-                       const query::Target& target, const query::Reply& reply, const Style& style) {
-  return TraceWriter(snapshot, reply.answer, style).write(from, target, reply);
+                       const query::Target& target, const query::Reply& reply,
+                       const std::optional<query::Opening>& opening, const Style& style) {
+  return TraceWriter(snapshot, reply.answer, style).write(from, target, reply, opening);
 }
 
 }  // namespace bulkhead::report

@@ -36,8 +36,7 @@ std::string_view words(audit::Phrase phrase) {
       return "{process} listens on {bind}, and no rule of the host is in the way";
     case kWhyHostMode: return "it runs in the host's network, where no rule stops {dial}";
     case kWhySameSegment: return "nothing stands between them and {dial}";
-    case kWhySegment: return "one link-layer segment: rules close it today, ARP does not know them";
-    case kWhySegmentOpen: return "one link-layer segment, and connections between them pass today";
+    case kWhySegment: return "one link-layer segment; today {ways}";
     case kWhyManagementNetwork: return "the host forwards to {interface}, and no rule stops it";
     case kWhyFirewall: return "{closing} would refuse; {opening} sends it on before that is asked";
     case kWhyV4Only: return "{closing} closes IPv4 only; [{address}] has no such rule";
@@ -50,6 +49,8 @@ std::string_view words(audit::Phrase phrase) {
     case kWhyHostModePlain: return "no rule of the engine stands between it and the host";
     case kWhyMetadata: return "packets for {address} leave the host; it may hand out credentials";
     case kWhyDefaultBridge: return "everything on it can talk to everything else, by address only";
+    case kWhyForged: return "only with {forged}: ordinary connections are closed by {place}";
+    case kWhyForgedNoRule: return "only with {forged}: ordinary connections end ({reason})";
     case kWhyEgress: return "a way out for stolen data, and for whoever has got in";
     case kImpactHost: return "whoever controls it controls the host";
     case kImpactCluster: return "whoever controls it controls the cluster";
@@ -74,13 +75,9 @@ std::string_view words(audit::Phrase phrase) {
     case kMutualTls: return "asks for a client certificate: one step lower";
     case kNeedsLogin: return "asks for a login";
     case kAdviceOnly: return "advice, not a threat by itself";
+    case kOnlyForged: return "only for root there who forges packets: one step lower";
+    case kNothingPasses: return "nothing passes between the tenants today: one step lower";
     case kFalseBelief: return "somebody believes that it is closed";
-    case kNoteLinkLayer:
-      return "ARP, forged sender addresses and frames that are not IP pass between them whatever "
-             "the IP rules say";
-    case kNoteStoppedBy: return "ordinary connections are stopped today by {place}: {rule}";
-    case kNotePortsIsolated:
-      return "the bridge ports are isolated from each other: frames do not pass either";
     case kNoteReadOnlySocket:
       return "mounted read-only: that protects the file, not what is said through it";
     case kNoteLoopbackPublished:
@@ -92,6 +89,16 @@ std::string_view words(audit::Phrase phrase) {
     case kNoteContradicted: return "a real connection from {vantage} ended as {observed}";
     case kNoteNotComputed: return "what the model says once this is applied was not computed";
     case kNoteRepresentative: return "asked for one address, {address} port {port}";
+    case kStopRule: return "the rule {place}: {rule}";
+    case kStopReason: return "what it meets: {reason}";
+    case kStopNoRight: return "{name} may not forge: it has neither NET_RAW nor NET_ADMIN";
+    case kStopPortState: return "{name} is down or does not forward";
+    case kStopIsolated: return "bridge port isolation, at {name}";
+    case kStopRules: return "{name} drops every frame";
+    case kStopMayRules: return "rules of {name} look at frames: what they do is not computed";
+    case kStopMayOptions: return "{name} has VLAN filtering or a port option that is not computed";
+    case kStopMayParent: return "the switch beyond {name} decides";
+    case kStopNoPort: return "the port of {name} is not known";
     case kCureLoopback: return "publish for this host alone: {short} ({file})";
     case kCureUnpublish: return "do not publish it: drop {short} ({file})";
     case kCureDropPublished: return "drop it before the engine sees it, in nft: {short}";
@@ -108,6 +115,8 @@ std::string_view words(audit::Phrase phrase) {
     case kCureNoHostModeQuiet: return "it listens on nothing: drop {short} ({file})";
     case kCureNoHostMode: return "publish what it needs: {short} ({file})";
     case kCureOwnNetwork: return "a network of its own for {short}";
+    case kCureDropRaw: return "take away the right to forge packets: {short} ({file})";
+    case kCureReversePath: return "refuse sources that are not behind the interface: {short}";
   }
   return {};
 }
@@ -158,6 +167,28 @@ std::string_view words(Label label) {
     case kStateContradicted: return "contradicted by a real connection";
     case kAdvice: return "advice";
     case kReachedFrom: return "reached from";
+    case kForgedTag: return "forged packets only";
+    case kForgedOnly: return "only with {forged}";
+    case kForgedSource: return "a forged source address ({address})";
+    case kForgedOtherSource: return "another of its own addresses ({address})";
+    case kForgedPort: return "source port {port}";
+    case kForgedMac: return "a forged source MAC ({mac})";
+    case kForgedVlanTag: return "a VLAN tag of number 0";
+    case kForgedFrame: return "frames past its own routes and rules";
+    case kForgedPacket: return "packets of an attacker's making";
+    case kWayPasses: return "{ways} pass";
+    case kWayStopped: return "{ways} are stopped";
+    case kWayUnknown: return "not known of {ways}";
+    case kWayConnections: return "connections";
+    case kWayForged: return "forged packets";
+    case kWayArp: return "false ARP answers";
+    case kWayFrames: return "frames that are not IP";
+    case kCrossing: return "{way}: {open} of {count} {count|pair|pairs} open, {unknown} not known";
+    case kCrossingStop: return "stopped by";
+    case kAttackerLine:
+      return "As attacker: {asked} {asked|pair|pairs} asked that are closed to ordinary "
+             "connections, "
+             "{open} open to forged packets, {unknown} not known";
     case kBecause: return "severity";
     case kRules: return "rules";
     case kClosing: return "says closed";
@@ -206,6 +237,16 @@ std::string_view words(Label label) {
     case kLeavesBy: return "leaves by";
     case kPolicyOf: return "by {author}";
     case kWitness: return "sent from {source}";
+    case kOpeningTitle: return "It would be open with {count|this change|all of these changes}:";
+    case kOpeningPart: return "In its way, as far as changes are known:";
+    case kOpeningLeft: return "No change is known for: {reason}";
+    case kChangeAccept: return "{where}: an accept for {match} before {place}";
+    case kChangeRemove: return "{where}: without {place}";
+    case kChangePolicy: return "{where}: policy accept at {place}";
+    case kChangeListen: return "{where}: somebody listens on {port}";
+    case kChangeForward: return "{where}: {setting}";
+    case kChangeReversePath: return "{where}: no reverse path filter on {interface} (rp_filter=0)";
+    case kChangeIsolation: return "{where}: port {interface} not isolated";
     case kMapTitle: return "Network of {host}";
     case kMapInternet: return "to the Internet";
     case kMapLan: return "to a LAN";

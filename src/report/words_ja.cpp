@@ -33,9 +33,7 @@ std::string_view words(audit::Phrase phrase) {
     case kWhyHostListens: return "{process}が{bind}で待ち受けており、ホストのどの規則も止めません";
     case kWhyHostMode: return "ホストのネットワークで動いており、{dial}を止める規則がありません";
     case kWhySameSegment: return "{dial}までの間に遮るものがありません";
-    case kWhySegment:
-      return "同一のリンク層セグメントです。今は規則が閉じていますが、ARPには効きません";
-    case kWhySegmentOpen: return "同一のリンク層セグメントで、相互の接続が現に通ります";
+    case kWhySegment: return "同一のリンク層セグメントです。今は{ways}";
     case kWhyManagementNetwork: return "ホストが{interface}へ転送し、それを止める規則がありません";
     case kWhyFirewall: return "{closing}なら拒否しますが、{opening}が先に通しています";
     case kWhyV4Only: return "{closing}はIPv4だけを閉じ、[{address}]には同じ規則がありません";
@@ -47,6 +45,9 @@ std::string_view words(audit::Phrase phrase) {
     case kWhyMetadata:
       return "{address}あてのパケットがホストから出て行きます。資格情報が渡ることがあります";
     case kWhyDefaultBridge: return "そこにつながるものは互いに、アドレスだけで通信できます";
+    case kWhyForged: return "{forged}を使う場合だけ通ります。通常の接続は{place}が閉じています";
+    case kWhyForgedNoRule:
+      return "{forged}を使う場合だけ通ります。通常の接続は通りません ({reason})";
     case kWhyEgress: return "盗まれたデータと侵入者の出口になります";
     case kImpactHost: return "握られるとホストを乗っ取られます";
     case kImpactCluster: return "握られるとクラスタを乗っ取られます";
@@ -71,11 +72,9 @@ std::string_view words(audit::Phrase phrase) {
     case kMutualTls: return "クライアント証明書を求めるため一段下げました";
     case kNeedsLogin: return "ログインを求めます";
     case kAdviceOnly: return "助言であり、それだけでは脅威ではありません";
+    case kOnlyForged: return "パケットを偽造できるrootだけが通れるため一段下げました";
+    case kNothingPasses: return "今はテナント間で何も通らないため一段下げました";
     case kFalseBelief: return "閉じていると思われています";
-    case kNoteLinkLayer:
-      return "IPの規則にかかわらず、ARP、送信元の詐称、IP以外のフレームは互いに通ります";
-    case kNoteStoppedBy: return "通常の接続は今のところ{place}が止めています: {rule}";
-    case kNotePortsIsolated: return "ブリッジのポートは互いに隔離され、フレームも通りません";
     case kNoteReadOnlySocket:
       return "読み取り専用のマウントはファイルを守るだけで、通信の内容は制限しません";
     case kNoteLoopbackPublished:
@@ -87,6 +86,16 @@ std::string_view words(audit::Phrase phrase) {
     case kNoteContradicted: return "{vantage}からの実際の接続の結果は{observed}でした";
     case kNoteNotComputed: return "適用後の結果は計算していません";
     case kNoteRepresentative: return "{address}のポート{port}について計算しました";
+    case kStopRule: return "規則{place}: {rule}";
+    case kStopReason: return "遭遇したもの: {reason}";
+    case kStopNoRight: return "{name}はNET_RAWもNET_ADMINも持たず偽造できません";
+    case kStopPortState: return "{name}が停止しているか転送していません";
+    case kStopIsolated: return "ブリッジのポート隔離 ({name})";
+    case kStopRules: return "{name}がすべてのフレームを破棄します";
+    case kStopMayRules: return "{name}の規則がフレームを見ますが、その結果は計算していません";
+    case kStopMayOptions: return "{name}のVLANフィルタかポート設定は計算していません";
+    case kStopMayParent: return "{name}の先のスイッチが決めます";
+    case kStopNoPort: return "{name}のポートが不明です";
     case kCureLoopback: return "このホストだけに公開する: {short} ({file})";
     case kCureUnpublish: return "公開をやめる: {short}を外す ({file})";
     case kCureDropPublished: return "エンジンに渡る前にnftで破棄する: {short}";
@@ -103,6 +112,8 @@ std::string_view words(audit::Phrase phrase) {
     case kCureNoHostModeQuiet: return "何も待ち受けていないため{short}を外す ({file})";
     case kCureNoHostMode: return "必要なものだけを公開する: {short} ({file})";
     case kCureOwnNetwork: return "専用のネットワークに移す: {short}";
+    case kCureDropRaw: return "パケットを偽造する権限を外す: {short} ({file})";
+    case kCureReversePath: return "インターフェースの先にない送信元を拒む: {short}";
   }
   return {};
 }
@@ -148,6 +159,28 @@ std::string_view words(Label label) {
     case kStateContradicted: return "実際の接続と矛盾";
     case kAdvice: return "助言";
     case kReachedFrom: return "届く元";
+    case kForgedTag: return "偽造パケットのみ";
+    case kForgedOnly: return "{forged}を使う場合だけ";
+    case kForgedSource: return "偽の送信元アドレス ({address})";
+    case kForgedOtherSource: return "自身の別のアドレス ({address})";
+    case kForgedPort: return "送信元ポート{port}";
+    case kForgedMac: return "偽の送信元MAC ({mac})";
+    case kForgedVlanTag: return "番号0のVLANタグ";
+    case kForgedFrame: return "自身の経路と規則を通らないフレーム";
+    case kForgedPacket: return "攻撃者が作ったパケット";
+    case kWayPasses: return "{ways}が通ります";
+    case kWayStopped: return "{ways}は止まります";
+    case kWayUnknown: return "{ways}は不明です";
+    case kWayConnections: return "接続";
+    case kWayForged: return "偽造パケット";
+    case kWayArp: return "偽のARP応答";
+    case kWayFrames: return "IP以外のフレーム";
+    case kCrossing: return "{way}: {count}組中{open}組で通り、不明{unknown}";
+    case kCrossingStop: return "止めるもの";
+    case kAttackerLine:
+      return "攻撃者として: "
+             "通常の接続では閉じている{asked}組を計算し、偽造パケットで開くもの{open}、"
+             "不明{unknown}";
     case kBecause: return "重大度の理由";
     case kRules: return "規則";
     case kClosing: return "閉じる側";
@@ -196,6 +229,16 @@ std::string_view words(Label label) {
     case kLeavesBy: return "出口";
     case kPolicyOf: return "{author}による";
     case kWitness: return "送信元 {source}";
+    case kOpeningTitle: return "次の変更{count}件をすべて行えば開きます:";
+    case kOpeningPart: return "遮っているもの (変更が分かる範囲):";
+    case kOpeningLeft: return "変更が分からないもの: {reason}";
+    case kChangeAccept: return "{where}: {place}の前に{match}のacceptを置く";
+    case kChangeRemove: return "{where}: {place}を外す";
+    case kChangePolicy: return "{where}: {place}のpolicyをacceptにする";
+    case kChangeListen: return "{where}: {port}で待ち受ける";
+    case kChangeForward: return "{where}: {setting}";
+    case kChangeReversePath: return "{where}: {interface}の逆経路検査を外す (rp_filter=0)";
+    case kChangeIsolation: return "{where}: ポート{interface}の隔離を外す";
     case kMapTitle: return "{host}のネットワーク";
     case kMapInternet: return "インターネットへ";
     case kMapLan: return "LANへ";

@@ -19,12 +19,13 @@ bool blind_to_tags(const topology::Device& bridge) {
   return (bridge.call_iptables || bridge.call_ip6tables) && !bridge.sees_tagged;
 }
 
-void forge(topology::Device& link, bool outside, std::vector<Sender>& out) {
+void forge(topology::Device& link, bool outside, std::optional<IpAddress> address,
+           std::vector<Sender>& out) {
   const MacAddress own = outside ? topology::kOutsiderMac : link.mac;
   const topology::Wires wires = topology::wires(link, outside);
   const bool tags = std::ranges::any_of(
       wires.entrances, [](const topology::Device* port) { return blind_to_tags(*port->bridge); });
-  const Forging plain{link.machine->id, link.index(), outside, own, {}, false};
+  const Forging plain{link.machine->id, link.index(), outside, own, {}, false, address};
   for (const topology::Device* station : wires.stations) {
     Forging f = plain;
     f.to = station->mac;
@@ -43,7 +44,7 @@ void from_inside(const query::Seat& seat, const trace::LocalOrigin& origin,
   for (const model::Address& a : m->ns->addresses) out.push_back({origin, a.local, true});
   if (seat.container != nullptr && !may_forge(*seat.container)) return;
   for (const auto& device : m->devices) {
-    if (device->up && !device->loopback) forge(*device, false, out);
+    if (device->up && !device->loopback) forge(*device, false, std::nullopt, out);
   }
 }
 
@@ -80,7 +81,7 @@ std::vector<Sender> attacking_senders(const query::Seat& seat, const topology::T
     // A zone's origins differ by their source alone, and an attacker on its wire has every source.
     const topology::Machine* m = topology.machine(outside.ns);
     topology::Device* link = m != nullptr ? m->device(outside.link) : nullptr;
-    if (link != nullptr) forge(*link, true, out);
+    if (link != nullptr) forge(*link, true, outside.source, out);
     break;
   }
   return out;
@@ -152,28 +153,56 @@ trace::Question question(const Fields& fields, const Sender& sender, const Packe
   return q;
 }
 
-Everyday::Everyday(const topology::Topology& topology, const Fields& fields) : fields_(fields) {
-  const auto parts = fields.parts(Quantity::kSource);
-  std::vector<packet::Interval> high, low;
+Everyday::Everyday(const topology::Topology& topology, const Fields& fields)
+    : topology_(topology), fields_(fields) {
+  std::vector<IpAddress> all;
   for (const auto& m : topology.machines()) {
     for (const auto& [address, device] : m->addresses) {
-      if (address.family() != fields.family() || address.is_loopback()) continue;
-      Packet p = fields.layout().packet();
-      fields.set_address(p, Quantity::kSource, address);
-      high.push_back({p[parts.front().field], p[parts.front().field]});
-      low.push_back({p[parts.back().field], p[parts.back().field]});
+      if (!address.is_loopback()) all.push_back(address);
     }
   }
-  all_.prefer(parts.front().field, IntervalSet::of(std::move(high)));
-  if (parts.size() > 1) all_.prefer(parts.back().field, IntervalSet::of(std::move(low)));
-  const packet::FieldId port = fields.only(Quantity::kSourcePort);
-  all_.prefer(port, IntervalSet::range(49152, 65535));
-  all_.prefer(port, IntervalSet::range(1, 65535));
+  anybody_ = sources(all);
 }
 
+// An address of two fields is wanted half by half.
+std::vector<packet::IntervalSet> Everyday::sources(const std::vector<IpAddress>& addresses) const {
+  const auto parts = fields_.parts(Quantity::kSource);
+  std::vector<std::vector<packet::Interval>> wanted(parts.size());
+  for (const IpAddress& address : addresses) {
+    if (address.family() != fields_.family()) continue;
+    Packet p = fields_.layout().packet();
+    fields_.set_address(p, Quantity::kSource, address);
+    for (std::size_t i = 0; i < parts.size(); ++i)
+      wanted[i].push_back({p[parts[i].field], p[parts[i].field]});
+  }
+  std::vector<packet::IntervalSet> out;
+  for (auto& values : wanted) out.push_back(IntervalSet::of(std::move(values)));
+  return out;
+}
+
+// The least forged first: one's own address and MAC where they will do.
 packet::Preferences Everyday::of(const Sender& sender) const {
-  packet::Preferences out = all_;
-  if (const auto* forging = std::get_if<Forging>(&sender.from)) {
+  packet::Preferences out;
+  const auto parts = fields_.parts(Quantity::kSource);
+  const auto want = [&](const std::vector<packet::IntervalSet>& values) {
+    for (std::size_t i = 0; i < parts.size(); ++i) out.prefer(parts[i].field, values[i]);
+  };
+  const auto* forging = std::get_if<Forging>(&sender.from);
+  const topology::Machine* own =
+      forging != nullptr && !forging->outside ? topology_.machine(forging->ns) : nullptr;
+  if (forging != nullptr && forging->address) want(sources({*forging->address}));
+  if (own != nullptr) {
+    std::vector<IpAddress> addresses;
+    for (const auto& [address, device] : own->addresses) {
+      if (!address.is_loopback()) addresses.push_back(address);
+    }
+    want(sources(addresses));
+  }
+  want(anybody_);
+  const packet::FieldId port = fields_.only(Quantity::kSourcePort);
+  out.prefer(port, IntervalSet::range(49152, 65535));
+  out.prefer(port, IntervalSet::range(1, 65535));
+  if (forging != nullptr) {
     out.prefer(fields_.only(Quantity::kSourceMac),
                IntervalSet::single(reach::number_of(forging->own)));
   }

@@ -19,7 +19,8 @@ struct Forging {
   IfIndex link;
   bool outside = false;
   MacAddress own, to;
-  bool tagged = false;  // with a VLAN tag of number 0
+  bool tagged = false;                    // with a VLAN tag of number 0
+  std::optional<IpAddress> address = {};  // when `outside`: one that somebody there has
 };
 
 struct Sender {
@@ -51,16 +52,20 @@ struct Narrowed {
 [[nodiscard]] trace::Question question(const reach::Fields& fields, const Sender& sender,
                                        const packet::Packet& packet);
 
-// What a packet of everyday life looks like: a source that somebody has, an ephemeral port, one's
-// own MAC address.
+// What a packet of everyday life looks like: one's own source or else one that somebody has, an
+// ephemeral port, one's own MAC address. The topology and the fields must outlive it.
 class Everyday {
  public:
   Everyday(const topology::Topology& topology, const reach::Fields& fields);
   [[nodiscard]] packet::Preferences of(const Sender& sender) const;
 
  private:
+  [[nodiscard]] std::vector<packet::IntervalSet> sources(
+      const std::vector<IpAddress>& addresses) const;
+
+  const topology::Topology& topology_;
   const reach::Fields& fields_;
-  packet::Preferences all_;
+  std::vector<packet::IntervalSet> anybody_;  // by part of the source
 };
 
 }  // namespace bulkhead::verify

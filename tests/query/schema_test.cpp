@@ -23,6 +23,7 @@ class Schemas : public ::testing::Test {
  protected:
   Schemas() {
     host_.only_from("192.0.2.200");
+    host_.net.link("host", "up0").ipv4.rp_filter = 1;
     for (model::Socket& socket : host_.net.ns("host").sockets) {
       socket.owners.push_back({7, "sshd", "/usr/sbin/sshd", 0, "/x", std::string(64, 'a')});
     }
@@ -58,6 +59,8 @@ const std::vector<std::string> kAnswered = {
     R"({"from":"netns:/run/netns/web","to":"10.1.0.1","port":53,"proto":"udp","expect":"closed"})",
     R"({"from":"zone:lan","to":"10.1.0.2","port":0,"explain":false})",
     R"({"from":"host","to":"2001:db8::1","port":65535,"explain":true})",
+    R"({"from":"host","to":"10.1.0.2","port":81,"explain":true})",
+    R"({"from":"addr:10.1.0.9@lan","to":"10.1.0.2","port":80,"explain":true})",
 };
 
 // Which properties of the schema occur: "witness.source", "path[].leg".
@@ -134,7 +137,7 @@ TEST_F(Schemas, AnAnswerToAQuestionOfFlagsIsValidToo) {
   target.to = *IpAddress::parse("192.0.2.10");
   target.port = Port{22};
   target.explain = true;
-  const std::string line = answer_line(from, target, asker_->ask(*asker_->seat(from), target));
+  const std::string line = answer_line(from, target, asker_->ask(*asker_->seat(from), target), {});
   const Json answers = schema("query-out");
   EXPECT_EQ(Validator(answers).check(Json::parse(line)), "") << line;
 }

@@ -90,7 +90,7 @@ TEST_P(BothLanguages, ATraceEndsWithItsVerdict) {
   target.port = Port{5432};
   target.explain = true;
   const auto reply = asker.ask(asker.seat(vantage).value(), target);
-  const std::string text = trace_text(snapshot, vantage, target, reply, style());
+  const std::string text = trace_text(snapshot, vantage, target, reply, std::nullopt, style());
   EXPECT_LE(widest(text), 80U);
   EXPECT_THAT(text, HasSubstr("filter/DOCKER"));
   EXPECT_THAT(text,
