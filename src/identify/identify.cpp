@@ -150,7 +150,8 @@ class Run {
                                    live_.empty() ? 0 : kTick);
     for (int i = 0; i < count; ++i) {
       const epoll_event& event = events[static_cast<std::size_t>(i)];
-      const auto at = live_.find(event.data.u64);
+      const std::uint64_t id = event.data.u64;  // the structure is packed: no reference into it
+      const auto at = live_.find(id);
       if (at == live_.end()) continue;
       at->second.conversation->on_ready(event.events, Clock::now());
       settle(at);
