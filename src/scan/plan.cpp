@@ -127,6 +127,18 @@ class Planner {
         });
   }
 
+  // Packets from here to this address go to somebody outside who may have it as well, and who is
+  // not ours to scan; only when it is named.
+  [[nodiscard]] bool leaves(const Seat& seat, const IpAddress& to) const {
+    constexpr std::uint16_t kSamples[] = {1, 80, 65535};
+    return std::ranges::any_of(kSamples, [&](std::uint16_t port) {
+      query::Target target;
+      target.to = to;
+      target.port = Port{port};
+      return asker_.ask(seat.seat, target).answer.exit.has_value();
+    });
+  }
+
   // Those of others; one's own where somebody else sits there too.
   [[nodiscard]] std::map<IpAddress, std::vector<model::NsId>> targets(const Seat& seat) const {
     std::map<IpAddress, std::vector<model::NsId>> out;
@@ -143,6 +155,7 @@ class Planner {
     for (const auto& [address, at] : addresses_) {
       const bool only_own = at.size() == 1 && at.front() == seat.ns;
       if (!speaks(seat, address.family()) || (only_own && !is_shared(seat))) continue;
+      if (leaves(seat, address)) continue;
       out[address] = at;
     }
     if (!is_shared(seat)) return out;
