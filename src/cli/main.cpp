@@ -44,6 +44,7 @@ struct CommandLine {
   QueryOptions query;
   SnapshotOptions snapshot;
   MapOptions map;
+  ScanOptions scan;
   LabOptions lab;
   bool version_json = false;
   std::string shell;
@@ -57,6 +58,7 @@ struct CommandLine {
     add_query();
     add_snapshot();
     add_map();
+    add_scan();
     add_lab();
     add_small_ones();
   }
@@ -148,6 +150,35 @@ struct CommandLine {
         ->type_name("FILE")
         ->capture_default_str();
     verb->callback([this] { run = [this] { return run_map(map); }; });
+  }
+  void add_scan() {
+    auto* verb = app.add_subcommand(
+        "scan",
+        "Try with real packets from inside each container, and compare with what is computed");
+    verb->add_option("--from", scan.from,
+                     "Only from this vantage: host, container:NAME, netns:PATH; may be repeated")
+        ->type_name("VANTAGE")
+        ->allow_extra_args(false);
+    verb->add_option("--to", scan.to, "Only this address or container; may be repeated")
+        ->type_name("WHAT")
+        ->allow_extra_args(false);
+    verb->add_option("--ports", scan.ports,
+                     "Only these ports, as 22,8000-8100,53/udp; may be repeated")
+        ->type_name("PORTS")
+        ->allow_extra_args(false);
+    verb->add_flag("--full", scan.full, "All 65,535 TCP ports of every address");
+    verb->add_flag("--connect", scan.connect_only, "By connect() alone, no raw packets");
+    verb->add_option("--rate", scan.rate, "At most so many probes a second")
+        ->type_name("N")
+        ->check(CLI::Range(1, 10'000'000))
+        ->capture_default_str();
+    verb->add_option("--deadline", scan.deadline, "Stop after so many seconds, with what is known")
+        ->type_name("SECONDS")
+        ->check(CLI::Range(1, 86'400))
+        ->capture_default_str();
+    add_source(*verb, scan.source);
+    add_output(*verb, scan.output);
+    verb->callback([this] { run = [this] { return run_scan(scan); }; });
   }
   void add_lab() {
     auto* verb =

@@ -70,10 +70,10 @@ Result<std::unique_ptr<model::Snapshot>> snapshot_from_file(const std::string& p
 
 }  // namespace
 
-Result<Session> open_session(const SourceOptions& options) {
+Result<Session> open_session(const SourceOptions& options, collect::Broker::Rights rights) {
   Session session;
   if (options.snapshot_file.empty()) {
-    auto broker = collect::Broker::start();
+    auto broker = collect::Broker::start(rights);
     if (!broker) return std::unexpected(broker.error());
     session.broker = std::move(*broker);
   }

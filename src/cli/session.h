@@ -31,6 +31,8 @@ struct Session {
   std::vector<policy::Zone> zones;
 };
 
-[[nodiscard]] Result<Session> open_session(const SourceOptions& options);
+[[nodiscard]] Result<Session> open_session(
+    const SourceOptions& options,
+    collect::Broker::Rights rights = collect::Broker::Rights::kReading);
 
 }  // namespace bulkhead::cli

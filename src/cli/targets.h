@@ -4,10 +4,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/address.h"
 #include "base/result.h"
 #include "model/snapshot.h"
+#include "scan/plan.h"
 
 namespace bulkhead::cli {
 
@@ -27,5 +29,12 @@ struct PortAndProtocol {
 // no name here (kNotFound).
 [[nodiscard]] Result<IpAddress> read_address(const model::Snapshot& snapshot,
                                              const std::string& text);
+
+// All addresses of a container, or one address.
+[[nodiscard]] Result<std::vector<IpAddress>> read_addresses(const model::Snapshot& snapshot,
+                                                            const std::string& text);
+
+// "22", "22,80,8000-8100", "53/udp", "1-1024/udp"; kInvalidInput says what to write.
+[[nodiscard]] Result<std::vector<scan::PortsWanted>> read_port_ranges(std::string_view text);
 
 }  // namespace bulkhead::cli

@@ -1,6 +1,7 @@
 // One function per verb: options in, exit code out. They only fetch, call and print.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -69,6 +70,17 @@ struct MapOptions {
   std::string file = "-";
 };
 Exit run_map(const MapOptions& options);
+
+struct ScanOptions {
+  SourceOptions source;
+  OutputOptions output;
+  std::vector<std::string> from, to, ports;  // vantages; addresses or containers; 22,80-90,53/udp
+  bool full = false;                         // all TCP ports everywhere
+  bool connect_only = false;
+  std::uint64_t rate = 200'000;  // probes a second
+  std::uint64_t deadline = 600;  // seconds
+};
+Exit run_scan(const ScanOptions& options);
 
 struct LabOptions {
   std::vector<std::string> audit_arguments;

@@ -28,13 +28,13 @@ int keep_only(int channel) {
   return channel;
 }
 
-[[noreturn]] void become_reader(int channel, pid_t parent) {
+[[noreturn]] void become_reader(int channel, pid_t parent, Broker::Rights rights) {
   channel = keep_only(channel);
   for (int number = 1; number < 32; ++number) signal(number, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
-  if (!keep_reader_capabilities()) _exit(70);
+  if (!keep_reader_capabilities(rights)) _exit(70);
   prctl(PR_SET_NAME, "bulkhead-reader", 0, 0, 0);
   prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   if (getppid() != parent) _exit(0);
@@ -59,7 +59,7 @@ Broker::Broker(Broker&&) noexcept = default;
 Broker& Broker::operator=(Broker&&) noexcept = default;
 Broker::~Broker() = default;
 
-Result<Broker> Broker::start() {
+Result<Broker> Broker::start(Rights rights) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
     return fail(ErrorCode::kInternal, "no socket pair for the reader: " + errno_text(errno));
@@ -72,14 +72,15 @@ Result<Broker> Broker::start() {
     close(ends[1]);
     return fail(ErrorCode::kInternal, "the reader could not be started: " + errno_text(error));
   }
-  if (pid == 0) become_reader(ends[1], parent);
+  if (pid == 0) become_reader(ends[1], parent, rights);
   close(ends[1]);
   return Broker(std::make_unique<Channel>(ends[0], pid));
 }
 
 Result<int> Broker::open_socket(std::uint64_t ns_inode, int family, int type) {
-  if ((family != AF_INET && family != AF_INET6) || (type != SOCK_STREAM && type != SOCK_DGRAM)) {
-    return fail(ErrorCode::kInvalidInput, "only TCP and UDP sockets are handed out");
+  if ((family != AF_INET && family != AF_INET6) ||
+      (type != SOCK_STREAM && type != SOCK_DGRAM && type != SOCK_RAW)) {
+    return fail(ErrorCode::kInvalidInput, "only TCP, UDP and raw TCP sockets are handed out");
   }
   Bytes payload;
   append_value(payload, ns_inode);

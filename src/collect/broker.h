@@ -17,8 +17,10 @@ namespace bulkhead::collect {
 class Broker {
  public:
   class Channel;  // collect/access.h: the dump requests, of no use elsewhere
+  // Raw sockets are for scans alone: only then the reader keeps CAP_NET_RAW.
+  enum class Rights : std::uint8_t { kReading, kScanning };
   // Forks the reader. Works without root too: then what needs rights fails with kDenied.
-  [[nodiscard]] static Result<Broker> start();
+  [[nodiscard]] static Result<Broker> start(Rights rights = Rights::kReading);
   Broker(Broker&&) noexcept;
   Broker& operator=(Broker&&) noexcept;
   Broker(const Broker&) = delete;
@@ -26,7 +28,8 @@ class Broker {
   ~Broker();  // ends the reader and reaps it
 
   // A socket that belongs to the namespace with this nsfs inode (as listed before), close-on-exec
-  // and non-blocking. Only AF_INET and AF_INET6, SOCK_STREAM and SOCK_DGRAM. The caller owns it.
+  // and non-blocking. Only AF_INET and AF_INET6, SOCK_STREAM, SOCK_DGRAM and SOCK_RAW, which is
+  // IPPROTO_TCP with a large queue. The caller owns it.
   [[nodiscard]] Result<int> open_socket(std::uint64_t ns_inode, int family, int type);
   // Connects to a unix socket by path.
   [[nodiscard]] Result<int> connect_unix(const std::string& path);

@@ -77,9 +77,10 @@ constexpr std::uint64_t bit(unsigned capability) {
 
 }  // namespace
 
-Status keep_reader_capabilities() {
+Status keep_reader_capabilities(Broker::Rights rights) {
+  const std::uint64_t raw = rights == Broker::Rights::kScanning ? bit(CAP_NET_RAW) : 0;
   return reduce_to(bit(CAP_SYS_ADMIN) | bit(CAP_NET_ADMIN) | bit(CAP_SYS_PTRACE) |
-                   bit(CAP_DAC_READ_SEARCH));
+                   bit(CAP_DAC_READ_SEARCH) | raw);
 }
 
 bool can_look_into_processes() {

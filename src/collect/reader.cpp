@@ -1,6 +1,7 @@
 #include "collect/reader.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -24,6 +25,9 @@ namespace bulkhead::collect {
 namespace {
 
 constexpr std::size_t kMostExtraPaths = 100'000;
+// Answers to a scan that wait while the scanner is not scheduled; a small one costs the kernel some
+// 800 bytes.
+constexpr int kRawQueue = 8 << 20;
 
 bool read_all(int channel, void* into, std::size_t count) {
   auto* at = static_cast<std::uint8_t*>(into);
@@ -186,15 +190,17 @@ class Reader {
     const auto type = cursor.native<std::uint32_t>();
     if (!inode || !family || !type) return false;
     if ((*family != AF_INET && *family != AF_INET6) ||
-        (*type != SOCK_STREAM && *type != SOCK_DGRAM)) {
+        (*type != SOCK_STREAM && *type != SOCK_DGRAM && *type != SOCK_RAW)) {
       return false;
     }
     int error = namespaces_.enter(*inode);
     int fd = -1;
     if (error == 0) {
       fd = socket(static_cast<int>(*family), static_cast<int>(*type) | SOCK_CLOEXEC | SOCK_NONBLOCK,
-                  0);
+                  *type == SOCK_RAW ? IPPROTO_TCP : 0);
       error = errno;
+      if (fd >= 0 && *type == SOCK_RAW)
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &kRawQueue, sizeof kRawQueue);
     }
     hand_over(fd, error);
     return true;

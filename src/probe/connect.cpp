@@ -1,89 +1,29 @@
 #include "probe/connect.h"
 
-#include <linux/errqueue.h>
-#include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <deque>
 #include <optional>
+
+#include "probe/descriptor.h"
+#include "probe/socket_address.h"
 
 namespace bulkhead::probe {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_ = -1;
-};
-
-struct Target {
-  sockaddr_storage address{};
-  socklen_t length = 0;
-};
-
-Target to_sockaddr(IpAddress to, Port port) {
-  Target out;
-  if (to.is_v4()) {
-    sockaddr_in sin{};
-    sin.sin_family = AF_INET;
-    sin.sin_port = htons(port.number);
-    std::memcpy(&sin.sin_addr, to.octets().data(), 4);
-    std::memcpy(&out.address, &sin, sizeof sin);
-    out.length = sizeof sin;
-  } else {
-    sockaddr_in6 sin6{};
-    sin6.sin6_family = AF_INET6;
-    sin6.sin6_port = htons(port.number);
-    std::memcpy(&sin6.sin6_addr, to.octets().data(), 16);
-    std::memcpy(&out.address, &sin6, sizeof sin6);
-    out.length = sizeof sin6;
-  }
-  return out;
-}
-
 // An ICMP error waits in the error queue even when the kernel keeps it as a soft error that
 // connect() would not report.
 std::optional<int> queued_error(int fd) {
-  std::array<char, 512> data{};
-  std::array<char, 512> control{};
-  iovec part{data.data(), data.size()};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  if (::recvmsg(fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return std::nullopt;
-  for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
-    sock_extended_err error{};
-    if (c->cmsg_len < CMSG_LEN(sizeof error)) continue;
-    std::memcpy(&error, CMSG_DATA(c), sizeof error);
-    const bool icmp = error.ee_origin == SO_EE_ORIGIN_ICMP || error.ee_origin == SO_EE_ORIGIN_ICMP6;
-    if (icmp && error.ee_errno != EMSGSIZE) return static_cast<int>(error.ee_errno);
-  }
-  return std::nullopt;
+  std::array<std::uint8_t, 64> quote{};
+  const auto icmp = next_icmp_error(fd, quote);
+  return icmp ? std::optional(icmp->error) : std::nullopt;
 }
 
 std::string how_of(int error) {
@@ -142,14 +82,9 @@ class Round {
                                       v6 ? AF_INET6 : AF_INET, SOCK_STREAM);
     if (!opened) return;  // the namespace has gone: no observation
     Descriptor socket(*opened);
-    const int on = 1;
-    if (v6)
-      ::setsockopt(socket.get(), SOL_IPV6, IPV6_RECVERR, &on, sizeof on);
-    else
-      ::setsockopt(socket.get(), SOL_IP, IP_RECVERR, &on, sizeof on);
-    const Target target = to_sockaddr(attempt.to, attempt.port);
-    const int rc =
-        ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&target.address), target.length);
+    queue_icmp_errors(socket.get(), attempt.to.family());
+    const SocketAddress target = SocketAddress::of(attempt.to, attempt.port);
+    const int rc = ::connect(socket.get(), target.get(), target.length);
     if (rc == 0 || errno != EINPROGRESS) {
       finish(index, rc == 0 ? 0 : errno, std::move(socket));
       return;

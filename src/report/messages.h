@@ -62,7 +62,14 @@ namespace bulkhead::report {
   X(kUnusedTitle) X(kUnusedPacket) X(kUnusedNobodyListens) X(kUnusedLoopback) X(kUnusedFirewall)   \
   X(kUnusedNoAddress) X(kUnusedOther) X(kUnusedUnknown)                                            \
   X(kThroughTitle) X(kThroughMore) X(kThroughCounts) X(kPrizeHostManagement) X(kPrizeManagement)   \
-  X(kPrizeHost) X(kPrizeContainer)
+  X(kPrizeHost) X(kPrizeContainer)                                                                 \
+  /* scan */                                                                                       \
+  X(kScanTitle) X(kScanLeftOut) X(kScanPartial) X(kScanDisagreement) X(kScanObserved)              \
+  X(kScanComputed) X(kScanMore) X(kScanNothingOpen) X(kScanUnchecked) X(kScanConfirmed)            \
+  X(kScanResolved) X(kScanDisagrees) X(kScanCounts) X(kScanAgreement) X(kScanRates)                \
+  X(kStateOpen) X(kStateClosed) X(kStateFiltered) X(kStateUnknown) X(kProofAccepted)               \
+  X(kProofReset) X(kProofPortUnreachable) X(kProofSilence) X(kProofIcmp) X(kProofSendRefused)      \
+  X(kProofLost) X(kProofNoSocket) X(kProofNotFinished) X(kProofNoUdpAnswer) X(kProofUnchecked)
 // clang-format on
 
 enum class Label : std::uint8_t {

@@ -323,6 +323,40 @@ std::string_view words(Label label) {
     case kPrizeManagement: return "MANAGEMENT";
     case kPrizeHost: return "HOST SERVICE (T3)";
     case kPrizeContainer: return "container";
+    case kScanTitle:
+      return "Scan from {seats} {seats|namespace|namespaces}, {targets} {targets|target|targets}:";
+    case kScanLeftOut: return "NOT SCANNED: {seat}: {reason}";
+    case kScanPartial: return "PARTIAL: stopped before the end; what was not asked is unknown.";
+    case kScanDisagreement: return "DISAGREEMENT: {from} -> {to} {whose}";
+    case kScanObserved: return "observed {state}: {proof}";
+    case kScanComputed: return "computed {verdict}: {reason}";
+    case kScanMore: return "and {count} more";
+    case kScanNothingOpen: return "nothing open";
+    case kScanUnchecked: return "SELF-CHECK FAILED, silence is unknown: {reason}";
+    case kScanConfirmed: return "confirmed";
+    case kScanResolved: return "was not known";
+    case kScanDisagrees: return "computed closed";
+    case kScanCounts: return "{open} open, {closed} closed, {filtered} filtered, {unknown} unknown";
+    case kScanAgreement:
+      return "Model and packets agree on {confirmed} {confirmed|port|ports} and disagree on "
+             "{disagreeing}; {resolved} were not known and are now; {unproven} stay unknown.";
+    case kScanRates:
+      return "; {sent} sent at {rate}/s, {lost} lost here, {seats} {seats|seat|seats}, {seconds} s";
+    case kStateOpen: return "open";
+    case kStateClosed: return "closed";
+    case kStateFiltered: return "filtered";
+    case kStateUnknown: return "unknown";
+    case kProofAccepted: return "accepted";
+    case kProofReset: return "reset";
+    case kProofPortUnreachable: return "ICMP port unreachable";
+    case kProofSilence: return "silence in every round";
+    case kProofIcmp: return "ICMP error";
+    case kProofSendRefused: return "not sent by its own kernel";
+    case kProofLost: return "answers were lost in the queue of our socket";
+    case kProofNoSocket: return "no socket or port for it";
+    case kProofNotFinished: return "not asked to the end";
+    case kProofNoUdpAnswer: return "no answer: open or filtered";
+    case kProofUnchecked: return "silence, and the self-check of the seat did not pass";
     case kMapPort: return "port {name}";
     case kDrawSummary:
       return "{containers} {containers|container|containers} in {networks} "

@@ -306,6 +306,39 @@ std::string_view words(Label label) {
     case kPrizeManagement: return "管理API";
     case kPrizeHost: return "ホストのサービス (T3)";
     case kPrizeContainer: return "コンテナ";
+    case kScanTitle: return "{seats}個の名前空間から{targets}個の対象をスキャン:";
+    case kScanLeftOut: return "未スキャン: {seat}: {reason}";
+    case kScanPartial: return "途中まで: 終わる前に止まりました。調べていないものは不明です。";
+    case kScanDisagreement: return "不一致: {from} -> {to} {whose}";
+    case kScanObserved: return "観測は{state}: {proof}";
+    case kScanComputed: return "計算は{verdict}: {reason}";
+    case kScanMore: return "ほか{count}件";
+    case kScanNothingOpen: return "開いているものはありません";
+    case kScanUnchecked: return "自己検査に失敗、無応答は不明とします: {reason}";
+    case kScanConfirmed: return "確認済み";
+    case kScanResolved: return "計算では不明でした";
+    case kScanDisagrees: return "計算では閉";
+    case kScanCounts: return "開{open}、閉{closed}、遮断{filtered}、不明{unknown}";
+    case kScanAgreement:
+      return "モデルと実際のパケットの一致{confirmed}、不一致{disagreeing}、新たに判明{resolved}、"
+             "不明のまま{unproven}。";
+    case kScanRates:
+      return "。送信{sent} (毎秒{rate})、こちらでの損失{lost}、起点{seats}、{seconds}秒";
+    case kStateOpen: return "開";
+    case kStateClosed: return "閉";
+    case kStateFiltered: return "遮断";
+    case kStateUnknown: return "不明";
+    case kProofAccepted: return "接続を受け入れました";
+    case kProofReset: return "RSTが返りました";
+    case kProofPortUnreachable: return "ICMPポート到達不能";
+    case kProofSilence: return "すべての回で無応答";
+    case kProofIcmp: return "ICMPエラー";
+    case kProofSendRefused: return "送信元のカーネルが送りませんでした";
+    case kProofLost: return "こちらのソケットの待ち行列で応答が失われました";
+    case kProofNoSocket: return "ソケットまたはポートが足りません";
+    case kProofNotFinished: return "最後まで調べていません";
+    case kProofNoUdpAnswer: return "無応答: 開または遮断";
+    case kProofUnchecked: return "無応答、かつ起点の自己検査に失敗";
     case kMapPort: return "ポート{name}";
     case kDrawSummary:
       return "コンテナ{containers}個、ネットワーク{networks}個、外部ゾーン{zones}個。{stopped}";

@@ -99,7 +99,26 @@ class Collector {
       }
     }
     if (Status s = remember(reach.fields(), answer->open(), protocol); !s) return s;
+    if (Status s = doubt(reach.fields(), answer->unknown(), protocol); !s) return s;
     return judge(reach.fields(), *answer, protocol);
+  }
+
+  // Too many to list is all of it: a doubt that is left out would be a claim.
+  Status doubt(const Fields& fields, const packet::PacketSet& unsure, IpProtocol protocol) {
+    if (!limits_.doubts || unsure.empty()) return {};
+    auto destinations = destinations_of(fields, unsure);
+    if (!destinations) return std::unexpected(destinations.error());
+    const packet::Products products = destinations->products(kMostProducts);
+    const Prefix all = Prefix::all(fields.family());
+    if (!products.complete) {
+      out_.doubts.push_back({protocol, {all.first(), all.last()}, IntervalSet::full(16)});
+      return {};
+    }
+    for (const Product& product : products.products) {
+      for (const AddressRange& to : ranges(fields, product))
+        out_.doubts.push_back({protocol, to, ports_of(fields, product)});
+    }
+    return {};
   }
 
   // Where some packet has been found to get in, whoever sends it.

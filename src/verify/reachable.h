@@ -68,6 +68,12 @@ struct Unknown {
   const model::Socket* socket = nullptr;  // that may be what answers; null: not known
 };
 
+struct Doubt {  // destinations of which it is not known whether a packet gets in
+  IpProtocol protocol = IpProtocol::kTcp;
+  AddressRange to;
+  packet::IntervalSet ports;
+};
+
 struct Contradiction {  // of reach and trace: a bug of ours
   Reached computed;
   trace::Verdict traced = trace::Verdict::kUnknown;
@@ -79,6 +85,7 @@ struct Limits {  // of what is asked about; empty: all
   std::optional<Port> port;
   std::optional<IpProtocol> protocol;
   bool as_attacker = false;  // and what root there gets by other packets (verify/attacker.h)
+  bool doubts = false;       // list Reachable::doubts
 };
 
 struct Point {  // one destination
@@ -92,6 +99,7 @@ struct Reachable {
   std::vector<Reached> open;
   std::vector<WayOut> leaves;
   std::vector<Unknown> unknown;
+  std::vector<Doubt> doubts;  // when asked for: all that is unknown to ordinary packets, or more
   std::vector<Contradiction> contradictions;
   std::size_t confirmed = 0;           // of `open`: the witness replayed in trace is open too
   bool complete = true;                // false: there are more entries than are listed

@@ -1,0 +1,341 @@
+#include "probe/sweep.h"
+
+#include <sys/epoll.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "probe/descriptor.h"
+#include "probe/lane.h"
+#include "probe/rounds.h"
+#include "probe/self_check.h"
+#include "probe/timing.h"
+
+namespace bulkhead::probe {
+namespace {
+
+using scan::Proof;
+using scan::State;
+
+constexpr std::size_t kBatch = 64;
+constexpr std::uint64_t kTellEveryUs = 200'000;
+// The last round waits longer: what comes only now would be called silence.
+constexpr std::uint64_t kLastPatienceUs = 300'000;
+// A few ports go first, until something comes back. A neighbour that must be resolved may take a
+// second (retrans_time), and a flood meanwhile would only fill its queue.
+constexpr std::size_t kFirstPorts = 16;
+constexpr std::uint64_t kFirstPatienceUs = 1'200'000;
+// Machines tell of a closed UDP port six times and then once a second (icmp_ratelimit and
+// XRLIM_BURST_FACTOR in net/ipv4/icmp.c and inetpeer.c), so that haste looks like silence.
+constexpr double kFirstUdpRate = 50, kUdpRate = 0.9;
+// Answers of this round, to ports that had been asked before, beside all earlier ones: from here on
+// we are too fast for somebody. Below, it is the network that loses.
+constexpr double kTooFast = 0.2;
+
+std::uint64_t now_us() {
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
+                                        std::chrono::steady_clock::now().time_since_epoch())
+                                        .count());
+}
+
+// Descriptors that may be used for connect(); the rest of the process keeps some.
+std::size_t spare_descriptors() {
+  constexpr std::size_t kReserve = 128, kLeast = 16;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return kLeast;
+  if (limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, 65'536);
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0) getrlimit(RLIMIT_NOFILE, &limit);
+  }
+  return limit.rlim_cur < kReserve + kLeast ? kLeast
+                                            : static_cast<std::size_t>(limit.rlim_cur) - kReserve;
+}
+
+// One aim under way.
+struct Active {
+  std::size_t aim = 0;
+  Rounds rounds;
+  RoundTrip trip;
+  Pace pace;
+  std::unique_ptr<Lane> lane;
+  bool checked = false;  // the seat's silence may be believed
+  bool udp = false;
+  bool asked_all = false;
+  bool met = false;  // something came back, or was waited for long enough
+  std::uint64_t first_asked_us = 0;
+  std::uint64_t lost_before = 0;  // this round
+  std::size_t settled_before = 0;
+
+  [[nodiscard]] std::uint64_t patience_us() const {
+    if (!met) return kFirstPatienceUs;
+    const std::uint64_t usual = trip.timeout_us();
+    return rounds.last_round() ? std::max(usual, kLastPatienceUs) : usual;
+  }
+  [[nodiscard]] std::uint64_t may_ask() const {
+    return met ? kBatch : kFirstPorts - std::min<std::uint64_t>(rounds.sent(), kFirstPorts);
+  }
+};
+
+class Loop {
+ public:
+  Loop(SocketSource& sockets, std::size_t seats, std::span<const Aim> aims,
+       const SweepLimits& limits, const std::atomic<bool>& stop,
+       const std::function<void(const Progress&)>& tell)
+      : sockets_(sockets),
+        aims_(aims),
+        limits_(limits),
+        stop_(stop),
+        tell_(tell),
+        begin_us_(now_us()),
+        end_us_(begin_us_ + limits.all_ms * 1000),
+        pace_(limits.rate, kBatch),
+        epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
+    out_.aims.resize(aims.size());
+    out_.seats.resize(seats);
+    for (std::size_t i = 0; i < aims.size(); ++i) {
+      waiting_.push_back(i);
+      for (const scan::PortRange& range : aims[i].ports) ports_ += range.last - range.first + 1U;
+    }
+    at_once_ = std::clamp<std::size_t>(limits.at_once, 1, std::max<std::size_t>(aims.size(), 1));
+    per_lane_ = std::max<std::size_t>(std::min(limits.sockets, spare_descriptors()) / at_once_, 1);
+  }
+
+  Sweep run() {
+    while (!waiting_.empty() || !active_.empty()) {
+      const std::uint64_t now = now_us();
+      if (stop_.load(std::memory_order_relaxed) || now >= end_us_) break;
+      begin_waiting();
+      for (auto& [id, active] : active_) send(active);
+      receive();
+      settle();
+      say(now_us());
+    }
+    out_.finished = waiting_.empty() && active_.empty();
+    for (auto& [id, active] : active_) finish(active);
+    for (const std::size_t aim : waiting_) not_begun(aim);
+    out_.elapsed_ms = (now_us() - begin_us_) / 1000;
+    return std::move(out_);
+  }
+
+ private:
+  const scan::SeatCheck& check(std::size_t seat, IpFamily family) {
+    const auto [at, fresh] = checks_.try_emplace({seat, family});
+    if (fresh) {
+      at->second = check_seat(sockets_, seat, family, limits_.raw);
+      scan::SeatCheck& told = out_.seats[seat];
+      // Of both families the worse.
+      const bool first =
+          !checks_.contains({seat, family == IpFamily::kV4 ? IpFamily::kV6 : IpFamily::kV4});
+      if (first || !at->second.passed || (told.passed && told.why.empty())) told = at->second;
+    }
+    return at->second;
+  }
+
+  Result<std::unique_ptr<Lane>> make_lane(const Aim& aim, const scan::SeatCheck& check,
+                                          std::uint32_t id) {
+    const EventPort events{epoll_.get(), id};
+    if (aim.protocol == IpProtocol::kUdp) return make_udp_lane(sockets_, aim.seat, aim.to, events);
+    if (check.engine == scan::Engine::kSyn) {
+      auto lane = make_syn_lane(sockets_, aim.seat, aim.to, events);
+      if (lane) return lane;  // else connect() tells why there is no way
+    }
+    return make_connect_lane(sockets_, aim.seat, aim.to, per_lane_, events);
+  }
+
+  void begin_waiting() {
+    while (active_.size() < at_once_ && !waiting_.empty()) {
+      const std::size_t index = waiting_.front();
+      waiting_.pop_front();
+      const Aim& aim = aims_[index];
+      const scan::SeatCheck& seat = check(aim.seat, aim.to.family());
+      const std::uint32_t id = ++last_id_;
+      auto lane = make_lane(aim, seat, id);
+      if (!lane) {
+        no_socket(index);
+        continue;
+      }
+      const bool udp = aim.protocol == IpProtocol::kUdp;
+      Pace pace(limits_.rate, udp ? 1 : kBatch);
+      if (udp) pace.at_most(kFirstUdpRate);
+      active_.emplace(id, Active{.aim = index,
+                                 .rounds = Rounds(aim.ports, {}),
+                                 .trip = RoundTrip({}),
+                                 .pace = pace,
+                                 .lane = std::move(*lane),
+                                 .checked = seat.passed,
+                                 .udp = udp});
+    }
+  }
+
+  void send(Active& active) {
+    if (active.asked_all) return;
+    const std::uint64_t now = now_us();
+    if (active.first_asked_us != 0 && now >= active.first_asked_us + kFirstPatienceUs)
+      active.met = true;
+    const std::uint64_t may =
+        std::min({active.pace.allowed(now), pace_.allowed(now),
+                  static_cast<std::uint64_t>(active.lane->room()), active.may_ask()});
+    std::vector<Port>& batch = batch_;
+    batch.clear();
+    while (batch.size() < may) {
+      const auto port = active.rounds.next(now);
+      if (!port) {
+        active.asked_all = true;
+        break;
+      }
+      batch.push_back(*port);
+    }
+    if (batch.empty()) return;
+    if (active.first_asked_us == 0) active.first_asked_us = now;
+    const std::size_t taken = active.lane->ask(batch, now, heard_);
+    for (std::size_t i = batch.size(); i > taken; --i) active.rounds.put_back(batch[i - 1]);
+    if (taken < batch.size()) active.asked_all = false;
+    active.pace.spent(taken);
+    pace_.spent(taken);
+    sent_ += taken;
+    take(active);
+  }
+
+  void take(Active& active) {
+    const std::uint64_t now = now_us();
+    for (const Heard& heard : heard_) {
+      active.met = true;
+      const std::uint64_t us = active.rounds.take(heard.port, heard.reply, now);
+      if (us != 0) active.trip.measured(us);
+    }
+    heard_.clear();
+  }
+
+  // Until the next thing that is to be done by itself.
+  [[nodiscard]] int wait_ms() const {
+    constexpr std::uint64_t kLongest = 20'000;
+    const std::uint64_t now = now_us();
+    std::uint64_t next = now + kLongest;
+    for (const auto& [id, active] : active_) {
+      if (active.asked_all || active.lane->room() == 0 || active.may_ask() == 0) continue;
+      next = std::min(next, std::max(active.pace.next_us(now), pace_.next_us(now)));
+    }
+    return next <= now ? 0 : static_cast<int>((next - now + 999) / 1000);
+  }
+
+  void receive() {
+    std::array<epoll_event, 256> events{};
+    int wait = wait_ms();
+    for (int turn = 0; turn < 64; ++turn) {
+      const int count =
+          ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), wait);
+      for (int i = 0; i < count; ++i) {
+        const std::uint64_t data = events[static_cast<std::size_t>(i)].data.u64;
+        const auto at = active_.find(static_cast<std::uint32_t>(data >> 32));
+        if (at == active_.end()) continue;
+        at->second.lane->ready(static_cast<std::uint32_t>(data), heard_);
+        take(at->second);
+      }
+      if (count < static_cast<int>(events.size())) break;
+      wait = 0;
+    }
+  }
+
+  void settle() {
+    const std::uint64_t now = now_us();
+    for (auto at = active_.begin(); at != active_.end();) {
+      Active& active = at->second;
+      active.lane->expire(now, active.patience_us(), heard_);
+      take(active);
+      const bool over = active.rounds.all_settled() ||
+                        (active.asked_all && active.lane->idle(now, active.patience_us()));
+      if (over && !next_round(active)) {
+        finish(active);
+        at = active_.erase(at);
+      } else {
+        ++at;
+      }
+    }
+  }
+
+  // False: there is nothing left to ask.
+  bool next_round(Active& active) {
+    const std::uint64_t lost = active.lane->lost();
+    const bool lost_some = lost > active.lost_before;
+    const auto before = static_cast<double>(active.settled_before);
+    const auto late = static_cast<double>(active.rounds.settled() - active.settled_before);
+    const bool too_fast = before > 0 && late > kTooFast * before;
+    active.settled_before = active.rounds.settled();
+    if (lost_some || too_fast) active.pace.answers_lost();
+    if (!active.rounds.start_next(lost - active.lost_before)) return false;
+    active.lost_before = lost;
+    active.asked_all = false;
+    if (active.udp) active.pace.at_most(kUdpRate);
+    return true;
+  }
+
+  void finish(Active& active) {
+    scan::Swept& out = out_.aims[active.aim];
+    Reply silence{State::kFiltered, Proof::kSilence, 0};
+    if (active.udp) silence = {State::kUnknown, Proof::kNoUdpAnswer, 0};
+    if (!active.checked) silence = {State::kUnknown, Proof::kUnchecked, 0};
+    out.engine = active.lane->engine();
+    out.runs = active.rounds.finish(silence);
+    out.counts = {active.rounds.sent(), active.rounds.answered(), active.lane->lost()};
+    out.rounds = active.rounds.round();
+    out.rtt_us = static_cast<std::uint32_t>(active.trip.smoothed_us());
+    done_ += active.rounds.ports();
+  }
+
+  void give_up(std::size_t aim, Proof proof) {
+    for (const scan::PortRange& range : aims_[aim].ports) {
+      out_.aims[aim].runs.push_back({range, State::kUnknown, proof, 0});
+      done_ += range.last - range.first + 1U;
+    }
+  }
+  void no_socket(std::size_t aim) { give_up(aim, Proof::kNoSocket); }
+  void not_begun(std::size_t aim) { give_up(aim, Proof::kNotFinished); }
+
+  void say(std::uint64_t now) {
+    if (!tell_ || now < told_us_ + kTellEveryUs) return;
+    told_us_ = now;
+    Progress progress{.elapsed_ms = (now - begin_us_) / 1000,
+                      .ports = ports_,
+                      .done = done_,
+                      .sent = sent_,
+                      .left_ms = 0};
+    for (const auto& [id, active] : active_) progress.done += active.rounds.settled();
+    if (progress.done * 50 > ports_)  // too little was seen before
+      progress.left_ms = progress.elapsed_ms * (ports_ - progress.done) / progress.done;
+    tell_(progress);
+  }
+
+  SocketSource& sockets_;
+  std::span<const Aim> aims_;
+  const SweepLimits& limits_;
+  const std::atomic<bool>& stop_;
+  const std::function<void(const Progress&)>& tell_;
+  std::uint64_t begin_us_, end_us_, told_us_ = 0;
+  Pace pace_;
+  Descriptor epoll_;
+  std::size_t at_once_ = 1, per_lane_ = 1;
+  std::deque<std::size_t> waiting_;
+  std::map<std::uint32_t, Active> active_;
+  std::map<std::pair<std::size_t, IpFamily>, scan::SeatCheck> checks_;
+  std::vector<Heard> heard_;
+  std::vector<Port> batch_;
+  std::uint32_t last_id_ = 0;
+  std::uint64_t ports_ = 0, done_ = 0, sent_ = 0;
+  Sweep out_;
+};
+
+}  // namespace
+
+Sweep sweep(SocketSource& sockets, std::size_t seats, std::span<const Aim> aims,
+            const SweepLimits& limits, const std::atomic<bool>& stop,
+            const std::function<void(const Progress&)>& tell) {
+  return Loop(sockets, seats, aims, limits, stop, tell).run();
+}
+
+}  // namespace bulkhead::probe

@@ -1,0 +1,58 @@
+// Scans ports from many seats in one event loop: which are open, closed, filtered or unknown.
+//
+// No silence without a reason: each seat is checked with a listener and a closed port of our own
+// before it is used, answers that were lost in our own queue are asked for again or told as lost,
+// and what was not finished is told as such. It always ends: by `all_ms`, or soon after `stop`.
+//
+// Where raw sockets are to be had, TCP is asked by half-open SYNs, else by connect(). Both send as
+// the seat's own processes would: through its rules, routes and translations.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "base/address.h"
+#include "probe/socket_source.h"
+#include "scan/observed.h"
+
+namespace bulkhead::probe {
+
+struct Aim {  // one address from one seat
+  std::size_t seat = 0;
+  IpAddress to;
+  IpProtocol protocol = IpProtocol::kTcp;   // or kUdp
+  std::vector<scan::PortRange> ports = {};  // ascending, disjoint
+};
+
+struct SweepLimits {
+  std::uint64_t rate = 200'000;  // probes a second, of all together
+  std::size_t sockets = 4096;    // for connect(), at once; less when descriptors are few
+  std::size_t at_once = 32;      // aims under way
+  std::uint64_t all_ms = 600'000;
+  bool raw = true;  // false: connect() only
+};
+
+struct Progress {
+  std::uint64_t elapsed_ms = 0;
+  std::uint64_t ports = 0, done = 0;  // to be asked about, and settled or given up
+  std::uint64_t sent = 0;
+  std::uint64_t left_ms = 0;  // as it goes now; 0: not known yet
+};
+
+struct Sweep {
+  std::vector<scan::Swept> aims;       // as they were given
+  std::vector<scan::SeatCheck> seats;  // by number; of those that were used
+  std::uint64_t elapsed_ms = 0;
+  bool finished = true;  // neither interrupted nor out of time
+};
+
+// `tell` is called some five times a second, from this thread. Cost: 16 bytes for each port
+// under way, one descriptor for each connect() under way.
+[[nodiscard]] Sweep sweep(SocketSource& sockets, std::size_t seats, std::span<const Aim> aims,
+                          const SweepLimits& limits, const std::atomic<bool>& stop,
+                          const std::function<void(const Progress&)>& tell);
+
+}  // namespace bulkhead::probe

@@ -1,0 +1,103 @@
+#include <netinet/in.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+
+#include "probe/descriptor.h"
+#include "probe/lane.h"
+#include "probe/socket_address.h"
+
+namespace bulkhead::probe {
+namespace {
+
+constexpr int kMostAtOnce = 4096;  // answers taken before others have their turn
+
+class UdpLane : public Lane {
+ public:
+  UdpLane(Descriptor socket, const IpAddress& to, std::vector<std::uint8_t> payload)
+      : socket_(std::move(socket)), to_(to), payload_(std::move(payload)) {}
+
+  [[nodiscard]] scan::Engine engine() const override { return scan::Engine::kUdp; }
+  [[nodiscard]] std::size_t room() const override { return 16; }
+  [[nodiscard]] std::uint64_t lost() const override {
+    std::array<std::uint32_t, 16> info{};
+    socklen_t length = sizeof info;
+    constexpr std::size_t kDrops = 8;  // SK_MEMINFO_DROPS
+    if (::getsockopt(socket_.get(), SOL_SOCKET, SO_MEMINFO, info.data(), &length) != 0) return 0;
+    return length > kDrops * sizeof info[0] ? info[kDrops] : 0;
+  }
+  void expire(std::uint64_t /*now_us*/, std::uint64_t /*patience_us*/,
+              std::vector<Heard>& /*heard*/) override {}
+  [[nodiscard]] bool idle(std::uint64_t now_us, std::uint64_t patience_us) const override {
+    return now_us >= last_us_ + patience_us;
+  }
+
+  std::size_t ask(std::span<const Port> ports, std::uint64_t now_us,
+                  std::vector<Heard>& heard) override {
+    last_us_ = now_us;
+    for (std::size_t i = 0; i < ports.size(); ++i) {
+      int error = send(ports[i]);
+      if (error != 0 && !is_shortage(error)) {
+        receive(heard);  // an ICMP error of an earlier datagram, told now and no more?
+        error = send(ports[i]);
+      }
+      if (is_shortage(error)) return i;
+      if (error != 0) heard.push_back({ports[i], refused_here(error)});
+    }
+    return ports.size();
+  }
+
+  void ready(std::uint32_t /*token*/, std::vector<Heard>& heard) override { receive(heard); }
+
+ private:
+  int send(Port port) {
+    const SocketAddress target = SocketAddress::of(to_, port);
+    const ssize_t count = ::sendto(socket_.get(), payload_.data(), payload_.size(), MSG_DONTWAIT,
+                                   target.get(), target.length);
+    return count < 0 ? errno : 0;
+  }
+
+  void receive(std::vector<Heard>& heard) {
+    for (int i = 0; i < kMostAtOnce; ++i) {
+      SocketAddress from;
+      std::array<std::uint8_t, 1> byte{};
+      const ssize_t count = ::recvfrom(socket_.get(), byte.data(), byte.size(), MSG_DONTWAIT,
+                                       from.get(), &from.length);
+      if (count < 0) {
+        if (errno == EAGAIN) break;
+        continue;  // a pending error, which stands in the error queue as well
+      }
+      if (from.address() == to_) heard.push_back({from.port(), Reply::open()});
+    }
+    std::array<std::uint8_t, 64> quote{};
+    while (const auto icmp = next_icmp_error(socket_.get(), quote)) {
+      if (icmp->port && icmp->to == to_) heard.push_back({*icmp->port, icmp->reply});
+    }
+  }
+
+  Descriptor socket_;
+  IpAddress to_;
+  std::vector<std::uint8_t> payload_;
+  std::uint64_t last_us_ = 0;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Lane>> make_udp_lane(SocketSource& sockets, std::size_t seat,
+                                            const IpAddress& to, EventPort events,
+                                            std::vector<std::uint8_t> payload) {
+  auto opened = sockets.open(seat, to.family(), SocketKind::kUdp);
+  if (!opened) return std::unexpected(opened.error());
+  Descriptor socket(*opened);
+  queue_icmp_errors(socket.get(), to.family());
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLERR;
+  event.data.u64 = events.data(0);
+  if (::epoll_ctl(events.epoll, EPOLL_CTL_ADD, socket.get(), &event) != 0)
+    return fail(ErrorCode::kUnavailable, "epoll takes no more sockets");
+  return std::make_unique<UdpLane>(std::move(socket), to, std::move(payload));
+}
+
+}  // namespace bulkhead::probe

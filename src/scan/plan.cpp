@@ -1,0 +1,237 @@
+#include "scan/plan.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "base/text.h"
+#include "verify/reachable.h"
+
+namespace bulkhead::scan {
+namespace {
+
+using packet::IntervalSet;
+
+constexpr IpProtocol kProtocols[] = {IpProtocol::kTcp, IpProtocol::kUdp};
+
+// Ports that exist: 0 is no destination of a connection.
+IntervalSet real_ports() {
+  return IntervalSet::range(1, 65535);
+}
+
+// Link-local IPv6 needs an interface beside the address, and is left out.
+bool usable(const model::Address& a) {
+  constexpr std::uint32_t kTentativeOrFailed = 0x40 | 0x08;  // IFA_F_TENTATIVE, IFA_F_DADFAILED
+  return !a.local.is_multicast() && !(a.local.is_v6() && a.local.is_link_local()) &&
+         (a.flags & kTentativeOrFailed) == 0;
+}
+
+class Planner {
+ public:
+  Planner(const query::Asker& asker, const Wanted& wanted)
+      : asker_(asker), snapshot_(asker.world().snapshot()), wanted_(wanted), solver_(asker) {}
+
+  Result<Plan> plan() {
+    if (Status s = wanted_.from.empty() ? all_seats() : named_seats(); !s)
+      return std::unexpected(s.error());
+    find_addresses();
+    find_candidates();
+    for (std::size_t i = 0; i < out_.seats.size(); ++i) from_seat(i);
+    return std::move(out_);
+  }
+
+ private:
+  Status all_seats() {
+    auto host = asker_.seat(query::Vantage{});
+    if (!host) return std::unexpected(host.error());
+    add_seat(*std::move(host));
+    for (const model::Engine& engine : snapshot_.engines) {
+      for (const model::Container& c : engine.containers) {
+        if (c.state == "running" || c.netns) add_seat(asker_.seat_of(engine, c));
+      }
+    }
+    return {};
+  }
+
+  Status named_seats() {
+    for (const query::Vantage& vantage : wanted_.from) {
+      auto seat = asker_.seat(vantage);
+      if (!seat) return std::unexpected(seat.error());
+      if (seat->zone != nullptr)
+        return fail(ErrorCode::kInvalidInput,
+                    "'" + escape_text(vantage.to_string(), 64) +
+                        "' is not on this host: a scan goes from host, container:NAME or "
+                        "netns:PATH; what comes from outside is computed (bulkhead reach)");
+      add_seat(*std::move(seat));
+    }
+    return {};
+  }
+
+  void add_seat(query::Seat seat) {
+    const std::string text = seat.vantage.to_string();
+    if (seat.origins.empty()) {
+      out_.left_out.push_back({text, seat.unknown});
+      return;
+    }
+    const auto* local = std::get_if<trace::LocalOrigin>(&seat.origins.front());
+    if (local == nullptr) return;
+    for (Seat& known : out_.seats) {
+      if (known.ns != local->ns) continue;
+      if (std::ranges::find(known.names, text) == known.names.end()) known.names.push_back(text);
+      return;
+    }
+    out_.seats.push_back({text, {text}, std::move(seat), local->ns});
+  }
+
+  void find_addresses() {
+    for (std::uint32_t i = 0; i < snapshot_.namespaces.size(); ++i) {
+      for (const model::Address& a : snapshot_.namespaces[i].addresses) {
+        if (!usable(a) || a.local.is_loopback()) continue;
+        auto& at = addresses_[a.local];
+        if (std::ranges::find(at, model::NsId{i}) == at.end()) at.push_back(model::NsId{i});
+      }
+    }
+  }
+
+  // Ports on which somebody listens, wherever: rules translate addresses, not often ports; and
+  // published ones.
+  void find_candidates() {
+    for (const model::NetNs& ns : snapshot_.namespaces) {
+      for (const model::Socket& s : ns.sockets)
+        if (!s.peer) add_candidate(s.protocol, s.port);
+    }
+    for (const model::Engine& engine : snapshot_.engines) {
+      for (const model::Container& c : engine.containers) {
+        for (const model::PublishedPort& p : c.published) {
+          add_candidate(p.protocol, p.host_port);
+          add_candidate(p.protocol, p.container_port);
+        }
+      }
+    }
+  }
+  void add_candidate(IpProtocol protocol, Port port) {
+    if (port.number == 0) return;
+    IntervalSet& set = candidates_[protocol];
+    set = set.unite(IntervalSet::single(port.number));
+  }
+
+  // A namespace of which others hold a part: their loopback is everybody's there.
+  [[nodiscard]] bool is_shared(const Seat& seat) const {
+    return seat.names.size() > 1 || seat.ns == snapshot_.host;
+  }
+
+  [[nodiscard]] bool speaks(const Seat& seat, IpFamily family) const {
+    return std::ranges::any_of(
+        snapshot_.namespaces[seat.ns.value].addresses, [&](const model::Address& a) {
+          return a.local.family() == family && usable(a) && !a.local.is_loopback();
+        });
+  }
+
+  // Packets from here to this address go to somebody outside who may have it as well, and who is
+  // not ours to scan; only when it is named.
+  [[nodiscard]] bool leaves(const Seat& seat, const IpAddress& to) const {
+    constexpr std::uint16_t kSamples[] = {1, 80, 65535};
+    return std::ranges::any_of(kSamples, [&](std::uint16_t port) {
+      query::Target target;
+      target.to = to;
+      target.port = Port{port};
+      return asker_.ask(seat.seat, target).answer.exit.has_value();
+    });
+  }
+
+  // Those of others; one's own where somebody else sits there too.
+  [[nodiscard]] std::map<IpAddress, std::vector<model::NsId>> targets(const Seat& seat) const {
+    std::map<IpAddress, std::vector<model::NsId>> out;
+    if (!wanted_.to.empty()) {
+      for (const IpAddress& to : wanted_.to) {
+        const auto known = addresses_.find(to);
+        const bool own = to.is_loopback();
+        out[to] = own                         ? std::vector{seat.ns}
+                  : known == addresses_.end() ? std::vector<model::NsId>()
+                                              : known->second;
+      }
+      return out;
+    }
+    for (const auto& [address, at] : addresses_) {
+      const bool only_own = at.size() == 1 && at.front() == seat.ns;
+      if (!speaks(seat, address.family()) || (only_own && !is_shared(seat))) continue;
+      if (leaves(seat, address)) continue;
+      out[address] = at;
+    }
+    if (!is_shared(seat)) return out;
+    for (const model::Address& a : snapshot_.namespaces[seat.ns.value].addresses) {
+      if (a.local.is_loopback()) out[a.local] = {seat.ns};
+    }
+    return out;
+  }
+
+  void from_seat(std::size_t index) {
+    const Seat& seat = out_.seats[index];
+    verify::Limits limits;
+    limits.doubts = true;
+    const auto computed = solver_.from(seat.seat, limits);
+    for (const auto& [to, at] : targets(seat)) {
+      for (const IpProtocol protocol : kProtocols) {
+        Aim aim{.seat = index, .to = to, .at = at, .protocol = protocol};
+        IntervalSet open, doubt;
+        if (!computed)
+          doubt = real_ports();
+        else
+          compute(*computed, to, protocol, open, doubt);
+        aim.ports = wanted_ports(protocol, open.unite(doubt));
+        if (aim.ports.empty()) continue;
+        aim.open = open.intersect(aim.ports);
+        aim.doubt = doubt.intersect(aim.ports);
+        out_.aims.push_back(std::move(aim));
+      }
+    }
+  }
+
+  static void compute(const verify::Reachable& computed, const IpAddress& to, IpProtocol protocol,
+                      IntervalSet& open, IntervalSet& doubt) {
+    const auto holds = [&](const verify::AddressRange& range) {
+      return range.first.family() == to.family() && range.first <= to && to <= range.last;
+    };
+    if (!computed.complete) doubt = real_ports();
+    for (const verify::Reached& r : computed.open)
+      if (r.protocol == protocol && holds(r.to)) open = open.unite(r.ports);
+    for (const verify::Doubt& d : computed.doubts)
+      if (d.protocol == protocol && holds(d.to)) doubt = doubt.unite(d.ports);
+    for (const verify::Contradiction& c : computed.contradictions)
+      if (c.computed.protocol == protocol && holds(c.computed.to))
+        doubt = doubt.unite(c.computed.ports);
+  }
+
+  [[nodiscard]] IntervalSet wanted_ports(IpProtocol protocol, const IntervalSet& told) const {
+    if (!wanted_.ports.empty()) {
+      IntervalSet out;
+      for (const PortsWanted& w : wanted_.ports) {
+        if (w.protocol.value_or(IpProtocol::kTcp) == protocol)
+          out = out.unite(IntervalSet::range(w.ports.first, w.ports.last));
+      }
+      return out.intersect(real_ports());
+    }
+    const auto found = candidates_.find(protocol);
+    const IntervalSet candidates = found == candidates_.end() ? IntervalSet() : found->second;
+    if (protocol == IpProtocol::kTcp && wanted_.full) return real_ports();
+    // Each silent UDP port costs seconds and proves nothing: only where something may be.
+    if (protocol == IpProtocol::kUdp) return told.intersect(candidates).intersect(real_ports());
+    return told.unite(candidates).intersect(real_ports());
+  }
+
+  const query::Asker& asker_;
+  const model::Snapshot& snapshot_;
+  const Wanted& wanted_;
+  verify::Solver solver_;
+  std::map<IpAddress, std::vector<model::NsId>> addresses_;
+  std::map<IpProtocol, IntervalSet> candidates_;
+  Plan out_;
+};
+
+}  // namespace
+
+Result<Plan> make_plan(const query::Asker& asker, const Wanted& wanted) {
+  return Planner(asker, wanted).plan();
+}
+
+}  // namespace bulkhead::scan

@@ -1,0 +1,63 @@
+// What a scan asks: which ports of which addresses from which seats. Pure: it follows from the
+// model and from what is computed over it.
+//
+// Where the computed answer is open or unknown, all of those ports are asked; elsewhere the
+// candidates: ports on which something listens or that are published. So what the model claims is
+// put to the test where a mistake would show, and what it does not know is found out.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/address.h"
+#include "base/result.h"
+#include "model/snapshot.h"
+#include "packet/interval_set.h"
+#include "query/query.h"
+#include "scan/observed.h"
+
+namespace bulkhead::scan {
+
+struct PortsWanted {
+  PortRange ports;
+  std::optional<IpProtocol> protocol;  // none: TCP
+};
+
+struct Wanted {                      // empty: all
+  std::vector<query::Vantage> from;  // host, containers, namespaces
+  std::vector<IpAddress> to;
+  std::vector<PortsWanted> ports;
+  bool full = false;  // each TCP port of each address
+};
+
+struct Seat {                      // one network namespace
+  std::string vantage;             // "host", "container:docker/web"
+  std::vector<std::string> names;  // of all who sit there, as vantages; the first is `vantage`
+  query::Seat seat;
+  model::NsId ns;
+};
+
+struct Aim {
+  std::size_t seat = 0;  // in Plan::seats
+  IpAddress to;
+  std::vector<model::NsId> at;  // who has this address
+  IpProtocol protocol = IpProtocol::kTcp;
+  packet::IntervalSet ports = {};
+  packet::IntervalSet open = {}, doubt = {};  // of them: computed to be open, and not known
+};
+
+struct Plan {
+  std::vector<Seat> seats;
+  std::vector<Aim> aims;  // by seat, address, protocol; none without ports
+  struct LeftOut {
+    std::string what, why;  // raw; for a person
+  };
+  std::vector<LeftOut> left_out;  // seats from which nothing can be sent, and why
+};
+
+// kInvalidInput for a vantage that is no namespace of this host; kNotFound for one that is not
+// there. Cost: that of verify::Solver for each seat.
+[[nodiscard]] Result<Plan> make_plan(const query::Asker& asker, const Wanted& wanted);
+
+}  // namespace bulkhead::scan

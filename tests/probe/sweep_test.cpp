@@ -1,0 +1,382 @@
+// Scans against the real kernel: a scanner and a target joined by a veth pair, and targets that
+// make it hard: rules that drop, refuse, limit and lose.
+#include "probe/sweep.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <map>
+#include <thread>
+
+#include "collect/lab.h"
+#include "probe/descriptor.h"
+#include "probe/socket_address.h"
+
+namespace bulkhead::probe {
+namespace {
+
+using collect::run;
+using scan::Engine;
+using scan::PortRange;
+using scan::PortRun;
+using scan::Proof;
+using scan::State;
+using testing::ElementsAre;
+
+constexpr PortRange kAll{1, 65535};
+const std::atomic<bool> kGoOn = false;
+
+// As a rule that loses one packet in twenty, of both directions.
+constexpr const char* kLoss = R"(
+table inet f {
+  chain i { type filter hook input priority 0; meta l4proto tcp numgen random mod 100 < 5 drop; }
+  chain o { type filter hook output priority 0; meta l4proto tcp numgen random mod 100 < 5 drop; }
+})";
+
+class SweepLab : public collect::LabTest {
+ protected:
+  void SetUp() override {
+    LabTest::SetUp();
+    seat_ = add("s"), target_ = add("t");
+    for (const std::string& name : {seat_, target_}) {
+      static_cast<void>(in(name, "sysctl -qw net.ipv6.conf.all.accept_dad=0"));
+      static_cast<void>(in(name, "sysctl -qw net.ipv6.conf.default.accept_dad=0"));
+      run("ip -n " + name + " link set lo up");
+    }
+    run("ip -n " + seat_ + " link add eth0 type veth peer name eth0 netns " + target_);
+    for (const auto& [name, last] : {std::pair{seat_, "1"}, std::pair{target_, "2"}}) {
+      run("ip -n " + name + " addr add 10.78.0." + last + "/24 dev eth0");
+      run("ip -n " + name + " addr add fd78::" + last + "/64 dev eth0 nodad");
+      run("ip -n " + name + " link set eth0 up");
+    }
+    auto broker = collect::Broker::start(collect::Broker::Rights::kScanning);
+    ASSERT_TRUE(broker) << broker.error().message;
+    broker_.emplace(*std::move(broker));
+    collect::Options options;
+    options.read_engines = false;
+    // The broker enters what it has listed.
+    const auto snapshot = collect::take_snapshot(*broker_, options);
+    ASSERT_TRUE(snapshot) << snapshot.error().message;
+    sockets_.emplace(*broker_, std::vector<std::uint64_t>{inode(seat_), inode(target_)});
+  }
+
+  // nft 1.0.6 wants a line to end before each closing brace.
+  static void rules_in(const std::string& name, std::string text) {
+    for (std::size_t at = 0; (at = text.find("; }", at)) != std::string::npos; at += 4)
+      text.replace(at, 3, ";\n}\n");
+    static_cast<void>(in(name, "nft '" + text + "'"));
+  }
+  void rules(const std::string& text) { rules_in(target_, text); }
+
+  // On both versions, in the namespace of `seat`.
+  Port listen(std::size_t seat, Port port, int type = SOCK_STREAM) {
+    auto opened = sockets_->open(seat, IpFamily::kV6,
+                                 type == SOCK_STREAM ? SocketKind::kTcp : SocketKind::kUdp);
+    EXPECT_TRUE(opened) << opened.error().message;
+    listeners_.emplace_back(*opened);
+    const SocketAddress here = SocketAddress::of(IpAddress::any(IpFamily::kV6), port);
+    EXPECT_EQ(bind(*opened, here.get(), here.length), 0) << port.number;
+    if (type == SOCK_STREAM) {
+      EXPECT_EQ(::listen(*opened, 4096), 0);
+    }
+    return port;
+  }
+  // Thirty ports all over the range.
+  std::vector<std::uint16_t> listen_on_thirty() {
+    std::vector<std::uint16_t> out;
+    for (std::uint16_t i = 0; i < 30; ++i)
+      out.push_back(listen(1, Port{static_cast<std::uint16_t>(22 + i * 2179)}).number);
+    return out;
+  }
+
+  static IpAddress target(IpFamily family) {
+    return IpAddress::parse(family == IpFamily::kV4 ? "10.78.0.2" : "fd78::2").value();
+  }
+  Sweep scan(const Aim& aim, SweepLimits limits = {}) {
+    limits.all_ms = std::min<std::uint64_t>(limits.all_ms, 100'000);
+    return sweep(*sockets_, 2, std::span(&aim, 1), limits, kGoOn, {});
+  }
+
+  static std::vector<std::uint16_t> of_state(const std::vector<PortRun>& runs, State state) {
+    std::vector<std::uint16_t> out;
+    for (const PortRun& r : runs) {
+      for (std::uint32_t port = r.ports.first; r.state == state && port <= r.ports.last; ++port)
+        out.push_back(static_cast<std::uint16_t>(port));
+    }
+    return out;
+  }
+
+  std::string seat_, target_;
+  std::optional<collect::Broker> broker_;
+  std::optional<BrokerSockets> sockets_;
+  std::vector<Descriptor> listeners_;
+};
+
+struct Way {
+  IpFamily family;
+  Engine engine;
+};
+
+class EachWay : public SweepLab, public testing::WithParamInterface<Way> {
+ protected:
+  [[nodiscard]] static SweepLimits limits() {
+    SweepLimits out;
+    out.raw = GetParam().engine == Engine::kSyn;
+    return out;
+  }
+  [[nodiscard]] static Aim at_target(std::vector<PortRange> ports) {
+    return {.seat = 0, .to = target(GetParam().family), .ports = std::move(ports)};
+  }
+};
+
+TEST_P(EachWay, EachAnswerIsToldApart) {
+  rules(R"(
+table inet f {
+  chain i {
+    type filter hook input priority 0
+    tcp dport 7010-7019 drop
+    tcp dport 7020-7029 reject with icmpx admin-prohibited
+    tcp dport 7030-7039 reject with icmpx port-unreachable
+    tcp dport 7040-7049 reject with tcp reset
+  }
+})");
+  static_cast<void>(in(target_, "sysctl -qw net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0"));
+  listen(1, Port{7001});
+  listen(1, Port{7015});
+  const Sweep seen = scan(at_target({{7000, 7059}}), limits());
+  ASSERT_TRUE(seen.finished);
+  EXPECT_TRUE(seen.seats[0].passed) << seen.seats[0].why;
+  EXPECT_EQ(seen.aims[0].engine, GetParam().engine);
+  const int prohibited = GetParam().family == IpFamily::kV4 ? EHOSTUNREACH : EACCES;
+  EXPECT_THAT(seen.aims[0].runs,
+              ElementsAre(PortRun{{7000, 7000}, State::kClosed, Proof::kReset, 0},
+                          PortRun{{7001, 7001}, State::kOpen, Proof::kAccepted, 0},
+                          PortRun{{7002, 7009}, State::kClosed, Proof::kReset, 0},
+                          PortRun{{7010, 7019}, State::kFiltered, Proof::kSilence, 0},
+                          PortRun{{7020, 7029}, State::kFiltered, Proof::kIcmp, prohibited},
+                          PortRun{{7030, 7039}, State::kClosed, Proof::kPortUnreachable, 0},
+                          PortRun{{7040, 7059}, State::kClosed, Proof::kReset, 0}));
+  EXPECT_GT(seen.aims[0].rtt_us, 0U);
+}
+
+TEST_P(EachWay, ThirtyOpenPortsAreFoundAmongAllThroughLossAndNoneIsCalledWhatItIsNot) {
+  const auto open = listen_on_thirty();
+  rules(kLoss);
+  for (int turn = 0; turn < 3; ++turn) {
+    const Sweep seen = scan(at_target({kAll}), limits());
+    ASSERT_TRUE(seen.finished);
+    EXPECT_EQ(of_state(seen.aims[0].runs, State::kOpen), open);
+    EXPECT_EQ(of_state(seen.aims[0].runs, State::kFiltered).size(), 0U);
+    EXPECT_EQ(of_state(seen.aims[0].runs, State::kClosed).size(), 65535U - open.size());
+  }
+}
+
+TEST_P(EachWay, ATargetThatDropsIsScannedInSeconds) {
+  const auto open = listen_on_thirty();
+  std::string ports;
+  for (const std::uint16_t port : open) ports += (ports.empty() ? "" : ", ") + std::to_string(port);
+  rules("table inet f { chain i { type filter hook input priority 0; tcp dport != { " + ports +
+        " } drop; } }");
+  const Sweep seen = scan(at_target({kAll}), limits());
+  ASSERT_TRUE(seen.finished);
+  EXPECT_EQ(of_state(seen.aims[0].runs, State::kOpen), open);
+  EXPECT_EQ(of_state(seen.aims[0].runs, State::kFiltered).size(), 65535U - open.size());
+  EXPECT_LT(seen.elapsed_ms, 60'000U);
+}
+
+// Its rule lets pass 2,000 SYNs a second: haste alone would call the rest filtered.
+TEST_P(EachWay, ATargetThatLimitsTheRateIsAskedMoreSlowly) {
+  rules(R"(table inet f { chain i { type filter hook input priority 0
+    tcp flags syn limit rate over 2000/second burst 50 packets drop; } })");
+  listen(1, Port{1500});
+  const Sweep seen = scan(at_target({{1, 3000}}), limits());
+  ASSERT_TRUE(seen.finished);
+  EXPECT_THAT(of_state(seen.aims[0].runs, State::kOpen), ElementsAre(1500));
+  EXPECT_EQ(of_state(seen.aims[0].runs, State::kClosed).size(), 2999U);
+}
+
+TEST_P(EachWay, ResetsThatNeverComeAreSilence) {
+  rules("table inet f { chain o { type filter hook output priority 0; tcp flags rst drop; } }");
+  listen(1, Port{7001});
+  const Sweep seen = scan(at_target({{7000, 7002}}), limits());
+  EXPECT_THAT(seen.aims[0].runs,
+              ElementsAre(PortRun{{7000, 7000}, State::kFiltered, Proof::kSilence, 0},
+                          PortRun{{7001, 7001}, State::kOpen, Proof::kAccepted, 0},
+                          PortRun{{7002, 7002}, State::kFiltered, Proof::kSilence, 0}));
+}
+
+// Silence may be ours where the self-check could not show that we hear answers.
+TEST_P(EachWay, SilenceIsNotBelievedWhereTheSelfCheckFails) {
+  run("ip -n " + seat_ + " link set lo down");
+  rules("table inet f { chain i { type filter hook input priority 0; tcp dport 7002 drop; } }");
+  listen(1, Port{7001});
+  const Sweep seen = scan(at_target({{7001, 7003}}), limits());
+  EXPECT_FALSE(seen.seats[0].passed);
+  EXPECT_NE(seen.seats[0].why, "");
+  EXPECT_THAT(seen.aims[0].runs,
+              ElementsAre(PortRun{{7001, 7001}, State::kOpen, Proof::kAccepted, 0},
+                          PortRun{{7002, 7002}, State::kUnknown, Proof::kUnchecked, 0},
+                          PortRun{{7003, 7003}, State::kClosed, Proof::kReset, 0}));
+}
+
+// Where the source port may be the destination, a connection can meet itself.
+TEST_P(EachWay, OnesOwnLoopbackHasNoPortsThatAreNotThere) {
+  const IpAddress loopback =
+      IpAddress::parse(GetParam().family == IpFamily::kV4 ? "127.0.0.1" : "::1").value();
+  listen(0, Port{40000});
+  const Sweep seen = scan({.seat = 0, .to = loopback, .ports = {{30000, 62000}}}, limits());
+  ASSERT_TRUE(seen.finished);
+  EXPECT_THAT(of_state(seen.aims[0].runs, State::kOpen), ElementsAre(40000));
+  EXPECT_EQ(of_state(seen.aims[0].runs, State::kClosed).size(), 32000U);
+}
+
+TEST_P(EachWay, NoRouteIsToldWithItsError) {
+  const IpAddress nowhere =
+      IpAddress::parse(GetParam().family == IpFamily::kV4 ? "10.99.0.1" : "fd99::1").value();
+  const Sweep seen = scan({.seat = 0, .to = nowhere, .ports = {{80, 81}}}, limits());
+  EXPECT_THAT(seen.aims[0].runs,
+              ElementsAre(PortRun{{80, 81}, State::kFiltered, Proof::kSendRefused, ENETUNREACH}));
+}
+
+TEST_P(EachWay, TheRulesOfTheSeatItselfCountAsTheyDoForItsProcesses) {
+  rules_in(seat_, R"(table inet f {
+    chain o { type filter hook output priority 0; tcp dport 7002 drop; }
+    chain i { type filter hook input priority 0; tcp sport 7003 drop; } })");
+  for (const std::uint16_t port : {7001, 7002, 7003}) listen(1, Port{port});
+  const Sweep seen = scan(at_target({{7001, 7003}}), limits());
+  const auto& runs = seen.aims[0].runs;
+  EXPECT_THAT(of_state(runs, State::kOpen), ElementsAre(7001));
+  EXPECT_THAT(of_state(runs, State::kFiltered), ElementsAre(7002, 7003));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, EachWay,
+                         testing::Values(Way{IpFamily::kV4, Engine::kSyn},
+                                         Way{IpFamily::kV6, Engine::kSyn},
+                                         Way{IpFamily::kV4, Engine::kConnect},
+                                         Way{IpFamily::kV6, Engine::kConnect}),
+                         [](const auto& row) {
+                           return std::string(row.param.family == IpFamily::kV4 ? "v4" : "v6") +
+                                  std::string(to_string(row.param.engine));
+                         });
+
+// ------------------------------------------------------------------------ beyond the engines
+
+TEST_F(SweepLab, ItEndsInTimeAndSaysWhatItDidNotFinish) {
+  rules("table inet f { chain i { type filter hook input priority 0; drop; } }");
+  SweepLimits limits;
+  limits.all_ms = 700;
+  const Sweep seen = scan({.seat = 0, .to = target(IpFamily::kV4), .ports = {kAll}}, limits);
+  EXPECT_FALSE(seen.finished);
+  EXPECT_LT(seen.elapsed_ms, 5'000U);
+  EXPECT_THAT(seen.aims[0].runs,
+              ElementsAre(PortRun{kAll, State::kUnknown, Proof::kNotFinished, 0}));
+}
+
+TEST_F(SweepLab, AnInterruptGivesWhatIsKnown) {
+  listen(1, Port{22});
+  rules("table inet f { chain i { type filter hook input priority 0; tcp dport != 22 drop; } }");
+  std::atomic<bool> stop = false;
+  const std::vector<Aim> aims = {{.seat = 0, .to = target(IpFamily::kV4), .ports = {kAll}},
+                                 {.seat = 0, .to = target(IpFamily::kV6), .ports = {kAll}}};
+  SweepLimits limits;
+  limits.at_once = 1;
+  const Sweep seen = sweep(*sockets_, 2, aims, limits, stop, [&](const Progress& progress) {
+    EXPECT_EQ(progress.ports, 2 * 65535U);
+    if (progress.sent > 1000) stop = true;
+  });
+  EXPECT_FALSE(seen.finished);
+  EXPECT_THAT(of_state(seen.aims[0].runs, State::kOpen), ElementsAre(22));
+  EXPECT_THAT(seen.aims[1].runs,
+              ElementsAre(PortRun{kAll, State::kUnknown, Proof::kNotFinished, 0}));
+}
+
+// Hands out only so many sockets.
+class Scarce : public SocketSource {
+ public:
+  Scarce(SocketSource& source, std::size_t most) : source_(source), left_(most) {}
+  Result<int> open(std::size_t seat, IpFamily family, SocketKind kind) override {
+    if (left_ == 0) return fail(ErrorCode::kBudget, "too many open files");
+    --left_;
+    return source_.open(seat, family, kind);
+  }
+
+ private:
+  SocketSource& source_;
+  std::size_t left_;
+};
+
+TEST_F(SweepLab, FewDescriptorsMakeItSlowerAndLoseNothing) {
+  listen(1, Port{500});
+  rules("table inet f { chain i { type filter hook input priority 0; tcp dport 600-620 drop; } }");
+  Scarce few(*sockets_, 12);  // the self-check takes some
+  SweepLimits limits;
+  limits.raw = false;
+  const Aim aim{.seat = 0, .to = target(IpFamily::kV4), .ports = {{1, 2000}}};
+  const Sweep seen = sweep(few, 1, std::span(&aim, 1), limits, kGoOn, {});
+  EXPECT_THAT(of_state(seen.aims[0].runs, State::kOpen), ElementsAre(500));
+  EXPECT_EQ(of_state(seen.aims[0].runs, State::kFiltered).size(), 21U);
+  EXPECT_EQ(of_state(seen.aims[0].runs, State::kClosed).size(), 1978U);
+}
+
+TEST_F(SweepLab, WithoutASocketEachPortIsUnknown) {
+  Scarce none(*sockets_, 0);
+  const Aim aim{.seat = 0, .to = target(IpFamily::kV4), .ports = {{1, 9}}};
+  const Sweep seen = sweep(none, 1, std::span(&aim, 1), {}, kGoOn, {});
+  EXPECT_FALSE(seen.seats[0].passed);
+  EXPECT_THAT(seen.aims[0].runs,
+              ElementsAre(PortRun{{1, 9}, State::kUnknown, Proof::kNoSocket, 0}));
+}
+
+TEST_F(SweepLab, ManySeatsAndAddressesShareOneLoop) {
+  listen(1, Port{7001});
+  listen(0, Port{7002});
+  const std::vector<Aim> aims = {
+      {.seat = 0, .to = target(IpFamily::kV4), .ports = {{7001, 7002}}},
+      {.seat = 1, .to = IpAddress::parse("10.78.0.1").value(), .ports = {{7001, 7002}}},
+      {.seat = 0, .to = target(IpFamily::kV6), .ports = {{7001, 7002}}},
+      {.seat = 1, .to = IpAddress::parse("127.0.0.1").value(), .ports = {{7001, 7002}}}};
+  const Sweep seen = sweep(*sockets_, 2, aims, {}, kGoOn, {});
+  EXPECT_THAT(of_state(seen.aims[0].runs, State::kOpen), ElementsAre(7001));
+  EXPECT_THAT(of_state(seen.aims[1].runs, State::kOpen), ElementsAre(7002));
+  EXPECT_THAT(of_state(seen.aims[2].runs, State::kOpen), ElementsAre(7001));
+  EXPECT_THAT(of_state(seen.aims[3].runs, State::kOpen), ElementsAre(7001));
+}
+
+class Udp : public SweepLab, public testing::WithParamInterface<IpFamily> {};
+
+// The first answers at once, the second is bound and silent, and machines tell of a closed one only
+// six times in a hurry.
+TEST_P(Udp, AnswersRefusalsAndSilenceAreThreeThings) {
+  const Port answering = listen(1, Port{5001}, SOCK_DGRAM);
+  listen(1, Port{5002}, SOCK_DGRAM);
+  std::jthread echo([fd = listeners_.front().get()](const std::stop_token& end) {
+    while (!end.stop_requested()) {
+      pollfd waiting{fd, POLLIN, 0};
+      if (poll(&waiting, 1, 20) <= 0) continue;
+      SocketAddress from;
+      char byte = 0;
+      if (recvfrom(fd, &byte, 1, 0, from.get(), &from.length) < 0) continue;
+      sendto(fd, "x", 1, 0, from.get(), from.length);
+    }
+  });
+  const Sweep seen = scan(
+      {.seat = 0, .to = target(GetParam()), .protocol = IpProtocol::kUdp, .ports = {{5001, 5010}}});
+  ASSERT_EQ(seen.aims[0].engine, Engine::kUdp);
+  EXPECT_THAT(
+      seen.aims[0].runs,
+      ElementsAre(PortRun{{answering.number, answering.number}, State::kOpen, Proof::kAccepted, 0},
+                  PortRun{{5002, 5002}, State::kUnknown, Proof::kNoUdpAnswer, 0},
+                  PortRun{{5003, 5010}, State::kClosed, Proof::kPortUnreachable, 0}));
+}
+
+INSTANTIATE_TEST_SUITE_P(Both, Udp, testing::Values(IpFamily::kV4, IpFamily::kV6),
+                         [](const auto& row) {
+                           return std::string(row.param == IpFamily::kV4 ? "v4" : "v6");
+                         });
+
+}  // namespace
+}  // namespace bulkhead::probe

@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+"""`bulkhead scan` as a whole, in network namespaces made for it: what it says, and how it ends.
+
+    lab_test.py BULKHEAD
+"""
+
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+import unittest
+
+PROGRAM = str(pathlib.Path(sys.argv.pop(1)).resolve())
+PREFIX = f"bkscan{os.getpid()}"
+SEAT, TARGET = f"{PREFIX}-s", f"{PREFIX}-t"
+PATH = f"netns:/run/netns/{SEAT}"
+DONE, FINDINGS, USAGE, INCOMPLETE = 0, 1, 2, 3
+
+
+def ip(*words):
+    subprocess.run(["ip", *words], check=True)
+
+
+def inside(name, *words, **more):
+    return subprocess.run(["nsenter", f"--net=/run/netns/{name}", *words], check=True, **more)
+
+
+def listener(name, port, backlog=64):
+    """A listening socket that belongs to the namespace `name`: made in a child, handed over."""
+    here, there = socket.socketpair()
+    code = ("import socket,sys\n"
+            "s = socket.socket(socket.AF_INET6)\n"
+            "s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)\n"
+            f"s.bind(('::', {port}))\n"
+            f"s.listen({backlog})\n"
+            f"c = socket.socket(fileno={there.fileno()})\n"
+            "socket.send_fds(c, [b'x'], [s.fileno()])\n")
+    inside(name, sys.executable, "-c", code, pass_fds=[there.fileno()])
+    _, fds, _, _ = socket.recv_fds(here, 1, 1)
+    here.close(), there.close()
+    return socket.socket(fileno=fds[0])
+
+
+class Scan(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.addClassCleanup(cls.clean)
+        for name in (SEAT, TARGET):
+            ip("netns", "add", name)
+            ip("-n", name, "link", "set", "lo", "up")
+        ip("-n", SEAT, "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", TARGET)
+        for name, last in ((SEAT, 1), (TARGET, 2)):
+            ip("-n", name, "addr", "add", f"10.79.0.{last}/24", "dev", "eth0")
+            ip("-n", name, "addr", "add", f"fd79::{last}/64", "dev", "eth0", "nodad")
+            ip("-n", name, "link", "set", "eth0", "up")
+
+    @classmethod
+    def clean(cls):
+        for name in (SEAT, TARGET):
+            subprocess.run(["ip", "netns", "del", name], check=False)
+
+    def scan(self, *arguments):
+        done = subprocess.run([PROGRAM, "scan", "--engine", "unix:///nowhere", "--from", PATH, *arguments],
+                              capture_output=True, text=True, timeout=120, check=False)
+        self.assertNotIn("internal", done.stderr)
+        return done
+
+    def scan_json(self, *arguments):
+        done = self.scan("--json", *arguments)
+        return done.returncode, json.loads(done.stdout)
+
+    def targets(self, answer):
+        return {t["to"]: t for t in answer["seats"][0]["targets"] if t["proto"] == "tcp"}
+
+    def test_both_engines_agree_with_the_model_for_both_versions(self):
+        with listener(TARGET, 7001):
+            for engine, flag in (("syn", []), ("connect", ["--connect"])):
+                code, answer = self.scan_json("--to", "10.79.0.2", "--to", "fd79::2", "--full", *flag)
+                self.assertEqual(code, DONE, answer["left_out"])
+                self.assertEqual(answer["seats"][0]["engine"], engine)
+                self.assertTrue(answer["seats"][0]["checked"])
+                self.assertEqual(answer["counts"]["confirmed"], 2 * 65535)
+                for target in self.targets(answer).values():
+                    self.assertEqual([o["port"] for o in target["open"]], [7001])
+                    self.assertEqual(target["counts"]["closed"], 65534)
+                    self.assertEqual(target["open"][0]["agreement"], "confirmed")
+
+    # A listener whose queue is full drops SYNs: the model sees a socket that listens.
+    def test_a_disagreement_is_shown_with_both_sides_and_ends_1(self):
+        with listener(TARGET, 7002, backlog=0):
+            code = ("import socket,time\n"
+                    "held = []\n"
+                    "for i in range(4):\n"
+                    "  s = socket.socket(); s.setblocking(False); s.connect_ex(('10.79.0.2', 7002)); held.append(s)\n"
+                    "print('full', flush=True)\n"
+                    "time.sleep(60)\n")
+            with subprocess.Popen(["nsenter", f"--net=/run/netns/{SEAT}", sys.executable, "-c", code],
+                                  stdout=subprocess.PIPE, text=True) as holder:
+                try:
+                    self.assertEqual(holder.stdout.readline(), "full\n")
+                    code, answer = self.scan_json("--to", "10.79.0.2", "--ports", "7000-7005")
+                    text = self.scan("--to", "10.79.0.2", "--ports", "7000-7005").stdout
+                finally:
+                    holder.kill()
+        self.assertEqual(code, FINDINGS)
+        [found] = answer["disagreements"]
+        self.assertEqual((found["observed"]["ports"], found["observed"]["state"]), ([7002, 7002], "filtered"))
+        self.assertEqual(found["computed"]["verdict"], "open")
+        self.assertIn("DISAGREEMENT", text.splitlines()[1])
+        self.assertIn("10.79.0.2:7002/tcp", text)
+
+    def test_an_interrupt_gives_what_is_known_and_ends_3(self):
+        inside(TARGET, "nft", "table inet f { chain i { type filter hook input priority 0; tcp dport != 7003 drop;\n}\n}")
+        self.addCleanup(inside, TARGET, "nft", "delete table inet f")
+        with listener(TARGET, 7003):
+            with subprocess.Popen([PROGRAM, "scan", "--json", "--engine", "unix:///nowhere", "--from", PATH,
+                                   "--to", "10.79.0.2", "--full", "--rate", "20000"],
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+                time.sleep(2.5)
+                running.send_signal(signal.SIGINT)
+                out, _ = running.communicate(timeout=30)
+        answer = json.loads(out)
+        self.assertEqual(running.returncode, INCOMPLETE)
+        self.assertFalse(answer["finished"])
+        counts = self.targets(answer)["10.79.0.2"]["counts"]
+        self.assertEqual(counts["closed"], 0)
+        self.assertEqual(counts["filtered"], 0)
+        self.assertGreater(counts["unknown"], 60000)
+
+    def test_the_deadline_ends_it(self):
+        begin = time.monotonic()
+        code, answer = self.scan_json("--to", "10.79.0.2", "--full", "--rate", "100", "--deadline", "1")
+        self.assertEqual(code, INCOMPLETE)
+        self.assertFalse(answer["finished"])
+        self.assertLess(time.monotonic() - begin, 20)
+
+    def test_usage(self):
+        for arguments, said in ((["--snapshot", "x.json"], "cannot be made from a snapshot"),
+                                (["--ports", "80-22"], "80-22"), (["--ports", "0"], "'0'"),
+                                (["--ports", "x"], "'x'"), (["--full", "--ports", "1"], "--full"),
+                                (["--to", "nobody"], "nobody")):
+            done = self.scan(*arguments)
+            self.assertEqual(done.returncode, USAGE, done.stderr)
+            self.assertIn(said, done.stderr)
+        done = subprocess.run([PROGRAM, "scan", "--from", "internet"], capture_output=True, text=True,
+                              timeout=60, check=False)
+        self.assertEqual(done.returncode, USAGE, done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
