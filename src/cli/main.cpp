@@ -168,6 +168,7 @@ struct CommandLine {
         ->allow_extra_args(false);
     verb->add_flag("--full", scan.full, "All 65,535 TCP ports of every address");
     verb->add_flag("--connect", scan.connect_only, "By connect() alone, no raw packets");
+    verb->add_flag("!--no-identify", scan.identify, "Do not ask open ports which service they are");
     verb->add_option("--rate", scan.rate, "At most so many probes a second")
         ->type_name("N")
         ->check(CLI::Range(1, 10'000'000))

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "cli/files.h"
 #include "cli/language.h"
+#include "cli/scan_services.h"
 #include "cli/targets.h"
 #include "cli/verbs.h"
 #include "probe/sweep.h"
@@ -142,6 +143,7 @@ Exit run_scan(const ScanOptions& options) {
   result.plan = *std::move(plan);
   send(options, *session, result);
   result.judged = scan::judge(asker, result.plan, result.swept);
+  if (options.identify && result.finished) identify_open_ports(*session, result);
   const std::string text = options.output.json
                                ? report::scan_json(snapshot, result)
                                : report::scan_text(snapshot, result, text_style(options.output));

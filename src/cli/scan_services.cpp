@@ -1,0 +1,76 @@
+#include "cli/scan_services.h"
+
+#include <sys/socket.h>
+
+#include <map>
+#include <tuple>
+#include <vector>
+
+#include "identify/identify.h"
+#include "services/entry.h"
+#include "services/matcher.h"
+
+namespace bulkhead::cli {
+namespace {
+
+// A listener: the socket that the model names, or else the address as one seat sees it.
+using Listener = std::tuple<const model::Socket*, std::size_t, IpAddress, Port, IpProtocol>;
+
+Listener listener_of(const scan::Aim& aim, const scan::OpenPort& open) {
+  if (open.socket != nullptr) return {open.socket, 0, {}, open.port, aim.protocol};
+  return {nullptr, aim.seat, aim.to, open.port, aim.protocol};
+}
+
+// Who listens is known, and is not the one program of Debian's that prints what it gets.
+bool prints_nothing(const scan::OpenPort& open) {
+  if (open.socket == nullptr || open.socket->owners.empty()) return false;
+  return open.socket->owners.front().command != "p910nd";
+}
+
+identify::Target target_of(Session& session, const scan::Result& result, const scan::Aim& aim,
+                           const scan::OpenPort& open) {
+  const model::NsId ns = result.plan.seats[aim.seat].ns;
+  const std::uint64_t inode = session.snapshot->namespaces[ns.value].inode;
+  identify::Target out;
+  out.open = [&broker = *session.broker, inode](IpFamily family, IpProtocol protocol) {
+    return broker.open_socket(inode, family == IpFamily::kV6 ? AF_INET6 : AF_INET,
+                              protocol == IpProtocol::kUdp ? SOCK_DGRAM : SOCK_STREAM);
+  };
+  out.address = aim.to;
+  out.subject = {open.port, aim.protocol, prints_nothing(open)};
+  return out;
+}
+
+scan::Service service_of(const services::Finding& finding) {
+  return {finding.service->id, finding.service->name,
+          std::string(services::to_string(finding.access.access)), finding.evidence};
+}
+
+}  // namespace
+
+void identify_open_ports(Session& session, scan::Result& result) {
+  std::vector<identify::Target> targets;
+  std::map<Listener, std::size_t> asked;
+  for (std::size_t i = 0; i < result.judged.open.size(); ++i) {
+    const scan::Aim& aim = result.plan.aims[i];
+    for (const scan::OpenPort& open : result.judged.open[i]) {
+      if (targets.size() == kMostIdentified) break;
+      if (asked.try_emplace(listener_of(aim, open), targets.size()).second)
+        targets.push_back(target_of(session, result, aim, open));
+    }
+  }
+  std::vector<std::string>
+      problems;  // of our own catalogue: its tests see to it that there are none
+  const services::Matcher matcher =
+      services::Matcher::make(services::builtin_entries().entries, problems);
+  const std::vector<services::Finding> found = identify::identify(matcher, targets, {});
+  for (std::size_t i = 0; i < result.judged.open.size(); ++i) {
+    for (scan::OpenPort& open : result.judged.open[i]) {
+      const auto at = asked.find(listener_of(result.plan.aims[i], open));
+      if (at != asked.end() && found[at->second].service != nullptr)
+        open.service = service_of(found[at->second]);
+    }
+  }
+}
+
+}  // namespace bulkhead::cli
