@@ -97,7 +97,12 @@ std::uint32_t Rounds::needed() const {
 
 bool Rounds::start_next(std::uint64_t lost) {
   lost_in_round_ = lost > 0;
-  const bool enough = round_ >= limits_.most || (round_ >= needed() && !lost_in_round_);
+  // Where a rule limits the rate, or a listener answers the same question only now and then, misses
+  // hang together: as long as asking again tells more, the rounds are not over.
+  const bool told_more = settled_ > settled_before_;
+  settled_before_ = settled_;
+  const bool enough =
+      round_ >= limits_.most || (round_ >= needed() && !lost_in_round_ && !told_more);
   if (all_settled() || enough) {
     complete_ = true;
     return false;

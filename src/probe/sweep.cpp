@@ -37,6 +37,7 @@ constexpr double kFirstUdpRate = 50, kUdpRate = 0.9;
 // Answers of this round, to ports that had been asked before, beside all earlier ones: from here on
 // we are too fast for somebody. Below, it is the network that loses.
 constexpr double kTooFast = 0.2;
+constexpr double kFewAnswers = 8;  // from which rounds are compared
 
 std::uint64_t now_us() {
   return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
@@ -71,6 +72,7 @@ struct Active {
   std::uint64_t first_asked_us = 0;
   std::uint64_t lost_before = 0;  // this round
   std::size_t settled_before = 0;
+  double late_before = 0;  // answers of the round before, if that was not the first
 
   [[nodiscard]] std::uint64_t patience_us() const {
     if (!met) return kFirstPatienceUs;
@@ -205,7 +207,8 @@ class Loop {
   void take(Active& active) {
     const std::uint64_t now = now_us();
     for (const Heard& heard : heard_) {
-      active.met = true;
+      // What this host refuses itself is no answer of the target.
+      active.met = active.met || heard.reply.proof != Proof::kSendRefused;
       const std::uint64_t us = active.rounds.take(heard.port, heard.reply, now);
       if (us != 0) active.trip.measured(us);
     }
@@ -265,7 +268,10 @@ class Loop {
     const bool lost_some = lost > active.lost_before;
     const auto before = static_cast<double>(active.settled_before);
     const auto late = static_cast<double>(active.rounds.settled() - active.settled_before);
-    const bool too_fast = before > 0 && late > kTooFast * before;
+    // Loss leaves less to be told by each round; a limit of the rate lets each tell as much again.
+    const bool limited = active.late_before >= kFewAnswers && 2 * late >= active.late_before;
+    const bool too_fast = before > 0 && (late > kTooFast * before || limited);
+    active.late_before = before > 0 ? late : 0;
     active.settled_before = active.rounds.settled();
     if (lost_some || too_fast) active.pace.answers_lost();
     if (!active.rounds.start_next(lost - active.lost_before)) return false;
