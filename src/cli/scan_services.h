@@ -6,7 +6,8 @@
 
 namespace bulkhead::cli {
 
-inline constexpr std::size_t kMostIdentified = 1024;  // listeners; the rest keep their process alone
+inline constexpr std::size_t kMostIdentified =
+    1024;  // listeners; the rest keep their process alone
 
 // Fills OpenPort::service of what a catalogue's entry fits. A listener that several seats reach is
 // asked once, from the first of them. Returns within identify::Limits::all_ms and a little. The

@@ -77,7 +77,7 @@ struct ScanOptions {
   std::vector<std::string> from, to, ports;  // vantages; addresses or containers; 22,80-90,53/udp
   bool full = false;                         // all TCP ports everywhere
   bool connect_only = false;
-  bool identify = true;  // ask what answers which service it is
+  bool identify = true;          // ask what answers which service it is
   std::uint64_t rate = 200'000;  // probes a second
   std::uint64_t deadline = 600;  // seconds
 };
