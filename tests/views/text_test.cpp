@@ -44,7 +44,7 @@ testing::HostBuilder many(std::size_t count) {
 TEST(ViewsText, FitEightyColumnsInBothLanguagesAndEscapeNames) {
   auto evil = shop();
   evil.engine().containers[0].name = "\x1b[31mred,\"x\"";
-  for (const auto& snapshot : {evil.snapshot, many(30).snapshot, dual_stack()}) {
+  for (const auto& snapshot : {evil.snapshot, many(12).snapshot, dual_stack()}) {
     Asked asked(snapshot);
     const Matrix matrix = draw_matrix(asked.survey).value();
     Wanted wanted;
