@@ -1,7 +1,5 @@
 #include "cli/scan_services.h"
 
-#include <sys/socket.h>
-
 #include <map>
 #include <tuple>
 #include <vector>
@@ -27,14 +25,13 @@ bool prints_nothing(const scan::OpenPort& open) {
   return open.socket->owners.front().command != "p910nd";
 }
 
-identify::Target target_of(Session& session, const scan::Result& result, const scan::Aim& aim,
+identify::Target target_of(probe::SocketSource& sockets, const scan::Aim& aim,
                            const scan::OpenPort& open) {
-  const model::NsId ns = result.plan.seats[aim.seat].ns;
-  const std::uint64_t inode = session.snapshot->namespaces[ns.value].inode;
   identify::Target out;
-  out.open = [&broker = *session.broker, inode](IpFamily family, IpProtocol protocol) {
-    return broker.open_socket(inode, family == IpFamily::kV6 ? AF_INET6 : AF_INET,
-                              protocol == IpProtocol::kUdp ? SOCK_DGRAM : SOCK_STREAM);
+  out.open = [&sockets, seat = aim.seat](IpFamily family, IpProtocol protocol) {
+    using probe::SocketKind;
+    return sockets.open(seat, family,
+                        protocol == IpProtocol::kUdp ? SocketKind::kUdp : SocketKind::kTcp);
   };
   out.address = aim.to;
   out.subject = {open.port, aim.protocol, prints_nothing(open)};
@@ -48,7 +45,7 @@ scan::Service service_of(const services::Finding& finding) {
 
 }  // namespace
 
-void identify_open_ports(Session& session, scan::Result& result) {
+void identify_open_ports(probe::SocketSource& sockets, scan::Result& result) {
   std::vector<identify::Target> targets;
   std::map<Listener, std::size_t> asked;
   for (std::size_t i = 0; i < result.judged.open.size(); ++i) {
@@ -56,11 +53,10 @@ void identify_open_ports(Session& session, scan::Result& result) {
     for (const scan::OpenPort& open : result.judged.open[i]) {
       if (targets.size() == kMostIdentified) break;
       if (asked.try_emplace(listener_of(aim, open), targets.size()).second)
-        targets.push_back(target_of(session, result, aim, open));
+        targets.push_back(target_of(sockets, aim, open));
     }
   }
-  std::vector<std::string>
-      problems;  // of our own catalogue: its tests see to it that there are none
+  std::vector<std::string> problems;  // of our own catalogue; its tests say that there are none
   const services::Matcher matcher =
       services::Matcher::make(services::builtin_entries().entries, problems);
   const std::vector<services::Finding> found = identify::identify(matcher, targets, {});

@@ -105,11 +105,14 @@ std::vector<probe::Aim> to_aims(const scan::Plan& plan) {
   return out;
 }
 
-void send(const ScanOptions& options, Session& session, scan::Result& result) {
+probe::BrokerSockets sockets_of(Session& session, const scan::Plan& plan) {
   std::vector<std::uint64_t> inodes;
-  for (const scan::Seat& seat : result.plan.seats)
+  for (const scan::Seat& seat : plan.seats)
     inodes.push_back(session.snapshot->namespaces[seat.ns.value].inode);
-  probe::BrokerSockets sockets(*session.broker, std::move(inodes));
+  return {*session.broker, std::move(inodes)};
+}
+
+void send(const ScanOptions& options, probe::SocketSource& sockets, scan::Result& result) {
   probe::SweepLimits limits;
   limits.rate = options.rate;
   limits.all_ms = options.deadline * 1000;
@@ -141,9 +144,10 @@ Exit run_scan(const ScanOptions& options) {
   if (!plan) return complain(plan.error());
   scan::Result result;
   result.plan = *std::move(plan);
-  send(options, *session, result);
+  probe::BrokerSockets sockets = sockets_of(*session, result.plan);
+  send(options, sockets, result);
   result.judged = scan::judge(asker, result.plan, result.swept);
-  if (options.identify && result.finished) identify_open_ports(*session, result);
+  if (options.identify && result.finished) identify_open_ports(sockets, result);
   const std::string text = options.output.json
                                ? report::scan_json(snapshot, result)
                                : report::scan_text(snapshot, result, text_style(options.output));

@@ -1,44 +1,8 @@
 #include "identify/conversation.h"
 
-#include <netinet/in.h>
-
-#include <cstring>
+#include <sys/socket.h>
 
 namespace bulkhead::identify {
-
-PeerAddress PeerAddress::of(const IpAddress& address, Port port) {
-  PeerAddress out;
-  if (address.is_v4()) {
-    sockaddr_in sin{};
-    sin.sin_family = AF_INET;
-    sin.sin_port = htons(port.number);
-    std::memcpy(&sin.sin_addr, address.octets().data(), 4);
-    std::memcpy(&out.storage, &sin, sizeof sin);
-    out.length = sizeof sin;
-  } else {
-    sockaddr_in6 sin6{};
-    sin6.sin6_family = AF_INET6;
-    sin6.sin6_port = htons(port.number);
-    std::memcpy(&sin6.sin6_addr, address.octets().data(), 16);
-    std::memcpy(&out.storage, &sin6, sizeof sin6);
-    out.length = sizeof sin6;
-  }
-  return out;
-}
-
-bool PeerAddress::same_host(const PeerAddress& other) const {
-  if (storage.ss_family != other.storage.ss_family) return false;
-  if (storage.ss_family == AF_INET) {
-    sockaddr_in a{}, b{};
-    std::memcpy(&a, &storage, sizeof a);
-    std::memcpy(&b, &other.storage, sizeof b);
-    return a.sin_addr.s_addr == b.sin_addr.s_addr;
-  }
-  sockaddr_in6 a{}, b{};
-  std::memcpy(&a, &storage, sizeof a);
-  std::memcpy(&b, &other.storage, sizeof b);
-  return std::memcmp(&a.sin6_addr, &b.sin6_addr, sizeof a.sin6_addr) == 0;
-}
 
 Conversation::Conversation(services::Question question, probe::Descriptor socket,
                            const Limits& limits)

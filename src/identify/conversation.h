@@ -1,8 +1,6 @@
 // One exchange over one socket, driven by events. Internal to identify/.
 #pragma once
 
-#include <sys/socket.h>
-
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -11,19 +9,11 @@
 #include "identify/identify.h"
 #include "identify/tls_client.h"
 #include "probe/descriptor.h"
+#include "probe/socket_address.h"
 
 namespace bulkhead::identify {
 
 using Clock = std::chrono::steady_clock;
-
-struct PeerAddress {
-  sockaddr_storage storage{};
-  socklen_t length = 0;
-
-  [[nodiscard]] static PeerAddress of(const IpAddress& address, Port port);
-  // The same host; its port may differ (a TFTP server answers from a new one).
-  [[nodiscard]] bool same_host(const PeerAddress& other) const;
-};
 
 class Conversation {
  public:

@@ -23,7 +23,7 @@ class TcpConversation final : public Conversation {
                   std::unique_ptr<TlsClient> tls)
       : Conversation(question, std::move(socket), limits),
         exchange_(exchange),
-        peer_(PeerAddress::of(target.address, target.subject.port)),
+        peer_(probe::SocketAddress::of(target.address, target.subject.port)),
         request_(request_of(exchange, target)),
         tls_(std::move(tls)) {
     if (exchange.asking == Asking::kHttp) http_.emplace(kMostAnswerBytes, engine::Overlong::kCut);
@@ -32,8 +32,7 @@ class TcpConversation final : public Conversation {
   void start(Clock::time_point now) override {
     begin(now);
     wait_until(now + ms(limits_.answer_ms));
-    const int rc =
-        ::connect(socket(), reinterpret_cast<const sockaddr*>(&peer_.storage), peer_.length);
+    const int rc = ::connect(socket(), peer_.get(), peer_.length);
     if (rc != 0 && errno != EINPROGRESS) finish(Ending::kFailed);
   }
 
@@ -62,10 +61,7 @@ class TcpConversation final : public Conversation {
   enum class Stage : std::uint8_t { kConnecting, kHandshake, kBanner, kAnswer };
 
   bool connect_done(Clock::time_point now) {
-    int error = 0;
-    socklen_t length = sizeof error;
-    ::getsockopt(socket(), SOL_SOCKET, SO_ERROR, &error, &length);
-    if (error != 0) {
+    if (probe::take_error(socket()) != 0) {
       finish(Ending::kFailed);
       return false;
     }
@@ -173,7 +169,7 @@ class TcpConversation final : public Conversation {
   }
 
   const services::Exchange& exchange_;
-  PeerAddress peer_;
+  probe::SocketAddress peer_;
   std::string request_, output_;
   std::unique_ptr<TlsClient> tls_;
   std::optional<engine::HttpAnswerParser> http_;

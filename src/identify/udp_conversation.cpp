@@ -17,26 +17,24 @@ class UdpConversation final : public Conversation {
   UdpConversation(services::Question question, const services::Exchange& exchange,
                   const Target& target, probe::Descriptor socket, const Limits& limits)
       : Conversation(question, std::move(socket), limits),
-        peer_(PeerAddress::of(target.address, target.subject.port)),
+        peer_(probe::SocketAddress::of(target.address, target.subject.port)),
+        family_(target.address.family()),
         request_(request_of(exchange, target)) {}
 
   void start(Clock::time_point now) override {
     begin(now);
     // An unconnected socket learns of ICMP errors only when it asks for them.
-    const int on = 1;
-    const bool v6 = peer_.storage.ss_family == AF_INET6;
-    static_cast<void>(::setsockopt(socket(), v6 ? SOL_IPV6 : SOL_IP, v6 ? IPV6_RECVERR : IP_RECVERR,
-                                   &on, sizeof on));
+    probe::queue_icmp_errors(socket(), family_);
     send(now);
   }
 
   void on_ready(std::uint32_t events, Clock::time_point) override {
     std::array<char, services::kMostAnswerBytes> data;
-    PeerAddress from;
-    from.length = sizeof from.storage;
-    const ssize_t size = ::recvfrom(socket(), data.data(), data.size(), MSG_DONTWAIT,
-                                    reinterpret_cast<sockaddr*>(&from.storage), &from.length);
-    if (size > 0 && peer_.same_host(from)) {
+    probe::SocketAddress from;
+    const ssize_t size =
+        ::recvfrom(socket(), data.data(), data.size(), MSG_DONTWAIT, from.get(), &from.length);
+    // Its port may be another: a TFTP server answers from a new one.
+    if (size > 0 && from.address() == peer_.address()) {
       connected_ = true;
       answer_.bytes.assign(data.data(), static_cast<std::size_t>(size));
       return finish(Ending::kComplete);
@@ -58,11 +56,12 @@ class UdpConversation final : public Conversation {
     ++sent_;
     wait_until(now + ms(limits_.answer_ms) / 2);
     if (::sendto(socket(), request_.data(), request_.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
-                 reinterpret_cast<const sockaddr*>(&peer_.storage), peer_.length) < 0)
+                 peer_.get(), peer_.length) < 0)
       finish(Ending::kFailed);
   }
 
-  PeerAddress peer_;
+  probe::SocketAddress peer_;
+  IpFamily family_;
   std::string request_;
   int sent_ = 0;
 };

@@ -99,7 +99,7 @@ bool Rounds::start_next(std::uint64_t lost) {
   lost_in_round_ = lost > 0;
   // Where a rule limits the rate, or a listener answers the same question only now and then, misses
   // hang together: as long as asking again tells more, the rounds are not over.
-  const bool told_more = settled_ > settled_before_;
+  const bool told_more = settled_this_round() > 0;
   settled_before_ = settled_;
   const bool enough =
       round_ >= limits_.most || (round_ >= needed() && !lost_in_round_ && !told_more);

@@ -55,6 +55,7 @@ class Rounds {
 
   [[nodiscard]] std::size_t ports() const { return cells_; }
   [[nodiscard]] std::size_t settled() const { return settled_; }
+  [[nodiscard]] std::size_t settled_this_round() const { return settled_ - settled_before_; }
   [[nodiscard]] std::uint64_t sent() const { return sent_; }
   [[nodiscard]] std::uint64_t answered() const;
 
@@ -81,7 +82,7 @@ class Rounds {
   std::vector<std::uint16_t> queue_;  // of this round
   std::size_t position_ = 0;
   std::size_t cells_ = 0, settled_ = 0, late_ = 0;
-  std::size_t settled_before_ = 0;  // this round
+  std::size_t settled_before_ = 0;  // this round began
   std::uint64_t sent_ = 0;
   std::uint32_t round_ = 0;
   std::uint32_t first_answered_ = 0;  // the first round in which anything settled; 0: none yet

@@ -5,10 +5,10 @@
 
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <optional>
 #include <string>
 
+#include "probe/clock.h"
 #include "probe/descriptor.h"
 #include "probe/lane.h"
 #include "probe/socket_address.h"
@@ -18,12 +18,6 @@ namespace {
 
 constexpr std::uint64_t kPatienceUs = 300'000;
 constexpr int kTries = 3;
-
-std::uint64_t now_us() {
-  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
-                                        std::chrono::steady_clock::now().time_since_epoch())
-                                        .count());
-}
 
 // A port that is held and does not listen, or one that does.
 struct OwnPort {

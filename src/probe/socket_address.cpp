@@ -132,6 +132,14 @@ void queue_icmp_errors(int fd, IpFamily family) {
     ::setsockopt(fd, SOL_IP, IP_RECVERR, &on, sizeof on);
 }
 
+std::uint64_t drops_of(int fd) {
+  std::array<std::uint32_t, 16> info{};
+  socklen_t length = sizeof info;
+  constexpr std::size_t kDrops = 8;  // SK_MEMINFO_DROPS
+  if (::getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info.data(), &length) != 0) return 0;
+  return length > kDrops * sizeof info[0] ? info[kDrops] : 0;
+}
+
 int take_error(int fd) {
   int error = 0;
   socklen_t length = sizeof error;

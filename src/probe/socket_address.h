@@ -41,6 +41,10 @@ struct IcmpError {
 // ICMP errors are queued from now on, those included that do not end a connection attempt.
 void queue_icmp_errors(int fd, IpFamily family);
 
+// sk_drops: packets so far for which the queue had no room (net/core/sock.c). What a filter sends
+// away is not counted.
+[[nodiscard]] std::uint64_t drops_of(int fd);
+
 // Takes and clears SO_ERROR.
 [[nodiscard]] int take_error(int fd);
 

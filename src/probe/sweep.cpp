@@ -5,12 +5,12 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <deque>
 #include <map>
 #include <memory>
 #include <optional>
 
+#include "probe/clock.h"
 #include "probe/descriptor.h"
 #include "probe/lane.h"
 #include "probe/rounds.h"
@@ -39,12 +39,6 @@ constexpr double kFirstUdpRate = 50, kUdpRate = 0.9;
 constexpr double kTooFast = 0.2;
 constexpr double kFewAnswers = 8;  // from which rounds are compared
 
-std::uint64_t now_us() {
-  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
-                                        std::chrono::steady_clock::now().time_since_epoch())
-                                        .count());
-}
-
 // Descriptors that may be used for connect(); the rest of the process keeps some.
 std::size_t spare_descriptors() {
   constexpr std::size_t kReserve = 128, kLeast = 16;
@@ -71,8 +65,7 @@ struct Active {
   bool met = false;  // something came back, or was waited for long enough
   std::uint64_t first_asked_us = 0;
   std::uint64_t lost_before = 0;  // this round
-  std::size_t settled_before = 0;
-  double late_before = 0;  // answers of the round before, if that was not the first
+  double late_before = 0;         // answers of the round before, if that was not the first
 
   [[nodiscard]] std::uint64_t patience_us() const {
     if (!met) return kFirstPatienceUs;
@@ -266,13 +259,12 @@ class Loop {
   bool next_round(Active& active) {
     const std::uint64_t lost = active.lane->lost();
     const bool lost_some = lost > active.lost_before;
-    const auto before = static_cast<double>(active.settled_before);
-    const auto late = static_cast<double>(active.rounds.settled() - active.settled_before);
+    const auto late = static_cast<double>(active.rounds.settled_this_round());
+    const auto before = static_cast<double>(active.rounds.settled()) - late;
     // Loss leaves less to be told by each round; a limit of the rate lets each tell as much again.
     const bool limited = active.late_before >= kFewAnswers && 2 * late >= active.late_before;
     const bool too_fast = before > 0 && (late > kTooFast * before || limited);
     active.late_before = before > 0 ? late : 0;
-    active.settled_before = active.rounds.settled();
     if (lost_some || too_fast) active.pace.answers_lost();
     if (!active.rounds.start_next(lost - active.lost_before)) return false;
     active.lost_before = lost;

@@ -107,15 +107,7 @@ class SynLane : public Lane {
     return now_us >= last_us_ + patience_us;
   }
 
-  // sk_drops: packets for which the queue had no room (net/core/sock.c). What the filter sends away
-  // is not counted.
-  [[nodiscard]] std::uint64_t lost() const override {
-    std::array<std::uint32_t, 16> info{};
-    socklen_t length = sizeof info;
-    constexpr std::size_t kDrops = 8;  // SK_MEMINFO_DROPS
-    if (::getsockopt(raw_.get(), SOL_SOCKET, SO_MEMINFO, info.data(), &length) != 0) return 0;
-    return length > kDrops * sizeof info[0] ? info[kDrops] : 0;
-  }
+  [[nodiscard]] std::uint64_t lost() const override { return drops_of(raw_.get()); }
 
   std::size_t ask(std::span<const Port> ports, std::uint64_t now_us,
                   std::vector<Heard>& heard) override {

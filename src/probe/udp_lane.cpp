@@ -21,13 +21,7 @@ class UdpLane : public Lane {
 
   [[nodiscard]] scan::Engine engine() const override { return scan::Engine::kUdp; }
   [[nodiscard]] std::size_t room() const override { return 16; }
-  [[nodiscard]] std::uint64_t lost() const override {
-    std::array<std::uint32_t, 16> info{};
-    socklen_t length = sizeof info;
-    constexpr std::size_t kDrops = 8;  // SK_MEMINFO_DROPS
-    if (::getsockopt(socket_.get(), SOL_SOCKET, SO_MEMINFO, info.data(), &length) != 0) return 0;
-    return length > kDrops * sizeof info[0] ? info[kDrops] : 0;
-  }
+  [[nodiscard]] std::uint64_t lost() const override { return drops_of(socket_.get()); }
   void expire(std::uint64_t /*now_us*/, std::uint64_t /*patience_us*/,
               std::vector<Heard>& /*heard*/) override {}
   [[nodiscard]] bool idle(std::uint64_t now_us, std::uint64_t patience_us) const override {
