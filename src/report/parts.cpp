@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "services/catalogue.h"
 
 namespace bulkhead::report {
 namespace {
@@ -95,6 +96,21 @@ std::string vantage_text(const audit::Opening& reach, const Style& style) {
   if (v.starts_with("lan:")) return say(Label::kLanOf, style, {{"interface", safe(v.substr(4))}});
   if (v.starts_with("zone:")) return say(Label::kZone, style, {{"zone", safe(v.substr(5))}});
   return say(Label::kOneContainer, style, {{"a", container_name(v)}});
+}
+
+std::string listener_text(const model::Socket* socket, Port port, IpProtocol protocol,
+                          const Style& style) {
+  const bool owned = socket != nullptr && !socket->owners.empty();
+  const std::string process = owned ? socket->owners.front().command : std::string();
+  const auto match =
+      services::match(socket != nullptr ? socket->port : port, protocol, process, "");
+  std::string out;
+  if (match.service != nullptr) {
+    out = match.service->name;
+    if (match.by == services::KnownBy::kPort) out = say(Label::kByPort, style, {{"service", out}});
+  }
+  if (!process.empty()) out += (out.empty() ? "" : ", ") + safe(process);
+  return out;
 }
 
 std::string joined(const std::vector<std::string>& parts, const Style& style) {

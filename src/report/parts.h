@@ -29,6 +29,10 @@ namespace bulkhead::report {
 [[nodiscard]] std::string vantage_text(const audit::Opening& reach, const Style& style);
 // "a forged source address (172.18.0.9) and source port 53": of a reach that is forged.
 [[nodiscard]] std::string forged_text(const audit::Reach& reach, const Style& style);
+// "Redis (by its port), redis-server": of a listener, by its process and port; null: nobody is
+// known there, and `port` is as dialled.
+[[nodiscard]] std::string listener_text(const model::Socket* socket, Port port, IpProtocol protocol,
+                                        const Style& style);
 [[nodiscard]] std::string joined(const std::vector<std::string>& parts, const Style& style);
 
 // A phrase of a finding with all its values, escaped.

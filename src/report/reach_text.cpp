@@ -8,7 +8,6 @@
 #include "base/text.h"
 #include "report/layout.h"
 #include "report/parts.h"
-#include "services/catalogue.h"
 
 namespace bulkhead::report {
 namespace {
@@ -120,16 +119,7 @@ class ReachWriter {
   }
 
   std::string service(const Reached& r) const {
-    if (r.socket == nullptr) return {};
-    const std::string process = r.socket->owners.empty() ? "" : r.socket->owners.front().command;
-    const auto match = services::match(r.socket->port, r.protocol, process, "");
-    std::string out;
-    if (match.service != nullptr) {
-      out = match.service->name;
-      if (match.by == services::KnownBy::kPort) out = tell(Label::kByPort, {{"service", out}});
-    }
-    if (!process.empty()) out += (out.empty() ? "" : ", ") + safe(process);
-    return out;
+    return r.socket == nullptr ? "" : listener_text(r.socket, r.socket->port, r.protocol, style_);
   }
 
   void leaves(const verify::WayOut& w) {

@@ -10,7 +10,6 @@
 #include "report/layout.h"
 #include "report/parts.h"
 #include "report/views_parts.h"
-#include "services/catalogue.h"
 
 namespace bulkhead::report {
 namespace {
@@ -205,17 +204,7 @@ class ScanWriter {
 
   [[nodiscard]] std::string service(const Aim& aim, const OpenPort& port) const {
     if (port.service) return safe(port.service->name) + " (" + safe(port.service->access) + ")";
-    const bool owned = port.socket != nullptr && !port.socket->owners.empty();
-    const std::string process = owned ? port.socket->owners.front().command : std::string();
-    const Port inside = port.socket != nullptr ? port.socket->port : port.port;
-    const auto match = services::match(inside, aim.protocol, process, "");
-    std::string out;
-    if (match.service != nullptr) {
-      out = match.service->name;
-      if (match.by == services::KnownBy::kPort) out = tell(Label::kByPort, {{"service", out}});
-    }
-    if (!process.empty()) out += (out.empty() ? "" : ", ") + safe(process);
-    return out;
+    return listener_text(port.socket, port.port, aim.protocol, style_);
   }
 
   [[nodiscard]] std::string counts_text(const std::array<std::uint64_t, scan::kStates>& n) const {

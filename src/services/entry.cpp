@@ -390,4 +390,9 @@ std::string_view to_string(Access access) {
   return "";
 }
 
+bool lists(const Entry& entry, Port port) {
+  return std::ranges::find(entry.ports, port.number) != entry.ports.end() ||
+         std::ranges::find(entry.also, port.number) != entry.also.end();
+}
+
 }  // namespace bulkhead::services

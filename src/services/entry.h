@@ -96,4 +96,7 @@ inline constexpr std::size_t kLongestPattern = 512;  // characters
 
 [[nodiscard]] std::string_view to_string(Access access);
 
+// Among the entry's ports, those included that need a process or an image beside them.
+[[nodiscard]] bool lists(const Entry& entry, Port port);
+
 }  // namespace bulkhead::services

@@ -7,11 +7,6 @@
 namespace bulkhead::services {
 namespace {
 
-bool lists(const Entry& entry, Port port) {
-  return std::ranges::find(entry.ports, port.number) != entry.ports.end() ||
-         std::ranges::find(entry.also, port.number) != entry.also.end();
-}
-
 // "The plain HTTP request was sent to HTTPS port", "Client sent an HTTP request to an HTTPS
 // server".
 bool sends_elsewhere(const HttpResponse& http) {
@@ -37,25 +32,25 @@ std::vector<Question> Interview::next() {
 std::vector<Question> Interview::stage() {
   switch (stage_) {
     case Stage::kListen: return {{Matcher::kBannerExchange, false}};
-    case Stage::kPortBytes: return bytes(true);
+    case Stage::kPortBytes: return questions(Asking::kSend, true);
     case Stage::kHttp: return {{Matcher::kRootExchange, false}};
     case Stage::kTls:
       if (http_) return {};
       return {{Matcher::kTlsExchange, true}};
     case Stage::kInsideTls: {
       if (!tls_) return {};
-      std::vector<Question> out = bytes(true);
+      std::vector<Question> out = questions(Asking::kSend, true);
       out.push_back({Matcher::kBannerExchange, true});
       out.push_back({Matcher::kRootExchange, true});
       return out;
     }
-    case Stage::kPortPaths: return http_ ? paths(true) : std::vector<Question>();
-    case Stage::kPaths: return http_ ? paths(false) : std::vector<Question>();
+    case Stage::kPortPaths: return http_ ? questions(Asking::kHttp, true) : std::vector<Question>();
+    case Stage::kPaths: return http_ ? questions(Asking::kHttp, false) : std::vector<Question>();
     // A server that greets or speaks HTTP is not asked in the bytes of all other protocols.
     case Stage::kBytes: {
       const bool quiet =
           std::ranges::all_of(answers_, [](const Answer& a) { return a.bytes.empty(); });
-      return !http_ && quiet ? bytes(false) : std::vector<Question>();
+      return !http_ && quiet ? questions(Asking::kSend, false) : std::vector<Question>();
     }
     case Stage::kAccess: return access();
     case Stage::kOver: break;
@@ -97,25 +92,14 @@ void Interview::hear(Answer answer) {
   answers_.push_back(std::move(answer));
 }
 
-std::vector<Question> Interview::bytes(bool of_port) const {
+std::vector<Question> Interview::questions(Asking asking, bool of_port) const {
   std::vector<Question> out;
   for (const Entry& entry : matcher_.entries()) {
     if (of_port && !lists(entry, subject_.port)) continue;
     for (const std::size_t index : matcher_.known_by(entry)) {
       const Exchange& exchange = matcher_.exchanges()[index];
-      if (exchange.asking == Asking::kSend && exchange.protocol == subject_.protocol)
-        out.push_back({index, tls_});
-    }
-  }
-  return out;
-}
-
-std::vector<Question> Interview::paths(bool of_port) const {
-  std::vector<Question> out;
-  for (const Entry& entry : matcher_.entries()) {
-    if (of_port && !lists(entry, subject_.port)) continue;
-    for (const std::size_t index : matcher_.known_by(entry)) {
-      if (matcher_.exchanges()[index].asking == Asking::kHttp) out.push_back({index, tls_});
+      const bool fits = asking != Asking::kSend || exchange.protocol == subject_.protocol;
+      if (exchange.asking == asking && fits) out.push_back({index, tls_});
     }
   }
   return out;

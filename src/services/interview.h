@@ -69,8 +69,8 @@ class Interview {
   };
 
   [[nodiscard]] std::vector<Question> stage();
-  [[nodiscard]] std::vector<Question> bytes(bool of_port) const;
-  [[nodiscard]] std::vector<Question> paths(bool of_port) const;
+  // What shows services, in bytes or by HTTP: those of this port, or all.
+  [[nodiscard]] std::vector<Question> questions(Asking asking, bool of_port) const;
   [[nodiscard]] std::vector<Question> access() const;
   [[nodiscard]] std::vector<Question> fresh(std::vector<Question> questions);
   void advance();

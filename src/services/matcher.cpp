@@ -190,11 +190,6 @@ std::vector<std::size_t> each_once(const std::vector<CompiledSign>& signs) {
   return out;
 }
 
-bool lists(const Entry& entry, Port port) {
-  return std::ranges::find(entry.ports, port.number) != entry.ports.end() ||
-         std::ranges::find(entry.also, port.number) != entry.also.end();
-}
-
 }  // namespace
 
 std::vector<std::size_t> Matcher::known_by(const Entry& entry) const {
