@@ -78,28 +78,29 @@ Result<Answer> Reach::answer(std::vector<Outcome> outcomes) {
   return Answer(std::move(outcomes), std::move(open), std::move(closed), std::move(unknown));
 }
 
-Said Answer::about(const packet::Packet& packet) const {
+Said agreed(std::vector<const Outcome*> outcomes) {
   Said said;
   bool how_set = false, agree = true, same_how = true;
-  for (const Outcome& o : outcomes_) {
-    if (!o.set.contains(packet)) continue;
-    if (said.outcomes.empty()) {
-      said.verdict = o.verdict;
-    } else if (said.verdict != o.verdict) {
-      agree = false;
-    }
-    said.outcomes.push_back(&o);
-    if (o.if_it_asked) continue;
-    if (!how_set) {
-      said.how = o.how;
-      how_set = true;
-    } else if (said.how != o.how) {
-      same_how = false;
-    }
+  for (const Outcome* o : outcomes) {
+    if (o == outcomes.front()) said.verdict = o->verdict;
+    agree = agree && o->verdict == said.verdict;
+    if (o->if_it_asked) continue;
+    if (!how_set) said.how = o->how;
+    same_how = same_how && o->how == said.how;
+    how_set = true;
   }
   if (!agree) said.verdict = Verdict::kUnknown;
   if (!agree || !same_how) said.how = How::kUnknown;
+  said.outcomes = std::move(outcomes);
   return said;
+}
+
+Said Answer::about(const packet::Packet& packet) const {
+  std::vector<const Outcome*> of_it;
+  for (const Outcome& o : outcomes_) {
+    if (o.set.contains(packet)) of_it.push_back(&o);
+  }
+  return agreed(std::move(of_it));
 }
 
 }  // namespace bulkhead::reach

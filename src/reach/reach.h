@@ -26,6 +26,9 @@ struct Said {
       outcomes;  // of the packet, none forgotten; they disagree when unknown
 };
 
+// Of outcomes that hold one packet: what they agree on.
+[[nodiscard]] Said agreed(std::vector<const Outcome*> outcomes);
+
 class Answer {
  public:
   // Every packet that was asked about is in one at least (see Outcome).

@@ -51,21 +51,13 @@ class Fate {
   }
 
   Said about(const reach::Fields& fields, const verify::Point& point) const {
-    Said said{Verdict::kUnknown, How::kUnknown, "no outcome at all"};
-    bool first = true, how_set = false, agree = true, same_how = true;
+    std::vector<const reach::Outcome*> of_it;
     for (const auto& [outcome, to] : outcomes_) {
-      if (!to.contains(fields, point)) continue;
-      if (first) said = {outcome.verdict, outcome.how, outcome.reason};
-      agree = agree && outcome.verdict == said.verdict;
-      first = false;
-      if (outcome.if_it_asked) continue;
-      if (!how_set) said.how = outcome.how;
-      same_how = same_how && outcome.how == said.how;
-      how_set = true;
+      if (to.contains(fields, point)) of_it.push_back(&outcome);
     }
-    if (!agree) return {Verdict::kUnknown, How::kUnknown, "several ways: " + said.reason};
-    if (!same_how) said.how = How::kUnknown;
-    return said;
+    const reach::Said said = reach::agreed(std::move(of_it));
+    return {said.verdict, said.how,
+            said.outcomes.empty() ? "no outcome at all" : said.outcomes.front()->reason};
   }
 
  private:

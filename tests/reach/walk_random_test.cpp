@@ -129,22 +129,11 @@ class Comparison {
     q.port = Port{port};
     q.protocol = protocol;
     const trace::Answer t = world_.ask(q);
-    Said said;
-    bool first = true, agree = true, same_how = true, how_set = false;
+    std::vector<const Outcome*> of_it;
     for (std::size_t i = 0; i < destinations.size(); ++i) {
-      if (!destinations[i].contains(p)) continue;
-      const Outcome& o = answer.outcomes()[i];
-      said.outcomes.push_back(&o);
-      if (first) said.verdict = o.verdict;
-      agree = agree && o.verdict == said.verdict;
-      first = false;
-      if (o.if_it_asked) continue;
-      if (!how_set) said.how = o.how;
-      same_how = same_how && said.how == o.how;
-      how_set = true;
+      if (destinations[i].contains(p)) of_it.push_back(&answer.outcomes()[i]);
     }
-    if (!agree) said.verdict = Verdict::kUnknown;
-    if (!agree || !same_how) said.how = How::kUnknown;
+    const Said said = agreed(std::move(of_it));
     tally_.count(t.verdict);
     const bool same = to_string(said.verdict) == trace::to_string(t.verdict);
     std::string what;
