@@ -92,10 +92,7 @@ class PromiseFinder {
     for (const Asked& asked : answers.open) {
       if (!outside(asked) || asked.dial.via != Via::kPublished || asked.dial.to.is_loopback())
         continue;
-      query::Target target;
-      target.to = asked.dial.to;
-      target.port = asked.dial.port;
-      target.protocol = service.subject.protocol;
+      query::Target target = target_of(asked.dial, service.subject.protocol);
       if (asked.reply.witness) target.source = asked.reply.witness;
       const query::Reply reply = plain.ask(seat(asked).seat, target);
       if (reply.answer.verdict != trace::Verdict::kClosed || reply.answer.rules.empty()) continue;

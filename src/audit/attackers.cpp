@@ -21,11 +21,11 @@ class AttackerSweep {
  public:
   AttackerSweep(const policy::Config& config, const Inventory& inventory, const Oracle& oracle,
                 Reachability& reach)
-      : config_(config), inventory_(inventory), oracle_(oracle), reach_(reach) {
-    for (std::size_t i = 0; i < inventory.services.size(); ++i) {
-      for (const model::Socket* s : inventory.services[i].sockets) whose_.emplace(s, i);
-    }
-  }
+      : config_(config),
+        inventory_(inventory),
+        oracle_(oracle),
+        reach_(reach),
+        whose_(services_by_socket(inventory)) {}
 
   void run() {
     for (std::size_t i = 0; i < inventory_.services.size(); ++i) {
@@ -65,10 +65,7 @@ class AttackerSweep {
   }
 
   Asked ask(std::size_t seat, const Dial& dial, IpProtocol protocol) {
-    query::Target target;
-    target.to = dial.to;
-    target.port = dial.port;
-    target.protocol = protocol;
+    query::Target target = target_of(dial, protocol);
     const query::Seat& from = inventory_.seats[seat].seat;
     trace::Answer ordinary = oracle_.ask(from, target).answer;
     target.as_attacker = true;

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "audit/segments.h"
+#include "model/find.h"
 #include "ruleset/print.h"
 
 namespace bulkhead::audit {
@@ -177,9 +178,8 @@ void split(model::Snapshot& copy, const Scene& scene, const std::string& network
   for (const Segment& segment : find_segments(scene.snapshot, scene.config)) {
     if (segment.network != network || segment.engine != engine || !segment.is_bridge) continue;
     model::NetNs& ns = copy.namespaces[segment.ns.value];
-    const auto original = std::ranges::find_if(
-        ns.links, [&](const model::Link& l) { return l.index == segment.link; });
-    if (original == ns.links.end()) continue;
+    const model::Link* original = model::find_link(ns, segment.link);
+    if (original == nullptr) continue;
     model::Link bridge = *original;
     for (std::size_t i = 0; i < moves.size(); ++i) {
       std::uint32_t highest = 0;

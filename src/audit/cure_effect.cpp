@@ -55,20 +55,14 @@ class Afterwards {
                          IpProtocol protocol) const {
     const auto seat = oracle.seat(scene_.inventory.seats[from].vantage);
     if (!seat || seat->origins.empty()) return true;  // nothing shows that it is gone
-    query::Target target;
-    target.to = dial.to;
-    target.port = dial.port;
-    target.protocol = protocol;
+    query::Target target = target_of(dial, protocol);
     target.as_attacker = true;
     return oracle.ask(*seat, target).answer.verdict != trace::Verdict::kClosed;
   }
 
   query::Reply ask(const Oracle& oracle, std::size_t from, const Dial& dial, IpProtocol protocol,
                    std::optional<IpAddress> source) const {
-    query::Target target;
-    target.to = dial.to;
-    target.port = dial.port;
-    target.protocol = protocol;
+    query::Target target = target_of(dial, protocol);
     target.source = source;
     return oracle.ask(scene_.inventory.seats[from].seat, target);
   }

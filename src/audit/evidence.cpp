@@ -136,10 +136,7 @@ std::vector<Opening> openings_of(const Scene& scene, const Service& service,
 }
 
 std::vector<PathStep> path_of(const Scene& scene, const Asked& asked, IpProtocol protocol) {
-  query::Target target;
-  target.to = asked.dial.to;
-  target.port = asked.dial.port;
-  target.protocol = protocol;
+  query::Target target = target_of(asked.dial, protocol);
   target.explain = true;
   target.as_attacker = asked.as_attacker();
   const query::Reply reply = scene.oracle.ask(scene.inventory.seats[asked.seat].seat, target);

@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "base/text.h"
+#include "model/find.h"
 #include "policy/tenants.h"
 
 namespace bulkhead::audit {
@@ -334,13 +335,28 @@ std::string name_of(const model::Snapshot& snapshot, model::NsId ns) {
   return "netns " + std::to_string(ns.value);
 }
 
-std::string link_name(const model::Snapshot& snapshot, model::NsId ns, IfIndex link) {
-  if (ns.value < snapshot.namespaces.size()) {
-    for (const model::Link& l : snapshot.namespaces[ns.value].links) {
-      if (l.index == link) return l.name;
-    }
+query::Target target_of(const Dial& dial, IpProtocol protocol) {
+  query::Target target;
+  target.to = dial.to;
+  target.port = dial.port;
+  target.protocol = protocol;
+  return target;
+}
+
+std::unordered_map<const model::Socket*, std::size_t> services_by_socket(
+    const Inventory& inventory) {
+  std::unordered_map<const model::Socket*, std::size_t> out;
+  for (std::size_t i = 0; i < inventory.services.size(); ++i) {
+    for (const model::Socket* s : inventory.services[i].sockets) out.emplace(s, i);
   }
-  return std::to_string(link.value);
+  return out;
+}
+
+std::string link_name(const model::Snapshot& snapshot, model::NsId ns, IfIndex link) {
+  const model::Link* found = ns.value < snapshot.namespaces.size()
+                                 ? model::find_link(snapshot.namespaces[ns.value], link)
+                                 : nullptr;
+  return found != nullptr ? found->name : std::to_string(link.value);
 }
 
 Inventory take_inventory(const model::Snapshot& snapshot, const policy::Config& config,

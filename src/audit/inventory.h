@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "audit/finding.h"
@@ -20,6 +21,9 @@ struct Dial {
   Via via = Via::kDirect;
   friend auto operator<=>(const Dial&, const Dial&) = default;
 };
+
+// The question whether an ordinary connection gets there.
+[[nodiscard]] query::Target target_of(const Dial& dial, IpProtocol protocol);
 
 struct Service {
   Subject subject;
@@ -54,6 +58,10 @@ struct Inventory {
   std::vector<SeatEntry> seats;  // zones, host, containers
   std::size_t containers = 0;    // running
 };
+
+// Whose a socket is, as a position in Inventory::services.
+[[nodiscard]] std::unordered_map<const model::Socket*, std::size_t> services_by_socket(
+    const Inventory& inventory);
 
 [[nodiscard]] Inventory take_inventory(const model::Snapshot& snapshot,
                                        const policy::Config& config, const Oracle& oracle);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "model/find.h"
 #include "ruleset/print.h"
 #include "verify/attacker.h"
 
@@ -13,11 +14,6 @@ namespace {
 
 constexpr std::uint8_t kForwarding = 3;  // BR_STATE_*
 constexpr std::uint32_t kUp = 1;         // IFF_UP
-
-const model::Link* link_of(const model::NetNs& ns, IfIndex index) {
-  const auto found = std::ranges::find(ns.links, index, &model::Link::index);
-  return found == ns.links.end() ? nullptr : &*found;
-}
 
 FrameAnswer closed(FrameStop stop, std::string name) {
   return {Verdict::kClosed, stop, std::move(name)};
@@ -69,9 +65,9 @@ std::optional<FrameAnswer> by_rules(const model::NetNs& ns, const model::Link& b
 
 FrameAnswer across_bridge(const model::NetNs& ns, const Segment& segment, const Member& from,
                           const Member& to, FrameKind kind) {
-  const model::Link* const bridge = link_of(ns, segment.link);
-  const model::Link* const in = link_of(ns, from.port);
-  const model::Link* const out = link_of(ns, to.port);
+  const model::Link* const bridge = model::find_link(ns, segment.link);
+  const model::Link* const in = model::find_link(ns, from.port);
+  const model::Link* const out = model::find_link(ns, to.port);
   if (in == nullptr || bridge == nullptr) return unknown(FrameStop::kNoPort, from.container->name);
   if (out == nullptr) return unknown(FrameStop::kNoPort, to.container->name);
   for (const model::Link* link : {bridge, in, out}) {

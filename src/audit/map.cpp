@@ -4,6 +4,7 @@
 #include <set>
 
 #include "audit/inventory.h"
+#include "model/find.h"
 #include "policy/tenants.h"
 #include "policy/zones.h"
 #include "services/catalogue.h"
@@ -50,9 +51,8 @@ class Drawer {
   }
 
   const model::Link* bridge_of(const model::Link& port) const {
-    const auto found = std::ranges::find_if(
-        host_.links, [&](const model::Link& l) { return l.index == port.master; });
-    return found == host_.links.end() || found->kind != "bridge" ? nullptr : &*found;
+    const model::Link* found = model::find_link(host_, port.master);
+    return found != nullptr && found->kind == "bridge" ? found : nullptr;
   }
 
   MapInterface interface(const model::Link& link) const {

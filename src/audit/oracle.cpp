@@ -1,6 +1,6 @@
 #include "audit/oracle.h"
 
-#include <optional>
+#include <functional>
 #include <utility>
 
 #include "policy/zones.h"
@@ -13,12 +13,8 @@ namespace {
 // What the oracle stands on; a base, so that it is there before the oracle is.
 struct Model {
   Model(trace::World built, std::vector<policy::Zone> resolved)
-      : world(std::move(built)), zones(std::move(resolved)), asker(world, zones) {
-    asker.forged_by(
-        [this](const query::Seat& seat, const query::Target& target, query::Reply ordinary) {
-          if (!attackers) attackers.emplace(asker);
-          return attackers->ask(seat, target, std::move(ordinary));
-        });
+      : world(std::move(built)), zones(std::move(resolved)), asker(world, zones), attackers(asker) {
+    asker.forged_by(std::bind_front(&verify::Attackers::ask, &attackers));
   }
   Model(const Model&) = delete;  // the asker refers to what stands beside it
   Model& operator=(const Model&) = delete;
@@ -26,7 +22,7 @@ struct Model {
   trace::World world;
   std::vector<policy::Zone> zones;
   query::Asker asker;
-  std::optional<verify::Attackers> attackers;  // of a model that is asked about them
+  verify::Attackers attackers;
 };
 
 class WorldOracle final : private Model, public AskerOracle {

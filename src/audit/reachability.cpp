@@ -8,11 +8,9 @@ namespace {
 
 class Sweep {
  public:
-  Sweep(const Inventory& inventory, const Oracle& oracle) : inventory_(inventory), oracle_(oracle) {
+  Sweep(const Inventory& inventory, const Oracle& oracle)
+      : inventory_(inventory), oracle_(oracle), whose_(services_by_socket(inventory)) {
     out_.of.resize(inventory.services.size());
-    for (std::size_t i = 0; i < inventory.services.size(); ++i) {
-      for (const model::Socket* s : inventory.services[i].sockets) whose_.emplace(s, i);
-    }
   }
 
   Reachability run() {
@@ -69,10 +67,7 @@ class Sweep {
       asked.reply.answer.reason = from.seat.unknown;
       return asked;
     }
-    query::Target target;
-    target.to = dial.to;
-    target.port = dial.port;
-    target.protocol = protocol;
+    query::Target target = target_of(dial, protocol);
     asked.reply = oracle_.ask(from.seat, target);
     return asked;
   }

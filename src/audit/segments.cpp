@@ -9,6 +9,7 @@
 #include "audit/identity.h"
 #include "audit/link_layer.h"
 #include "audit/threats.h"
+#include "model/find.h"
 #include "policy/tenants.h"
 #include "verify/attacker.h"
 
@@ -125,9 +126,8 @@ class SegmentFinder {
     segment.is_bridge = false;
     segment.engine = engine.name;
     if (ns.value < snapshot_.namespaces.size()) {
-      for (const model::Link& l : snapshot_.namespaces[ns.value].links) {
-        if (l.index == parent) segment.interface = l.name;
-      }
+      const model::Link* link = model::find_link(snapshot_.namespaces[ns.value], parent);
+      if (link != nullptr) segment.interface = link->name;
     }
     segment.network = segment.interface;
     for (const model::EngineNetwork& network : engine.networks) {
@@ -382,10 +382,7 @@ class SharingFinder {
       ++asked;
       for (const Dial& dial : service.dials) {
         if (dial.via != Via::kDirect || best == Verdict::kOpen) continue;
-        query::Target target;
-        target.to = dial.to;
-        target.port = dial.port;
-        target.protocol = service.subject.protocol;
+        query::Target target = target_of(dial, service.subject.protocol);
         target.as_attacker = true;
         const trace::Answer answer = scene_.oracle.ask(seat->seat, target).answer;
         if (!best || answer.verdict == Verdict::kOpen || *best == Verdict::kClosed) {

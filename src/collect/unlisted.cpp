@@ -2,20 +2,16 @@
 #include <algorithm>
 
 #include "collect/assemble.h"
+#include "model/find.h"
 
 namespace bulkhead::collect {
 namespace {
 
-const model::Link* link_at(const model::NetNs& ns, IfIndex index) {
-  const auto found = std::ranges::find(ns.links, index, &model::Link::index);
-  return found == ns.links.end() ? nullptr : &*found;
-}
-
 // The bridge of the host at which the other end of a veth is.
 const model::Link* bridge_behind(const model::NetNs& host, const model::Link& link) {
-  const model::Link* end = link_at(host, link.peer);
+  const model::Link* end = model::find_link(host, link.peer);
   if (end == nullptr || !end->master) return nullptr;
-  const model::Link* bridge = link_at(host, end->master);
+  const model::Link* bridge = model::find_link(host, end->master);
   return bridge != nullptr && bridge->kind == "bridge" ? bridge : nullptr;
 }
 

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/text.h"
+#include "model/find.h"
 
 namespace bulkhead::policy {
 namespace {
@@ -21,12 +22,6 @@ const model::NetNs* host_of(const model::Snapshot& snapshot) {
 const model::Link* link_named(const model::NetNs& ns, std::string_view name) {
   const auto found =
       std::ranges::find_if(ns.links, [&](const model::Link& l) { return l.name == name; });
-  return found == ns.links.end() ? nullptr : &*found;
-}
-
-const model::Link* link_at(const model::NetNs& ns, IfIndex index) {
-  const auto found =
-      std::ranges::find_if(ns.links, [&](const model::Link& l) { return l.index == index; });
   return found == ns.links.end() ? nullptr : &*found;
 }
 
@@ -69,7 +64,7 @@ std::optional<Best> best_default(const model::NetNs& ns) {
       continue;
     const Best here{route.destination.family() == IpFamily::kV6, route.metric,
                     route.next_hops[0].link};
-    const model::Link* link = link_at(ns, here.link);
+    const model::Link* link = model::find_link(ns, here.link);
     if (link == nullptr || (link->flags & kLoopback) != 0) continue;
     if (!best || std::pair(here.v6, here.metric) < std::pair(best->v6, best->metric)) best = here;
   }
@@ -149,7 +144,7 @@ Zone given_zone(const ZoneRule& rule, const model::NetNs& ns) {
     link = link_named(ns, rule.interface);
     if (link == nullptr) zone.remark = "there is no interface " + escape_text(rule.interface, 64);
   } else if (const model::Route* route = route_to(ns, rule.prefixes.front())) {
-    link = link_at(ns, route->next_hops[0].link);
+    link = model::find_link(ns, route->next_hops[0].link);
     zone.beyond_gateway = zone.beyond_gateway || route->next_hops[0].gateway.has_value();
     if (link != nullptr) zone.interface = link->name;
   } else {
@@ -231,7 +226,7 @@ bool made_by_engine(const model::Snapshot& snapshot, model::NsId ns, const model
   if (link.kind != "veth") return false;
   if (link.peer_ns && container_ns(snapshot, *link.peer_ns)) return true;
   if (!link.master || ns.value >= snapshot.namespaces.size()) return false;
-  const model::Link* master = link_at(snapshot.namespaces[ns.value], link.master);
+  const model::Link* master = model::find_link(snapshot.namespaces[ns.value], link.master);
   return master != nullptr && engine_bridge(snapshot, master->name);
 }
 
@@ -246,7 +241,7 @@ std::vector<Zone> guess_zones(const model::Snapshot& snapshot) {
   const model::NetNs* ns = host_of(snapshot);
   if (ns == nullptr) return out;
   const IfIndex uplink = uplink_of(snapshot);
-  if (const model::Link* link = link_at(*ns, uplink)) {
+  if (const model::Link* link = model::find_link(*ns, uplink)) {
     out.push_back(internet_zone(*ns, *link));
     if (Zone lan = lan_zone(*ns, *link, "lan"); !lan.prefixes.empty())
       out.push_back(std::move(lan));

@@ -2,15 +2,11 @@
 #include <algorithm>
 #include <limits>
 
+#include "model/find.h"
 #include "query/opening.h"
 
 namespace bulkhead::query {
 namespace {
-
-model::Link* find_link(model::NetNs& ns, IfIndex index) {
-  const auto found = std::ranges::find(ns.links, index, &model::Link::index);
-  return found == ns.links.end() ? nullptr : &*found;
-}
 
 void change_chain(model::NetNs& ns, const Change& change) {
   model::Chain& chain = ns.ruleset.tables[change.table].chains[change.chain];
@@ -66,7 +62,7 @@ bool is_rule(const Change& change) {
 }
 
 void change_other(model::NetNs& ns, const Change& change) {
-  model::Link* link = find_link(ns, change.link);
+  model::Link* link = model::find_link(ns, change.link);
   if (change.kind == ChangeKind::kListen) listen(ns, change);
   if (change.kind == ChangeKind::kForward) forward(ns, change.family);
   if (change.kind == ChangeKind::kReversePath) no_reverse_path(ns, change.link);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "model/find.h"
 #include "trace/filter_program.h"
 #include "trace/filter_run.h"
 
@@ -19,19 +20,10 @@ using filtering::HookCode;
 using filtering::Hooks;
 using filtering::Run;
 
-// Names may end in '*' (netdev hooks for all devices of a prefix, Linux 6.16).
-bool names_device(const std::vector<std::string>& devices, std::string_view device) {
-  return std::any_of(devices.begin(), devices.end(), [&](const std::string& name) {
-    if (name.ends_with('*'))
-      return device.starts_with(std::string_view(name).substr(0, name.size() - 1));
-    return device == name;
-  });
-}
-
 bool applies(const HookCode& hook, FilterPoint point, const Context& context) {
   if (hook.devices == nullptr) return true;
   const model::Link* link = point == FilterPoint::kNetdevEgress ? context.out : context.in;
-  return link != nullptr && names_device(*hook.devices, link->name);
+  return link != nullptr && model::names_device(*hook.devices, link->name);
 }
 
 std::size_t family_index(FilterPoint point, const Packet& packet) {
@@ -201,7 +193,7 @@ Filter::Priorities Filter::priorities(FilterPoint point) const {
 bool Filter::has_device_chains(FilterPoint point, std::string_view device) const {
   const auto& hooks = program_->hooks[static_cast<std::size_t>(point)][0].filter;
   return std::any_of(hooks.begin(), hooks.end(), [&](const HookCode& hook) {
-    return hook.devices == nullptr || names_device(*hook.devices, device);
+    return hook.devices == nullptr || model::names_device(*hook.devices, device);
   });
 }
 

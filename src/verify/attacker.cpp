@@ -38,13 +38,12 @@ struct Attackers::Family {
   Everyday everyday;
 };
 
-Attackers::Attackers(const query::Asker& asker)
-    : asker_(asker), topology_(topology::Topology::build(asker.world().snapshot())) {}
+Attackers::Attackers(const query::Asker& asker) : asker_(asker) {}
 Attackers::~Attackers() = default;
 
 Attackers::Family& Attackers::family(IpFamily family) {
   auto& slot = families_[family == IpFamily::kV4 ? 0 : 1];
-  if (!slot) slot = std::make_unique<Family>(asker_.world().snapshot(), topology_, family);
+  if (!slot) slot = std::make_unique<Family>(asker_.world().snapshot(), *topology_, family);
   return *slot;
 }
 
@@ -52,8 +51,9 @@ query::Reply Attackers::ask(const query::Seat& seat, const query::Target& target
                             query::Reply ordinary) {
   query::Reply best = std::move(ordinary);
   if (best.answer.verdict == trace::Verdict::kOpen) return best;
+  if (!topology_) topology_ = topology::Topology::build(asker_.world().snapshot());
   const IpFamily family = target.to.unmapped().family();
-  for (const Sender& sender : attacking_senders(seat, topology_)) {
+  for (const Sender& sender : attacking_senders(seat, *topology_)) {
     if (sender.family().value_or(family) == family) try_sender(sender, target, best);
     if (best.answer.verdict == trace::Verdict::kOpen) break;
   }

@@ -12,6 +12,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 
 #include "query/query.h"
 #include "topology/topology.h"
@@ -25,7 +26,7 @@ struct Sender;
 [[nodiscard]] bool may_forge(const model::Container& container);
 
 // The asker must outlive it. Not for two threads at once. Cost of ask: one symbolic walk for each
-// machine on the seat's wires.
+// machine on the seat's wires; the first one builds what that needs.
 class Attackers {
  public:
   explicit Attackers(const query::Asker& asker);
@@ -40,7 +41,7 @@ class Attackers {
   void try_sender(const Sender& sender, const query::Target& target, query::Reply& best);
 
   const query::Asker& asker_;
-  topology::Topology topology_;
+  std::optional<topology::Topology> topology_;  // none: nothing was asked yet
   std::array<std::unique_ptr<Family>, 2> families_;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "model/find.h"
 #include "reach/walk/rule_routes.h"
 
 namespace bulkhead::reach::walks {
@@ -53,14 +54,9 @@ bool ChainHooks::has_chains(const topology::Machine& m, HookPoint point) const {
 }
 bool ChainHooks::has_chains_on(const topology::Device& device, HookPoint point) const {
   if (!has_chains(*device.machine, point)) return false;
-  const auto names = [&](const std::string& name) {
-    const bool prefix = name.ends_with('*');  // Linux 6.16
-    return prefix ? device.name().starts_with(std::string_view(name).substr(0, name.size() - 1))
-                  : device.name() == name;
-  };
   return std::ranges::any_of(device.machine->ns->ruleset.tables, [&](const model::Table& t) {
     return std::ranges::any_of(t.chains, [&](const model::Chain& c) {
-      return c.base && std::ranges::any_of(c.base->devices, names);
+      return c.base && model::names_device(c.base->devices, device.name());
     });
   });
 }
