@@ -28,7 +28,7 @@ bool stands_between(const model::Table& table, const model::BaseChain& base, Fra
                     bool arp_is_shown, const std::string& from, const std::string& to) {
   using model::Hook;
   const auto names = [&](const std::string& device) {
-    return std::ranges::find(base.devices, device) != base.devices.end();
+    return model::names_device(base.devices, device);
   };
   if (table.dormant) return false;
   if (table.family == model::NfFamily::kNetdev)

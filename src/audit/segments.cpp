@@ -211,7 +211,10 @@ class SharingFinder {
     for (const Member& from : segment.members) {
       for (const Member& to : segment.members) {
         if (from.tenant.name == to.tenant.name || !to.container->netns) continue;
-        if (pairs++ >= kMostPairs) continue;
+        if (pairs++ >= kMostPairs) {
+          for (LinkCrossing& way : ways) left_out(kMostPairs, "pairs of members", way);
+          continue;
+        }
         connect(segment, from, to, ways[0], draft);
         forge(from, to, ways[1]);
         tally(frame_between(scene_.snapshot, segment, from, to, FrameKind::kArp), ways[2]);
@@ -236,6 +239,14 @@ class SharingFinder {
     tally(answer.verdict, way);
     if (answer.verdict != Verdict::kOpen)
       stop({phrase_of(answer.stop), {{"name", answer.name}}}, way);
+  }
+
+  // What is beyond a bound is not known.
+  static void left_out(std::size_t most, const std::string& what, LinkCrossing& way) {
+    tally(Verdict::kUnknown, way);
+    stop({Phrase::kStopReason,
+          {{"reason", "not asked: more than " + std::to_string(most) + " " + what}}},
+         way);
   }
 
   static void stop(Text text, LinkCrossing& way) {
@@ -376,10 +387,9 @@ class SharingFinder {
     if (seat == nullptr || seat->seat.origins.empty()) return;
     std::optional<Verdict> best;
     std::string reason;
-    std::size_t asked = 0;
+    std::size_t services = 0;
     for (const Service& service : scene_.inventory.services) {
-      if (service.ns != to.container->netns || asked == kMostServices) continue;
-      ++asked;
+      if (service.ns != to.container->netns || ++services > kMostServices) continue;
       for (const Dial& dial : service.dials) {
         if (dial.via != Via::kDirect || best == Verdict::kOpen) continue;
         query::Target target = target_of(dial, service.subject.protocol);
@@ -392,6 +402,8 @@ class SharingFinder {
       }
     }
     if (!best) return;
+    if (best == Verdict::kClosed && services > kMostServices)
+      return left_out(kMostServices, "services of one member", way);
     tally(*best, way);
     if (*best == Verdict::kOpen) return;
     const bool right = verify::may_forge(*from.container);

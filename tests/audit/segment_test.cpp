@@ -137,6 +137,44 @@ TEST(Segments, AnArpTableCountsOnlyWhereArpIsShownToIt) {
   EXPECT_EQ(look(h).ways[LinkWay::kFrames], kO);
 }
 
+TEST(Segments, AChainMayNameItsDevicesByTheirBeginning) {
+  for (const auto& [hook, devices, verdict] :
+       {std::tuple(model::Hook::kIngress, std::vector<std::string>{"veth*"}, kC),
+        {model::Hook::kEgress, {"nobody", "ve*"}, kC},
+        {model::Hook::kIngress, {"eth*"}, kO}}) {
+    HostBuilder h = shared();
+    for (model::Link& link : h.host().links) {
+      if (link.port) link.name = "veth" + std::to_string(link.index.value);
+    }
+    model::Table table = drop_all(model::NfFamily::kNetdev, hook);
+    table.chains[0].base->devices = devices;
+    h.host().ruleset.tables.push_back(table);
+    EXPECT_EQ(look(h).ways[LinkWay::kFrames], verdict) << devices.back();
+  }
+}
+
+// Nine tenants are 72 pairs, of which 64 are asked: closed is said of none but these.
+TEST(Segments, WhatIsBeyondABoundIsUnknown) {
+  HostBuilder h;
+  h.network("shared", "br-s", "172.18.0.1");
+  for (int i = 0; i < 9; ++i) {
+    const std::string tenant(1, static_cast<char>('a' + i));
+    h.container(tenant + "-app-1", "shared", "172.18.0." + std::to_string(2 + i), tenant, "app");
+  }
+  for (model::Link& link : h.host().links) {
+    if (link.port) link.port->isolated = true;
+  }
+  const Report report = audit_of(h.snapshot);
+  const auto found = of_kind(report, Kind::kT6);
+  ASSERT_THAT(found, SizeIs(1));
+  for (const LinkCrossing& c : found[0]->crossings) {
+    if (c.way != LinkWay::kFrames) continue;
+    EXPECT_EQ(c.closed, 64U);
+    EXPECT_EQ(c.unknown, 8U);
+    EXPECT_EQ(c.verdict(), kU);
+  }
+}
+
 TEST(Segments, VlanFilteringIsNotComputed) {
   HostBuilder h = shared();
   for (model::Link& link : h.host().links) {
