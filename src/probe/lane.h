@@ -38,6 +38,8 @@ class Lane {
   // again later. What is known at once is appended to `heard`.
   [[nodiscard]] virtual std::size_t ask(std::span<const Port> ports, std::uint64_t now_us,
                                         std::vector<Heard>& heard) = 0;
+  // What has not answered is asked once more from here on.
+  virtual void begin_round() {}
   // Events are there for this token.
   virtual void ready(std::uint32_t token, std::vector<Heard>& heard) = 0;
   // Gives up what was asked more than `patience_us` ago.

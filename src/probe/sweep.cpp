@@ -267,6 +267,7 @@ class Loop {
     active.late_before = before > 0 ? late : 0;
     if (lost_some || too_fast) active.pace.answers_lost();
     if (!active.rounds.start_next(lost - active.lost_before)) return false;
+    active.lane->begin_round();
     active.lost_before = lost;
     active.asked_all = false;
     if (active.udp) active.pace.at_most(kUdpRate);

@@ -4,9 +4,11 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <optional>
+#include <vector>
 
 #include "base/bytes.h"
 #include "probe/descriptor.h"
@@ -17,8 +19,12 @@
 // A raw IPPROTO_TCP socket, connected to the target. The kernel makes the IP header, finds route
 // and neighbour, and gives each packet from that address back to us behind the input hook: what the
 // seat's own rules drop or translate is seen as connect() would see it, which a packet socket would
-// not. A second socket only holds the source port, so that nobody else gets it; as it does not
+// not. Another socket only holds the source port, so that nobody else gets it; as it does not
 // listen, the kernel ends what was accepted with a reset.
+//
+// Each round asks from a port of its own. A listener that has seen a SYN whose answer was lost
+// answers the same SYN at most twice a second (tcp_check_req and __tcp_oow_rate_limited in
+// net/ipv4/tcp_minisocks.c and tcp_input.c): asked again from there it would look silent.
 namespace bulkhead::probe {
 namespace {
 
@@ -29,26 +35,30 @@ constexpr std::size_t kBatch = 64;        // packets of one system call
 constexpr std::size_t kMostPacket = 128;  // bytes that are looked at: two headers with options
 constexpr std::uint32_t kRawToken = 0;
 
-// Only resets and acknowledgements to our port come up: the segment begins `header` bytes in, or
-// behind an IPv4 header of any length.
-bool attach_filter(int fd, IpFamily family, Port port) {
+constexpr std::size_t kMostSources = RoundLimits{}.most;
+
+// Only resets and acknowledgements to our ports come up. The segment begins behind an IPv4 header
+// of any length, or at once.
+bool attach_filter(int fd, IpFamily family, std::span<const SynPackets> sources) {
   constexpr std::uint32_t kResetOrAck = 0x14;
   const bool v4 = family == IpFamily::kV4;
   const auto load = [v4](std::uint16_t size, std::uint32_t at) {
     return sock_filter{static_cast<std::uint16_t>(BPF_LD | size | (v4 ? BPF_IND : BPF_ABS)), 0, 0,
                        at};
   };
-  std::array<sock_filter, 7> code = {{
-      v4 ? sock_filter{BPF_LDX | BPF_B | BPF_MSH, 0, 0, 0}
-         : sock_filter{BPF_LDX | BPF_IMM, 0, 0, 0},
-      load(BPF_H, 2),
-      {BPF_JMP | BPF_JEQ | BPF_K, 0, 3, port.number},
-      load(BPF_B, 13),
-      {BPF_JMP | BPF_JSET | BPF_K, 0, 1, kResetOrAck},
-      {BPF_RET | BPF_K, 0, 0, 0xffff},
-      {BPF_RET | BPF_K, 0, 0, 0},
-  }};
-  const sock_fprog program{code.size(), code.data()};
+  std::vector<sock_filter> code = {v4 ? sock_filter{BPF_LDX | BPF_B | BPF_MSH, 0, 0, 0}
+                                      : sock_filter{BPF_LDX | BPF_IMM, 0, 0, 0},
+                                   load(BPF_H, 2)};
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    const auto over = static_cast<std::uint8_t>(sources.size() - i);  // the rest, and the refusal
+    code.push_back({BPF_JMP | BPF_JEQ | BPF_K, over, 0, sources[i].source_port().number});
+  }
+  code.push_back({BPF_RET | BPF_K, 0, 0, 0});
+  code.push_back(load(BPF_B, 13));
+  code.push_back({BPF_JMP | BPF_JSET | BPF_K, 0, 1, kResetOrAck});
+  code.push_back({BPF_RET | BPF_K, 0, 0, 0xffff});
+  code.push_back({BPF_RET | BPF_K, 0, 0, 0});
+  const sock_fprog program{static_cast<unsigned short>(code.size()), code.data()};
   return ::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0;
 }
 
@@ -65,39 +75,29 @@ class SynLane : public Lane {
     auto raw = sockets.open(seat, to.family(), SocketKind::kRawTcp);
     if (!raw) return std::unexpected(raw.error());
     Descriptor socket(*raw);
-    auto holder = sockets.open(seat, to.family(), SocketKind::kTcp);
-    if (!holder) return std::unexpected(holder.error());
-    Descriptor port_holder(*holder);
     SocketAddress target = SocketAddress::of(to, Port{0});
     if (::connect(socket.get(), target.get(), target.length) != 0)
       return errno_failure("no route", errno);
-    auto local = local_address(socket.get());
+    const auto local = local_address(socket.get());
     const auto source = local ? local->address() : std::nullopt;
     if (!source) return errno_failure("no source address", EADDRNOTAVAIL);
-    const SocketAddress hold = SocketAddress::of(*source, Port{0});
-    if (::bind(port_holder.get(), hold.get(), hold.length) != 0)
-      return errno_failure("no source port", errno);
-    local = local_address(port_holder.get());
     SynKey key{};
-    if (!local || ::getrandom(key.data(), sizeof key, 0) != static_cast<ssize_t>(sizeof key))
+    if (::getrandom(key.data(), sizeof key, 0) != static_cast<ssize_t>(sizeof key))
       return errno_failure("no key", EIO);
     queue_icmp_errors(socket.get(), to.family());
-    if (!attach_filter(socket.get(), to.family(), local->port()))
-      return errno_failure("no filter", errno);
+    auto lane = std::make_unique<SynLane>(sockets, seat, std::move(socket), *source, to, key);
+    if (auto added = lane->add_source(); !added) return std::unexpected(added.error());
     epoll_event event{};
     event.events = EPOLLIN | EPOLLERR;
     event.data.u64 = events.data(kRawToken);
-    if (::epoll_ctl(events.epoll, EPOLL_CTL_ADD, socket.get(), &event) != 0)
+    if (::epoll_ctl(events.epoll, EPOLL_CTL_ADD, lane->raw_.get(), &event) != 0)
       return errno_failure("no event", errno);
-    return std::make_unique<SynLane>(std::move(socket), std::move(port_holder),
-                                     SynPackets(key, {*source, to, local->port()}), to.family());
+    return lane;
   }
 
-  SynLane(Descriptor raw, Descriptor port_holder, const SynPackets& packets, IpFamily family)
-      : raw_(std::move(raw)),
-        port_holder_(std::move(port_holder)),
-        packets_(packets),
-        family_(family) {}
+  SynLane(SocketSource& sockets, std::size_t seat, Descriptor raw, const IpAddress& source,
+          const IpAddress& to, const SynKey& key)
+      : sockets_(sockets), seat_(seat), raw_(std::move(raw)), source_(source), to_(to), key_(key) {}
 
   [[nodiscard]] scan::Engine engine() const override { return scan::Engine::kSyn; }
   [[nodiscard]] std::size_t room() const override { return kBatch; }
@@ -130,15 +130,40 @@ class SynLane : public Lane {
     return taken;
   }
 
+  // With no port to be had, the earlier ones serve again.
+  void begin_round() override {
+    if (sources_.size() < kMostSources && add_source()) return;
+    std::ranges::rotate(sources_, sources_.end() - 1);
+  }
+
   void ready(std::uint32_t /*token*/, std::vector<Heard>& heard) override { receive(heard); }
 
  private:
+  // A new source port, which is asked from now on. What the earlier ones asked is still heard.
+  Status add_source() {
+    auto opened = sockets_.open(seat_, to_.family(), SocketKind::kTcp);
+    if (!opened) return std::unexpected(opened.error());
+    Descriptor holder(*opened);
+    const SocketAddress hold = SocketAddress::of(source_, Port{0});
+    if (::bind(holder.get(), hold.get(), hold.length) != 0)
+      return errno_failure("no source port", errno);
+    const auto local = local_address(holder.get());
+    if (!local) return errno_failure("no source port", errno);
+    sources_.emplace_back(key_, SynPair{source_, to_, local->port()});
+    if (!attach_filter(raw_.get(), to_.family(), sources_)) {
+      sources_.pop_back();
+      return errno_failure("no filter", errno);
+    }
+    holders_.push_back(std::move(holder));
+    return {};
+  }
+
   std::size_t send(std::span<const Port> ports) {
     std::array<SynBytes, kBatch> bytes;
     std::array<iovec, kBatch> parts{};
     std::array<mmsghdr, kBatch> messages{};
     for (std::size_t i = 0; i < ports.size(); ++i) {
-      bytes[i] = packets_.make(ports[i]);
+      bytes[i] = sources_.back().make(ports[i]);
       parts[i] = {bytes[i].data(), bytes[i].size()};
       messages[i].msg_hdr.msg_iov = &parts[i];
       messages[i].msg_hdr.msg_iovlen = 1;
@@ -171,23 +196,32 @@ class SynLane : public Lane {
   }
 
   void read(ByteView packet, std::vector<Heard>& heard) const {
-    const ByteView segment = family_ == IpFamily::kV4 ? behind_ipv4_header(packet) : packet;
-    const auto answer = packets_.read(segment);
-    if (answer) heard.push_back({answer->port, answer->open ? Reply::open() : Reply::reset()});
+    const ByteView segment = to_.family() == IpFamily::kV4 ? behind_ipv4_header(packet) : packet;
+    for (const SynPackets& source : sources_) {
+      const auto answer = source.read(segment);
+      if (!answer) continue;
+      heard.push_back({answer->port, answer->open ? Reply::open() : Reply::reset()});
+      return;
+    }
   }
 
   void errors(std::vector<Heard>& heard) const {
     std::array<std::uint8_t, kMostPacket> quote{};
     while (const auto icmp = next_icmp_error(raw_.get(), quote)) {
-      const auto port =
-          packets_.read_quote(ByteView(quote).first(std::min(icmp->quoted, kMostPacket)));
-      if (port) heard.push_back({*port, icmp->reply});
+      const ByteView segment = ByteView(quote).first(std::min(icmp->quoted, kMostPacket));
+      for (const SynPackets& source : sources_) {
+        if (const auto port = source.read_quote(segment)) heard.push_back({*port, icmp->reply});
+      }
     }
   }
 
-  Descriptor raw_, port_holder_;
-  SynPackets packets_;
-  IpFamily family_;
+  SocketSource& sockets_;
+  std::size_t seat_;
+  Descriptor raw_;
+  IpAddress source_, to_;
+  SynKey key_;
+  std::vector<Descriptor> holders_;
+  std::vector<SynPackets> sources_;  // the last one asks
   std::uint64_t last_us_ = 0;
   int errno_ = 0;
 };

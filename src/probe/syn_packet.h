@@ -33,6 +33,7 @@ class SynPackets {
   // A TCP header with its checksum, for the kernel to put behind an IP header.
   [[nodiscard]] SynBytes make(Port to) const;
   [[nodiscard]] std::uint32_t sequence(Port to) const;
+  [[nodiscard]] Port source_port() const { return pair_.source_port; }
 
   struct Answer {
     Port port;

@@ -175,6 +175,18 @@ TEST_P(EachWay, ThirtyOpenPortsAreFoundAmongAllThroughLossAndNoneIsCalledWhatItI
   }
 }
 
+// Two of three acceptances are lost. To a SYN that it has seen, a listener answers twice a second at
+// most, so that asking the same thing again would find it silent.
+TEST_P(EachWay, AListenerIsFoundWhoseFirstAnswersAreLost) {
+  rules(R"(table inet f { chain o { type filter hook output priority 0
+    tcp flags & (syn | ack) == syn | ack numgen inc mod 3 < 2 drop; } })");
+  listen(1, Port{1500});
+  const Sweep seen = scan(at_target({{1, 3000}}), limits());
+  ASSERT_TRUE(seen.finished);
+  EXPECT_THAT(of_state(seen.aims[0].runs, State::kOpen), ElementsAre(1500));
+  EXPECT_EQ(of_state(seen.aims[0].runs, State::kClosed).size(), 2999U);
+}
+
 TEST_P(EachWay, ATargetThatDropsIsScannedInSeconds) {
   const auto open = listen_on_thirty();
   std::string ports;
