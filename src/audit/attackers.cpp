@@ -13,9 +13,9 @@
 namespace bulkhead::audit {
 namespace {
 
-// A question is a symbolic walk for each machine on the wires, or for each class of senders beyond
-// a gateway; a host with hundreds of containers or of listed addresses must not wait for minutes.
-constexpr std::size_t kMostQuestions = 500, kMostFarClasses = 64;
+// A question is asked for each class of senders beyond a gateway: with hundreds of listed addresses
+// nobody must wait for minutes.
+constexpr std::size_t kMostFarClasses = 64;
 
 class AttackerSweep {
  public:
@@ -29,6 +29,7 @@ class AttackerSweep {
 
   void run() {
     for (std::size_t i = 0; i < inventory_.services.size(); ++i) {
+      known_.clear();
       for (std::size_t seat = 0; seat < inventory_.seats.size(); ++seat) pair(i, seat);
     }
   }
@@ -64,21 +65,60 @@ class AttackerSweep {
     return found == whose_.end() || found->second == index;
   }
 
-  Asked ask(std::size_t seat, const Dial& dial, IpProtocol protocol) {
-    query::Target target = target_of(dial, protocol);
-    const query::Seat& from = inventory_.seats[seat].seat;
-    trace::Answer ordinary = oracle_.ask(from, target).answer;
-    target.as_attacker = true;
+  // Of a seat that others are like.
+  struct Known {
+    Dial dial;
     query::Reply reply;
-    reply.answer.reason = not_asked(from);
-    if (reply.answer.reason.empty()) reply = oracle_.ask(from, target);
-    return {.seat = seat, .dial = dial, .reply = std::move(reply), .ordinary = std::move(ordinary)};
+  };
+
+  Asked ask(std::size_t seat, const Dial& dial, IpProtocol protocol) {
+    const SeatEntry& entry = inventory_.seats[seat];
+    Asked asked{.seat = seat, .dial = dial, .reply = {}, .ordinary = trace::Answer{}};
+    if (closed_to_alike(entry, dial)) {
+      asked.reply.answer.verdict = trace::Verdict::kClosed;
+      return asked;
+    }
+    const query::Seat& from = entry.seat;
+    query::Target target = target_of(dial, protocol);
+    asked.ordinary = oracle_.ask(from, target).answer;
+    target.as_attacker = true;
+    asked.reply.answer.reason = not_asked(from);
+    if (!asked.reply.answer.reason.empty()) return asked;
+    if (const auto lie = lie_of_alike(entry, dial)) {
+      target.source = lie;
+      asked.reply = oracle_.ask(from, target);
+      target.source.reset();
+    }
+    if (asked.verdict() != trace::Verdict::kOpen) asked.reply = oracle_.ask(from, target);
+    if (entry.address && entry.alike == seat) known_[seat].push_back({dial, asked.reply});
+    return asked;
+  }
+
+  [[nodiscard]] const Known* known_to_alike(const SeatEntry& from, const Dial& dial) const {
+    const auto kind = known_.find(from.alike);
+    if (!from.address || kind == known_.end()) return nullptr;
+    const auto at = std::ranges::find(kind->second, dial, &Known::dial);
+    return at == kind->second.end() ? nullptr : &*at;
+  }
+
+  [[nodiscard]] bool closed_to_alike(const SeatEntry& from, const Dial& dial) const {
+    const Known* known = known_to_alike(from, dial);
+    if (known == nullptr || !known->reply.parts) return false;
+    const auto theirs = inventory_.seats[from.alike].address;
+    return theirs && query::same_part(*known->reply.parts, *theirs, *from.address);
+  }
+
+  // A source that has let one in who is alike is worth trying first.
+  [[nodiscard]] std::optional<IpAddress> lie_of_alike(const SeatEntry& from,
+                                                      const Dial& dial) const {
+    const Known* known = known_to_alike(from, dial);
+    if (known == nullptr || known->reply.answer.verdict != trace::Verdict::kOpen)
+      return std::nullopt;
+    return known->reply.witness;
   }
 
   // Why a question is left out: its answer stays unknown.
-  std::string not_asked(const query::Seat& from) {
-    if (++questions_ > kMostQuestions)
-      return "not asked as attacker: more than " + std::to_string(kMostQuestions) + " questions";
+  static std::string not_asked(const query::Seat& from) {
     const bool far = from.zone != nullptr && from.zone->beyond_gateway;
     if (far && from.origins.size() > kMostFarClasses)
       return "not asked as attacker: more than " + std::to_string(kMostFarClasses) +
@@ -90,7 +130,7 @@ class AttackerSweep {
   const Inventory& inventory_;
   const Oracle& oracle_;
   Reachability& reach_;
-  std::size_t questions_ = 0;
+  std::unordered_map<std::size_t, std::vector<Known>> known_;  // by seat; of the service at hand
   std::unordered_map<const model::Socket*, std::size_t> whose_;
 };
 

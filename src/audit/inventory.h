@@ -48,6 +48,10 @@ struct SeatEntry {
   policy::TenantName tenant;
   std::vector<std::string> also;  // containers in the same namespace
   std::vector<IpAddress> uplink;  // of an Internet zone: the host's addresses there
+  // The first container seat that differs in nothing but its address and names, by which answers
+  // are shared where no rule asked for these; its own position when there is none before it.
+  std::size_t alike = 0;
+  std::optional<IpAddress> address;  // its only one of IPv4, where another is alike
   [[nodiscard]] bool is_zone() const { return zone != nullptr; }
 };
 // The nearer to the Internet the lower: Internet, DMZ, LAN, management, host, containers.

@@ -10,10 +10,16 @@
 namespace bulkhead::audit {
 namespace {
 
+// A symbolic walk takes milliseconds: a host with hundreds of containers must not wait for minutes.
+constexpr std::size_t kMostSymbolicWalks = 2000;
+
 // What the oracle stands on; a base, so that it is there before the oracle is.
 struct Model {
   Model(trace::World built, std::vector<policy::Zone> resolved)
-      : world(std::move(built)), zones(std::move(resolved)), asker(world, zones), attackers(asker) {
+      : world(std::move(built)),
+        zones(std::move(resolved)),
+        asker(world, zones),
+        attackers(asker, kMostSymbolicWalks) {
     asker.forged_by(std::bind_front(&verify::Attackers::ask, &attackers));
   }
   Model(const Model&) = delete;  // the asker refers to what stands beside it

@@ -19,6 +19,7 @@ class Sweep {
       const std::vector<Dial>& outside = inventory_.services[i].dials;
       std::vector<Dial> inside = outside;
       std::ranges::stable_partition(inside, [](const Dial& d) { return d.via == Via::kDirect; });
+      known_.clear();
       for (std::size_t seat = 0; seat < inventory_.seats.size(); ++seat)
         pair(i, seat, inventory_.seats[seat].is_zone() ? outside : inside);
     }
@@ -60,21 +61,53 @@ class Sweep {
     if (!open && unknown) out_.of[index].unknown.push_back(std::move(*unknown));
   }
 
-  Asked ask(std::size_t seat, const Dial& dial, IpProtocol protocol) const {
+  // What was answered to the seats that others are like.
+  struct Known {
+    Dial dial;
+    trace::SourceReads reads;
+    query::Reply reply;
+  };
+
+  // The same question from a seat that is alike, when nothing on the way could tell the two apart.
+  [[nodiscard]] const query::Reply* known_to_alike(const SeatEntry& from, const Dial& dial) const {
+    if (!from.address || !dial.to.is_v4() || dial.to.is_unspecified()) return nullptr;
+    const auto kind = known_.find(from.alike);
+    if (kind == known_.end()) return nullptr;
+    for (const Known& k : kind->second) {
+      if (k.dial.to != dial.to || k.dial.port != dial.port) continue;
+      const bool same = k.reply.answer.verdict != trace::Verdict::kUnknown &&  // names its places
+                        k.reads.is_clear() && !k.reads.is_singular() &&
+                        k.reads.same_for(*from.address) && k.reply.answer.socket_ns != from.ns;
+      return same ? &k.reply : nullptr;
+    }
+    return nullptr;
+  }
+
+  Asked ask(std::size_t seat, const Dial& dial, IpProtocol protocol) {
     const SeatEntry& from = inventory_.seats[seat];
+    if (const query::Reply* known = known_to_alike(from, dial)) {
+      Asked asked{.seat = seat, .dial = dial, .reply = *known};
+      asked.reply.answer.source = from.address;
+      return asked;
+    }
     Asked asked{.seat = seat, .dial = dial, .reply = {}};
     if (from.seat.origins.empty()) {
       asked.reply.answer.reason = from.seat.unknown;
       return asked;
     }
     query::Target target = target_of(dial, protocol);
+    const bool first = from.address && from.alike == seat && dial.to.is_v4();
+    trace::SourceReads reads;
+    if (first) target.reads = &reads;
     asked.reply = oracle_.ask(from.seat, target);
+    if (first) known_[seat].push_back({dial, std::move(reads), asked.reply});
     return asked;
   }
 
   const Inventory& inventory_;
   const Oracle& oracle_;
   Reachability out_;
+  std::unordered_map<std::size_t, std::vector<Known>> known_;  // by seat; of the service at hand
   std::unordered_map<const model::Socket*, std::size_t> whose_;
 };
 

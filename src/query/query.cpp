@@ -234,6 +234,7 @@ trace::Question question(const std::variant<trace::LocalOrigin, trace::OutsideOr
   q.source_port = target.source_port;
   q.explain = target.explain;
   q.edges = target.edges;
+  q.reads = target.reads;
   if (auto* outside = std::get_if<trace::OutsideOrigin>(&q.from);
       outside != nullptr && target.source) {
     outside->source = *target.source;
@@ -289,6 +290,13 @@ Reply ask_many(const trace::World& world, const Seat& seat, const Target& target
 bool Asker::is_asked(const Seat& seat, IpAddress to) const {
   const bool internet = seat.zone != nullptr && seat.zone->role == policy::ZoneRole::kInternet;
   return !internet || routed_from_internet(world_->snapshot(), *seat.zone, to);
+}
+
+bool same_part(std::span<const std::uint32_t> firsts, IpAddress a, IpAddress b) {
+  const auto part = [firsts](IpAddress of) {
+    return std::ranges::upper_bound(firsts, of.v4_number());
+  };
+  return part(a) == part(b);
 }
 
 Reply Asker::ask(const Seat& seat, const Target& target) const {

@@ -42,6 +42,8 @@ struct Target {
   bool as_attacker = false;
   bool explain = false;
   std::vector<trace::Edge> edges = {};  // links beyond which is not asked
+  // Of an ordinary connection from one seat: filled (trace::Question).
+  trace::SourceReads* reads = nullptr;
 };
 
 struct Reply {
@@ -54,7 +56,14 @@ struct Reply {
   };
   std::optional<Frame> frame;
   bool some = false;  // other senders of the zone get another answer
+  // As attacker, closed, and known from plain walks alone: the first addresses of the parts of IPv4
+  // that the rules on the way tell apart, ascending. Seats whose namespaces are alike
+  // (topology::alike_namespaces) and whose addresses lie in one part get the same.
+  std::optional<std::vector<std::uint32_t>> parts = {};
 };
+
+// Whether both addresses lie in one of the parts that begin at `firsts` (ascending, the first 0).
+[[nodiscard]] bool same_part(std::span<const std::uint32_t> firsts, IpAddress a, IpAddress b);
 
 // What root there gets who forges packets, given the ordinary connection's answer.
 using AskForged = std::function<Reply(const Seat&, const Target&, Reply ordinary)>;

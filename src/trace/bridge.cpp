@@ -87,6 +87,7 @@ bool Run::bridge_ip_prerouting(Device& port, Skb& skb, bool& diverted) {
                          skb.p.source, &choices_, skb.dst, why)
           : route_input6(world_.stack(*bridge.machine), bridge, skb.p, &choices_, skb.dst, why);
   if (!routed) {
+    singular_source(skb);
     lost(skb, why);
     return false;
   }

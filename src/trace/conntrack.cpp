@@ -161,6 +161,7 @@ std::optional<IpAddress> Run::nat_address(const NatRequest& r, const Skb& skb, F
     return std::nullopt;
   }
   const IpAddress own = source_side ? p.source : p.destination;
+  if (r.netmap || (r.last && r.last != r.first)) unclear_source(skb);
   if (r.netmap && r.first && r.last) return masked_into(own, *r.first, *r.last);
   if (!r.first) return own;
   if (!r.last || *r.last == *r.first) return r.first;
@@ -186,6 +187,7 @@ bool Run::set_up_nat(Skb& skb, FilterPoint point, const NatRequest* request, boo
     (source_side ? wanted.source : wanted.destination) = *address;
     Port& port = source_side ? wanted.source_port : wanted.destination_port;
     if (request->port_first) {
+      if (source_side) unclear_source(skb);
       const Port low = *request->port_first, high = request->port_last.value_or(low);
       if (request->base_port) {
         const unsigned size = high.number >= low.number ? high.number - low.number + 1U : 1U;
@@ -206,6 +208,8 @@ bool Run::set_up_nat(Skb& skb, FilterPoint point, const NatRequest* request, boo
     }
   }
   if (wanted != current) {
+    if (!source_side && question_.reads != nullptr && skb.ours)
+      question_.reads->sent_to(wanted.destination);
     ct.reply = invert(wanted);
     (source_side ? ct.snat : ct.dnat) = true;
     if (explain_) {

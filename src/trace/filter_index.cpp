@@ -80,15 +80,23 @@ void ChainIndex::choose_drawers(std::span<const std::vector<Place>> rules) {
   if (drawers_.size() > kMostDrawers) drawers_.resize(kMostDrawers);
 }
 
-// Under the value that the fewest rules ask for.
+// Under the value that the fewest rules ask for. Where a rule asks for both ends, under its
+// destination rather than its source: what was not asked of a source need not be asked again for
+// others (SourceReads).
 void ChainIndex::file(std::uint32_t rule, std::span<const Place> places) {
+  constexpr std::uint32_t kSourceWeight = 4;
   const Place* best = nullptr;
   File* into = nullptr;
+  std::uint32_t least = 0;
   for (const Place& place : places) {
     const std::size_t at = drawer_of(place.part);
     if (at == drawers_.size()) continue;
     File& here = drawers_[at].rules[place.value];
-    if (into != nullptr && here.expected >= into->expected) continue;
+    const bool by_source =
+        place.part.what == Part::What::kField && place.part.field == Field::kIpv4Source;
+    const std::uint32_t weight = here.expected * (by_source ? kSourceWeight : 1);
+    if (into != nullptr && weight >= least) continue;
+    least = weight;
     best = &place;
     into = &here;
   }
@@ -124,6 +132,25 @@ std::uint32_t ChainIndex::next(std::uint32_t at, const FieldTable& fields,
     found = std::min(found, first_from(file->second.rules, at, end_));
   }
   return found;
+}
+
+std::optional<Field> ChainIndex::field_of(std::size_t part) const {
+  const Part& p = drawers_[part].part;
+  return p.what == Part::What::kField ? std::optional(p.field) : std::nullopt;
+}
+
+const void* ChainIndex::file_of(std::size_t part, std::uint64_t value) const {
+  const Drawer& drawer = drawers_[part];
+  const auto file = drawer.rules.find(Value{value & drawer.part.mask, 0});
+  return file == drawer.rules.end() ? nullptr : &file->second;
+}
+
+bool ChainIndex::tests(std::size_t part, std::size_t most,
+                       std::vector<SourceReads::Test>& out) const {
+  const Drawer& drawer = drawers_[part];
+  if (out.size() + drawer.rules.size() > most) return false;
+  for (const auto& [value, file] : drawer.rules) out.push_back({drawer.part.mask, value.high, 0});
+  return true;
 }
 
 }  // namespace bulkhead::trace::filtering

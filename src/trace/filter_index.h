@@ -7,13 +7,16 @@
 // same as asking it. All other rules are asked in any case, and all in their order.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "trace/filter_fields.h"
+#include "trace/source_reads.h"
 
 namespace bulkhead::trace::filtering {
 
@@ -38,6 +41,16 @@ class ChainIndex {
   // The first rule at or behind `at` that the packet may match; the chain's end when there is none.
   [[nodiscard]] std::uint32_t next(std::uint32_t at, const FieldTable& fields,
                                    const Names& names) const;
+
+  // ---- what next() asks of a packet (SourceReads)
+  [[nodiscard]] std::size_t parts() const { return drawers_.size(); }
+  [[nodiscard]] std::optional<Field> field_of(std::size_t part) const;  // none: an interface name
+  // Which rules are filed under a value of this part; the same pointer: the same rules.
+  [[nodiscard]] const void* file_of(std::size_t part, std::uint64_t value) const;
+  // Appends a test for each value that this part knows. False: then there would be more than
+  // `most`.
+  [[nodiscard]] bool tests(std::size_t part, std::size_t most,
+                           std::vector<SourceReads::Test>& out) const;
 
  private:
   struct Value {

@@ -160,6 +160,7 @@ Flow Run::address_op(const Op& op) {
 }
 
 Flow Run::execute(const Op& op) {
+  if (context.reads != nullptr) reads(op);
   switch (op.kind) {
     case OpKind::kField: {
       if (!fields.has(op.field)) break;
@@ -198,8 +199,10 @@ Flow Run::rules(std::uint32_t start) {
   std::uint32_t at = program.chains[start].first;
   for (;;) {
     const ChainCode& chain = program.chains[chain_];
-    if (chain.index != kNone && program.indexes[chain.index].covers(fields))
+    if (chain.index != kNone && program.indexes[chain.index].covers(fields)) {
+      if (context.reads != nullptr) reads_index(program.indexes[chain.index]);
       at = program.indexes[chain.index].next(at, fields, names_);
+    }
     if (at == chain.end) {  // the end of a chain, or a return
       if (depth_ == 0) return Flow::kReturn;
       chain_ = stack_[--depth_].chain;
@@ -215,6 +218,7 @@ Flow Run::rules(std::uint32_t start) {
       case Flow::kReturn: at = chain.end; break;
       case Flow::kGoto:
       case Flow::kJump:
+        if (context.reads != nullptr && context.jumps_unclear) context.reads->unclear();
         note();
         if (step == Flow::kGoto) {
           chain_ = static_cast<std::uint32_t>(target_);

@@ -72,6 +72,10 @@ class Run {
   void refresh();  // after the packet or its conntrack view changed
   [[nodiscard]] Image& image();
   void forget_image() { image_.reset(); }
+  // ---- filter_reads.cpp: notes what is asked of the connection's source; only with Context::reads
+  void reads(const Op& op) const;
+  void reads_term(std::uint32_t term) const;
+  void reads_index(const ChainIndex& index) const;
   [[nodiscard]] RuleRef here() const;
   void note();  // adds the rule at hand to the explanation
 
@@ -85,6 +89,8 @@ class Run {
   [[nodiscard]] Flow rules(std::uint32_t chain);
   [[nodiscard]] Flow rule(const RuleCode& code);
   [[nodiscard]] bool jump(std::uint32_t target, std::uint32_t return_to);
+  [[nodiscard]] bool follows(Field field) const;
+  void reads_statement(const OpDetail& op) const;
   [[nodiscard]] Flow general(const Op& op) { return execute_general(program.details[op.detail]); }
   [[nodiscard]] Flow address_op(const Op& op);
   [[nodiscard]] static bool holds(const Wide& wanted, std::uint64_t high, std::uint64_t low);

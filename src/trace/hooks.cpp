@@ -71,6 +71,8 @@ Context Run::context_of(Skb& skb, Device* in, Device* out) {
     c.bridged = skb.physical_out != nullptr;
   }
   c.choices = &choices_;
+  if (skb.ours) c.reads = question_.reads;
+  c.jumps_unclear = (in != nullptr ? in : out)->machine->id != world_.topology.snapshot().host;
   c.next_hop = skb.dst.gateway;
   c.now_ms = world_.topology.snapshot().taken_at_ms;
   return c;
@@ -178,6 +180,7 @@ bool Run::run_hook(FilterPoint point, std::int32_t from, std::int32_t to, Skb& s
     seen_.clear();
     c.explain = &seen_;
   }
+  if (c.reads != nullptr && point > FilterPoint::kIpPostrouting) c.reads->unclear();
   const HookResult r = run_filter(point, from, to, c, skb, m);
   if (m.rules_unknown) stop_unknown(m.unknown_why);
   if (stopped_) return false;

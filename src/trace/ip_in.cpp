@@ -56,6 +56,7 @@ void Run::ip_receive(Device& dev, Skb& skb) {
     }
     const bool loop = skb.p.source.is_loopback() || skb.p.destination.is_loopback();
     if ((loop && !dev.loopback) || skb.p.source.is_multicast()) {
+      singular_source(skb);
       lost(skb, "::1 or a multicast source from the network");
       return;
     }
@@ -90,6 +91,7 @@ void Run::ip_route_in(Skb& skb) {
                                            skb.p.source, &choices_, skb.dst, why)
                             : route_input6(world_.stack(m), dev, skb.p, &choices_, skb.dst, why);
     if (!routed) {
+      singular_source(skb);
       lost(skb, why, " (on " + dev.name() + ")");
       return;
     }
@@ -206,10 +208,12 @@ void Run::ip_forward(Skb& skb) {
   if (!v4 && &in != &out) {
     if (skb.p.source.is_unspecified() || skb.p.source.is_multicast() ||
         skb.p.source.is_loopback()) {
+      singular_source(skb);
       lost(skb, "a source that is never forwarded");
       return;
     }
     if (skb.p.source.is_link_local()) {
+      singular_source(skb);
       lost(skb, "a link-local source is not forwarded");
       icmp_error(skb, kUnreachable6, 2);
       return;

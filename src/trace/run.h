@@ -240,6 +240,16 @@ class Run {
   void answer_syn(Skb& skb, const Machine& m, const model::Socket& socket);
   void refuse(Skb& skb, const Machine& m);
 
+  // For SourceReads: what happens to the packet rests on its source in a way that cannot be retold,
+  // or on its very address.
+  void unclear_source(const Skb& skb) const {
+    if (question_.reads != nullptr && skb.ours) question_.reads->unclear();
+  }
+  void singular_source(const Skb& skb) const {
+    if (question_.reads != nullptr && skb.ours && question_.reads->follows(skb.p.source))
+      question_.reads->singular();
+  }
+
   // ---- what is told
   void lost(const Skb& skb, std::string_view why);
   void lost(const Skb& skb, std::string_view why, std::string_view detail);

@@ -1,5 +1,7 @@
 // The destination: which socket hears the packet, and what it answers (net/ipv4/inet_hashtables.c,
 // net/ipv6/inet6_hashtables.c, net/ipv4/udp.c, net/ipv4/tcp_input.c tcp_conn_request).
+#include <algorithm>
+
 #include "trace/run.h"
 
 namespace bulkhead::trace {
@@ -24,6 +26,14 @@ int score(const model::Socket& s, const Packet& p, IfIndex in) {
   n += s.peer && !s.peer->is_unspecified() ? 8 : 0;
   n += s.bound_to ? 4 : 0;
   return n + (v4 && !six ? 2 : 1);
+}
+
+// A connected socket there hears one source alone.
+bool hears_only_some(const Machine& m, const Packet& p) {
+  const auto* const listening = m.sockets_at(p.protocol, p.destination_port);
+  return listening != nullptr && std::ranges::any_of(*listening, [](const model::Socket* s) {
+           return s->peer && !s->peer->is_unspecified();
+         });
 }
 
 }  // namespace
@@ -68,6 +78,7 @@ void Run::socket_receive(Skb& skb) {
   }
   const IfIndex in = skb.dst.arrives_at ? skb.dst.arrives_at : skb.dev->index();
   const model::Socket* socket = find_socket(m, p, in);
+  if (hears_only_some(m, p)) unclear_source(skb);
   if (socket == nullptr && m.sockets_unknown) {
     stop_unknown(m.unknown_why);
     return;

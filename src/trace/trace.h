@@ -18,6 +18,7 @@
 #include "model/snapshot.h"
 #include "topology/outsider.h"
 #include "trace/filter.h"
+#include "trace/source_reads.h"
 
 namespace bulkhead::trace {
 
@@ -72,6 +73,7 @@ struct Question {
   std::uint32_t mark = 0;
   bool explain = false;
   std::vector<Edge> edges = {};
+  SourceReads* reads = nullptr;  // filled when given, by all runs that make the answer together
 };
 
 enum class Leg : std::uint8_t { kRequest, kReply };

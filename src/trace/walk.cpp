@@ -42,6 +42,7 @@ Run::Run(const WorldState& world, const Question& question, Choices& choices, Sc
 void Run::go() {
   server_address_ = question_.to.unmapped();
   server_port_ = question_.port;
+  if (question_.reads != nullptr && world_.source_routes) question_.reads->unclear();
   if (const auto* local = std::get_if<LocalOrigin>(&question_.from))
     start_local(*local);
   else if (const auto* outside = std::get_if<OutsideOrigin>(&question_.from))
@@ -147,6 +148,7 @@ void Run::step(const Skb& skb, const Machine& m, std::string_view stage, const D
 
 void Run::accepted_by(const Machine& m, const model::Socket& socket) {
   reached_socket_ = true;
+  if (question_.reads != nullptr) question_.reads->reached_socket();
   answer_.socket = &socket;
   answer_.socket_ns = m.id;
 }
@@ -196,6 +198,7 @@ void Run::start_local(const LocalOrigin& origin) {
   if (acknowledges()) client_template_ = skb;
   answer_.source = client_address_;
   answer_.source_port = client_port_;
+  if (question_.reads != nullptr) question_.reads->follow(client_address_, client_port_);
   if (explain_) {
     step(skb, *client_, "route", skb.dst.device,
          (skb.dst.route != nullptr ? "route " + skb.dst.route->destination.to_string()
@@ -281,6 +284,7 @@ Skb Run::packet_from(IpAddress source) {
   client_port_ = question_.source_port.value_or(Port{49152});
   answer_.source = client_address_;
   answer_.source_port = client_port_;
+  if (question_.reads != nullptr) question_.reads->follow(client_address_, client_port_);
   Skb skb;
   skb.ours = true;
   Packet& p = skb.p;

@@ -37,6 +37,15 @@ bool may_answer_acks(const model::Ruleset& rules) {
   return false;
 }
 
+bool routes_by_source(const model::NetNs& ns) {
+  return std::ranges::any_of(ns.routing_rules,
+                             [](const model::RoutingRule& r) {
+                               return r.source || r.source_port || r.other_conditions;
+                             }) ||
+         std::ranges::any_of(
+             ns.routes, [](const model::Route& r) { return r.source && r.source->length() > 0; });
+}
+
 }  // namespace
 
 Stack::Stack(const Machine& of, bool little_endian)
@@ -71,6 +80,7 @@ WorldState::WorldState(const model::Snapshot& snapshot)
   for (const auto& m : topology.machines()) {
     for (const auto& [address, device] : m->addresses) owners[address].push_back(device);
   }
+  source_routes = std::ranges::any_of(snapshot.namespaces, routes_by_source);
   acks_matter = std::ranges::any_of(
       snapshot.namespaces, [](const model::NetNs& ns) { return may_answer_acks(ns.ruleset); });
 }

@@ -122,6 +122,8 @@ struct WorldState {
 
   // Some rule could make of the handshake's ACK something else than of its SYN and yet answer it.
   bool acks_matter = false;
+  // Somewhere the way of a packet rests on its source.
+  bool source_routes = false;
 
   [[nodiscard]] const Stack& stack(const Machine& m) const { return stacks[m.id.value]; }
   [[nodiscard]] const Stack::DeviceChains& chains_on(const Device& d) const {

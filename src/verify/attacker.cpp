@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cctype>
+#include <set>
 #include <string_view>
 
+#include "topology/alike.h"
+#include "verify/plain_walks.h"
 #include "verify/sender.h"
 
 namespace bulkhead::verify {
@@ -38,26 +41,14 @@ struct Attackers::Family {
   Everyday everyday;
 };
 
-Attackers::Attackers(const query::Asker& asker) : asker_(asker) {}
+Attackers::Attackers(const query::Asker& asker, std::size_t most_symbolic, Ways ways)
+    : asker_(asker), symbolic_left_(most_symbolic), ways_(ways) {}
 Attackers::~Attackers() = default;
 
 Attackers::Family& Attackers::family(IpFamily family) {
   auto& slot = families_[family == IpFamily::kV4 ? 0 : 1];
   if (!slot) slot = std::make_unique<Family>(asker_.world().snapshot(), *topology_, family);
   return *slot;
-}
-
-query::Reply Attackers::ask(const query::Seat& seat, const query::Target& target,
-                            query::Reply ordinary) {
-  query::Reply best = std::move(ordinary);
-  if (best.answer.verdict == trace::Verdict::kOpen) return best;
-  if (!topology_) topology_ = topology::Topology::build(asker_.world().snapshot());
-  const IpFamily family = target.to.unmapped().family();
-  for (const Sender& sender : attacking_senders(seat, *topology_)) {
-    if (sender.family().value_or(family) == family) try_sender(sender, target, best);
-    if (best.answer.verdict == trace::Verdict::kOpen) break;
-  }
-  return best;
 }
 
 namespace {
@@ -76,11 +67,104 @@ bool can_send_as(const Sender& sender, const std::optional<IpAddress>& source) {
   return outside != nullptr ? outside->source == *source : sender.bound == source;
 }
 
+// The answer to a packet that gets in.
+void found(query::Reply& best, const trace::Question& asked, trace::Answer answer) {
+  best.witness = answer.source;
+  best.frame.reset();
+  if (const auto* forged = std::get_if<trace::ForgedOrigin>(&asked.from))
+    best.frame = {forged->mac, forged->to, forged->tagged};
+  best.answer = std::move(answer);
+}
+
 }  // namespace
+
+// What a question has come to: by which parts of the addresses no sender so far got anything.
+struct Attackers::Round {
+  struct Closed {
+    Forging forging;
+    std::vector<std::uint32_t> parts;
+  };
+  std::vector<Closed> closed;  // stations
+  // Of all senders; nullopt: not all were settled by plain walks that can be retold.
+  std::optional<std::set<std::uint32_t>> parts = std::set<std::uint32_t>{0};
+
+  void add(const Sender& sender, const std::optional<std::vector<std::uint32_t>>& told) {
+    if (!told) return parts.reset();
+    if (parts) parts->insert(told->begin(), told->end());
+    if (const auto* forging = std::get_if<Forging>(&sender.from))
+      closed.push_back({*forging, *told});
+  }
+};
+
+query::Reply Attackers::ask(const query::Seat& seat, const query::Target& target,
+                            query::Reply ordinary) {
+  query::Reply best = std::move(ordinary);
+  if (best.answer.verdict == trace::Verdict::kOpen) return best;
+  const model::Snapshot& snapshot = asker_.world().snapshot();
+  if (!topology_) {
+    topology_ = topology::Topology::build(snapshot);
+    plain_ = std::make_unique<PlainWalks>(asker_.world(), *topology_);
+    alike_ = topology::alike_namespaces(snapshot);
+  }
+  const IpFamily family = target.to.unmapped().family();
+  Round round;
+  if (best.answer.verdict != trace::Verdict::kClosed || family != IpFamily::kV4)
+    round.parts.reset();
+  for (const Sender& sender : attacking_senders(seat, *topology_)) {
+    if (sender.family().value_or(family) != family || !can_send_as(sender, target.source)) continue;
+    if (is_spared(sender, target, round)) continue;
+    if (!try_plainly(sender, target, round, best)) {
+      round.parts.reset();
+      try_sender(sender, target, best);
+    }
+    if (best.answer.verdict == trace::Verdict::kOpen) break;
+  }
+  if (round.parts && best.answer.verdict == trace::Verdict::kClosed)
+    best.parts.emplace(round.parts->begin(), round.parts->end());
+  return best;
+}
+
+std::optional<IpAddress> Attackers::address_of(model::NsId ns) const {
+  for (const model::Address& a : asker_.world().snapshot().namespaces[ns.value].addresses) {
+    if (a.local.is_v4() && !a.local.is_loopback()) return a.local;
+  }
+  return std::nullopt;
+}
+
+bool Attackers::is_spared(const Sender& sender, const query::Target& target,
+                          const Round& round) const {
+  const auto* forging = std::get_if<Forging>(&sender.from);
+  if (forging == nullptr) return false;
+  const auto mine = address_of(forging->station);
+  if (!mine || *mine == target.to) return false;
+  return std::ranges::any_of(round.closed, [&](const Round::Closed& c) {
+    if (c.forging.link != forging->link || c.forging.tagged != forging->tagged ||
+        c.forging.station == forging->station ||
+        alike_[c.forging.station.value] != alike_[forging->station.value])
+      return false;
+    const auto theirs = address_of(c.forging.station);
+    return theirs && *theirs != target.to && query::same_part(c.parts, *mine, *theirs);
+  });
+}
+
+bool Attackers::try_plainly(const Sender& sender, const query::Target& target, Round& round,
+                            query::Reply& best) {
+  if (ways_ == Ways::kSymbolic) return false;
+  auto settled = plain_->settle(sender, target);
+  if (!settled) return false;
+  round.add(sender, settled->parts);
+  if (settled->open) {
+    auto& [question, answer] = *settled->open;
+    question.explain = target.explain;
+    found(best, question, target.explain ? asker_.world().ask(question) : std::move(answer));
+  }
+  return true;
+}
 
 // A better answer needs a witness with which the interpreter agrees.
 void Attackers::try_sender(const Sender& sender, const query::Target& target, query::Reply& best) {
-  if (!can_send_as(sender, target.source)) return;
+  if (symbolic_left_ == 0) return doubt(best, "not asked: it would take too many symbolic walks");
+  --symbolic_left_;
   const IpAddress to = target.to.unmapped();
   Family& known = family(to.family());
   const auto answer = verify::ask(known.reach, sender, target.protocol,
@@ -94,12 +178,7 @@ void Attackers::try_sender(const Sender& sender, const query::Target& target, qu
     if (traced.verdict != trace::Verdict::kOpen) {
       return doubt(best, "two ways to compute it disagree (a bug of ours): " + traced.reason);
     }
-    best.witness = traced.source;
-    best.frame.reset();
-    if (const auto* forged = std::get_if<trace::ForgedOrigin>(&q.from))
-      best.frame = {forged->mac, forged->to, forged->tagged};
-    best.answer = std::move(traced);
-    return;
+    return found(best, q, std::move(traced));
   }
   for (const reach::Outcome& o : answer->outcomes()) {
     if (o.verdict == reach::Verdict::kUnknown) return doubt(best, o.reason);

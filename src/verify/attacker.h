@@ -11,25 +11,34 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "query/query.h"
 #include "topology/topology.h"
 
 namespace bulkhead::verify {
 
+class PlainWalks;
 struct Sender;
 
 // Whether root in it can send frames of its own making. Engines grant NET_RAW unless told
 // otherwise.
 [[nodiscard]] bool may_forge(const model::Container& container);
 
-// The asker must outlive it. Not for two threads at once. Cost of ask: one symbolic walk for each
-// machine on the seat's wires; the first one builds what that needs.
+// The asker must outlive it. Not for two threads at once. Cost of ask: for each machine on the
+// seat's wires a few plain walks (plain_walks.h), or a symbolic one where these do not settle it;
+// the first one builds what that needs. Beyond `most_symbolic` of those in all, what they would
+// have to settle is unknown.
 class Attackers {
  public:
-  explicit Attackers(const query::Asker& asker);
+  // Without plain walks everything is walked symbolically: for tests, which compare the two.
+  enum class Ways : std::uint8_t { kBoth, kSymbolic };
+  explicit Attackers(const query::Asker& asker, std::size_t most_symbolic = SIZE_MAX,
+                     Ways ways = Ways::kBoth);
   ~Attackers();
 
   [[nodiscard]] query::Reply ask(const query::Seat& seat, const query::Target& target,
@@ -38,10 +47,22 @@ class Attackers {
  private:
   struct Family;
   [[nodiscard]] Family& family(IpFamily family);
+  struct Round;  // what is known of one question so far
+  // A station like it was tried, which no rule could tell from it.
+  [[nodiscard]] bool is_spared(const Sender& sender, const query::Target& target,
+                               const Round& round) const;
+  // False: it has to be walked symbolically.
+  [[nodiscard]] bool try_plainly(const Sender& sender, const query::Target& target, Round& round,
+                                 query::Reply& best);
   void try_sender(const Sender& sender, const query::Target& target, query::Reply& best);
+  [[nodiscard]] std::optional<IpAddress> address_of(model::NsId ns) const;
 
   const query::Asker& asker_;
+  std::size_t symbolic_left_;
+  Ways ways_;
   std::optional<topology::Topology> topology_;  // none: nothing was asked yet
+  std::unique_ptr<PlainWalks> plain_;
+  std::vector<model::NsId> alike_;  // by namespace (topology::alike_namespaces)
   std::array<std::unique_ptr<Family>, 2> families_;
 };
 

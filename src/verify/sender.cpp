@@ -25,10 +25,11 @@ void forge(topology::Device& link, bool outside, std::optional<IpAddress> addres
   const topology::Wires wires = topology::wires(link, outside);
   const bool tags = std::ranges::any_of(
       wires.entrances, [](const topology::Device* port) { return blind_to_tags(*port->bridge); });
-  const Forging plain{link.machine->id, link.index(), outside, own, {}, false, address};
+  const Forging plain{link.machine->id, link.index(), outside, own, {}, {}, false, address};
   for (const topology::Device* station : wires.stations) {
     Forging f = plain;
     f.to = station->mac;
+    f.station = station->machine->id;
     out.push_back({f, std::nullopt, true});
     f.tagged = tags && station->kind != topology::DeviceKind::kBridge;
     if (f.tagged) out.push_back({f, std::nullopt, true});

@@ -19,6 +19,7 @@ struct Forging {
   IfIndex link;
   bool outside = false;
   MacAddress own, to;
+  model::NsId station;                    // whose `to` is
   bool tagged = false;                    // with a VLAN tag of number 0
   std::optional<IpAddress> address = {};  // when `outside`: one that somebody there has
 };

@@ -1,0 +1,192 @@
+// What rules ask of the source of the connection at hand (SourceReads): beside each comparison that
+// is made, not instead of it.
+#include <variant>
+
+#include "trace/filter_run.h"
+#include "trace/source_reads.h"
+
+namespace bulkhead::trace::filtering {
+namespace {
+
+namespace xt = model::xt;
+
+// Bytes first..first+length of a header against those of a field.
+bool overlaps(const model::PayloadTerm& term, std::uint32_t first, std::uint32_t length) {
+  return term.offset < first + length && first < term.offset + term.length;
+}
+
+bool asks_all(const xt::PortRange& range, bool inverted) {
+  return !inverted && range.first.number == 0 && range.last.number == 0xffff;
+}
+
+}  // namespace
+
+bool Run::follows(Field field) const {
+  const SourceReads& record = *context.reads;
+  switch (field) {
+    case Field::kIpv4Source: return record.follows(packet.source);
+    case Field::kIpv4Destination: return record.follows(packet.destination);
+    case Field::kSourcePort: return record.follows(packet.source_port);
+    case Field::kDestinationPort: return record.follows(packet.destination_port);
+    default: return false;
+  }
+}
+
+void Run::reads(const Op& op) const {
+  SourceReads& record = *context.reads;
+  switch (op.kind) {
+    case OpKind::kField:
+      if (!fields.has(op.field)) break;  // the general form is asked
+      if (!follows(op.field)) return;
+      if (op.field == Field::kSourcePort || op.field == Field::kDestinationPort)
+        record.asked_port();
+      else
+        record.asked({op.mask, op.first, op.span});
+      return;
+    case OpKind::kAddress6:
+      if (packet.is_ip() && record.follows(op.second ? packet.destination : packet.source))
+        record.unclear();
+      return;
+    case OpKind::kName: return;
+    case OpKind::kStatement: break;
+  }
+  reads_statement(program.details[op.detail]);
+}
+
+void Run::reads_index(const ChainIndex& index) const {
+  for (std::size_t part = 0; part < index.parts(); ++part) {
+    const auto field = index.field_of(part);
+    if (!field || !follows(*field)) continue;
+    if (*field == Field::kSourcePort || *field == Field::kDestinationPort)
+      context.reads->asked_port();
+    else
+      context.reads->looked_up(index, part);
+  }
+}
+
+namespace {
+
+// Statements that are evaluated by terms are noted where the terms are (reads_term).
+struct Asks {
+  const Packet& packet;
+  SourceReads& record;
+
+  [[nodiscard]] bool source() const { return record.follows(packet.source); }
+  [[nodiscard]] bool destination() const { return record.follows(packet.destination); }
+  void unclear_if(bool asked) const {
+    if (asked) record.unclear();
+  }
+  void ports(bool source_port, bool destination_port) const {
+    if ((source_port && record.follows(packet.source_port)) ||
+        (destination_port && record.follows(packet.destination_port)))
+      record.asked_port();
+  }
+
+  void operator()(const model::XtHeader& h) const {
+    unclear_if((h.source && source()) || (h.destination && destination()));
+  }
+  void operator()(const model::XtMatch& m) const { std::visit(*this, m.info); }
+  void operator()(const model::XtTarget& t) const { std::visit(*this, t.info); }
+  void operator()(const model::OpaqueStatement&) const { record.unclear(); }
+  void operator()(const auto& /*by its terms, or by nothing of the packet*/) const {}
+
+  template <class Ports>
+  void tcp_or_udp(const Ports& m) const {
+    ports(!asks_all(m.source, m.source_inverted), !asks_all(m.destination, m.destination_inverted));
+  }
+  void operator()(const xt::Tcp& m) const { tcp_or_udp(m); }
+  void operator()(const xt::Udp& m) const { tcp_or_udp(m); }
+  void operator()(const xt::Multiport& m) const {
+    ports(m.side != xt::MultiportSide::kDestination, m.side != xt::MultiportSide::kSource);
+  }
+  void operator()(const xt::Conntrack& m) const {
+    unclear_if(m.original_source || m.original_destination || m.reply_source ||
+               m.reply_destination || m.original_source_port || m.original_destination_port ||
+               m.reply_source_port || m.reply_destination_port);
+  }
+  void operator()(const xt::Addrtype& m) const {
+    unclear_if((m.source_mask != 0 && source()) || (m.destination_mask != 0 && destination()));
+  }
+  void operator()(const xt::Iprange& m) const {
+    unclear_if((m.source && source()) || (m.destination && destination()));
+  }
+  void operator()(const xt::Mac&) const { record.unclear(); }
+  void operator()(const xt::Physdev&) const { record.unclear(); }
+  void operator()(const xt::Rpfilter&) const { record.unclear(); }
+  void operator()(const xt::Set&) const { record.unclear(); }
+  void operator()(const xt::Opaque&) const { record.unclear(); }
+  void operator()(const xt::May&) const { record.unclear(); }
+};
+
+struct AsksTerm {
+  const Run& run;
+  SourceReads& record;
+
+  void operator()(const model::PayloadTerm& term) const {
+    constexpr std::uint32_t kSource4 = 12, kDestination4 = 16, kSource6 = 8, kDestination6 = 24;
+    const Packet& p = run.packet;
+    const bool v4 = p.is_ip() && p.source.is_v4();
+    const std::uint32_t width = v4 ? 4 : 16;
+    const auto address = [&](const IpAddress& of, std::uint32_t at) {
+      return record.follows(of) && overlaps(term, at, width);
+    };
+    switch (term.base) {
+      case model::PayloadBase::kNetwork:
+        if (address(p.source, v4 ? kSource4 : kSource6) ||
+            address(p.destination, v4 ? kDestination4 : kDestination6))
+          record.unclear();
+        return;
+      case model::PayloadBase::kTransport:
+        if ((overlaps(term, 0, 2) && record.follows(p.source_port)) ||
+            (overlaps(term, 2, 2) && record.follows(p.destination_port)))
+          record.asked_port();
+        if (overlaps(term, 4, 1U << 16)) record.unclear();
+        return;
+      case model::PayloadBase::kLink:
+        if (overlaps(term, 0, 12)) record.unclear();
+        return;
+      case model::PayloadBase::kInner:
+      case model::PayloadBase::kTunnel: record.unclear(); return;
+    }
+  }
+  void operator()(const model::MetaTerm& term) const {
+    if (term.key == model::MetaKey::kOther) record.unclear();
+  }
+  void operator()(const model::CtTerm& term) const {
+    switch (term.key) {
+      case model::CtKey::kState:
+      case model::CtKey::kDirection:
+      case model::CtKey::kStatus:
+      case model::CtKey::kMark:
+      case model::CtKey::kL3protocol:
+      case model::CtKey::kProtocol:
+      case model::CtKey::kZone: return;
+      default: record.unclear();
+    }
+  }
+  void operator()(const model::FibTerm& term) const {
+    const Packet& p = run.packet;
+    const bool type = term.result == model::FibResult::kAddrtype;  // looks at one address alone
+    if ((!(type && term.daddr) && record.follows(p.source)) ||
+        (!(type && !term.daddr) && record.follows(p.destination)))
+      record.unclear();
+  }
+  void operator()(const model::RtTerm&) const { record.unclear(); }
+  void operator()(const model::SocketTerm&) const { record.unclear(); }
+  void operator()(const model::OpaqueTerm&) const { record.unclear(); }
+  void operator()(const auto& /*constants, and what is made of other terms*/) const {}
+};
+
+}  // namespace
+
+void Run::reads_statement(const OpDetail& op) const {
+  std::visit(Asks{packet, *context.reads}, *op.statement);
+}
+
+void Run::reads_term(std::uint32_t term) const {
+  const TermCode& code = program.terms[term];
+  if (code.term == nullptr) return context.reads->unclear();
+  std::visit(AsksTerm{*this, *context.reads}, code.term->node);
+}
+
+}  // namespace bulkhead::trace::filtering

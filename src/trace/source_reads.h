@@ -1,0 +1,82 @@
+// What the rules of a walk asked of where its connection comes from, so that what is known of one
+// source can be said of others.
+//
+// Only the source's address and port are followed, by value: a packet field that holds one of them
+// and is asked for is noted, wherever it stands (an answer has them as its destination). What
+// cannot be retold for another source makes the record unclear: other forms of asking than plain
+// comparisons of an IPv4 address, rules that see frames, routes that rest on the source, and jumps
+// to other chains anywhere but on the host (whose like in another namespace may hold other rules).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/address.h"
+
+namespace bulkhead::trace {
+
+namespace filtering {
+class ChainIndex;
+}
+
+class SourceReads {
+ public:
+  // A comparison of an IPv4 address x: whether (x & mask) - first <= span.
+  struct Test {
+    std::uint64_t mask = 0, first = 0, span = 0;
+    [[nodiscard]] bool holds(std::uint64_t address) const {
+      return (address & mask) - first <= span;
+    }
+    friend bool operator==(const Test&, const Test&) = default;
+  };
+
+  // ---- what the walk says
+  void follow(IpAddress address, Port port) { address_ = address, port_number_ = port; }
+  [[nodiscard]] bool follows(const IpAddress& address) const { return address == address_; }
+  [[nodiscard]] bool follows(Port port) const { return port == port_number_; }
+  void asked(const Test& test);
+  // A chain was entered by what is filed under the address in a part of its index.
+  void looked_up(const filtering::ChainIndex& index, std::size_t part);
+  void asked_port() { port_ = true; }
+  void unclear() { unclear_ = true; }
+  // What happened to a packet rests on its very source address (it is the receiver's own, a route
+  // back is missing, ...).
+  void singular() { singular_ = true; }
+  void sent_to(const IpAddress& translated);  // a rule chose this destination
+  void reached_socket() { reached_ = true; }
+
+  // ---- what is known then
+  [[nodiscard]] bool none() const {
+    return is_clear() && !port_ && tests_.empty() && looks_.empty();
+  }
+  [[nodiscard]] bool is_clear() const { return !unclear_; }
+  [[nodiscard]] bool is_singular() const { return singular_; }
+  [[nodiscard]] bool port_was_asked() const { return port_; }
+  [[nodiscard]] bool socket_was_reached() const { return reached_; }
+  // A connection from there would have been told the same. Only of a clear record
+  // that is not singular. Both are IPv4.
+  [[nodiscard]] bool same_for(IpAddress other) const;
+  // Where rules sent it: for a machine with one of these addresses things may be otherwise.
+  [[nodiscard]] const std::vector<IpAddress>& destinations() const { return sent_to_; }
+  // All comparisons, those of indexes too; nullopt: there are more than `most`.
+  [[nodiscard]] std::optional<std::vector<Test>> tests(std::size_t most) const;
+
+ private:
+  struct Look {
+    const filtering::ChainIndex* index = nullptr;
+    std::size_t part = 0;
+    friend bool operator==(const Look&, const Look&) = default;
+  };
+  static constexpr std::size_t kMost = 256;
+
+  IpAddress address_;
+  Port port_number_;
+  std::vector<Test> tests_;
+  std::vector<Look> looks_;
+  std::vector<IpAddress> sent_to_;
+  bool port_ = false, unclear_ = false, singular_ = false, reached_ = false;
+};
+
+}  // namespace bulkhead::trace

@@ -1,0 +1,170 @@
+// What is said of others without asking for them: of all sources after a few plain walks, and of
+// machines that are alike. On random networks, against asking for each.
+#include "topology/alike.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <random>
+
+#include "policy/zones.h"
+#include "reach/random_net.h"
+#include "trace/net.h"
+#include "verify/attacker.h"
+
+namespace bulkhead::verify {
+namespace {
+
+using reach::testing::NetKinds;
+using reach::testing::random_net;
+using reach::testing::RandomNet;
+using trace::Verdict;
+
+struct Tally {
+  std::size_t asked = 0, open = 0, settled = 0, shared = 0, shared_open = 0;
+};
+
+class OneNet {
+ public:
+  OneNet(std::uint32_t seed, NetKinds kinds, Tally& tally)
+      : net_(named(random_net(seed, kinds))),
+        seed_(seed),
+        random_(seed),
+        tally_(tally),
+        world_(trace::World::build(net_.snapshot).value()),
+        zones_(policy::guess_zones(net_.snapshot)),
+        asker_(world_, zones_),
+        both_(asker_),
+        symbolic_(asker_, SIZE_MAX, Attackers::Ways::kSymbolic),
+        alike_(topology::alike_namespaces(net_.snapshot)) {}
+
+  void ordinary() {
+    for (const model::NsId ns : net_.machines) {
+      for (const IpAddress& to : net_.addresses) {
+        for (const std::uint16_t port : net_.ports) ordinary(ns, target(to, port));
+      }
+    }
+  }
+  void attackers(int questions) {
+    for (int i = 0; i < questions; ++i) {
+      const model::NsId ns = net_.machines[random_() % net_.machines.size()];
+      attackers(ns, target(net_.addresses[random_() % net_.addresses.size()],
+                           net_.ports[random_() % net_.ports.size()]));
+    }
+  }
+
+ private:
+  static RandomNet named(RandomNet net) {
+    for (const model::NsId ns : net.machines)
+      net.snapshot.namespaces[ns.value].paths = {"/run/netns/" + std::to_string(ns.value)};
+    return net;
+  }
+  query::Target target(IpAddress to, std::uint16_t port) {
+    query::Target t;
+    t.to = to, t.port = Port{port};
+    t.protocol = random_() % 3 == 0 ? IpProtocol::kUdp : IpProtocol::kTcp;
+    return t;
+  }
+  query::Seat seat(model::NsId ns) const {
+    const std::string name = "netns:/run/netns/" + std::to_string(ns.value);
+    return asker_.seat(query::Vantage::parse(name).value()).value();
+  }
+  [[nodiscard]] IpAddress own(model::NsId ns) const {
+    for (const model::Address& a : net_.snapshot.namespaces[ns.value].addresses) {
+      if (a.local.is_v4() && !a.local.is_loopback()) return a.local;
+    }
+    return {};
+  }
+  [[nodiscard]] std::vector<model::NsId> others_like(model::NsId ns, const IpAddress& to) const {
+    std::vector<model::NsId> out;
+    for (const model::NsId other : net_.machines) {
+      if (other != ns && alike_[other.value] == alike_[ns.value] && own(other) != to)
+        out.push_back(other);
+    }
+    return own(ns) == to || !to.is_v4() || to.is_loopback() || to.is_unspecified()
+               ? std::vector<model::NsId>{}
+               : out;
+  }
+  std::string told(model::NsId from, const query::Target& t, const trace::Answer& a) const {
+    return std::string(to_string(a.verdict)) + " from " + std::to_string(from.value) + " to " +
+           t.to.to_string() + " port " + std::to_string(t.port.number) + " of seed " +
+           std::to_string(seed_) + " (source " + (a.source ? a.source->to_string() : "?") +
+           " port " + std::to_string(a.source_port.number) + "): " + a.reason + "\n" + net_.text;
+  }
+
+  void ordinary(model::NsId ns, query::Target t) {
+    const auto others = others_like(ns, t.to);
+    if (others.empty()) return;
+    trace::SourceReads reads;
+    t.reads = &reads;
+    const trace::Answer mine = asker_.ask(seat(ns), t).answer;
+    t.reads = nullptr;
+    if (!reads.is_clear() || reads.is_singular()) return;
+    for (const model::NsId other : others) {
+      if (!reads.same_for(own(other)) || mine.socket_ns == other) continue;
+      const trace::Answer theirs = asker_.ask(seat(other), t).answer;
+      ++tally_.shared;
+      tally_.shared_open += mine.verdict == Verdict::kOpen ? 1 : 0;
+      EXPECT_EQ(mine.verdict, theirs.verdict) << told(ns, t, mine) << told(other, t, theirs);
+    }
+  }
+
+  void attackers(model::NsId ns, query::Target t) {
+    const query::Seat from = seat(ns);
+    const query::Reply plain = asker_.ask(from, t);
+    t.as_attacker = true;
+    const query::Reply walked = symbolic_.ask(from, t, plain);
+    const query::Reply known = both_.ask(from, t, plain);
+    ++tally_.asked;
+    tally_.open += known.answer.verdict == Verdict::kOpen ? 1 : 0;
+    if (walked.answer.verdict != Verdict::kUnknown) {
+      EXPECT_EQ(known.answer.verdict, walked.answer.verdict)
+          << told(ns, t, known.answer) << told(ns, t, walked.answer);
+    }
+    if (!known.parts) return;
+    ++tally_.settled;
+    for (const model::NsId other : others_like(ns, t.to)) {
+      if (!query::same_part(*known.parts, own(ns), own(other))) continue;
+      const query::Seat there = seat(other);
+      const query::Reply theirs = symbolic_.ask(there, t, asker_.ask(there, t));
+      ++tally_.shared;
+      EXPECT_NE(theirs.answer.verdict, Verdict::kOpen)
+          << told(ns, t, known.answer) << told(other, t, theirs.answer);
+    }
+  }
+
+  RandomNet net_;
+  std::uint32_t seed_;
+  std::mt19937 random_;
+  Tally& tally_;
+  trace::World world_;
+  std::vector<policy::Zone> zones_;
+  query::Asker asker_;
+  Attackers both_, symbolic_;
+  std::vector<model::NsId> alike_;
+};
+
+TEST(AlikeLaw, WhatNoRuleAskedOfASourceIsTheSameForOthers) {
+  Tally tally;
+  for (std::uint32_t seed = 0; seed < 600; ++seed) {
+    OneNet(seed, {.filter = seed % 4 != 0, .nat = seed % 3 != 0, .odd = seed % 5 == 0}, tally)
+        .ordinary();
+    if (HasFailure()) break;
+  }
+  EXPECT_GT(tally.shared, 5000U);
+  EXPECT_GT(tally.shared_open, 200U);
+}
+
+TEST(AlikeLaw, AFewPlainWalksSayWhatEveryForgedPacketGets) {
+  Tally tally;
+  for (std::uint32_t seed = 100; seed < 160; ++seed) {
+    OneNet(seed, {.filter = true, .nat = seed % 2 != 0, .odd = seed % 5 == 0}, tally).attackers(12);
+    if (HasFailure()) break;
+  }
+  EXPECT_GT(tally.open, 20U);
+  EXPECT_GT(tally.settled, 40U);
+  EXPECT_GT(tally.shared, 10U);
+}
+
+}  // namespace
+}  // namespace bulkhead::verify
