@@ -177,9 +177,16 @@ struct CommandLine {
         ->type_name("SECONDS")
         ->check(CLI::Range(1, 86'400))
         ->capture_default_str();
+    verb->add_option("--diff", scan.diff,
+                     "Send nothing: tell what differs between two results, of bulkhead scan --json "
+                     "or bulkhead-scan; end 1 when something new answers")
+        ->type_name("OLD NEW")
+        ->expected(2);
     add_source(*verb, scan.source);
     add_output(*verb, scan.output);
-    verb->callback([this] { run = [this] { return run_scan(scan); }; });
+    verb->callback([this] {
+      run = [this] { return scan.diff.empty() ? run_scan(scan) : run_scan_diff(scan); };
+    });
   }
   void add_lab() {
     auto* verb =

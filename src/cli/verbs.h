@@ -22,7 +22,7 @@ struct AuditOptions {
   OutputOptions output;
   bool probe = true;
   std::string fail_on = "high";
-  std::string at;  // overrides the snapshot's instant (RFC 3339)
+  std::string at;                 // overrides the snapshot's instant (RFC 3339)
 };
 Exit run_audit(const AuditOptions& options);
 
@@ -77,11 +77,13 @@ struct ScanOptions {
   std::vector<std::string> from, to, ports;  // vantages; addresses or containers; 22,80-90,53/udp
   bool full = false;                         // all TCP ports everywhere
   bool connect_only = false;
-  bool identify = true;          // ask what answers which service it is
-  std::uint64_t rate = 200'000;  // probes a second
-  std::uint64_t deadline = 600;  // seconds
+  bool identify = true;           // ask what answers which service it is
+  std::uint64_t rate = 200'000;   // probes a second
+  std::uint64_t deadline = 600;   // seconds
+  std::vector<std::string> diff;  // none, or two files with results: nothing is sent
 };
 Exit run_scan(const ScanOptions& options);
+Exit run_scan_diff(const ScanOptions& options);
 
 struct LabOptions {
   std::vector<std::string> audit_arguments;
