@@ -75,6 +75,12 @@ struct CommandLine {
                      "End 1 when a finding is at or above this severity")
         ->check(CLI::IsMember({"info", "low", "medium", "high", "critical", "never"}))
         ->capture_default_str();
+    verb->add_option(
+            "--with", audit.with,
+            "Compare with this result of bulkhead-scan, made from outside; where it was "
+            "made goes before it, if it does not say so, as internet:FILE; may be repeated")
+        ->type_name("[ZONE:]FILE")
+        ->allow_extra_args(false);
     verb->add_option("--at", audit.at, "Take this instant for now (RFC 3339)")->type_name("TIME");
     verb->callback([this] { run = [this] { return run_audit(audit); }; });
   }

@@ -23,6 +23,7 @@ struct AuditOptions {
   bool probe = true;
   std::string fail_on = "high";
   std::string at;                 // overrides the snapshot's instant (RFC 3339)
+  std::vector<std::string> with;  // results of bulkhead-scan: FILE or VANTAGE:FILE
 };
 Exit run_audit(const AuditOptions& options);
 
