@@ -45,6 +45,7 @@ struct CommandLine {
   SnapshotOptions snapshot;
   MapOptions map;
   ScanOptions scan;
+  RepeatOptions repeat;
   LabOptions lab;
   bool version_json = false;
   std::string shell;
@@ -188,11 +189,33 @@ struct CommandLine {
                      "or bulkhead-scan; end 1 when something new answers")
         ->type_name("OLD NEW")
         ->expected(2);
+    add_repeat(*verb);
     add_source(*verb, scan.source);
     add_output(*verb, scan.output);
     verb->callback([this] {
-      run = [this] { return scan.diff.empty() ? run_scan(scan) : run_scan_diff(scan); };
+      run = [this] {
+        if (!scan.diff.empty()) return run_scan_diff(scan);
+        return repeat.every.empty() ? run_scan(scan) : run_scan_repeatedly(repeat);
+      };
     });
+  }
+  void add_repeat(CLI::App& verb) {
+    auto* every = verb.add_option("--every", repeat.every,
+                                  "Scan again and again, so often (30s, 15m, 6h, 1d), until "
+                                  "interrupted; tell what differs from one scan to the next")
+                      ->type_name("TIME");
+    every->excludes(verb.get_option("--diff"));
+    verb.add_option("--notify", repeat.notify,
+                    "With --every: tell it there, too: http://…, https://…, mailto:ADDRESS, "
+                    "exec:/PROGRAM; may be repeated")
+        ->type_name("URL")
+        ->allow_extra_args(false)
+        ->needs(every);
+    verb.add_option("--state", repeat.state,
+                    "With --every: keep the last result and what is not delivered yet here")
+        ->type_name("DIR")
+        ->capture_default_str()
+        ->needs(every);
   }
   void add_lab() {
     auto* verb =
@@ -238,6 +261,7 @@ Exit run(int argc, char** argv) {
   if (argc > 1) {
     if (auto known = known_verb(line.app, argv[1]); !known) return complain(known.error());
   }
+  line.repeat.arguments.assign(argv + 1, argv + argc);
   try {
     line.app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -84,6 +84,15 @@ struct ScanOptions {
   std::vector<std::string> diff;  // none, or two files with results: nothing is sent
 };
 Exit run_scan(const ScanOptions& options);
+
+struct RepeatOptions {
+  std::string every;                // 30s, 15m, 6h, 1d; empty: once
+  std::vector<std::string> notify;  // http://, https://, mailto:, exec:
+  std::string state = "/var/lib/bulkhead/scan";
+  std::vector<std::string> arguments;  // of this program, as it was started
+};
+// Runs scans until SIGTERM or SIGINT, and tells what differs from one to the next.
+Exit run_scan_repeatedly(const RepeatOptions& options);
 Exit run_scan_diff(const ScanOptions& options);
 
 struct LabOptions {

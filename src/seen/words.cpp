@@ -6,7 +6,7 @@ namespace {
 std::string_view english(Word word) {
   using enum Word;
   switch (word) {
-    case kTitle: return "Seen from {host}, {time}: {targets} addresses";
+    case kTitle: return "Seen from {host}, {time}; addresses: {targets}";
     case kPartial: return "Not finished: what was not asked is unknown.";
     case kLeftOut: return "left out: {what}: {reason}";
     case kUnchecked:
