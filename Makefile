@@ -14,10 +14,11 @@ help: ## this list
 audit: build ## audit this host: who can reach what, and which threats that is
 	@scripts/audit $(ARGS)
 
-build: ## leaves build/bulkhead
+build: ## leaves build/bulkhead and build/bulkhead-scan
 	@scripts/bootstrap build
-	@scripts/build release bulkhead
+	@scripts/build release bulkhead bulkhead-scan
 	@ln -f build/release/bulkhead build/bulkhead
+	@ln -f build/release/bulkhead-scan build/bulkhead-scan
 
 test: ## everything that must hold, in less than 15 minutes on two cores
 	@scripts/bootstrap build lab services test

@@ -6,6 +6,8 @@
 #       checks the direction). LIBS: libraries from outside, names in dependencies.cmake.
 #   bulkhead_program(NAME SOURCES main.cpp [DEPENDS cli])
 #       the program build/<preset>/NAME; BULKHEAD_VERSION is defined as a string in its sources.
+#       ALONE base …: linked statically, to run on any Linux, and from no other modules than these: one
+#       that gets in by whatever way is an error of the configuration.
 #   bulkhead_test(NAME SOURCES a_test.cpp [LIBS ruleset rapidcheck] [LABELS unit] [TIMEOUT s] [SERIAL])
 #       GoogleTest program NAME_test (its main is GoogleTest's) and a ctest test of that name.
 #       LIBS: modules by short name, or libraries. Run from the source folder; BULKHEAD_SOURCE_DIR is
@@ -61,7 +63,7 @@ function(bulkhead_module name)
 endfunction()
 
 function(bulkhead_program name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPENDS;LIBS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPENDS;LIBS;ALONE")
   bulkhead_reject_unparsed("bulkhead_program(${name})" "${arg_UNPARSED_ARGUMENTS}")
   bulkhead_resolve(depends ${arg_DEPENDS})
   add_executable(${name} ${arg_SOURCES})
@@ -69,6 +71,9 @@ function(bulkhead_program name)
   target_compile_definitions(${name} PRIVATE BULKHEAD_VERSION="${PROJECT_VERSION}")
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}
                         CXX_CLANG_TIDY "${BULKHEAD_TIDY_COMMAND}")
+  if(arg_ALONE)
+    bulkhead_link_alone(${name} "${arg_DEPENDS}" "${arg_ALONE}")
+  endif()
 endfunction()
 
 function(bulkhead_test name)
@@ -129,6 +134,38 @@ function(bulkhead_bench name)
 endfunction()
 
 # ---- inside --------------------------------------------------------------------------------------
+
+# A sanitizer's runtime cannot be linked statically.
+function(bulkhead_link_alone name depends allowed)
+  if(NOT BULKHEAD_SANITIZE)
+    target_link_options(${name} PRIVATE -static-pie -Wl,--no-warnings)
+    set_target_properties(${name} PROPERTIES BULKHEAD_STATIC ON)
+  endif()
+  # Modules may be declared later than their users: they are looked at when all have been.
+  cmake_language(EVAL CODE "cmake_language(DEFER DIRECTORY ${PROJECT_SOURCE_DIR}
+                 CALL bulkhead_check_alone ${name} \"${depends}\" \"${allowed}\")")
+endfunction()
+
+function(bulkhead_check_alone name depends allowed)
+  set(waiting ${depends})
+  set(linked)
+  while(waiting)
+    list(POP_FRONT waiting module)
+    if(module IN_LIST linked)
+      continue()
+    endif()
+    list(APPEND linked ${module})
+    if(NOT module IN_LIST allowed)
+      message(FATAL_ERROR "${name} must be linked from ${allowed} alone, but ${module} gets in")
+    endif()
+    get_target_property(libraries bulkhead_${module} INTERFACE_LINK_LIBRARIES)
+    foreach(library IN LISTS libraries)
+      if(library MATCHES "^bulkhead_([a-z]+)$" AND EXISTS ${PROJECT_SOURCE_DIR}/src/${CMAKE_MATCH_1})
+        list(APPEND waiting ${CMAKE_MATCH_1})
+      endif()
+    endforeach()
+  endwhile()
+endfunction()
 
 function(bulkhead_reject_unparsed where unparsed)
   if(unparsed)

@@ -1,8 +1,8 @@
 # What `make install` and the Debian package put where. The program writes its own completions, so they
 # cannot differ from its verbs.
 if(TARGET bulkhead)
-  install(TARGETS bulkhead RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-  install(FILES man/bulkhead.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+  install(TARGETS bulkhead bulkhead-scan RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(FILES man/bulkhead.1 man/bulkhead-scan.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
   install(FILES README.md CHANGELOG.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
   install(DIRECTORY schemas/ DESTINATION ${CMAKE_INSTALL_DATADIR}/bulkhead/schemas
           FILES_MATCHING PATTERN "*.json")

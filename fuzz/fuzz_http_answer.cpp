@@ -4,11 +4,11 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "engine/http_answer.h"
+#include "http/http_answer.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using bulkhead::engine::HttpAnswerParser;
-  using bulkhead::engine::Overlong;
+  using bulkhead::http::HttpAnswerParser;
+  using bulkhead::http::Overlong;
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   HttpAnswerParser whole(1000), pieces(1000);
   const bool good = whole.feed(bytes).has_value();

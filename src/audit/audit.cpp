@@ -181,6 +181,29 @@ void note(Report& report, const model::Observation& o, bool agrees) {
   }
 }
 
+// Compares one connection with the model.
+void merge_one(Report& report, const model::Observation& o, const query::Vantage& vantage,
+               const Oracle& oracle) {
+  const auto seat = oracle.seat(vantage);
+  if (!seat || seat->origins.empty()) return;
+  query::Target target;
+  target.to = o.to;
+  target.port = o.port;
+  target.protocol = o.protocol;
+  const query::Reply reply = oracle.ask(*seat, target);
+  const trace::Answer& answer = reply.answer;
+  const bool accepted = o.how == "accepted";
+  // Another sender of that zone is one of those who get in.
+  if (answer.verdict == trace::Verdict::kOpen && !accepted && reply.some) return;
+  ++report.observed;
+  const bool agrees = answer.verdict == trace::Verdict::kUnknown ||
+                      (answer.verdict == trace::Verdict::kOpen) == accepted;
+  note(report, o, agrees);
+  if (agrees) return;
+  report.contradictions.push_back({o.vantage, o.to, o.port, o.protocol,
+                                   std::string(to_string(answer.how)), o.how, answer.reason});
+}
+
 }  // namespace
 
 void sort_findings(std::vector<Finding>& findings) {
@@ -252,25 +275,16 @@ void merge_observations(Report& report, const std::vector<model::Observation>& o
                         const Oracle& oracle) {
   for (const model::Observation& o : observations) {
     const auto vantage = query::Vantage::parse(o.vantage);
-    if (!vantage || is_zone(*vantage) || !tells(o)) continue;
-    const auto seat = oracle.seat(*vantage);
-    if (!seat || seat->origins.empty()) continue;
-    query::Target target;
-    target.to = o.to;
-    target.port = o.port;
-    target.protocol = o.protocol;
-    const trace::Answer answer = oracle.ask(*seat, target).answer;
-    ++report.observed;
-    if (answer.verdict == trace::Verdict::kUnknown) {
-      note(report, o, true);
-      continue;
-    }
-    const bool agrees = (answer.verdict == trace::Verdict::kOpen) == (o.how == "accepted");
-    note(report, o, agrees);
-    if (!agrees) {
-      report.contradictions.push_back({o.vantage, o.to, o.port, o.protocol,
-                                       std::string(to_string(answer.how)), o.how, answer.reason});
-    }
+    if (vantage && !is_zone(*vantage) && tells(o)) merge_one(report, o, *vantage, oracle);
+  }
+  sort_findings(report.findings);
+}
+
+void merge_outside(Report& report, const std::vector<model::Observation>& observations,
+                   const Oracle& oracle) {
+  for (const model::Observation& o : observations) {
+    const auto vantage = query::Vantage::parse(o.vantage);
+    if (vantage && is_zone(*vantage) && tells(o)) merge_one(report, o, *vantage, oracle);
   }
   sort_findings(report.findings);
 }

@@ -42,6 +42,11 @@ struct ProbeWish {
 void merge_observations(Report& report, const std::vector<model::Observation>& observations,
                         const Oracle& oracle);
 
+// The same with what was seen from outside: the vantages are zones, and the observations are those
+// of one sender there. Where only some senders of the zone get in, one that does not says nothing.
+void merge_outside(Report& report, const std::vector<model::Observation>& observations,
+                   const Oracle& oracle);
+
 // Worst first: contradicted, then by severity; threats before advice; suppressed ones last.
 void sort_findings(std::vector<Finding>& findings);
 

@@ -1,22 +1,12 @@
-// Exit codes of every verb (a contract, see man/bulkhead.1).
+// The exit codes of console/, by the names that the verbs use.
 #pragma once
 
-#include "base/result.h"
+#include "console/exit_code.h"
 
 namespace bulkhead::cli {
 
-enum class Exit : int {
-  kDone = 0,        // nothing at or above --fail-on, every expectation met
-  kFindings = 1,    // findings at or above it, or an expectation not met
-  kUsage = 2,       // bad usage or bad input
-  kIncomplete = 3,  // could not read enough to answer: never called clean
-  kRefused = 4,     // refused for safety, or rolled back
-  kInternal = 70,
-};
-
-[[nodiscard]] Exit exit_for(ErrorCode code);
-
-// Writes "bulkhead: MESSAGE" to standard error and gives the code to end with.
-Exit complain(const Error& error);
+using console::complain;
+using console::Exit;
+using console::exit_for;
 
 }  // namespace bulkhead::cli

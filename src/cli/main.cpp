@@ -45,6 +45,7 @@ struct CommandLine {
   SnapshotOptions snapshot;
   MapOptions map;
   ScanOptions scan;
+  RepeatOptions repeat;
   LabOptions lab;
   bool version_json = false;
   std::string shell;
@@ -75,6 +76,12 @@ struct CommandLine {
                      "End 1 when a finding is at or above this severity")
         ->check(CLI::IsMember({"info", "low", "medium", "high", "critical", "never"}))
         ->capture_default_str();
+    verb->add_option(
+            "--with", audit.with,
+            "Compare with this result of bulkhead-scan, made from outside; where it was "
+            "made goes before it, if it does not say so, as internet:FILE; may be repeated")
+        ->type_name("[ZONE:]FILE")
+        ->allow_extra_args(false);
     verb->add_option("--at", audit.at, "Take this instant for now (RFC 3339)")->type_name("TIME");
     verb->callback([this] { run = [this] { return run_audit(audit); }; });
   }
@@ -177,9 +184,38 @@ struct CommandLine {
         ->type_name("SECONDS")
         ->check(CLI::Range(1, 86'400))
         ->capture_default_str();
+    verb->add_option("--diff", scan.diff,
+                     "Send nothing: tell what differs between two results, of bulkhead scan --json "
+                     "or bulkhead-scan; end 1 when something new answers")
+        ->type_name("OLD NEW")
+        ->expected(2);
+    add_repeat(*verb);
     add_source(*verb, scan.source);
     add_output(*verb, scan.output);
-    verb->callback([this] { run = [this] { return run_scan(scan); }; });
+    verb->callback([this] {
+      run = [this] {
+        if (!scan.diff.empty()) return run_scan_diff(scan);
+        return repeat.every.empty() ? run_scan(scan) : run_scan_repeatedly(repeat);
+      };
+    });
+  }
+  void add_repeat(CLI::App& verb) {
+    auto* every = verb.add_option("--every", repeat.every,
+                                  "Scan again and again, so often (30s, 15m, 6h, 1d), until "
+                                  "interrupted; tell what differs from one scan to the next")
+                      ->type_name("TIME");
+    every->excludes(verb.get_option("--diff"));
+    verb.add_option("--notify", repeat.notify,
+                    "With --every: tell it there, too: http://…, https://…, mailto:ADDRESS, "
+                    "exec:/PROGRAM; may be repeated")
+        ->type_name("URL")
+        ->allow_extra_args(false)
+        ->needs(every);
+    verb.add_option("--state", repeat.state,
+                    "With --every: keep the last result and what is not delivered yet here")
+        ->type_name("DIR")
+        ->capture_default_str()
+        ->needs(every);
   }
   void add_lab() {
     auto* verb =
@@ -225,6 +261,7 @@ Exit run(int argc, char** argv) {
   if (argc > 1) {
     if (auto known = known_verb(line.app, argv[1]); !known) return complain(known.error());
   }
+  line.repeat.arguments.assign(argv + 1, argv + argc);
   try {
     line.app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

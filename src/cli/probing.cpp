@@ -2,14 +2,14 @@
 
 #include <chrono>
 
-#include "probe/connect.h"
+#include "seats/connect.h"
 
 namespace bulkhead::cli {
 
 std::vector<model::Observation> probe_wishes(Session& session,
                                              const std::vector<audit::ProbeWish>& wishes) {
   if (!session.broker) return {};
-  std::vector<probe::Attempt> attempts;
+  std::vector<seats::Attempt> attempts;
   for (const audit::ProbeWish& wish : wishes) {
     if (wish.protocol != IpProtocol::kTcp) continue;
     attempts.push_back(
@@ -17,7 +17,7 @@ std::vector<model::Observation> probe_wishes(Session& session,
   }
   const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::system_clock::now().time_since_epoch());
-  return probe::connect_all(*session.broker, *session.snapshot, attempts, {},
+  return seats::connect_all(*session.broker, *session.snapshot, attempts, {},
                             static_cast<std::uint64_t>(now.count()));
 }
 

@@ -8,7 +8,7 @@
 
 namespace bulkhead::cli {
 
-// Tries each wish once (TCP only) from its namespace, within the bounds of probe::Limits.
+// Tries each wish once (TCP only) from its namespace, within the bounds of seats::Limits.
 [[nodiscard]] std::vector<model::Observation> probe_wishes(
     Session& session, const std::vector<audit::ProbeWish>& wishes);
 

@@ -3,6 +3,7 @@
 #include "cli/files.h"
 #include "cli/instant.h"
 #include "cli/language.h"
+#include "cli/outside_views.h"
 #include "cli/probing.h"
 #include "cli/verbs.h"
 #include "report/audit_text.h"
@@ -23,7 +24,21 @@ bool at_or_above(const audit::Report& report, std::string_view fail_on) {
   return false;
 }
 
-Result<audit::Report> make_report(const AuditOptions& options, Session& session) {
+using Views = std::vector<OutsideView>;
+
+// What is wrong with the files is said before anything else is read.
+Result<Views> read_views(const AuditOptions& options) {
+  Views out;
+  for (const std::string& text : options.with) {
+    auto view = read_outside_view(text);
+    if (!view) return std::unexpected(view.error());
+    out.push_back(*std::move(view));
+  }
+  return out;
+}
+
+Result<audit::Report> make_report(const AuditOptions& options, const Views& views,
+                                  Session& session) {
   audit::Options how;
   if (!options.at.empty()) {
     auto at = parse_instant(options.at);
@@ -32,20 +47,28 @@ Result<audit::Report> make_report(const AuditOptions& options, Session& session)
   }
   const audit::MakeOracle make = audit::world_oracle(session.config);
   auto report = audit::audit(*session.snapshot, session.config, how, make);
-  if (!report || !options.probe || !session.broker) return report;
+  const bool probe = options.probe && session.broker;
+  if (!report || (!probe && views.empty())) return report;
   auto oracle = make(*session.snapshot);
   if (!oracle) return std::unexpected(oracle.error());
-  audit::merge_observations(*report, probe_wishes(session, audit::wanted_probes(*report)),
-                            **oracle);
+  if (probe)
+    audit::merge_observations(*report, probe_wishes(session, audit::wanted_probes(*report)),
+                              **oracle);
+  for (const OutsideView& view : views) {
+    if (auto merged = merge_outside_view(*report, view, **oracle); !merged)
+      return std::unexpected(merged.error());
+  }
   return report;
 }
 
 }  // namespace
 
 Exit run_audit(const AuditOptions& options) {
+  auto views = read_views(options);
+  if (!views) return complain(views.error());
   auto session = open_session(options.source);
   if (!session) return complain(session.error());
-  auto report = make_report(options, *session);
+  auto report = make_report(options, *views, *session);
   if (!report) return complain(report.error());
   const std::string text = options.output.json
                                ? report::audit_json(*report, text_style(options.output))

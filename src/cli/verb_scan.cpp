@@ -1,56 +1,27 @@
-#include <signal.h>
-#include <unistd.h>
-
-#include <atomic>
-#include <cstdio>
-
 #include "base/text.h"
 #include "cli/files.h"
 #include "cli/language.h"
 #include "cli/scan_services.h"
 #include "cli/targets.h"
 #include "cli/verbs.h"
+#include "console/interrupts.h"
+#include "console/progress.h"
 #include "probe/sweep.h"
 #include "query/query.h"
 #include "report/scan_text.h"
 #include "scan/result.h"
+#include "seats/broker_sockets.h"
 #include "trace/trace.h"
 
 namespace bulkhead::cli {
 namespace {
 
-std::atomic<bool> interrupted = false;
-static_assert(std::atomic<bool>::is_always_lock_free);  // a signal handler sets it
-
-// While it lives, the first interrupt ends the scan and the second one the program.
-class Interrupts {
- public:
-  Interrupts() {
-    struct sigaction action{};
-    action.sa_handler = [](int /*number*/) { interrupted = true; };
-    action.sa_flags = static_cast<int>(SA_RESETHAND);
-    sigaction(SIGINT, &action, &before_int_);
-    sigaction(SIGTERM, &action, &before_term_);
-  }
-  ~Interrupts() {
-    sigaction(SIGINT, &before_int_, nullptr);
-    sigaction(SIGTERM, &before_term_, nullptr);
-  }
-  Interrupts(const Interrupts&) = delete;
-  Interrupts& operator=(const Interrupts&) = delete;
-
- private:
-  struct sigaction before_int_{}, before_term_{};
-};
-
 void show(const probe::Progress& progress) {
-  const std::uint64_t percent = progress.ports == 0 ? 100 : progress.done * 100 / progress.ports;
-  const std::uint64_t ms = progress.elapsed_ms == 0 ? 1 : progress.elapsed_ms;
-  std::string left;
-  if (progress.left_ms != 0) left = ", " + std::to_string(progress.left_ms / 1000 + 1) + " s left";
-  std::fprintf(stderr, "\r\033[K%3llu %%, %llu probes/s%s",
-               static_cast<unsigned long long>(percent),
-               static_cast<unsigned long long>(progress.sent * 1000 / ms), left.c_str());
+  console::show_progress(
+      {.percent = progress.ports == 0 ? 100 : progress.done * 100 / progress.ports,
+       .probes = progress.sent,
+       .elapsed_ms = progress.elapsed_ms,
+       .left_ms = progress.left_ms});
 }
 
 Result<scan::Wanted> read_wanted(const ScanOptions& options, const model::Snapshot& snapshot) {
@@ -105,7 +76,7 @@ std::vector<probe::Aim> to_aims(const scan::Plan& plan) {
   return out;
 }
 
-probe::BrokerSockets sockets_of(Session& session, const scan::Plan& plan) {
+seats::BrokerSockets sockets_of(Session& session, const scan::Plan& plan) {
   std::vector<std::uint64_t> inodes;
   for (const scan::Seat& seat : plan.seats)
     inodes.push_back(session.snapshot->namespaces[seat.ns.value].inode);
@@ -117,11 +88,11 @@ void send(const ScanOptions& options, probe::SocketSource& sockets, scan::Result
   limits.rate = options.rate;
   limits.all_ms = options.deadline * 1000;
   limits.raw = !options.connect_only;
-  const bool terminal = isatty(STDERR_FILENO) != 0;
-  const Interrupts interrupts;
+  const bool terminal = console::stderr_is_terminal();
+  const console::Interrupts interrupts;
   probe::Sweep seen = probe::sweep(sockets, result.plan.seats.size(), to_aims(result.plan), limits,
-                                   interrupted, terminal ? show : nullptr);
-  if (terminal) std::fputs("\r\033[K", stderr);
+                                   console::Interrupts::flag(), terminal ? show : nullptr);
+  if (terminal) console::clear_progress();
   result.swept = std::move(seen.aims);
   result.checks = std::move(seen.seats);
   result.elapsed_ms = seen.elapsed_ms;
@@ -144,7 +115,7 @@ Exit run_scan(const ScanOptions& options) {
   if (!plan) return complain(plan.error());
   scan::Result result;
   result.plan = *std::move(plan);
-  probe::BrokerSockets sockets = sockets_of(*session, result.plan);
+  seats::BrokerSockets sockets = sockets_of(*session, result.plan);
   send(options, sockets, result);
   result.judged = scan::judge(asker, result.plan, result.swept);
   if (options.identify && result.finished) identify_open_ports(sockets, result);

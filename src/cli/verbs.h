@@ -22,7 +22,8 @@ struct AuditOptions {
   OutputOptions output;
   bool probe = true;
   std::string fail_on = "high";
-  std::string at;  // overrides the snapshot's instant (RFC 3339)
+  std::string at;                 // overrides the snapshot's instant (RFC 3339)
+  std::vector<std::string> with;  // results of bulkhead-scan: FILE or VANTAGE:FILE
 };
 Exit run_audit(const AuditOptions& options);
 
@@ -77,11 +78,22 @@ struct ScanOptions {
   std::vector<std::string> from, to, ports;  // vantages; addresses or containers; 22,80-90,53/udp
   bool full = false;                         // all TCP ports everywhere
   bool connect_only = false;
-  bool identify = true;          // ask what answers which service it is
-  std::uint64_t rate = 200'000;  // probes a second
-  std::uint64_t deadline = 600;  // seconds
+  bool identify = true;           // ask what answers which service it is
+  std::uint64_t rate = 200'000;   // probes a second
+  std::uint64_t deadline = 600;   // seconds
+  std::vector<std::string> diff;  // none, or two files with results: nothing is sent
 };
 Exit run_scan(const ScanOptions& options);
+
+struct RepeatOptions {
+  std::string every;                // 30s, 15m, 6h, 1d; empty: once
+  std::vector<std::string> notify;  // http://, https://, mailto:, exec:
+  std::string state = "/var/lib/bulkhead/scan";
+  std::vector<std::string> arguments;  // of this program, as it was started
+};
+// Runs scans until SIGTERM or SIGINT, and tells what differs from one to the next.
+Exit run_scan_repeatedly(const RepeatOptions& options);
+Exit run_scan_diff(const ScanOptions& options);
 
 struct LabOptions {
   std::vector<std::string> audit_arguments;

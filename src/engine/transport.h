@@ -12,9 +12,12 @@
 #include "base/result.h"
 #include "engine/docker.h"
 #include "engine/endpoint.h"
-#include "engine/http_answer.h"
+#include "http/http_answer.h"
 
 namespace bulkhead::engine {
+
+using http::HttpAnswer;
+using http::HttpAnswerParser;
 
 class Transport {
  public:

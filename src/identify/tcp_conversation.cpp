@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <optional>
 
-#include "engine/http_answer.h"
+#include "http/http_answer.h"
 #include "identify/conversation.h"
 
 namespace bulkhead::identify {
@@ -26,7 +26,7 @@ class TcpConversation final : public Conversation {
         peer_(probe::SocketAddress::of(target.address, target.subject.port)),
         request_(request_of(exchange, target)),
         tls_(std::move(tls)) {
-    if (exchange.asking == Asking::kHttp) http_.emplace(kMostAnswerBytes, engine::Overlong::kCut);
+    if (exchange.asking == Asking::kHttp) http_.emplace(kMostAnswerBytes, http::Overlong::kCut);
   }
 
   void start(Clock::time_point now) override {
@@ -161,7 +161,7 @@ class TcpConversation final : public Conversation {
   void end(Ending ending) {
     if (tls_) answer_.tls = tls_->facts();
     if (http_ && (http_->done() || http_->answer().status != 0)) {
-      engine::HttpAnswer& from = http_->answer();
+      http::HttpAnswer& from = http_->answer();
       answer_.http =
           services::HttpResponse{from.status, std::move(from.headers), std::move(from.body)};
     }
@@ -172,7 +172,7 @@ class TcpConversation final : public Conversation {
   probe::SocketAddress peer_;
   std::string request_, output_;
   std::unique_ptr<TlsClient> tls_;
-  std::optional<engine::HttpAnswerParser> http_;
+  std::optional<http::HttpAnswerParser> http_;
   Stage stage_ = Stage::kConnecting;
 };
 

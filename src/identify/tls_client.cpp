@@ -66,6 +66,9 @@ void add_names(const X509* certificate, std::vector<std::string>& out) {
 }  // namespace
 
 Result<TlsContext> TlsContext::make() {
+  // Nothing that openssl.cnf of this machine says may decide what is heard, nor load anything into
+  // a program that is linked statically.
+  OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr);
   TlsContext out(SSL_CTX_new(TLS_client_method()));
   SSL_CTX* context = out.get();
   if (context == nullptr) return fail(ErrorCode::kInternal, "OpenSSL: no context");

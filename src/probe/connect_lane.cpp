@@ -17,8 +17,8 @@
 namespace bulkhead::probe {
 namespace {
 
-using scan::Proof;
-using scan::State;
+using seen::Proof;
+using seen::State;
 
 void disconnect(int fd) {
   sockaddr none{};
@@ -52,7 +52,7 @@ class ConnectLane : public Lane {
     return fail(ErrorCode::kUnavailable, why_not_);
   }
 
-  [[nodiscard]] scan::Engine engine() const override { return scan::Engine::kConnect; }
+  [[nodiscard]] seen::Engine engine() const override { return seen::Engine::kConnect; }
   [[nodiscard]] std::size_t room() const override { return most_ - (slots_.size() - free_.size()); }
   [[nodiscard]] std::uint64_t lost() const override { return 0; }  // the kernel keeps each answer
   [[nodiscard]] bool idle(std::uint64_t /*now_us*/, std::uint64_t /*patience_us*/) const override {

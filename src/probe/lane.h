@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/address.h"
@@ -28,10 +30,13 @@ struct EventPort {
   }
 };
 
+// What is said to a UDP port, so that a service answers which says nothing to empty datagrams.
+using UdpPayloads = std::map<Port, std::vector<std::string>>;
+
 class Lane {
  public:
   virtual ~Lane() = default;
-  [[nodiscard]] virtual scan::Engine engine() const = 0;
+  [[nodiscard]] virtual seen::Engine engine() const = 0;
   // How many may be asked now.
   [[nodiscard]] virtual std::size_t room() const = 0;
   // Asks `ports` from the front; how many were taken. The rest was not sent and is to be asked
@@ -63,9 +68,10 @@ class Lane {
 [[nodiscard]] Result<std::unique_ptr<Lane>> make_syn_lane(SocketSource& sockets, std::size_t seat,
                                                           const IpAddress& to, EventPort events);
 
-// Datagrams with `payload` (usually none) to each port, from one socket.
+// Datagrams to each port, from one socket: those that `payloads` (may be null, outlives the lane)
+// has for it, else one that is empty.
 [[nodiscard]] Result<std::unique_ptr<Lane>> make_udp_lane(SocketSource& sockets, std::size_t seat,
                                                           const IpAddress& to, EventPort events,
-                                                          std::vector<std::uint8_t> payload = {});
+                                                          const UdpPayloads* payloads = nullptr);
 
 }  // namespace bulkhead::probe

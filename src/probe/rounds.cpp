@@ -11,9 +11,9 @@ constexpr double kMissed = 0.001;
 
 }  // namespace
 
-Rounds::Rounds(std::span<const scan::PortRange> ports, RoundLimits limits)
+Rounds::Rounds(std::span<const seen::PortRange> ports, RoundLimits limits)
     : limits_(limits), ranges_(ports.begin(), ports.end()) {
-  for (const scan::PortRange& range : ranges_) {
+  for (const seen::PortRange& range : ranges_) {
     first_cell_.push_back(static_cast<std::uint32_t>(cells_));
     cells_ += range.last - range.first + 1U;
   }
@@ -34,7 +34,7 @@ void Rounds::fill_queue() {
 }
 
 Rounds::Cell* Rounds::find(Port port) {
-  const auto after = std::ranges::upper_bound(ranges_, port.number, {}, &scan::PortRange::first);
+  const auto after = std::ranges::upper_bound(ranges_, port.number, {}, &seen::PortRange::first);
   if (after == ranges_.begin()) return nullptr;
   const auto index = static_cast<std::size_t>(after - ranges_.begin()) - 1;
   if (port.number > ranges_[index].last) return nullptr;
@@ -66,7 +66,7 @@ std::uint64_t Rounds::take(Port port, const Reply& reply, std::uint64_t now_us) 
   if (cell == nullptr || cell->tries == 0 || cell->settled) return 0;
   // Two answers to one question that differ: what is open to somebody is open.
   cell->reply = reply;
-  cell->heard = cell->heard || reply.proof != scan::Proof::kNoSocket;
+  cell->heard = cell->heard || reply.proof != seen::Proof::kNoSocket;
   if (!reply.settles()) return 0;
   cell->settled = true;
   ++settled_;
@@ -79,7 +79,7 @@ std::uint64_t Rounds::take(Port port, const Reply& reply, std::uint64_t now_us) 
 
 std::uint64_t Rounds::answered() const {
   return static_cast<std::uint64_t>(std::ranges::count_if(cell_, [](const Cell& cell) {
-    return cell.heard && cell.reply.proof != scan::Proof::kSendRefused;
+    return cell.heard && cell.reply.proof != seen::Proof::kSendRefused;
   }));
 }
 
@@ -112,19 +112,19 @@ bool Rounds::start_next(std::uint64_t lost) {
   return true;
 }
 
-std::vector<scan::PortRun> Rounds::finish(const Reply& silence) const {
-  std::vector<scan::PortRun> runs;
+std::vector<seen::PortRun> Rounds::finish(const Reply& silence) const {
+  std::vector<seen::PortRun> runs;
   for (std::size_t i = 0; i < ranges_.size(); ++i) {
     for (std::uint32_t port = ranges_[i].first; port <= ranges_[i].last; ++port) {
       const Cell& cell = cell_[first_cell_[i] + port - ranges_[i].first];
       Reply reply = cell.reply;
       if (!cell.settled) {
         if (!complete_ || cell.tries == 0)
-          reply = {scan::State::kUnknown, scan::Proof::kNotFinished, 0};
-        else if (cell.heard || reply.proof == scan::Proof::kNoSocket)
+          reply = {seen::State::kUnknown, seen::Proof::kNotFinished, 0};
+        else if (cell.heard || reply.proof == seen::Proof::kNoSocket)
           reply = cell.reply;
         else
-          reply = lost_in_round_ ? Reply{scan::State::kUnknown, scan::Proof::kLost, 0} : silence;
+          reply = lost_in_round_ ? Reply{seen::State::kUnknown, seen::Proof::kLost, 0} : silence;
       }
       const auto number = static_cast<std::uint16_t>(port);
       if (!runs.empty() && runs.back().ports.last + 1U == port &&

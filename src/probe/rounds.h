@@ -11,20 +11,20 @@
 #include <span>
 #include <vector>
 
-#include "scan/observed.h"
+#include "seen/observed.h"
 
 namespace bulkhead::probe {
 
 // What came back for one port.
 struct Reply {
-  scan::State state = scan::State::kUnknown;
-  scan::Proof proof = scan::Proof::kSilence;
+  seen::State state = seen::State::kUnknown;
+  seen::Proof proof = seen::Proof::kSilence;
   std::int32_t error = 0;
-  [[nodiscard]] static Reply open() { return {scan::State::kOpen, scan::Proof::kAccepted, 0}; }
-  [[nodiscard]] static Reply reset() { return {scan::State::kClosed, scan::Proof::kReset, 0}; }
+  [[nodiscard]] static Reply open() { return {seen::State::kOpen, seen::Proof::kAccepted, 0}; }
+  [[nodiscard]] static Reply reset() { return {seen::State::kClosed, seen::Proof::kReset, 0}; }
   // Open and closed are final. The rest may be another answer in the next round.
   [[nodiscard]] bool settles() const {
-    return state == scan::State::kOpen || state == scan::State::kClosed;
+    return state == seen::State::kOpen || state == seen::State::kClosed;
   }
 };
 
@@ -36,7 +36,7 @@ struct RoundLimits {
 class Rounds {
  public:
   // The ranges are ascending and disjoint.
-  Rounds(std::span<const scan::PortRange> ports, RoundLimits limits);
+  Rounds(std::span<const seen::PortRange> ports, RoundLimits limits);
 
   // The next port of this round, counted as asked now; nullopt when all have been.
   [[nodiscard]] std::optional<Port> next(std::uint64_t now_us);
@@ -61,7 +61,7 @@ class Rounds {
 
   // All ports, in order. `silence` is what is said of a port without any answer, when the rounds
   // were completed and nothing was lost in the last of them.
-  [[nodiscard]] std::vector<scan::PortRun> finish(const Reply& silence) const;
+  [[nodiscard]] std::vector<seen::PortRun> finish(const Reply& silence) const;
 
  private:
   struct Cell {
@@ -76,7 +76,7 @@ class Rounds {
   void fill_queue();
 
   RoundLimits limits_;
-  std::vector<scan::PortRange> ranges_;
+  std::vector<seen::PortRange> ranges_;
   std::vector<std::uint32_t> first_cell_;  // of each range
   std::vector<Cell> cell_;
   std::vector<std::uint16_t> queue_;  // of this round

@@ -42,7 +42,7 @@ Result<OwnPort> own_port(SocketSource& sockets, std::size_t seat, const IpAddres
 }
 
 struct Seen {
-  std::optional<scan::State> listener, closed;
+  std::optional<seen::State> listener, closed;
 };
 
 void ask_both(Lane& lane, int epoll, std::array<Port, 2> ports, Seen& seen) {
@@ -63,13 +63,13 @@ void ask_both(Lane& lane, int epoll, std::array<Port, 2> ports, Seen& seen) {
   }
 }
 
-std::string said(const std::optional<scan::State>& state) {
+std::string said(const std::optional<seen::State>& state) {
   return state ? std::string(to_string(*state)) : std::string("silent");
 }
 
 // What is wrong; empty: nothing.
 std::string check(SocketSource& sockets, std::size_t seat, const IpAddress& at,
-                  scan::Engine engine) {
+                  seen::Engine engine) {
   auto listener = own_port(sockets, seat, at, true);
   if (!listener) return listener.error().message;
   auto closed = own_port(sockets, seat, at, false);
@@ -77,32 +77,32 @@ std::string check(SocketSource& sockets, std::size_t seat, const IpAddress& at,
   const Descriptor epoll(::epoll_create1(EPOLL_CLOEXEC));
   if (!epoll) return "no event queue";
   const EventPort events{epoll.get(), 0};
-  auto lane = engine == scan::Engine::kSyn ? make_syn_lane(sockets, seat, at, events)
+  auto lane = engine == seen::Engine::kSyn ? make_syn_lane(sockets, seat, at, events)
                                            : make_connect_lane(sockets, seat, at, 4, events);
   if (!lane) return lane.error().message;
   Seen seen;
   ask_both(**lane, epoll.get(), {listener->port, closed->port}, seen);
-  if (seen.listener == scan::State::kOpen && seen.closed == scan::State::kClosed) return {};
+  if (seen.listener == seen::State::kOpen && seen.closed == seen::State::kClosed) return {};
   return "a listener of our own is " + said(seen.listener) + " and a closed port " +
          said(seen.closed);
 }
 
 }  // namespace
 
-scan::SeatCheck check_seat(SocketSource& sockets, std::size_t seat, IpFamily family, bool raw) {
+seen::SeatCheck check_seat(SocketSource& sockets, std::size_t seat, IpFamily family, bool raw) {
   std::array<std::uint8_t, 16> one{};
   one[15] = 1;
   const IpAddress at = family == IpFamily::kV4 ? IpAddress::v4(127, 0, 0, 1) : IpAddress::v6(one);
-  scan::SeatCheck out;
+  seen::SeatCheck out;
   std::string not_raw = "not wanted";
-  if (raw) not_raw = check(sockets, seat, at, scan::Engine::kSyn);
+  if (raw) not_raw = check(sockets, seat, at, seen::Engine::kSyn);
   if (not_raw.empty()) {
     out.passed = true;
-    out.engine = scan::Engine::kSyn;
+    out.engine = seen::Engine::kSyn;
     return out;
   }
-  const std::string not_connect = check(sockets, seat, at, scan::Engine::kConnect);
-  out.engine = scan::Engine::kConnect;
+  const std::string not_connect = check(sockets, seat, at, seen::Engine::kConnect);
+  out.engine = seen::Engine::kConnect;
   out.passed = not_connect.empty();
   out.why = out.passed ? not_raw : not_connect;
   return out;

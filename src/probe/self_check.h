@@ -6,13 +6,13 @@
 
 #include "base/address.h"
 #include "probe/socket_source.h"
-#include "scan/observed.h"
+#include "seen/observed.h"
 
 namespace bulkhead::probe {
 
 // Tries raw SYN (unless `raw` is false), then connect(). Takes milliseconds; at most about a second
 // for each engine when nothing answers.
-[[nodiscard]] scan::SeatCheck check_seat(SocketSource& sockets, std::size_t seat, IpFamily family,
+[[nodiscard]] seen::SeatCheck check_seat(SocketSource& sockets, std::size_t seat, IpFamily family,
                                          bool raw);
 
 }  // namespace bulkhead::probe

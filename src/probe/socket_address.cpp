@@ -11,8 +11,8 @@
 
 namespace bulkhead::probe {
 
-using scan::Proof;
-using scan::State;
+using seen::Proof;
+using seen::State;
 
 SocketAddress SocketAddress::of(const IpAddress& address, Port port) {
   SocketAddress out;

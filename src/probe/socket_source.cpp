@@ -1,18 +1,26 @@
 #include "probe/socket_source.h"
 
+#include <netinet/in.h>
 #include <sys/socket.h>
+
+#include <cerrno>
+#include <system_error>
 
 namespace bulkhead::probe {
 
-Result<int> BrokerSockets::open(std::size_t seat, IpFamily family, SocketKind kind) {
-  if (seat >= inodes_.size()) return fail(ErrorCode::kInternal, "a seat that is not there");
-  const int domain = family == IpFamily::kV4 ? AF_INET : AF_INET6;
+Result<int> OwnSockets::open(std::size_t /*seat*/, IpFamily family, SocketKind kind) {
+  int type = SOCK_STREAM, protocol = 0;
   switch (kind) {
-    case SocketKind::kTcp: return broker_.open_socket(inodes_[seat], domain, SOCK_STREAM);
-    case SocketKind::kUdp: return broker_.open_socket(inodes_[seat], domain, SOCK_DGRAM);
-    case SocketKind::kRawTcp: return broker_.open_socket(inodes_[seat], domain, SOCK_RAW);
+    case SocketKind::kTcp: break;
+    case SocketKind::kUdp: type = SOCK_DGRAM; break;
+    case SocketKind::kRawTcp: type = SOCK_RAW, protocol = IPPROTO_TCP; break;
   }
-  return fail(ErrorCode::kInternal, "no such kind of socket");
+  const int fd = ::socket(family == IpFamily::kV4 ? AF_INET : AF_INET6,
+                          type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+  if (fd >= 0) return fd;
+  const ErrorCode code =
+      errno == EPERM || errno == EACCES ? ErrorCode::kDenied : ErrorCode::kUnavailable;
+  return fail(code, "no socket: " + std::generic_category().message(errno));
 }
 
 }  // namespace bulkhead::probe

@@ -1,12 +1,11 @@
 // Where the sockets of a scan come from: one for each seat's namespace.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <vector>
 
 #include "base/address.h"
 #include "base/result.h"
-#include "collect/broker.h"
 
 namespace bulkhead::probe {
 
@@ -19,16 +18,11 @@ class SocketSource {
   [[nodiscard]] virtual Result<int> open(std::size_t seat, IpFamily family, SocketKind kind) = 0;
 };
 
-// From the privileged half, by the inodes of the seats' namespaces. The broker must outlive it.
-class BrokerSockets : public SocketSource {
+// Of the network namespace in which this process is, whatever the seat. kDenied for raw ones
+// without CAP_NET_RAW.
+class OwnSockets : public SocketSource {
  public:
-  BrokerSockets(collect::Broker& broker, std::vector<std::uint64_t> inodes)
-      : broker_(broker), inodes_(std::move(inodes)) {}
   [[nodiscard]] Result<int> open(std::size_t seat, IpFamily family, SocketKind kind) override;
-
- private:
-  collect::Broker& broker_;
-  std::vector<std::uint64_t> inodes_;
 };
 
 }  // namespace bulkhead::probe

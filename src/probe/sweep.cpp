@@ -20,8 +20,8 @@
 namespace bulkhead::probe {
 namespace {
 
-using scan::Proof;
-using scan::State;
+using seen::Proof;
+using seen::State;
 
 constexpr std::size_t kBatch = 64;
 constexpr std::uint64_t kTellEveryUs = 200'000;
@@ -34,6 +34,7 @@ constexpr std::uint64_t kFirstPatienceUs = 1'200'000;
 // Machines tell of a closed UDP port six times and then once a second (icmp_ratelimit and
 // XRLIM_BURST_FACTOR in net/ipv4/icmp.c and inetpeer.c), so that haste looks like silence.
 constexpr double kFirstUdpRate = 50, kUdpRate = 0.9;
+constexpr std::uint32_t kQuickUdpRounds = 2;
 // Answers of this round, to ports that had been asked before, beside all earlier ones: from here on
 // we are too fast for somebody. Below, it is the network that loses.
 constexpr double kTooFast = 0.2;
@@ -95,7 +96,7 @@ class Loop {
     out_.seats.resize(seats);
     for (std::size_t i = 0; i < aims.size(); ++i) {
       waiting_.push_back(i);
-      for (const scan::PortRange& range : aims[i].ports) ports_ += range.last - range.first + 1U;
+      for (const seen::PortRange& range : aims[i].ports) ports_ += range.last - range.first + 1U;
     }
     at_once_ = std::clamp<std::size_t>(limits.at_once, 1, std::max<std::size_t>(aims.size(), 1));
     per_lane_ = std::max<std::size_t>(std::min(limits.sockets, spare_descriptors()) / at_once_, 1);
@@ -119,11 +120,11 @@ class Loop {
   }
 
  private:
-  const scan::SeatCheck& check(std::size_t seat, IpFamily family) {
+  const seen::SeatCheck& check(std::size_t seat, IpFamily family) {
     const auto [at, fresh] = checks_.try_emplace({seat, family});
     if (fresh) {
       at->second = check_seat(sockets_, seat, family, limits_.raw);
-      scan::SeatCheck& told = out_.seats[seat];
+      seen::SeatCheck& told = out_.seats[seat];
       // Of both families the worse.
       const bool first =
           !checks_.contains({seat, family == IpFamily::kV4 ? IpFamily::kV6 : IpFamily::kV4});
@@ -132,11 +133,12 @@ class Loop {
     return at->second;
   }
 
-  Result<std::unique_ptr<Lane>> make_lane(const Aim& aim, const scan::SeatCheck& check,
+  Result<std::unique_ptr<Lane>> make_lane(const Aim& aim, const seen::SeatCheck& check,
                                           std::uint32_t id) {
     const EventPort events{epoll_.get(), id};
-    if (aim.protocol == IpProtocol::kUdp) return make_udp_lane(sockets_, aim.seat, aim.to, events);
-    if (check.engine == scan::Engine::kSyn) {
+    if (aim.protocol == IpProtocol::kUdp)
+      return make_udp_lane(sockets_, aim.seat, aim.to, events, limits_.payloads);
+    if (check.engine == seen::Engine::kSyn) {
       auto lane = make_syn_lane(sockets_, aim.seat, aim.to, events);
       if (lane) return lane;  // else connect() tells why there is no way
     }
@@ -148,7 +150,7 @@ class Loop {
       const std::size_t index = waiting_.front();
       waiting_.pop_front();
       const Aim& aim = aims_[index];
-      const scan::SeatCheck& seat = check(aim.seat, aim.to.family());
+      const seen::SeatCheck& seat = check(aim.seat, aim.to.family());
       const std::uint32_t id = ++last_id_;
       auto lane = make_lane(aim, seat, id);
       if (!lane) {
@@ -158,8 +160,10 @@ class Loop {
       const bool udp = aim.protocol == IpProtocol::kUdp;
       Pace pace(limits_.rate, udp ? 1 : kBatch);
       if (udp) pace.at_most(kFirstUdpRate);
+      RoundLimits rounds;
+      if (udp && !limits_.patient_udp) rounds = {kQuickUdpRounds, kQuickUdpRounds};
       active_.emplace(id, Active{.aim = index,
-                                 .rounds = Rounds(aim.ports, {}),
+                                 .rounds = Rounds(aim.ports, rounds),
                                  .trip = RoundTrip({}),
                                  .pace = pace,
                                  .lane = std::move(*lane),
@@ -270,12 +274,12 @@ class Loop {
     active.lane->begin_round();
     active.lost_before = lost;
     active.asked_all = false;
-    if (active.udp) active.pace.at_most(kUdpRate);
+    if (active.udp && limits_.patient_udp) active.pace.at_most(kUdpRate);
     return true;
   }
 
   void finish(Active& active) {
-    scan::Swept& out = out_.aims[active.aim];
+    seen::Swept& out = out_.aims[active.aim];
     Reply silence{State::kFiltered, Proof::kSilence, 0};
     if (active.udp) silence = {State::kUnknown, Proof::kNoUdpAnswer, 0};
     if (!active.checked) silence = {State::kUnknown, Proof::kUnchecked, 0};
@@ -288,7 +292,7 @@ class Loop {
   }
 
   void give_up(std::size_t aim, Proof proof) {
-    for (const scan::PortRange& range : aims_[aim].ports) {
+    for (const seen::PortRange& range : aims_[aim].ports) {
       out_.aims[aim].runs.push_back({range, State::kUnknown, proof, 0});
       done_ += range.last - range.first + 1U;
     }
@@ -321,7 +325,7 @@ class Loop {
   std::size_t at_once_ = 1, per_lane_ = 1;
   std::deque<std::size_t> waiting_;
   std::map<std::uint32_t, Active> active_;
-  std::map<std::pair<std::size_t, IpFamily>, scan::SeatCheck> checks_;
+  std::map<std::pair<std::size_t, IpFamily>, seen::SeatCheck> checks_;
   std::vector<Heard> heard_;
   std::vector<Port> batch_;
   std::uint32_t last_id_ = 0;

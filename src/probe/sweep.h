@@ -15,8 +15,9 @@
 #include <vector>
 
 #include "base/address.h"
+#include "probe/lane.h"
 #include "probe/socket_source.h"
-#include "scan/observed.h"
+#include "seen/observed.h"
 
 namespace bulkhead::probe {
 
@@ -24,7 +25,7 @@ struct Aim {  // one address from one seat
   std::size_t seat = 0;
   IpAddress to;
   IpProtocol protocol = IpProtocol::kTcp;   // or kUdp
-  std::vector<scan::PortRange> ports = {};  // ascending, disjoint
+  std::vector<seen::PortRange> ports = {};  // ascending, disjoint
 };
 
 struct SweepLimits {
@@ -33,6 +34,10 @@ struct SweepLimits {
   std::size_t at_once = 32;      // aims under way
   std::uint64_t all_ms = 600'000;
   bool raw = true;  // false: connect() only
+  // A machine tells of its closed UDP ports once a second, and the second round waits for that.
+  // false: two quick rounds, for who looks for what answers; more stays unknown.
+  bool patient_udp = true;
+  const UdpPayloads* payloads = nullptr;  // outlives the sweep
 };
 
 struct Progress {
@@ -43,8 +48,8 @@ struct Progress {
 };
 
 struct Sweep {
-  std::vector<scan::Swept> aims;       // as they were given
-  std::vector<scan::SeatCheck> seats;  // by number; of those that were used
+  std::vector<seen::Swept> aims;       // as they were given
+  std::vector<seen::SeatCheck> seats;  // by number; of those that were used
   std::uint64_t elapsed_ms = 0;
   bool finished = true;  // neither interrupted nor out of time
 };

@@ -28,8 +28,8 @@
 namespace bulkhead::probe {
 namespace {
 
-using scan::Proof;
-using scan::State;
+using seen::Proof;
+using seen::State;
 
 constexpr std::size_t kBatch = 64;        // packets of one system call
 constexpr std::size_t kMostPacket = 128;  // bytes that are looked at: two headers with options
@@ -99,7 +99,7 @@ class SynLane : public Lane {
           const IpAddress& to, const SynKey& key)
       : sockets_(sockets), seat_(seat), raw_(std::move(raw)), source_(source), to_(to), key_(key) {}
 
-  [[nodiscard]] scan::Engine engine() const override { return scan::Engine::kSyn; }
+  [[nodiscard]] seen::Engine engine() const override { return seen::Engine::kSyn; }
   [[nodiscard]] std::size_t room() const override { return kBatch; }
   void expire(std::uint64_t /*now_us*/, std::uint64_t /*patience_us*/,
               std::vector<Heard>& /*heard*/) override {}

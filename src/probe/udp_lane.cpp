@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cerrno>
+#include <string_view>
 
 #include "probe/descriptor.h"
 #include "probe/lane.h"
@@ -16,10 +17,10 @@ constexpr int kMostAtOnce = 4096;  // answers taken before others have their tur
 
 class UdpLane : public Lane {
  public:
-  UdpLane(Descriptor socket, const IpAddress& to, std::vector<std::uint8_t> payload)
-      : socket_(std::move(socket)), to_(to), payload_(std::move(payload)) {}
+  UdpLane(Descriptor socket, const IpAddress& to, const UdpPayloads* payloads)
+      : socket_(std::move(socket)), to_(to), payloads_(payloads) {}
 
-  [[nodiscard]] scan::Engine engine() const override { return scan::Engine::kUdp; }
+  [[nodiscard]] seen::Engine engine() const override { return seen::Engine::kUdp; }
   [[nodiscard]] std::size_t room() const override { return 16; }
   [[nodiscard]] std::uint64_t lost() const override { return drops_of(socket_.get()); }
   void expire(std::uint64_t /*now_us*/, std::uint64_t /*patience_us*/,
@@ -47,8 +48,17 @@ class UdpLane : public Lane {
 
  private:
   int send(Port port) {
+    const auto said = payloads_ == nullptr ? UdpPayloads::const_iterator{} : payloads_->find(port);
+    if (payloads_ == nullptr || said == payloads_->end()) return send(port, {});
+    for (const std::string& payload : said->second) {
+      if (const int error = send(port, payload); error != 0) return error;
+    }
+    return 0;
+  }
+
+  [[nodiscard]] int send(Port port, std::string_view payload) const {
     const SocketAddress target = SocketAddress::of(to_, port);
-    const ssize_t count = ::sendto(socket_.get(), payload_.data(), payload_.size(), MSG_DONTWAIT,
+    const ssize_t count = ::sendto(socket_.get(), payload.data(), payload.size(), MSG_DONTWAIT,
                                    target.get(), target.length);
     return count < 0 ? errno : 0;
   }
@@ -73,7 +83,7 @@ class UdpLane : public Lane {
 
   Descriptor socket_;
   IpAddress to_;
-  std::vector<std::uint8_t> payload_;
+  const UdpPayloads* payloads_;
   std::uint64_t last_us_ = 0;
 };
 
@@ -81,7 +91,7 @@ class UdpLane : public Lane {
 
 Result<std::unique_ptr<Lane>> make_udp_lane(SocketSource& sockets, std::size_t seat,
                                             const IpAddress& to, EventPort events,
-                                            std::vector<std::uint8_t> payload) {
+                                            const UdpPayloads* payloads) {
   auto opened = sockets.open(seat, to.family(), SocketKind::kUdp);
   if (!opened) return std::unexpected(opened.error());
   Descriptor socket(*opened);
@@ -91,7 +101,7 @@ Result<std::unique_ptr<Lane>> make_udp_lane(SocketSource& sockets, std::size_t s
   event.data.u64 = events.data(0);
   if (::epoll_ctl(events.epoll, EPOLL_CTL_ADD, socket.get(), &event) != 0)
     return fail(ErrorCode::kUnavailable, "epoll takes no more sockets");
-  return std::make_unique<UdpLane>(std::move(socket), to, std::move(payload));
+  return std::make_unique<UdpLane>(std::move(socket), to, payloads);
 }
 
 }  // namespace bulkhead::probe

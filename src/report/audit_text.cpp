@@ -77,6 +77,11 @@ class Writer {
     blank();
   }
 
+  static bool from_zone(const audit::Contradiction& c) {
+    const auto begins = [&c](std::string_view with) { return c.vantage.starts_with(with); };
+    return begins("internet") || begins("lan") || begins("zone:");
+  }
+
   void contradictions() {
     if (report_.contradictions.empty()) return;
     add_wrapped(out_, "", tell(Label::kContradictionTitle), style_);
@@ -88,7 +93,10 @@ class Writer {
                                                    {"computed", c.computed},
                                                    {"observed", safe(c.observed)}}),
                   style_);
+      if (!c.reason.empty()) add_wrapped(out_, "    ", c.reason, style_);
     }
+    if (std::ranges::any_of(report_.contradictions, from_zone))
+      add_wrapped(out_, "  ", tell(Label::kContradictionOutside), style_);
     blank();
   }
 

@@ -20,7 +20,7 @@ namespace bulkhead::report {
   X(kAuditTitle) X(kAuditScope) X(kNoEngine) X(kNoFindings) X(kNoFindingsButUnknown) X(kCounts)                 \
   X(kUnknownLine) X(kUnknownReason) X(kGaps) X(kReachableTitle) X(kReachableNone) X(kMoreHint)     \
   X(kSuppressedCount) X(kSuppressionExpired) X(kSuppressionUnused) X(kContradictionTitle)          \
-  X(kContradictionLine) X(kZonesGuessed) X(kUplinkPrivate) X(kIncomplete)                          \
+  X(kContradictionLine) X(kContradictionOutside) X(kZonesGuessed) X(kUplinkPrivate) X(kIncomplete)                          \
   /* one finding */                                                                                \
   X(kWhy) X(kFix) X(kSeverityCritical) X(kSeverityHigh) X(kSeverityMedium) X(kSeverityLow)         \
   X(kSeverityInfo) X(kStateComputed) X(kStateConfirmed) X(kStateContradicted) X(kAdvice)           \

@@ -151,6 +151,9 @@ std::string_view words(Label label) {
              "and please report this.";
     case kContradictionLine:
       return "{vantage} -> {to} {port}: computed {computed}, observed {observed}";
+    case kContradictionOutside:
+      return "Of what was seen from outside, something that stands before this host may have "
+             "decided.";
     case kZonesGuessed: return "Zones are guessed: {zones}";
     case kUplinkPrivate:
       return "The uplink has a private address: the Internet is computed up to it.";

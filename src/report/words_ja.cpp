@@ -143,6 +143,8 @@ std::string_view words(Label label) {
       return "矛盾: 実際の接続が計算と異なりました。接続の結果を信じ、報告してください。";
     case kContradictionLine:
       return "{vantage} -> {to} {port}: 計算では{computed}、実際は{observed}";
+    case kContradictionOutside:
+      return "外から見た結果は、このホストの手前にあるものが決めた可能性もあります。";
     case kZonesGuessed: return "ゾーンは推測です: {zones}";
     case kUplinkPrivate:
       return "上流側はプライベートアドレスです。インターネットはそこまでの計算です。";

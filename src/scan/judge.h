@@ -13,6 +13,7 @@
 
 #include "audit/finding.h"
 #include "scan/plan.h"
+#include "seen/record.h"
 
 namespace bulkhead::scan {
 
@@ -28,12 +29,7 @@ struct Disagreement {
 enum class Agreement : std::uint8_t { kConfirmed, kResolved, kDisagrees };
 [[nodiscard]] std::string_view to_string(Agreement agreement);  // "confirmed"
 
-// What answers at an open port, told by what it says itself (identify/).
-struct Service {
-  std::string id, name;  // of the catalogue
-  std::string access;    // open, protected, unowned (the first visitor becomes its owner), unknown
-  std::string evidence;  // raw bytes of the answer
-};
+using seen::Service;
 
 struct OpenPort {
   Port port;

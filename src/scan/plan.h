@@ -15,14 +15,23 @@
 #include "model/snapshot.h"
 #include "packet/interval_set.h"
 #include "query/query.h"
-#include "scan/observed.h"
+#include "seen/observed.h"
+#include "seen/ports.h"
 
 namespace bulkhead::scan {
 
-struct PortsWanted {
-  PortRange ports;
-  std::optional<IpProtocol> protocol;  // none: TCP
-};
+// The words of what packets told are those of a scan.
+using seen::count_states;
+using seen::Engine;
+using seen::kStates;
+using seen::PortRange;
+using seen::PortRun;
+using seen::PortsWanted;
+using seen::Proof;
+using seen::SeatCheck;
+using seen::State;
+using seen::Swept;
+using seen::to_string;
 
 struct Wanted {                      // empty: all
   std::vector<query::Vantage> from;  // host, containers, namespaces

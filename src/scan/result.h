@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "scan/judge.h"
-#include "scan/observed.h"
 #include "scan/plan.h"
 
 namespace bulkhead::scan {

@@ -128,6 +128,43 @@ TEST(Observations, AContradictionStandsAtTheTop) {
   EXPECT_EQ(report.contradictions[0].observed, "dropped");
 }
 
+// Merged with what was seen from a zone.
+Report with_outside(const model::Snapshot& host, const std::vector<model::Observation>& seen) {
+  Report report = audit_of(host);
+  const policy::Config config;
+  const auto oracle = world_oracle(config)(host);
+  EXPECT_TRUE(oracle);
+  merge_outside(report, seen, **oracle);
+  return report;
+}
+
+TEST(Observations, FromOutsideConfirmOrContradictWhatThatZoneGets) {
+  const model::Snapshot host = some_host(0).snapshot;
+  const Report before = audit_of(host);
+  const Finding* t1 = of_kind(before, Kind::kT1)[0];
+  const auto reach = std::ranges::find(t1->reaches, "internet", &Reach::vantage);
+  ASSERT_NE(reach, t1->reaches.end());
+  auto o = seen("internet", "accepted");
+  o.to = reach->to;
+  o.port = reach->port;
+  const Report confirmed = with_outside(host, {o});
+  EXPECT_EQ(of_kind(confirmed, Kind::kT1)[0]->state, State::kConfirmed);
+  EXPECT_THAT(confirmed.contradictions, IsEmpty());
+  o.how = "dropped";
+  const Report contradicted = with_outside(host, {o});
+  EXPECT_EQ(contradicted.findings[0].state, State::kContradicted);
+  ASSERT_EQ(contradicted.contradictions.size(), 1U);
+  EXPECT_EQ(contradicted.contradictions[0].computed, "accepted");
+  // What is open there and computed to be closed is one as well, though no finding speaks of it.
+  o.how = "accepted";
+  o.port = Port{4};
+  const Report unheard = with_outside(host, {o});
+  ASSERT_EQ(unheard.contradictions.size(), 1U);
+  EXPECT_NE(unheard.contradictions[0].computed, "accepted");
+  // From inside nobody is told what the Internet gets.
+  EXPECT_EQ(with_outside(host, {seen("container:docker/a-db-1", "accepted")}).observed, 0U);
+}
+
 TEST(Observations, ASilentUdpSocketSaysNothing) {
   model::Snapshot host = some_host(0).snapshot;
   auto o = seen("container:docker/a-db-1", "dropped");

@@ -3,6 +3,7 @@
 
 import pathlib
 import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -78,6 +79,18 @@ class CheckLayers(unittest.TestCase):
                               "base/b.h": '#include "model/a.h"\n'})
         self.assertEqual(code, 1)
         self.assertIn("check-layers: 3 files, 1 violations", output)
+
+    def test_the_small_program_gets_nothing_of_the_host(self):
+        script = (ROOT / "scripts/check-layers").read_text(encoding="utf-8")
+        wider = script.replace('"probe": ["seen", "base"]', '"probe": ["seen", "engine", "base"]')
+        self.assertNotEqual(wider, script)
+        with tempfile.TemporaryDirectory() as folder:
+            copy = pathlib.Path(folder, "check-layers")
+            copy.write_text(wider, encoding="utf-8")
+            pathlib.Path(folder, "src").mkdir()
+            done = subprocess.run([sys.executable, copy, folder], capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("outside must stay alone, and the table lets it have engine", done.stdout)
 
     def test_a_tree_without_source_is_not_clean(self):
         done = subprocess.run([ROOT / "scripts/check-layers", "/nonexistent"], capture_output=True,

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The manual page and the README name the verbs and options that the program has, and no others.
 
-    manual_test.py BULKHEAD
+    manual_test.py BULKHEAD BULKHEAD-SCAN
 """
 
 import pathlib
@@ -12,14 +12,15 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = sys.argv.pop(1)
+SCANNER = sys.argv.pop(1)
 
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 # Said by the command line parser on every verb; a manual page need not.
 EVERYWHERE = {"--help"}
 
 
-def help_of(*verb):
-    done = subprocess.run([PROGRAM, *verb, "--help"], capture_output=True, text=True, check=True)
+def help_of(*verb, program=PROGRAM):
+    done = subprocess.run([program, *verb, "--help"], capture_output=True, text=True, check=True)
     return done.stdout
 
 
@@ -31,9 +32,9 @@ def verbs_below(*verb):
         yield from verbs_below(*verb, name)
 
 
-def manual():
+def manual(page="bulkhead.1"):
     """The page as text: font changes and escaped hyphens taken out."""
-    text = (ROOT / "man/bulkhead.1").read_text(encoding="utf-8")
+    text = (ROOT / "man" / page).read_text(encoding="utf-8")
     return re.sub(r"\\f.|^\.\\\".*$", "", text, flags=re.MULTILINE).replace("\\-", "-")
 
 
@@ -56,8 +57,15 @@ class Manual(unittest.TestCase):
         self.assertEqual(real - written, set(), "options that the manual does not name")
         self.assertEqual(written - real, set(), "options that the program does not have")
 
+    def test_options_are_those_of_the_small_program(self):
+        real = set(OPTION.findall(help_of(program=SCANNER))) - EVERYWHERE
+        # The page speaks of the other program, too.
+        text = re.sub(r"bulkhead audit --[a-z]+", "", manual("bulkhead-scan.1"))
+        self.assertEqual(real, set(OPTION.findall(text)) - EVERYWHERE)
+
     def test_the_readme_names_only_what_is(self):
         real = set().union(*(OPTION.findall(help_of(*verb)) for verb in [(), *self.verbs]))
+        real |= set(OPTION.findall(help_of(program=SCANNER)))
         text = (ROOT / "README.md").read_text(encoding="utf-8")
         self.assertEqual(set(OPTION.findall(text)) - real, set())
         verbs = {verb[0] for verb in self.verbs}

@@ -51,13 +51,16 @@ inside apt-get -qq -y --no-install-recommends install /tmp/bulkhead.deb >/dev/nu
 [[ $(inside dpkg --verify bulkhead) == "" ]] || fail "checksums differ"
 
 inside bulkhead version | grep -q '^bulkhead [0-9]' || fail "bulkhead version"
+inside bulkhead-scan 127.0.0.1 --ports 1-9 --no-identify >/dev/null || fail "bulkhead-scan"
+inside ldd /usr/bin/bulkhead-scan 2>&1 | grep -qE 'statically linked|not a dynamic executable' ||
+  fail "bulkhead-scan needs libraries"
 [[ $(inside sh -c 'command -v bulkhead') == /usr/bin/bulkhead ]] || fail "not in PATH"
 inside ldd /usr/bin/bulkhead | grep 'not found' && fail "a library is missing"
 code=0
 inside bulkhead audit --no-probe >"$scratch/report" || code=$?
 [[ $code -eq 0 || $code -eq 1 || $code -eq 3 ]] || fail "bulkhead audit ended $code"
 [[ -s $scratch/report ]] || fail "bulkhead audit printed nothing"
-for file in man/man1/bulkhead.1.gz bash-completion/completions/bulkhead \
+for file in man/man1/bulkhead.1.gz man/man1/bulkhead-scan.1.gz bash-completion/completions/bulkhead \
   zsh/vendor-completions/_bulkhead fish/vendor_completions.d/bulkhead.fish doc/bulkhead/copyright \
   doc/bulkhead/changelog.gz; do
   [[ -s $scratch/upper/usr/share/$file ]] || fail "no /usr/share/$file"

@@ -10,10 +10,10 @@
 namespace bulkhead::probe {
 namespace {
 
-using scan::PortRange;
-using scan::PortRun;
-using scan::Proof;
-using scan::State;
+using seen::PortRange;
+using seen::PortRun;
+using seen::Proof;
+using seen::State;
 using testing::ElementsAre;
 
 constexpr Reply kSilence{State::kFiltered, Proof::kSilence, 0};

@@ -15,16 +15,17 @@
 #include "collect/lab.h"
 #include "probe/descriptor.h"
 #include "probe/socket_address.h"
+#include "seats/broker_sockets.h"
 
 namespace bulkhead::probe {
 namespace {
 
 using collect::run;
-using scan::Engine;
-using scan::PortRange;
-using scan::PortRun;
-using scan::Proof;
-using scan::State;
+using seen::Engine;
+using seen::PortRange;
+using seen::PortRun;
+using seen::Proof;
+using seen::State;
 using testing::ElementsAre;
 
 constexpr PortRange kAll{1, 65535};
@@ -112,7 +113,7 @@ class SweepLab : public collect::LabTest {
 
   std::string seat_, target_;
   std::optional<collect::Broker> broker_;
-  std::optional<BrokerSockets> sockets_;
+  std::optional<seats::BrokerSockets> sockets_;
   std::vector<Descriptor> listeners_;
 };
 
@@ -175,8 +176,8 @@ TEST_P(EachWay, ThirtyOpenPortsAreFoundAmongAllThroughLossAndNoneIsCalledWhatItI
   }
 }
 
-// Two of three acceptances are lost. To a SYN that it has seen, a listener answers twice a second at
-// most, so that asking the same thing again would find it silent.
+// Two of three acceptances are lost. To a SYN that it has seen, a listener answers twice a second
+// at most, so that asking the same thing again would find it silent.
 TEST_P(EachWay, AListenerIsFoundWhoseFirstAnswersAreLost) {
   rules(R"(table inet f { chain o { type filter hook output priority 0
     tcp flags & (syn | ack) == syn | ack numgen inc mod 3 < 2 drop; } })");

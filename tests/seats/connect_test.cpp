@@ -1,5 +1,5 @@
 // Connections through a small network of namespaces: three machines on one router.
-#include "probe/connect.h"
+#include "seats/connect.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,7 +11,7 @@
 
 #include "collect/lab.h"
 
-namespace bulkhead::probe {
+namespace bulkhead::seats {
 namespace {
 
 using collect::run;
@@ -213,4 +213,4 @@ INSTANTIATE_TEST_SUITE_P(Both, Probe, testing::Values(IpFamily::kV4, IpFamily::k
                          });
 
 }  // namespace
-}  // namespace bulkhead::probe
+}  // namespace bulkhead::seats

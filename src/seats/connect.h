@@ -15,7 +15,7 @@
 #include "collect/broker.h"
 #include "model/snapshot.h"
 
-namespace bulkhead::probe {
+namespace bulkhead::seats {
 
 struct Attempt {
   std::string vantage;  // kept as it is in the observation
@@ -42,4 +42,4 @@ struct Limits {
                                                           const Limits& limits,
                                                           std::uint64_t now_ms);
 
-}  // namespace bulkhead::probe
+}  // namespace bulkhead::seats

@@ -1,8 +1,8 @@
-#include "cli/exit_code.h"
+#include "console/exit_code.h"
 
 #include <cstdio>
 
-namespace bulkhead::cli {
+namespace bulkhead::console {
 
 Exit exit_for(ErrorCode code) {
   switch (code) {
@@ -18,9 +18,9 @@ Exit exit_for(ErrorCode code) {
   return Exit::kInternal;
 }
 
-Exit complain(const Error& error) {
-  std::fprintf(stderr, "bulkhead: %s\n", error.message.c_str());
+Exit complain(const Error& error, const char* program) {
+  std::fprintf(stderr, "%s: %s\n", program, error.message.c_str());
   return exit_for(error.code);
 }
 
-}  // namespace bulkhead::cli
+}  // namespace bulkhead::console

@@ -10,7 +10,7 @@
 
 #include "base/result.h"
 
-namespace bulkhead::engine {
+namespace bulkhead::http {
 
 struct HttpAnswer {
   int status = 0;
@@ -74,4 +74,4 @@ class HttpAnswerParser {
   bool chunked_ = false, keeps_open_ = true, started_ = false;
 };
 
-}  // namespace bulkhead::engine
+}  // namespace bulkhead::http

@@ -9,7 +9,7 @@
 
 #include "base/address.h"
 
-namespace bulkhead::scan {
+namespace bulkhead::seen {
 
 // Silence, a lost answer and a refusal are three things: none is ever told as another.
 enum class State : std::uint8_t { kOpen, kClosed, kFiltered, kUnknown };
@@ -75,4 +75,4 @@ struct SeatCheck {
 
 [[nodiscard]] std::array<std::uint64_t, kStates> count_states(const std::vector<PortRun>& runs);
 
-}  // namespace bulkhead::scan
+}  // namespace bulkhead::seen

@@ -1,4 +1,4 @@
-#include "probe/connect.h"
+#include "seats/connect.h"
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -13,9 +13,13 @@
 #include "probe/descriptor.h"
 #include "probe/socket_address.h"
 
-namespace bulkhead::probe {
+namespace bulkhead::seats {
 namespace {
 
+using probe::Descriptor;
+using probe::next_icmp_error;
+using probe::queue_icmp_errors;
+using probe::SocketAddress;
 using Clock = std::chrono::steady_clock;
 
 // An ICMP error waits in the error queue even when the kernel keeps it as a soft error that
@@ -178,4 +182,4 @@ std::vector<model::Observation> connect_all(collect::Broker& broker,
   return out;
 }
 
-}  // namespace bulkhead::probe
+}  // namespace bulkhead::seats

@@ -1,13 +1,13 @@
 // RFC 9112, the part that an engine's answer needs. No line folding, no transfer coding but
 // chunked, no answer with two lengths.
-#include "engine/http_answer.h"
+#include "http/http_answer.h"
 
 #include <algorithm>
 #include <charconv>
 
 #include "base/text.h"
 
-namespace bulkhead::engine {
+namespace bulkhead::http {
 namespace {
 
 std::unexpected<Error> broken(std::string_view what, std::string_view text = {}) {
@@ -185,4 +185,4 @@ Status HttpAnswerParser::end() {
                                                 : "the connection was closed without an answer");
 }
 
-}  // namespace bulkhead::engine
+}  // namespace bulkhead::http

@@ -1,9 +1,9 @@
-#include "engine/http_answer.h"
+#include "http/http_answer.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace bulkhead::engine {
+namespace bulkhead::http {
 namespace {
 
 const std::string kHead = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
@@ -131,4 +131,4 @@ TEST(HttpAnswers, BytesThatNobodyAskedForEndTheConnection) {
 }
 
 }  // namespace
-}  // namespace bulkhead::engine
+}  // namespace bulkhead::http

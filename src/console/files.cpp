@@ -1,4 +1,4 @@
-#include "cli/files.h"
+#include "console/files.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -11,7 +11,7 @@
 
 #include "base/text.h"
 
-namespace bulkhead::cli {
+namespace bulkhead::console {
 namespace {
 
 class File {
@@ -104,4 +104,4 @@ Status check_trusted(const std::string& path) {
   return {};
 }
 
-}  // namespace bulkhead::cli
+}  // namespace bulkhead::console

@@ -1,6 +1,6 @@
-#include "scan/observed.h"
+#include "seen/observed.h"
 
-namespace bulkhead::scan {
+namespace bulkhead::seen {
 
 std::string_view to_string(State state) {
   switch (state) {
@@ -45,4 +45,4 @@ std::array<std::uint64_t, kStates> count_states(const std::vector<PortRun>& runs
   return counts;
 }
 
-}  // namespace bulkhead::scan
+}  // namespace bulkhead::seen

@@ -1,0 +1,80 @@
+#include "cli/outside_views.h"
+
+#include <cstdio>
+
+#include "audit/audit.h"
+#include "base/text.h"
+#include "cli/files.h"
+#include "query/vantage.h"
+#include "scan/outside.h"
+#include "seen/text.h"
+
+namespace bulkhead::cli {
+namespace {
+
+bool is_zone(std::string_view text) {
+  const auto vantage = query::Vantage::parse(text);
+  if (!vantage) return false;
+  using enum query::VantageKind;
+  return vantage->kind == kInternet || vantage->kind == kLan || vantage->kind == kZone;
+}
+
+std::string shown(const OutsideView& view) {
+  return "--with " + escape_text(view.file);
+}
+
+// Who saw it and when stands beside how it ended, for a person.
+void say_who(audit::Report& report, std::size_t from, const seen::Record& record) {
+  for (std::size_t i = from; i < report.contradictions.size(); ++i) {
+    report.contradictions[i].observed +=
+        ", seen by " + record.host + " on " + seen::instant_text(record.taken_at_ms);
+  }
+}
+
+}  // namespace
+
+Result<OutsideView> read_outside_view(const std::string& text) {
+  OutsideView out;
+  const std::size_t colon = text.rfind(':');
+  const bool named = colon != std::string::npos && is_zone(std::string_view(text).substr(0, colon));
+  out.file = named ? text.substr(colon + 1) : text;
+  auto content = read_file(out.file, seen::kLargestRecord);
+  if (!content) return within("--with", content.error());
+  auto record = seen::read_record(*content, out.file);
+  if (!record) return within("--with", record.error());
+  out.record = *std::move(record);
+  out.zone = named ? text.substr(0, colon) : out.record.zone;
+  for (const seen::SeenFrom& seat : out.record.seats) {
+    if (seat.vantage != "outside")
+      return fail(
+          ErrorCode::kInvalidInput,
+          shown(out) + ": was made from inside, by bulkhead scan; give one of bulkhead-scan");
+  }
+  if (out.zone.empty())
+    return fail(ErrorCode::kInvalidInput,
+                shown(out) + ": does not say where it was made; write --with internet:" +
+                    escape_text(out.file) + " or lan:" + escape_text(out.file));
+  return out;
+}
+
+Status merge_outside_view(audit::Report& report, const OutsideView& view,
+                          const audit::Oracle& oracle) {
+  auto vantage = scan::zone_vantage(oracle.zones(), view.zone);
+  if (!vantage) return within(shown(view), vantage.error());
+  const scan::FromOutside seen =
+      scan::from_outside(oracle.snapshot(), report, view.record, *vantage);
+  if (seen.observations.empty() && seen.elsewhere > 0)
+    return fail(ErrorCode::kInvalidInput,
+                shown(view) +
+                    ": nothing in it is about an address of this host; scan the addresses "
+                    "that ip address shows");
+  if (seen.left_out > 0)
+    std::fprintf(stderr, "bulkhead: %s: %zu open ports beyond the first %zu were not compared\n",
+                 shown(view).c_str(), seen.left_out, scan::kMostFromOutside);
+  const std::size_t before = report.contradictions.size();
+  audit::merge_outside(report, seen.observations, oracle);
+  say_who(report, before, view.record);
+  return {};
+}
+
+}  // namespace bulkhead::cli

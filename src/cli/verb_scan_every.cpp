@@ -1,0 +1,279 @@
+// `scan --every`: each scan is a process of its own, since a scan gives up its rights, and the next
+// one needs them again. What differs from what was known is told, and waits on disk until it is.
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <optional>
+
+#include "base/text.h"
+#include "cli/files.h"
+#include "cli/verbs.h"
+#include "console/interrupts.h"
+#include "notify/spool.h"
+#include "seen/diff.h"
+#include "seen/text.h"
+
+namespace bulkhead::cli {
+namespace {
+
+using seen::Turn;
+
+constexpr int kTickMs = 200;
+
+std::uint64_t now_ms() {
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
+                                        std::chrono::system_clock::now().time_since_epoch())
+                                        .count());
+}
+
+bool interrupted() {
+  return console::Interrupts::flag().load();
+}
+
+Result<std::uint64_t> read_period_ms(std::string_view text) {
+  constexpr std::uint64_t kSecond = 1000, kMinute = 60 * kSecond, kHour = 60 * kMinute,
+                          kDay = 24 * kHour, kLongest = 366 * kDay;
+  std::uint64_t number = 0, unit = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const std::string_view rest(end, text.data() + text.size());
+  if (rest == "s") unit = kSecond;
+  if (rest == "m") unit = kMinute;
+  if (rest == "h") unit = kHour;
+  if (rest == "d") unit = kDay;
+  if (error != std::errc() || unit == 0 || number == 0 || number > kLongest / unit)
+    return fail(ErrorCode::kInvalidInput,
+                "--every is '" + escape_text(text, 32) + "'; write 30s, 15m, 6h or 1d");
+  return number * unit;
+}
+
+// The arguments of one scan: those that were given, without what repeats it.
+std::vector<std::string> arguments_of_one(const std::vector<std::string>& all) {
+  std::vector<std::string> out;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const std::string name = all[i].substr(0, all[i].find('='));
+    if (name == "--json") continue;
+    if (name == "--every" || name == "--notify" || name == "--state") {
+      if (name.size() == all[i].size()) ++i;  // its value is the next one
+      continue;
+    }
+    out.push_back(all[i]);
+  }
+  out.push_back("--json");
+  return out;
+}
+
+// One scan under way; ended and waited for when this goes.
+class ScanProcess {
+ public:
+  ScanProcess() = default;
+  ScanProcess(const ScanProcess&) = delete;
+  ScanProcess& operator=(const ScanProcess&) = delete;
+  ~ScanProcess() {
+    if (output_ >= 0) ::close(output_);
+    if (pid_ <= 0) return;
+    ::kill(pid_, SIGTERM);
+    ::waitpid(pid_, nullptr, 0);
+  }
+
+  Status start(const std::vector<std::string>& words) {
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) != 0) return failed(errno);
+    output_ = ends[0];
+    ::fcntl(ends[1], F_SETFL, 0);
+    std::string program = "bulkhead";
+    std::vector<std::string> copies = words;
+    std::vector<char*> arguments{program.data()};
+    for (std::string& word : copies) arguments.push_back(word.data());
+    arguments.push_back(nullptr);
+    posix_spawn_file_actions_t files;
+    posix_spawn_file_actions_init(&files);
+    posix_spawn_file_actions_adddup2(&files, ends[1], STDOUT_FILENO);
+    const int error =
+        ::posix_spawn(&pid_, "/proc/self/exe", &files, nullptr, arguments.data(), environ);
+    posix_spawn_file_actions_destroy(&files);
+    ::close(ends[1]);
+    if (error == 0) return {};
+    pid_ = -1;
+    return failed(error);
+  }
+
+  // All that it prints; kInterrupted when we are to end.
+  Result<std::string> read() {
+    std::string out;
+    std::array<char, 65536> block;
+    while (!interrupted()) {
+      pollfd wait{output_, POLLIN, 0};
+      if (::poll(&wait, 1, kTickMs) <= 0) continue;
+      const ssize_t count = ::read(output_, block.data(), block.size());
+      if (count == 0) return out;
+      if (count < 0 && errno != EAGAIN && errno != EINTR) return failed(errno);
+      if (count > 0) out.append(block.data(), static_cast<std::size_t>(count));
+      if (out.size() > seen::kLargestRecord)
+        return fail(ErrorCode::kBudget, "the result of the scan is too large");
+    }
+    return fail(ErrorCode::kInterrupted, "interrupted");
+  }
+
+  int exit_code() {
+    int status = 0;
+    if (::waitpid(pid_, &status, 0) != pid_) return static_cast<int>(Exit::kInternal);
+    pid_ = -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : static_cast<int>(Exit::kInternal);
+  }
+
+ private:
+  static std::unexpected<Error> failed(int error) {
+    return fail(ErrorCode::kUnavailable,
+                "the scan cannot be started: " + std::generic_category().message(error));
+  }
+  pid_t pid_ = -1;
+  int output_ = -1;
+};
+
+// What somebody wants to be told of: what answers that did not, and the reverse.
+seen::Difference worth_telling(seen::Difference difference) {
+  std::erase_if(difference.changes, [](const seen::Change& change) {
+    return change.turn == Turn::kState || change.turn == Turn::kLost;
+  });
+  difference.not_asked_again = 0;
+  return difference;
+}
+
+std::string subject_of(const seen::Difference& difference, const std::string& host) {
+  const auto count = [&difference](Turn turn) {
+    return std::to_string(std::ranges::count(difference.changes, turn, &seen::Change::turn));
+  };
+  const auto changed =
+      difference.changes.size() -
+      static_cast<std::size_t>(std::ranges::count_if(difference.changes, [](const auto& change) {
+        return change.turn == Turn::kNew || change.turn == Turn::kGone;
+      }));
+  return "bulkhead: " + escape_text(host, 64) + ": " + count(Turn::kNew) + " new, " +
+         std::to_string(changed) + " changed, " + count(Turn::kGone) + " gone";
+}
+
+class Repetition {
+ public:
+  Repetition(const RepeatOptions& options, std::uint64_t period_ms,
+             std::vector<notify::Receiver> receivers, notify::Spool spool)
+      : state_file_(options.state + "/last.json"),
+        words_(arguments_of_one(options.arguments)),
+        period_ms_(period_ms),
+        receivers_(std::move(receivers)),
+        spool_(std::move(spool)) {}
+
+  Status remember() {
+    if (!std::filesystem::exists(state_file_)) return {};
+    auto text = read_file(state_file_, seen::kLargestRecord);
+    if (!text) return std::unexpected(text.error());
+    auto record = seen::read_record(*text, state_file_);
+    if (!record) return std::unexpected(record.error());
+    known_ = *std::move(record);
+    return {};
+  }
+
+  Exit run() {
+    const console::Interrupts interrupts;
+    while (!interrupted()) {
+      const std::uint64_t begin = now_ms();
+      if (auto done = once(); !done && !interrupted()) {
+        complain(done.error());
+        if (done.error().code == ErrorCode::kInvalidInput) return Exit::kUsage;
+      }
+      wait_until(begin + period_ms_);
+    }
+    return Exit::kDone;
+  }
+
+ private:
+  Status once() {
+    ScanProcess process;
+    if (auto started = process.start(words_); !started) return started;
+    auto text = process.read();
+    if (!text) return std::unexpected(text.error());
+    const int code = process.exit_code();
+    if (code == static_cast<int>(Exit::kUsage))
+      return fail(ErrorCode::kInvalidInput, "the scan was refused; it is not repeated");
+    auto record = seen::read_record(*text, "the result of the scan");
+    if (!record)
+      return fail(ErrorCode::kUnavailable, "the scan ended " + std::to_string(code) +
+                                               " without a result; it is tried again");
+    return take(*std::move(record));
+  }
+
+  // The message is on disk before what it tells of counts as known: rather told twice than never.
+  Status take(seen::Record record) {
+    const std::uint64_t now = now_ms();
+    if (known_) {
+      const seen::Difference news = worth_telling(seen::compare(*known_, record));
+      if (!news.empty()) {
+        if (auto told = tell(news, record.host, now); !told) return told;
+      }
+      record = seen::carry_over(*known_, std::move(record));
+    } else {
+      const std::string first = seen::instant_text(now) + ": first scan, " +
+                                std::to_string(seen::count_states(record)[0]) + " open ports\n";
+      if (auto printed = print(first); !printed) return printed;
+    }
+    known_ = std::move(record);
+    return write_file(state_file_, seen::record_json(*known_));
+  }
+
+  Status tell(const seen::Difference& news, const std::string& host, std::uint64_t now) {
+    const std::string text = seen::difference_text(news, seen::Language::kEnglish);
+    const notify::Message message{subject_of(news, host), seen::instant_text(now) + "\n" + text,
+                                  seen::difference_json(news, host, now)};
+    if (auto added = spool_.add(message, receivers_); !added) return added;
+    if (spool_.dropped() > 0)
+      std::fprintf(stderr, "bulkhead: %llu messages waited too long and were dropped\n",
+                   static_cast<unsigned long long>(spool_.dropped()));
+    return print(message.text);
+  }
+
+  void wait_until(std::uint64_t end) {
+    while (!interrupted()) {
+      const std::uint64_t now = now_ms();
+      spool_.send(receivers_, now, notify::deliver, [](const Error& error) { complain(error); });
+      if (now >= end) return;
+      ::poll(nullptr, 0, kTickMs);
+    }
+  }
+
+  std::string state_file_;
+  std::vector<std::string> words_;
+  std::uint64_t period_ms_;
+  std::vector<notify::Receiver> receivers_;
+  notify::Spool spool_;
+  std::optional<seen::Record> known_;
+};
+
+}  // namespace
+
+Exit run_scan_repeatedly(const RepeatOptions& options) {
+  auto period = read_period_ms(options.every);
+  if (!period) return complain(period.error());
+  std::vector<notify::Receiver> receivers;
+  for (const std::string& url : options.notify) {
+    auto receiver = notify::parse_receiver(url);
+    if (!receiver) return complain(within("--notify", receiver.error()).error());
+    receivers.push_back(*std::move(receiver));
+  }
+  auto spool = notify::Spool::open(options.state + "/spool");
+  if (!spool) return complain(spool.error());
+  Repetition repetition(options, *period, std::move(receivers), *std::move(spool));
+  if (auto remembered = repetition.remember(); !remembered) return complain(remembered.error());
+  return repetition.run();
+}
+
+}  // namespace bulkhead::cli

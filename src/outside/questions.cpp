@@ -1,0 +1,98 @@
+#include "outside/questions.h"
+
+#include <algorithm>
+#include <set>
+
+#include "services/deny.h"
+
+namespace bulkhead::outside {
+namespace {
+
+constexpr std::size_t kMostPayloads = 4;  // of one port
+
+using Ports = std::set<std::uint16_t>;
+
+std::vector<seen::PortRange> to_ranges(const Ports& ports) {
+  std::vector<seen::PortRange> out;
+  for (const std::uint16_t port : ports) {
+    if (!out.empty() && out.back().last + 1U == port)
+      out.back().last = port;
+    else
+      out.push_back({port, port});
+  }
+  return out;
+}
+
+void insert(Ports& ports, const seen::PortRange& range) {
+  for (std::uint32_t port = range.first; port <= range.last; ++port)
+    ports.insert(static_cast<std::uint16_t>(port));
+}
+
+Ports ports_of(const services::Entry& entry) {
+  Ports out(entry.ports.begin(), entry.ports.end());
+  out.insert(entry.also.begin(), entry.also.end());
+  return out;
+}
+
+// What makes the services of a UDP port speak.
+probe::UdpPayloads payloads_of(const services::Matcher& matcher) {
+  probe::UdpPayloads out;
+  for (const services::Entry& entry : matcher.entries()) {
+    for (const std::size_t index : matcher.known_by(entry)) {
+      const services::Exchange& exchange = matcher.exchanges()[index];
+      if (exchange.asking != services::Asking::kSend || exchange.protocol != IpProtocol::kUdp ||
+          services::refusal(exchange))
+        continue;
+      for (const std::uint16_t number : ports_of(entry)) {
+        if (services::may_print(Port{number}, IpProtocol::kUdp)) continue;
+        std::vector<std::string>& known = out[Port{number}];
+        const bool fresh = std::ranges::find(known, exchange.send) == known.end();
+        if (fresh && known.size() < kMostPayloads) known.push_back(exchange.send);
+      }
+    }
+  }
+  return out;
+}
+
+Ports tcp_ports(const services::Matcher& matcher) {
+  Ports out;
+  for (const services::Entry& entry : matcher.entries()) {
+    if (entry.tcp && entry.service_class != services::ServiceClass::kClient)
+      out.merge(ports_of(entry));
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<Questions> make_questions(const services::Matcher& matcher,
+                                 std::span<const std::string> wanted, bool udp) {
+  Questions out;
+  out.payloads = payloads_of(matcher);
+  Ports of_tcp, of_udp;
+  if (wanted.empty()) {
+    of_tcp = tcp_ports(matcher);
+    for (const auto& [port, payloads] : out.payloads) {
+      if (udp) of_udp.insert(port.number);
+    }
+  }
+  for (const std::string& text : wanted) {
+    if (text == "all") {
+      insert(of_tcp, {1, 65535});
+      continue;
+    }
+    auto ranges = seen::read_port_ranges(text);
+    if (!ranges) return within("--ports", ranges.error());
+    for (const seen::PortsWanted& one : *ranges) {
+      const bool is_udp = one.protocol == IpProtocol::kUdp;
+      insert(is_udp ? of_udp : of_tcp, one.ports);
+      out.patient_udp = out.patient_udp || is_udp;
+    }
+  }
+  of_tcp.erase(0);
+  out.tcp = to_ranges(of_tcp);
+  out.udp = to_ranges(of_udp);
+  return out;
+}
+
+}  // namespace bulkhead::outside

@@ -1,0 +1,237 @@
+#!/usr/bin/env python3
+"""A host and a machine outside of it, in network namespaces: what is seen from outside goes into an audit, and
+what changes from one scan of the host to the next is told.
+
+    host_lab_test.py BULKHEAD BULKHEAD-SCAN
+"""
+
+import contextlib
+import http.server
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+PROGRAM, SCANNER = (str(pathlib.Path(sys.argv.pop(1)).resolve()) for _ in range(2))
+PREFIX = f"bkhost{os.getpid()}"
+OUTSIDE, HOST = f"{PREFIX}-o", f"{PREFIX}-h"
+DONE, FINDINGS, USAGE, INCOMPLETE = 0, 1, 2, 3
+
+
+def ip(*words):
+    subprocess.run(["ip", *words], check=True)
+
+
+def inside(name, *words, **more):
+    return subprocess.run(["nsenter", f"--net=/run/netns/{name}", *words], check=True, **more)
+
+
+def listener(name, port):
+    """A listening socket that belongs to the namespace `name`: made in a child, handed over."""
+    here, there = socket.socketpair()
+    code = ("import socket\n"
+            "s = socket.socket(socket.AF_INET6)\n"
+            "s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)\n"
+            f"s.bind(('::', {port}))\n"
+            "s.listen(64)\n"
+            f"c = socket.socket(fileno={there.fileno()})\n"
+            "socket.send_fds(c, [b'x'], [s.fileno()])\n")
+    inside(name, sys.executable, "-c", code, pass_fds=[there.fileno()])
+    _, fds, _, _ = socket.recv_fds(here, 1, 1)
+    here.close(), there.close()
+    return socket.socket(fileno=fds[0])
+
+
+class Hook(http.server.BaseHTTPRequestHandler):
+    """Keeps what it is told, unless it is to be out of order."""
+    told, broken = [], False
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if not Hook.broken:
+            Hook.told.append(json.loads(body))
+        self.send_response(500 if Hook.broken else 204)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+class Host(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.addClassCleanup(cls.clean)
+        cls.folder = tempfile.mkdtemp(prefix=PREFIX)
+        for name in (OUTSIDE, HOST):
+            ip("netns", "add", name)
+            ip("-n", name, "link", "set", "lo", "up")
+        ip("-n", OUTSIDE, "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", HOST)
+        for name, last in ((OUTSIDE, 1), (HOST, 2)):
+            ip("-n", name, "addr", "add", f"203.0.113.{last}/24", "dev", "eth0")
+            ip("-n", name, "link", "set", "eth0", "up")
+        ip("-n", HOST, "route", "add", "default", "via", "203.0.113.1")
+
+    @classmethod
+    def clean(cls):
+        for name in (OUTSIDE, HOST):
+            subprocess.run(["ip", "netns", "del", name], check=False)
+        shutil.rmtree(cls.folder)
+
+    def file(self, name):
+        return str(pathlib.Path(self.folder, name))
+
+    def look(self, name, *arguments):
+        done = subprocess.run(["nsenter", f"--net=/run/netns/{OUTSIDE}", SCANNER, "203.0.113.2", "--i-own-this",
+                               "--ports", "1-7000", "--rate", "100000", "--no-identify", "-o", self.file(name), *arguments],
+                              capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, DONE, done.stderr)
+        return self.file(name)
+
+    def host(self, *arguments):
+        return subprocess.run(["nsenter", f"--net=/run/netns/{HOST}", PROGRAM, *arguments],
+                              capture_output=True, text=True, timeout=120, check=False, env={"LC_ALL": "C.UTF-8"})
+
+    def audit(self, *arguments):
+        done = self.host("audit", "--engine", "unix:///nowhere", "--no-probe", *arguments)
+        self.assertNotIn("internal", done.stderr)
+        return done
+
+    def audit_json(self, *arguments):
+        done = self.audit("--json", *arguments)
+        self.assertNotEqual(done.stdout, "", done.stderr)
+        return json.loads(done.stdout)
+
+    @staticmethod
+    def states(report, port):
+        return {f["state"] for f in report["findings"] for r in f["reaches"]
+                if r["port"] == port and r["from"] == "internet"}
+
+    def test_what_is_seen_from_outside_confirms_and_contradicts(self):
+        with listener(HOST, 6379), listener(HOST, 2375):
+            # Read before anybody came by: the machine outside is on this one as well, and its addresses would be
+            # modelled as what they are, and not as the Internet.
+            ip("-n", HOST, "neigh", "flush", "dev", "eth0")
+            snapshot = ["--snapshot", self.file("host.json")]
+            self.host("snapshot", "--engine", "unix:///nowhere", "-o", snapshot[1])
+            self.assertEqual(self.states(self.audit_json(*snapshot), 6379), {"computed"})
+            # From beyond the host's gateway: what is there is the Internet.
+            ip("-n", OUTSIDE, "addr", "add", "198.51.100.7/32", "dev", "lo")
+            self.addCleanup(ip, "-n", OUTSIDE, "addr", "del", "198.51.100.7/32", "dev", "lo")
+            ip("-n", OUTSIDE, "route", "add", "203.0.113.2/32", "dev", "eth0", "src", "198.51.100.7")
+            self.addCleanup(ip, "-n", OUTSIDE, "route", "del", "203.0.113.2/32")
+            seen = self.look("open.json", "--zone", "internet")
+            report = self.audit_json(*snapshot, "--with", seen)
+            self.assertEqual(report["contradictions"], [])
+            self.assertEqual(self.states(report, 6379), {"confirmed"})
+            # Something stops it of which the snapshot knows nothing.
+            inside(HOST, "nft", "table inet f { chain i { type filter hook input priority 0; tcp dport 6379 drop;\n}\n}")
+            self.addCleanup(inside, HOST, "nft", "delete table inet f")
+            closed = self.look("closed.json")
+            report = self.audit_json(*snapshot, "--with", f"internet:{closed}")
+            [contradiction] = report["contradictions"]
+            self.assertEqual((contradiction["from"], contradiction["port"], contradiction["computed"]),
+                             ("internet", 6379, "accepted"))
+            self.assertTrue(contradiction["observed"].startswith("dropped, seen by "), contradiction)
+            self.assertEqual((self.states(report, 6379), self.states(report, 2375)), ({"contradicted"}, {"confirmed"}))
+            text = self.audit(*snapshot, "--with", f"internet:{closed}").stdout
+            self.assertLess(text.index("CONTRADICTED"), text.index(" 1 "))
+            self.assertIn("before this host", text)
+
+    def test_what_cannot_be_compared_is_refused_with_what_to_write(self):
+        seen = self.look("nowhere.json")
+        other = pathlib.Path(self.file("other.json"))
+        other.write_text(pathlib.Path(seen).read_text(encoding="utf-8").replace("203.0.113.2", "203.0.113.9"), encoding="utf-8")
+        for value, said in ((seen, "internet:"), (f"zone:moon:{seen}", "is no zone of this host"), ("/nowhere", "/nowhere"),
+                            ("internet:/etc/hostname", "not valid JSON"), (f"internet:{other}", "no")):
+            done = self.audit("--with", value)
+            self.assertEqual(done.returncode, USAGE, (value, done.stderr))
+            self.assertIn(said, done.stderr)
+
+    def test_two_results_are_compared(self):
+        with listener(HOST, 6000):
+            one = self.look("one.json")
+        two = self.look("two.json")
+        for arguments, code, said in (((one, two), DONE, "gone     203.0.113.2:6000/tcp"),
+                                      ((two, one), FINDINGS, "NEW      203.0.113.2:6000/tcp  open; was closed"),
+                                      ((one, one), DONE, "No difference in 7000 ports."),
+                                      ((one, "/nowhere"), USAGE, "")):
+            done = self.host("scan", "--diff", *arguments)
+            self.assertEqual((done.returncode, said in done.stdout), (code, True), done)
+        self.assertEqual(json.loads(self.host("scan", "--json", "--diff", two, one).stdout)["changes"][0]["change"], "new")
+        self.assertEqual(self.host("scan", "--full", "--diff", one, two).returncode, USAGE)
+
+    @contextlib.contextmanager
+    def repeated(self, state, *arguments):
+        """`scan --every` from the host's own seat, with the lines that it prints."""
+        lines = []
+        with subprocess.Popen(["nsenter", f"--net=/run/netns/{HOST}", PROGRAM, "scan", "--every", "1s", "--state", state,
+                               "--from", "host", "--to", "203.0.113.2", "--ports", "6000-6010", "--no-identify",
+                               "--engine", "unix:///nowhere", *arguments], stdout=subprocess.PIPE, text=True) as running:
+            reader = threading.Thread(target=lambda: lines.extend(iter(running.stdout.readline, "")), daemon=True)
+            reader.start()
+            try:
+                yield lines
+            finally:
+                running.send_signal(signal.SIGTERM)
+                self.assertEqual(running.wait(40), DONE)
+                reader.join(5)
+
+    def until(self, condition, what):
+        for _ in range(400):
+            if condition():
+                return
+            time.sleep(0.1)
+        self.fail(f"not within 40 s: {what}")
+
+    def test_what_changes_is_told_and_nothing_is_lost_while_nobody_listens(self):
+        state, heard = self.file("state"), pathlib.Path(self.file("heard"))
+        program = pathlib.Path(self.file("tell"))
+        program.write_text(f"#!/bin/sh\ncat >>'{heard}'\necho >>'{heard}'\n", encoding="utf-8")
+        program.chmod(0o755)
+        # The hook listens in the host's namespace, whose loopback is the way to it.
+        hook = http.server.HTTPServer(("", 0), Hook, bind_and_activate=False)
+        hook.socket.close()
+        hook.socket = listener(HOST, 8099)
+        threading.Thread(target=hook.serve_forever, daemon=True).start()
+        self.addCleanup(hook.server_close)
+        self.addCleanup(hook.shutdown)
+        notify = ["--notify", "http://[::1]:8099/hook", "--notify", f"exec:{program}"]
+        Hook.broken = True
+        with self.repeated(state, *notify) as lines:
+            self.until(lambda: any("first scan" in line for line in lines), "the first scan")
+            with listener(HOST, 6003):
+                self.until(lambda: any(line.startswith("NEW") and ":6003/tcp" in line for line in lines), "news")
+                self.until(heard.exists, "the program was told")
+            self.until(lambda: any(line.startswith("gone") for line in lines), "it is gone")
+        self.assertEqual(Hook.told, [])
+        self.assertEqual(len(list(pathlib.Path(state, "spool").glob("*.message"))), 2)
+        # After a restart, and with the receiver back, it gets both, in order.
+        Hook.broken = False
+        with self.repeated(state, *notify) as lines:
+            self.until(lambda: len(Hook.told) == 2, "the hook was told")
+        self.assertEqual([[(c["change"], c["ports"]) for c in told["changes"]] for told in Hook.told],
+                         [[("new", [6003, 6003])], [("gone", [6003, 6003])]])
+        self.assertEqual(list(pathlib.Path(state, "spool").iterdir()), [])
+        self.assertEqual(len(heard.read_text(encoding="utf-8").split("\n\n")), 3)
+        self.assertFalse(any("first scan" in line for line in lines))
+
+    def test_usage_of_repetition(self):
+        for arguments, said in ((["--every", "6"], "write 30s"), (["--every", "0s"], "write 30s"),
+                                (["--every", "1h", "--notify", "ftp://x"], "mailto:ADDRESS"),
+                                (["--every", "1h", "--state", "/proc/nowhere"], "/proc/nowhere"),
+                                (["--notify", "exec:/bin/true"], "--every")):
+            done = self.host("scan", *arguments)
+            self.assertIn(done.returncode, (USAGE, INCOMPLETE), done)
+            self.assertIn(said, done.stderr + done.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()
