@@ -115,8 +115,11 @@ struct CommandLine {
         ->type_name("N")
         ->check(CLI::Range(1, 64));
     verb->add_flag("--csv", reach.csv, "With --matrix: one line for each vantage and service");
-    verb->add_option("--as", reach.as, "With --from: attacker, whatever root there can forge, too")
+    verb->add_option("--as", reach.as,
+                     "With all but --unused: attacker, what root there can forge, too")
         ->type_name("WHO");
+    verb->add_flag("--why", reach.why,
+                   "With --from, --to and --port: the rules that decide, and what would open it");
     verb->add_option("--to", reach.to, "Only this address, prefix or container");
     verb->add_option("--port", reach.port, "Only this port, as 6379 or 53/udp");
     verb->add_option("--proto", reach.protocol, "Only tcp or udp");

@@ -93,9 +93,13 @@ Result<ReachView> chosen_view(const ReachOptions& options) {
     return std::unexpected(
         usage("--from, --matrix, --who-reaches and --unused exclude each other: "
               "write one of them"));
-  if (!options.as.empty() && (options.from.empty() || options.through != 0))
+  if (!options.as.empty() && options.unused)
+    return std::unexpected(usage("--as goes with all views but --unused; leave it out here"));
+  if (options.why &&
+      (options.from.empty() || options.to.empty() || options.port.empty() || options.through != 0))
     return std::unexpected(
-        usage("--as goes with --from alone: write --from container:NAME --as attacker"));
+        usage("--why is about one address and port: write --from VANTAGE --to ADDRESS --port PORT "
+              "--why"));
   if (options.csv && (!options.matrix || options.output.json))
     return std::unexpected(usage("--csv goes with --matrix alone: write --matrix --csv"));
   if (!options.to.empty() && (options.from.empty() || options.through != 0))
@@ -107,11 +111,13 @@ Result<ReachView> chosen_view(const ReachOptions& options) {
   if (options.matrix) return ReachView::kMatrix;
   if (options.unused) return ReachView::kUnused;
   if (!options.who.empty()) return ReachView::kWho;
+  if (options.why) return ReachView::kWhy;
   return options.through != 0 ? ReachView::kThrough : ReachView::kSeat;
 }
 
-Exit run_matrix(const ReachOptions& options, const Session& session, const query::Asker& asker) {
-  auto survey = views::Survey::make(asker, session.config, {});
+Exit run_matrix(const ReachOptions& options, const Session& session, const query::Asker& asker,
+                const verify::Limits& limits) {
+  auto survey = views::Survey::make(asker, session.config, limits);
   if (!survey) return complain(survey.error());
   const auto matrix = views::draw_matrix(*survey);
   if (!matrix) return complain(matrix.error());
@@ -171,13 +177,14 @@ Exit run_who_reaches(const ReachOptions& options, const Session& session, const 
                unknown, session);
 }
 
-Exit run_through(const ReachOptions& options, const Session& session, const query::Asker& asker) {
+Exit run_through(const ReachOptions& options, const Session& session, const query::Asker& asker,
+                 const verify::Limits& limits) {
   auto vantage = query::Vantage::parse(options.from);
   if (!vantage) return complain(vantage.error());
   auto seat = asker.seat(*vantage);
   if (!seat) return complain(seat.error());
   if (seat->origins.empty()) return complain({ErrorCode::kUnavailable, seat->unknown});
-  auto survey = views::Survey::make(asker, session.config, {});
+  auto survey = views::Survey::make(asker, session.config, limits);
   if (!survey) return complain(survey.error());
   const auto through = views::go_through(*survey, *vantage, *seat, options.through);
   if (!through) return complain(through.error());

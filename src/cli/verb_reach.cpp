@@ -1,3 +1,5 @@
+#include <functional>
+
 #include "cli/files.h"
 #include "cli/language.h"
 #include "cli/reach_views.h"
@@ -5,8 +7,11 @@
 #include "cli/verbs.h"
 #include "query/query.h"
 #include "report/reach_text.h"
+#include "report/why.h"
 #include "trace/trace.h"
+#include "verify/attacker.h"
 #include "verify/reachable.h"
+#include "verify/why.h"
 
 namespace bulkhead::cli {
 namespace {
@@ -60,6 +65,30 @@ Exit run_seat(const ReachOptions& options, const Session& session, const query::
   return blind ? Exit::kIncomplete : Exit::kDone;
 }
 
+Exit run_why(const ReachOptions& options, const Session& session, query::Asker& asker,
+             const verify::Limits& limits) {
+  if (!limits.to || limits.to->length() != limits.to->address().bits() || !limits.port)
+    return complain({ErrorCode::kInvalidInput,
+                     "--why is about one address: write --to ADDRESS or a container's name"});
+  auto vantage = query::Vantage::parse(options.from);
+  if (!vantage) return complain(vantage.error());
+  auto seat = asker.seat(*vantage);
+  if (!seat) return complain(seat.error());
+  verify::Attackers attackers(asker);
+  asker.forged_by(std::bind_front(&verify::Attackers::ask, &attackers));
+  const verify::Point point{limits.to->address(), *limits.port,
+                            limits.protocol.value_or(IpProtocol::kTcp)};
+  const auto why = verify::explain(asker, *seat, point, limits.as_attacker);
+  if (!why) return complain(why.error());
+  const model::Snapshot& snapshot = *session.snapshot;
+  const std::string text =
+      options.output.json ? report::why_json(snapshot, *vantage, *why)
+                          : report::why_text(snapshot, *vantage, *why, text_style(options.output));
+  if (auto printed = print(text); !printed) return complain(printed.error());
+  const bool blind = !snapshot.complete && why->verdict() == trace::Verdict::kUnknown;
+  return blind ? Exit::kIncomplete : Exit::kDone;
+}
+
 }  // namespace
 
 Exit run_reach(const ReachOptions& options) {
@@ -75,11 +104,12 @@ Exit run_reach(const ReachOptions& options) {
   if (!limits) return complain(limits.error());
   auto world = trace::World::build(*session->snapshot);
   if (!world) return complain(world.error());
-  const query::Asker asker(*world, session->zones);
+  query::Asker asker(*world, session->zones);
   switch (*view) {
     case ReachView::kSeat: return run_seat(options, *session, asker, *limits);
-    case ReachView::kThrough: return run_through(options, *session, asker);
-    case ReachView::kMatrix: return run_matrix(options, *session, asker);
+    case ReachView::kWhy: return run_why(options, *session, asker, *limits);
+    case ReachView::kThrough: return run_through(options, *session, asker, *limits);
+    case ReachView::kMatrix: return run_matrix(options, *session, asker, *limits);
     case ReachView::kWho: return run_who_reaches(options, *session, asker, *limits);
     case ReachView::kUnused: return run_unused(options, *session, asker);
   }

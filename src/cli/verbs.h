@@ -43,7 +43,7 @@ struct ReachOptions {
   std::string from;            // a vantage; empty with the views of the whole host
   std::string to;              // an address, a prefix or a container's name; empty: everything
   std::string port, protocol;  // empty: all
-  bool matrix = false, csv = false, unused = false;
+  bool matrix = false, csv = false, unused = false, why = false;
   std::string who;          // a container, host, ADDRESS, each with :PORT or without
   std::size_t through = 0;  // steps; 0: none
   std::string as;           // "attacker": whatever root there can forge, too

@@ -18,6 +18,10 @@ std::string dump(const Json& json) {
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
+std::string_view as_text(bool attacker) {
+  return attacker ? "attacker" : "ordinary";
+}
+
 Json subject_json(const audit::Subject& s) {
   Json out = {{"owner", s.container.empty() ? "host" : "container"}};
   if (!s.container.empty()) {
@@ -53,6 +57,7 @@ void add_cell(Json& out, const model::Snapshot& snapshot, const views::Cell& cel
   out["verdict"] = to_string(cell.verdict);
   if (cell.contradicted) out["contradicted"] = true;
   if (cell.some) out["some"] = true;
+  if (cell.forged) out["forged"] = true;
   if (cell.verdict == Verdict::kOpen) {
     out["ways"] = Json::array();
     for (const verify::Reached& way : cell.ways) out["ways"].push_back(reached_json(snapshot, way));
@@ -110,6 +115,7 @@ std::string matrix_json(const model::Snapshot& snapshot, const views::Matrix& ma
   for (const audit::Service& s : matrix.services) services.push_back(subject_json(s.subject));
   for (const views::SeatClass& c : matrix.classes) classes.push_back(c.seats);
   return dump({{"schema", schema("matrix")},
+               {"as", as_text(matrix.as_attacker)},
                {"seats", std::move(seats)},
                {"services", std::move(services)},
                {"classes", std::move(classes)},
@@ -127,6 +133,7 @@ std::string who_reaches_json(const model::Snapshot& snapshot, std::string_view w
                         {"closed", s.closed}});
   }
   return dump({{"schema", schema("who")},
+               {"as", as_text(who.as_attacker)},
                {"of", what},
                {"seats", who.seats},
                {"services", std::move(services)}});
@@ -157,6 +164,7 @@ std::string through_json(const model::Snapshot& snapshot, std::string_view from,
     chains.push_back({{"target", views::to_string(chain.prize)}, {"steps", std::move(steps)}});
   }
   return dump({{"schema", schema("through")},
+               {"as", as_text(through.as_attacker)},
                {"from", from},
                {"depth", through.depth},
                {"assumes", "each reached service can be taken over"},

@@ -28,7 +28,7 @@ std::string class_label(const std::vector<std::string>& names) {
 Mark mark_of(const Cell& cell) {
   if (cell.contradicted) return {'!', Ink::kRed};
   switch (cell.verdict) {
-    case Verdict::kOpen: return {cell.some ? 'o' : 'O', Ink::kBold};
+    case Verdict::kOpen: return {cell.forged ? 'F' : cell.some ? 'o' : 'O', Ink::kBold};
     case Verdict::kUnknown: return {'?', Ink::kYellow};
     case Verdict::kClosed: return {'.', Ink::kDim};
   }
@@ -46,6 +46,7 @@ class MatrixWriter {
                     {{"seats", std::to_string(matrix_.seats.size())},
                      {"services", std::to_string(matrix_.services.size())}}),
                 style_);
+    if (matrix_.as_attacker) add_wrapped(out_, "", say(Label::kViewForged, style_), style_);
     if (!matrix_.services.empty()) table();
     if (matrix_.services.empty())
       add_wrapped(out_, "  ", say(Label::kMatrixNothing, style_), style_);
@@ -86,7 +87,8 @@ class MatrixWriter {
           style_);
     }
     out_ += "\n";
-    add_wrapped(out_, "", say(Label::kMatrixLegend, style_), style_);
+    const Label legend = matrix_.as_attacker ? Label::kMatrixLegendForged : Label::kMatrixLegend;
+    add_wrapped(out_, "", say(legend, style_), style_);
   }
 
   struct Doubt {
@@ -162,7 +164,9 @@ std::string verdict_word(const Cell& cell) {
 
 std::string csv_line(const std::string& vantage, const audit::Subject& s, const Cell& cell) {
   const std::string owner = s.container.empty() ? "host" : safe(s.container);
-  const std::string reason = cell.some ? "some senders only" : cell.reason;
+  const std::string reason = cell.forged ? "forged packets only"
+                             : cell.some ? "some senders only"
+                                         : cell.reason;
   std::string out;
   for (const std::string& value :
        {safe(vantage), owner, safe(s.process), std::to_string(s.port.value_or(Port{}).number),

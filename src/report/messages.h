@@ -55,9 +55,10 @@ namespace bulkhead::report {
   X(kLegendShared) X(kLegendSame) X(kLegendTenant) X(kLegendListening) X(kLegendPublished)         \
   /* reach */                                                                                      \
   X(kReachTitle) X(kReachNothing) X(kReachLeaves) X(kReachUnknown) X(kReachContradiction)          \
-  X(kReachMore) X(kReachSome) X(kReachForged) X(kReachCounts)                                                      \
+  X(kReachMore) X(kReachSome) X(kReachForged) X(kReachCounts)                                      \
+  X(kWhyTitle) X(kWhyTitleForged) X(kWhyForgedOnly) X(kWhyOne) X(kViewForged)                      \
   /* views of reach */                                                                             \
-  X(kMatrixTitle) X(kMatrixNothing) X(kMatrixLegend) X(kMatrixUnreached) X(kViewContradiction)     \
+  X(kMatrixTitle) X(kMatrixNothing) X(kMatrixLegend) X(kMatrixLegendForged) X(kMatrixUnreached) X(kViewContradiction)     \
   X(kWhoTitle) X(kWhoNoService) X(kWhoNobody) X(kWhoFrom) X(kWhoUnknown)                           \
   X(kUnusedTitle) X(kUnusedPacket) X(kUnusedNobodyListens) X(kUnusedLoopback) X(kUnusedFirewall)   \
   X(kUnusedNoAddress) X(kUnusedOther) X(kUnusedUnknown)                                            \

@@ -22,6 +22,7 @@ std::string witness_text(const verify::Reached& way, bool some, const Style& sty
   if (way.witness.source && !way.witness.source->is_unspecified())
     out += " " + say(Label::kWhoFrom, style, {{"source", way.witness.source->to_string()}});
   if (some) out += " (" + say(Label::kReachSome, style) + ")";
+  if (way.forged) out += " (" + say(Label::kWhyForgedOnly, style) + ")";
   return out;
 }
 
@@ -128,6 +129,7 @@ std::string who_reaches_text(const model::Snapshot& snapshot, std::string_view w
       out, "",
       say(Label::kWhoTitle, style, {{"what", escape_text(what, 60)}, {"seats", count(who.seats)}}),
       style);
+  if (who.as_attacker) add_wrapped(out, "", say(Label::kViewForged, style), style);
   if (who.services.empty()) add_wrapped(out, "  ", say(Label::kWhoNoService, style), style);
   for (const views::ServiceReached& s : who.services) one_service(out, snapshot, s, style);
   return out;
@@ -154,6 +156,7 @@ std::string through_text(std::string_view from, const views::Through& through, c
               say(Label::kThroughTitle, style,
                   {{"from", escape_text(from, 60)}, {"depth", count(through.depth)}}),
               style);
+  if (through.as_attacker) add_wrapped(out, "", say(Label::kViewForged, style), style);
   if (through.chains.empty()) add_wrapped(out, "  ", say(Label::kReachNothing, style), style);
   for (const views::Chain& chain : through.chains) one_chain(out, chain, style);
   if (through.more) add_wrapped(out, "", say(Label::kThroughMore, style), style);

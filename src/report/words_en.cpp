@@ -290,12 +290,22 @@ std::string_view words(Label label) {
       return "{count} {count|way|ways} in to {places} {places|place|places}; {confirmed} confirmed "
              "by "
              "a traced packet, {contradicted} contradicted, {unknown} not known";
+    case kWhyTitle: return "Connections from {from} to {to} port {port}: {verdict}";
+    case kWhyTitleForged:
+      return "Packets from {from} to {to} port {port}, forged ones too: {verdict}";
+    case kWhyForgedOnly: return "to forged packets only";
+    case kWhyOne: return "One of them:";
     case kMatrixTitle:
       return "Who reaches what: {seats} {seats|vantage|vantages}, {services} "
              "{services|service|services}";
     case kMatrixNothing: return "nobody reaches a service of somebody else";
     case kMatrixLegend:
       return "O open  o open for some senders only  . closed  ? not known  ! contradiction";
+    case kMatrixLegendForged:
+      return "O open  o open for some senders only  F open to forged packets only  . closed  "
+             "? not known  ! contradiction";
+    case kViewForged:
+      return "As attacker: root there may forge packets, where it is allowed to (NET_RAW).";
     case kMatrixUnreached:
       return "{count} more {count|service is|services are} closed to everybody else.";
     case kViewContradiction: return "CONTRADICTION: {pair}: {reason}. Please report it.";

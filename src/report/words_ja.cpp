@@ -279,9 +279,17 @@ std::string_view words(Label label) {
     case kReachCounts:
       return "{places}か所への経路{count}件。パケットの追跡で確認{confirmed}、矛盾{contradicted}"
              "、不明{unknown}";
+    case kWhyTitle: return "{from}から{to}のポート{port}への接続: {verdict}";
+    case kWhyTitleForged: return "{from}から{to}のポート{port}への、偽装を含むパケット: {verdict}";
+    case kWhyForgedOnly: return "偽装パケットのみ";
+    case kWhyOne: return "そのうちの1個:";
     case kMatrixTitle: return "誰が何に届くか: 起点{seats}、サービス{services}";
     case kMatrixNothing: return "他者のサービスに届くものはありません";
     case kMatrixLegend: return "O 開  o 一部の送信元のみ開  . 閉  ? 不明  ! 矛盾";
+    case kMatrixLegendForged:
+      return "O 開  o 一部の送信元のみ開  F 偽装パケットのみ開  . 閉  ? 不明  ! 矛盾";
+    case kViewForged:
+      return "攻撃者として: 許されていれば (NET_RAW) そこのrootはパケットを偽装します。";
     case kMatrixUnreached: return "ほかの{count}件のサービスには、他の誰も届きません。";
     case kViewContradiction: return "矛盾: {pair}: {reason}。報告してください。";
     case kWhoTitle: return "{what}に届くもの (起点{seats}を調査):";

@@ -50,7 +50,8 @@ class Names {
       const auto at = map.find(key);
       return at != map.end() && (at->second.second || at->second.first != ns);
     };
-    if (elsewhere(addresses_, address) || elsewhere(macs_, mac)) return true;
+    if (elsewhere(addresses_, address) || elsewhere(macs_, mac) || carriers_.contains(ns))
+      return true;
     return std::ranges::any_of(lengths_, [&](unsigned l) {
       return l > length && prefixes_.contains(Prefix::covering(address, l));
     });
@@ -67,6 +68,7 @@ class Names {
   void add(const model::NetNs& ns, NsId id) {
     for (const model::Link& link : ns.links) {
       if ((link.flags & kLoopback) == 0) note(macs_, link.mac, id);
+      if (link.peer_ns && link.kind != "veth") carriers_.insert(*link.peer_ns);
     }
     for (const model::Address& a : ns.addresses) {
       if (!a.local.is_loopback()) note(addresses_, a.local, id);
@@ -100,6 +102,7 @@ class Names {
 
   std::map<IpAddress, ByWhom> addresses_;
   std::map<MacAddress, ByWhom> macs_;
+  std::set<NsId> carriers_;  // on whose links those of others stand (macvlan, VLAN, ...)
   std::set<Prefix> prefixes_;
   std::set<unsigned> lengths_;
 };

@@ -10,12 +10,18 @@ constexpr std::size_t kMostDepth = 16;  // of links behind links
 // switched behind it.
 void macs_through(const Device& d, std::vector<MacAddress>& out, std::size_t depth);
 
-void macs_of_machine_side(const Device& d, std::vector<MacAddress>& out, std::size_t depth) {
+// A device and what stands on it.
+void push_stacked(const Device& d, std::vector<MacAddress>& out, std::size_t depth) {
   if (depth > kMostDepth) return;
   out.push_back(d.mac);
-  for (const Device* child : d.children) out.push_back(child->mac);
+  for (const Device* child : d.children) push_stacked(*child, out, depth + 1);
+}
+
+void macs_of_machine_side(const Device& d, std::vector<MacAddress>& out, std::size_t depth) {
+  if (depth > kMostDepth) return;
+  push_stacked(d, out, depth);
   if (d.bridge == nullptr) return;
-  out.push_back(d.bridge->mac);
+  push_stacked(*d.bridge, out, depth);
   for (const Device* port : d.bridge->ports) {
     if (port == &d) continue;
     out.push_back(port->mac);
@@ -26,6 +32,7 @@ void macs_of_machine_side(const Device& d, std::vector<MacAddress>& out, std::si
 void macs_through(const Device& d, std::vector<MacAddress>& out, std::size_t depth) {
   if (depth > kMostDepth) return;
   if (d.peer != nullptr) macs_of_machine_side(*d.peer, out, depth + 1);
+  if (d.kind == DeviceKind::kVlan && d.parent != nullptr) macs_through(*d.parent, out, depth + 1);
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ DeviceKind kind_of(const model::Link& link) {
   if (link.kind == "bridge") return DeviceKind::kBridge;
   if (link.kind == "veth") return DeviceKind::kVeth;
   if (link.kind == "macvlan" || link.kind == "macvtap") return DeviceKind::kMacvlan;
-  if (link.kind == "ipvlan") return DeviceKind::kIpvlan;
+  if (link.kind == "ipvlan" || link.kind == "ipvtap") return DeviceKind::kIpvlan;
   if (link.kind == "vlan") return DeviceKind::kVlan;
   return DeviceKind::kOther;
 }
@@ -169,6 +169,24 @@ void Topology::join_links() {
   }
 }
 
+// Links that stand on each other in a ring, or higher than the kernel allows, do not exist; a
+// snapshot may say so all the same.
+void Topology::break_rings() {
+  constexpr unsigned kMostNested = 8;  // MAX_NEST_DEV
+  for (auto& m : machines_) {
+    for (auto& d : m->devices) {
+      unsigned depth = 0;
+      for (const Device* at = d.get(); at->parent != nullptr && depth <= kMostNested;
+           at = at->parent)
+        ++depth;
+      if (depth <= kMostNested) continue;
+      std::erase(d->parent->children, d.get());
+      d->parent = nullptr;
+      d->leads_outside = true;
+    }
+  }
+}
+
 Topology Topology::build(const model::Snapshot& snapshot) {
   Topology t;
   t.snapshot_ = &snapshot;
@@ -179,6 +197,7 @@ Topology Topology::build(const model::Snapshot& snapshot) {
     if (m.loopback == nullptr) m.routes_unknown = true;
   }
   t.join_links();
+  t.break_rings();
   t.learn_macs();
   return t;
 }

@@ -42,10 +42,10 @@ struct Device {
   bool loopback = false, no_arp = false, point_to_point = false;
   Device* peer = nullptr;          // the other end of a veth pair, wherever it lives
   Device* bridge = nullptr;        // of which this is a port
-  Device* parent = nullptr;        // of a macvlan or vlan
+  Device* parent = nullptr;        // of a macvlan, ipvlan or vlan
   bool unmodelled_master = false;  // bond, vrf, team...
   std::vector<Device*> ports;      // of a bridge
-  std::vector<Device*> children;   // macvlans and vlans on top
+  std::vector<Device*> children;   // macvlans, ipvlans and vlans on top
   std::vector<const model::Address*> addresses4, addresses6;
   std::vector<const model::Neighbour*> neighbours;
   MacAddress mac;
@@ -154,6 +154,7 @@ class Topology {
     }
   };
   void join_links();
+  void break_rings();
   void learn_macs();              // macs.cpp
   void place_macs(Machine& m);    // macs.cpp
   void place_static(Machine& m);  // macs.cpp

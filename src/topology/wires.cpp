@@ -1,8 +1,9 @@
 // Who else is on a wire (drivers/net/veth.c, macvlan.c, net/bridge/br_forward.c).
 #include <algorithm>
 #include <unordered_set>
+#include <utility>
 
-#include "topology/topology.h"
+#include "topology/stacked.h"
 
 namespace bulkhead::topology {
 namespace {
@@ -19,9 +20,9 @@ class Walk {
         for (Device* port : d.ports) leaves(*port);
         return;
       case DeviceKind::kMacvlan: return leaves_child(d);
+      case DeviceKind::kIpvlan: return leaves_ipvlan(d);
+      case DeviceKind::kVlan: return leaves_vlan(d);
       case DeviceKind::kLoopback:
-      case DeviceKind::kIpvlan:
-      case DeviceKind::kVlan:
       case DeviceKind::kOther: return;
     }
   }
@@ -29,6 +30,7 @@ class Walk {
   void arrives(Device& d) {
     if (!d.up) return;
     if (d.bridge == nullptr) return stands(d);
+    if (arrives_tagged(d)) return;
     Device& bridge = *d.bridge;
     if (!bridges_.insert(&bridge).second) return;
     out.entrances.push_back(&d);
@@ -52,22 +54,49 @@ class Walk {
     leaves(*d.parent);
   }
 
+  // What is sent to the MAC that all ipvlans of a device share goes to the device (in L2 mode only
+  // by its own MAC as source); in L3 mode its machine routes whatever comes.
+  void leaves_ipvlan(Device& d) {
+    if (d.parent == nullptr) return;
+    if (d.parent->up) out.stations.push_back(d.parent);
+    if (ipvlan_mode(d) == IpvlanMode::kL2) leaves(*d.parent);
+  }
+
+  void leaves_vlan(Device& d) {
+    if (d.parent == nullptr || tag_ != 0 || !vlan_number(d)) return;
+    tag_ = *vlan_number(d);
+    leaves(*d.parent);
+    tag_ = 0;
+  }
+
+  // A frame with a tag goes to the VLAN device of that number first; true when there is one.
+  bool arrives_tagged(const Device& d) {
+    Device* const vlan = tag_ != 0 ? vlan_taker(d, tag_).device : nullptr;
+    if (vlan == nullptr) return false;
+    const std::uint16_t tag = std::exchange(tag_, 0);
+    arrives(*vlan);
+    tag_ = tag;
+    return true;
+  }
+
   void stands(Device& d) {
-    if (!d.up || !standing_.insert(&d).second) return;
-    out.stations.push_back(&d);
+    if (!d.up || arrives_tagged(d) || tag_ != 0) return;
+    if (!standing_.insert(&d).second) return;
+    const Taker all = macvlan_taker(d, MacAddress::broadcast());  // in passthru mode: everything
+    if (all.device == nullptr) out.stations.push_back(&d);
     for (Device* child : d.children) {
       if (child->kind == DeviceKind::kMacvlan) stands(*child);
     }
   }
 
+  std::uint16_t tag_ = 0;                                 // of the VLAN whose frames are followed
   std::unordered_set<const Device*> standing_, bridges_;  // bridges may be joined in a ring
 };
 
 }  // namespace
 
 bool in_bridge_mode(const Device& macvlan) {
-  constexpr std::uint32_t kBridge = 4;  // MACVLAN_MODE_BRIDGE
-  return macvlan.link->detail.macvlan_mode.value_or(kBridge) == kBridge;
+  return macvlan_mode(macvlan) == MacvlanMode::kBridge;
 }
 
 Wires wires(Device& from, bool outside) {

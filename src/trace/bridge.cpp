@@ -3,6 +3,9 @@
 //
 // Every machine that has spoken is known to its bridges, so a MAC that exists behind one port is
 // looked up there; only MACs that nobody has are flooded.
+#include <algorithm>
+
+#include "topology/stacked.h"
 #include "trace/run.h"
 
 namespace bulkhead::trace {
@@ -20,6 +23,17 @@ bool floods_to(const Device& to, const MacAddress& mac) {
   const model::BridgePort& port = to.link->port.value_or(model::BridgePort{});
   if (mac == MacAddress::broadcast()) return port.broadcast_flood;
   return mac.is_multicast() ? port.multicast_flood : port.unicast_flood;
+}
+
+// The flooded copy of a frame for a macvlan is for nobody, but rules may answer it.
+bool floods_past_rules(const Stack& stack, const Device& bridge, const Skb& skb, Device* from) {
+  const bool floods = std::ranges::any_of(bridge.ports, [&](const Device* to) {
+    return may_leave(*to, skb, from) && floods_to(*to, skb.p.destination_mac);
+  });
+  if (!floods) return false;
+  const auto any = [&](FilterPoint point) { return stack.chains[static_cast<std::size_t>(point)]; };
+  return any(FilterPoint::kBridgeForward) || any(FilterPoint::kBridgePostrouting) ||
+         (skb.bridge_info && (any(FilterPoint::kIpForward) || any(FilterPoint::kIpPostrouting)));
 }
 
 }  // namespace
@@ -144,6 +158,18 @@ void Run::bridge_finish(Device& port, Skb& skb) {
     bridge_up(bridge, skb, port);
     return;
   }
+  // A macvlan makes the bridge below it promiscuous (dev_uc_add), so that what is for its MAC is
+  // passed up as well as flooded.
+  if (const Device* above = topology::macvlan_taker(bridge, to).device) {
+    if (topology::macvlan_mode(*above) == topology::MacvlanMode::kPassthru)
+      return stop_unknown("a macvlan in passthru mode on bridge " + bridge.name());
+    if (floods_past_rules(world_.stack(*bridge.machine), bridge, skb, &port)) {
+      Skb copy = skb;
+      bridge_flood(bridge, copy, &port);
+    }
+    if (!stopped_) bridge_up(bridge, skb, port);
+    return;
+  }
   bridge_send(bridge, skb, &port);
 }
 
@@ -224,7 +250,7 @@ void Run::bridge_up(Device& bridge, Skb& skb, Device& port) {  // br_pass_frame_
       !hook(FilterPoint::kInetIngress, kFirst, kLast, skb, &bridge, nullptr)) {
     return;
   }
-  if (!bridge.children.empty() && receive_on_parent(bridge, skb)) return;
+  if (receive_vlan(bridge, skb) || receive_stacked(bridge, skb)) return;
   deliver(bridge, skb);
 }
 

@@ -2,6 +2,7 @@
 // ip_forward.c, net/ipv6/ip6_input.c, ip6_output.c).
 #include <algorithm>
 
+#include "topology/stacked.h"
 #include "trace/run.h"
 
 namespace bulkhead::trace {
@@ -18,7 +19,7 @@ bool is_neighbour_discovery(const Packet& p) {
 
 // ip6_mc_input(): only who joined the solicited-node group of the target hears the question.
 bool heard_solicitation(const Device& dev, const Packet& p) {
-  if (!p.arp) return false;
+  if (!p.arp || dev.no_arp) return false;  // addrconf_join_solict()
   const auto same_group = [&](IpAddress a) {
     return std::ranges::equal(a.octets().last<3>(), p.arp->target_ip.octets().last<3>());
   };
@@ -84,7 +85,7 @@ void Run::ip_route_in(Skb& skb) {
     }
     return;
   }
-  if (skb.dst.kind == Dst::Kind::kNone) {
+  if (!route_l3s(skb) && !stopped_ && skb.dst.kind == Dst::Kind::kNone) {
     std::string_view why;
     const bool routed = skb.p.destination.is_v4()
                             ? route_input4(world_.stack(m), dev, skb.p, false, skb.p.destination,
@@ -96,6 +97,7 @@ void Run::ip_route_in(Skb& skb) {
       return;
     }
   }
+  if (stopped_) return;
   const Dst& dst = skb.dst;
   if (explain_) {
     std::string text =
@@ -165,6 +167,8 @@ void Run::ip_local_deliver(Skb& skb) {
   if (!translate(FilterPoint::kIpInput, skb, &dev, nullptr)) return;
   if (!hook(FilterPoint::kIpInput, kNatSource, kLast, skb, &dev, nullptr)) return;
   if (!confirm(skb, m)) return;
+  if (Device* above = topology::l3s_ipvlan(dev, skb.p.destination))
+    skb.dev = above;  // ipvlan_nf_input
   if (is_neighbour_discovery(skb.p)) {
     nd_receive(skb);
     return;

@@ -16,20 +16,6 @@ void classify(const Device& dev, Skb& skb) {  // eth_type_trans
     skb.p.type = to == dev.mac ? PacketType::kHost : PacketType::kOtherHost;
 }
 
-// __dev_forward_skb(): what does not pass from one namespace to another.
-void scrub(Skb& skb, bool other_namespace) {
-  skb.ct = {};
-  skb.dst = {};
-  skb.bridge_info = skb.in_prerouting = skb.prerouting_done = skb.was_other_host = false;
-  skb.physical_in = skb.physical_out = nullptr;
-  skb.from_isolated_port = false;
-  skb.received6 = nullptr;
-  skb.bound_to = {};
-  skb.p.has_socket = false;
-  skb.p.socket_cgroup = {};
-  if (other_namespace) skb.p.mark = 0;
-}
-
 }  // namespace
 
 void Run::enqueue(Device& dev, const Skb& skb) {
@@ -38,6 +24,8 @@ void Run::enqueue(Device& dev, const Skb& skb) {
 
 void Run::transmit(Device& dev, Skb& skb) {
   if (stopped_) return;
+  const topology::Nesting here(nested_);
+  if (here.too_deep()) return stop_unknown("links upon links without end: " + dev.name());
   if (!dev.up) {
     lost(skb, "interface is down: ", dev.name());
     return;
@@ -76,9 +64,7 @@ void Run::put_on_wire(Device& dev, Skb& skb) {
         lost(skb, "the other end of the link is down: ", dev.name());
         return;
       }
-      const bool other = dev.peer->machine != dev.machine;
-      scrub(skb, other);
-      enqueue(*dev.peer, skb);
+      forward_to(*dev.peer, dev, skb);
       return;
     }
     case DeviceKind::kMacvlan:
@@ -86,12 +72,14 @@ void Run::put_on_wire(Device& dev, Skb& skb) {
       transmit_macvlan(dev, skb);
       return;
     case DeviceKind::kIpvlan:
+      if (dev.parent == nullptr) break;
+      transmit_ipvlan(dev, skb);
+      return;
     case DeviceKind::kVlan:
+      if (dev.parent == nullptr) break;
+      transmit_vlan(dev, skb);
+      return;
     case DeviceKind::kOther: break;
-  }
-  if (dev.kind == DeviceKind::kIpvlan || dev.kind == DeviceKind::kVlan) {
-    stop_unknown(std::string(dev.link->kind) + " is not modelled: " + dev.name());
-    return;
   }
   outsider_hears(dev, skb);
 }
@@ -102,49 +90,18 @@ bool Run::is_edge(const Device& dev) const {
   });
 }
 
-// macvlan_queue_xmit(): siblings in bridge mode hear each other; the parent's own machine never
-// does.
-void Run::transmit_macvlan(Device& dev, Skb& skb) {
-  Device& parent = *dev.parent;
-  scrub(skb, parent.machine != dev.machine);
-  if (topology::in_bridge_mode(dev)) {
-    for (Device* sibling : parent.children) {
-      if (sibling == &dev || sibling->kind != DeviceKind::kMacvlan) continue;
-      if (!topology::in_bridge_mode(*sibling)) continue;
-      if (!sibling->up) continue;
-      if (skb.p.destination_mac.is_multicast()) {
-        enqueue(*sibling, skb);
-      } else if (skb.p.destination_mac == sibling->mac) {
-        enqueue(*sibling, skb);
-        return;
-      }
-    }
-  }
-  transmit(parent, skb);
-}
-
-// macvlan_handle_frame(): true when a child took it.
-bool Run::receive_on_parent(Device& dev, Skb& skb) {
-  for (Device* child : dev.children) {
-    if (child->kind != DeviceKind::kMacvlan || !child->up) continue;
-    if (skb.p.destination_mac.is_multicast() || skb.p.destination_mac == child->mac) {
-      Skb copy = skb;
-      scrub(copy, child->machine != dev.machine);
-      enqueue(*child, copy);
-      if (!skb.p.destination_mac.is_multicast()) return true;
-    }
-  }
-  return false;
-}
-
 void Run::receive(Device& dev, Skb& skb) {
   if (!dev.up) {
     lost(skb, "interface is down: ", dev.name());
     return;
   }
+  if (!dev.loopback) classify(dev, skb);
+  receive_typed(dev, skb);
+}
+
+void Run::receive_typed(Device& dev, Skb& skb) {
   skb.dev = &dev;
   if (forgery_ && forger_takes(dev, skb, false)) return;
-  if (!dev.loopback) classify(dev, skb);
   if (dev.link->xdp && !choices_.pick("an XDP program on " + dev.name())) {
     lost(skb, "dropped by an XDP program on ", dev.name());
     return;
@@ -160,6 +117,12 @@ void Run::receive(Device& dev, Skb& skb) {
       !hook(FilterPoint::kInetIngress, kFirst, kLast, skb, &dev, nullptr)) {
     return;
   }
+  receive_filtered(dev, skb);
+}
+
+// The rest of __netif_receive_skb_core(): VLAN devices come before the master.
+void Run::receive_filtered(Device& dev, Skb& skb) {
+  if (receive_vlan(dev, skb)) return;
   if (dev.unmodelled_master) {
     stop_unknown("the master of " + dev.name() + " is not modelled");
     return;
@@ -168,12 +131,13 @@ void Run::receive(Device& dev, Skb& skb) {
     bridge_receive(dev, skb);
     return;
   }
-  if (!dev.children.empty() && receive_on_parent(dev, skb)) return;
+  if (receive_stacked(dev, skb)) return;
   deliver(dev, skb);
 }
 
 void Run::deliver(Device& dev, Skb& skb) {
   skb.dev = &dev;
+  if (skb.p.tagged && skb.p.vlan != 0) skb.p.type = PacketType::kOtherHost;
   skb.p.tagged = false;
   if (skb.p.ether_type == EtherType::kArp) {
     arp_receive(dev, skb);

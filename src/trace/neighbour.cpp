@@ -47,6 +47,13 @@ const model::Neighbour* proxy_entry(const Device& dev, IpAddress target) {
   return nullptr;
 }
 
+// arp_constructor(), ndisc_constructor() where nobody is asked. A veth has its peer's, so that the
+// frame arrives.
+MacAddress unasked_mac(const Device& dev) {
+  if (dev.peer != nullptr) return dev.peer->mac;
+  return dev.kind == topology::DeviceKind::kIpvlan ? dev.mac : MacAddress::broadcast();
+}
+
 Skb nd_message(Device& dev, std::uint8_t type, IpAddress from, IpAddress to, IpAddress target) {
   Skb skb;
   skb.p.ether_type = EtherType::kIpv6;
@@ -92,7 +99,7 @@ void Run::neighbour_output(Device& dev, Skb& skb, IpAddress next_hop) {
     return;
   }
   if (dev.no_arp || dev.point_to_point) {
-    skb.p.destination_mac = dev.peer != nullptr ? dev.peer->mac : MacAddress::broadcast();
+    skb.p.destination_mac = unasked_mac(dev);
     transmit(dev, skb);
     return;
   }

@@ -52,7 +52,8 @@ struct Packet {
   // What travels beside the bytes, within one namespace
   std::uint32_t mark = 0;
   PacketType type = PacketType::kHost;
-  bool tagged = false;      // a VLAN tag of number 0
+  bool tagged = false;      // with a VLAN tag
+  std::uint16_t vlan = 0;   // its number; receivers ignore 0
   bool has_socket = false;  // sent by a socket of this namespace (output, postrouting)
   std::uint32_t socket_uid = 0, socket_gid = 0;
   std::string_view socket_cgroup;  // path below /sys/fs/cgroup of that socket's maker, "" unknown

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "topology/stacked.h"
 #include "trace/choices.h"
 #include "trace/packet.h"
 #include "trace/route.h"
@@ -131,8 +132,24 @@ class Run {
   void receive(Device& dev, Skb& skb);  // netif_receive_skb
   void deliver(Device& dev, Skb& skb);  // to the protocols above
   void enqueue(Device& dev, const Skb& skb);
-  bool receive_on_parent(Device& dev, Skb& skb);
+  void receive_typed(Device& dev, Skb& skb);  // its packet type is known
+  void receive_filtered(Device& dev, Skb& skb);
+
+  // ---- stacked.cpp: devices that stand on others
+  bool receive_stacked(Device& dev, Skb& skb);  // true when one of them took it
+  bool receive_vlan(Device& dev, Skb& skb);
+  bool receive_macvlan(Device& dev, Skb& skb);
+  bool receive_ipvlan(Device& dev, Skb& skb);
+  void rise(Device& to, const Device& from, Skb& skb);  // RX_HANDLER_ANOTHER
+  void transmit_vlan(Device& dev, Skb& skb);
   void transmit_macvlan(Device& dev, Skb& skb);
+  void transmit_ipvlan(Device& dev, Skb& skb);
+  void transmit_ipvlan2(Device& dev, Skb& skb);
+  void transmit_ipvlan3(Device& dev, Skb& skb);
+  // The frame goes to what arrives at `to`, past its wire (dev_forward_skb).
+  void forward_to(Device& to, const Device& from, Skb skb);
+  // True when it was routed to an ipvlan in l3s mode that stands on where it came in.
+  bool route_l3s(Skb& skb);
 
   // ---- bridge.cpp
   void bridge_receive(Device& port, Skb& skb);
@@ -277,7 +294,8 @@ class Run {
   bool settled_ = false;  // the client has its answer
   std::size_t steps_ = 0;
   std::size_t head_ = 0;
-  unsigned depth_ = 0;  // of questions for neighbours within each other
+  unsigned nested_ = 0;  // see Nesting
+  unsigned depth_ = 0;   // of questions for neighbours within each other
   Asking* asking_ = nullptr;
   std::vector<RuleRef> seen_;  // filled by the filter when explaining
 

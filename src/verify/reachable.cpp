@@ -152,6 +152,7 @@ class Collector {
       } else if (outcome.verdict == reach::Verdict::kUnknown) {
         auto set = unknown_yet(fields, outcome.set, protocol);
         if (!set) return std::unexpected(set.error());
+        if (Status s = doubt(fields, *set, protocol); !s) return s;
         unknown(fields, *set, "forged packets: " + outcome.reason, nullptr, protocol);
       }
     }

@@ -9,9 +9,9 @@ namespace {
 
 // What a reader sees of a cell.
 auto mark(const Cell& cell) {
-  return std::tuple(cell.verdict, cell.contradicted, cell.some);
+  return std::tuple(cell.verdict, cell.contradicted, cell.some, cell.forged);
 }
-using Marks = std::vector<std::tuple<trace::Verdict, bool, bool>>;
+using Marks = std::vector<std::tuple<trace::Verdict, bool, bool, bool>>;
 
 Marks marks(const Row& row) {
   Marks out;
@@ -62,6 +62,7 @@ void keep_what_is_reached(Matrix& matrix) {
 Result<Matrix> draw_matrix(Survey& survey) {
   const audit::Inventory& inventory = survey.inventory();
   Matrix out;
+  out.as_attacker = survey.as_attacker();
   out.services = inventory.services;
   for (const std::size_t i : seats_worst_first(inventory)) {
     auto row = survey.row(inventory.seats[i].seat);

@@ -55,6 +55,7 @@ Survey::Survey(const query::Asker& asker, const verify::Limits& limits, audit::I
       limits_(limits),
       inventory_(std::move(inventory)),
       solver_(std::make_unique<verify::Solver>(asker)) {
+  limits_.doubts = limits_.as_attacker;
   std::map<std::tuple<IpAddress, Port, IpProtocol>, std::size_t> known;
   for (std::size_t i = 0; i < inventory_.services.size(); ++i) {
     const audit::Service& service = inventory_.services[i];
@@ -122,6 +123,7 @@ void Survey::add_open(Row& row, verify::Reachable& reachable) const {
     const auto service = service_of(reached.socket);
     if (!service || row[*service].contradicted) continue;
     Cell& cell = row[*service];
+    cell.forged = reached.forged && (cell.forged || cell.ways.empty());
     cell.some = reached.some && (cell.some || cell.ways.empty());
     cell.verdict = Verdict::kOpen;
     cell.reason.clear();
@@ -136,6 +138,17 @@ void Survey::add_unknown(Row& row, const verify::Reachable& reachable) const {
     row[*service].verdict = Verdict::kUnknown;
     row[*service].reason = u.reason;
   }
+}
+
+// As attacker: it is not known whether a packet gets in at one of the service's addresses.
+bool Survey::in_doubt(const verify::Reachable& reachable, std::size_t service) const {
+  return std::ranges::any_of(dials_of_[service], [&](const Asked& asked) {
+    const verify::Point& point = points_[asked.point];
+    return std::ranges::any_of(reachable.doubts, [&](const verify::Doubt& d) {
+      return d.protocol == point.protocol && d.to.first.family() == point.to.family() &&
+             d.to.first <= point.to && point.to <= d.to.last && d.ports.contains(point.port.number);
+    });
+  });
 }
 
 // What no entry of the answer opens: its own addresses decide, and trace says why.
@@ -167,6 +180,11 @@ void Survey::settle(const query::Seat& seat, const verify::Reachable& reachable,
     return;
   }
   if (traced.verdict != Verdict::kClosed) return contradict(cell, "closed", traced);
+  if (in_doubt(reachable, service)) {
+    cell.verdict = Verdict::kUnknown;
+    cell.reason = "whether a forged packet gets in is not known";
+    return;
+  }
   cell.how = traced.how;
   cell.rules = audit::closing_rule(traced);
 }

@@ -28,6 +28,7 @@ struct Cell {
   trace::Verdict verdict = trace::Verdict::kUnknown;
   bool contradicted = false;              // reach and trace differ: kUnknown, and a bug of ours
   bool some = false;                      // open, but not for every sender of the zone
+  bool forged = false;                    // open to forged packets alone, as attacker
   std::vector<verify::Reached> ways;      // open: each with a witness that trace finds open too
   std::string reason;                     // closed, unknown: escaped, one line
   std::vector<audit::RuleQuote> rules;    // closed: the rule that closes
@@ -44,15 +45,19 @@ using Row = std::vector<Cell>;  // of one seat, in the order of the services
 class Survey {
  public:
   // kInvalidInput: the snapshot has no host namespace. `limits` narrows the addresses, ports and
-  // protocols by which services are dialled.
+  // protocols by which services are dialled. As attacker forged packets count too, seat by seat
+  // with the limits of verify/attacker.h (who may not forge, does not).
   [[nodiscard]] static Result<Survey> make(const query::Asker& asker, const policy::Config& config,
                                            const verify::Limits& limits);
 
   [[nodiscard]] const audit::Inventory& inventory() const { return inventory_; }
   [[nodiscard]] const model::Snapshot& snapshot() const { return asker_->world().snapshot(); }
   [[nodiscard]] const query::Asker& asker() const { return *asker_; }
+  [[nodiscard]] bool as_attacker() const { return limits_.as_attacker; }
 
-  // Cost: Solver::from() and one packet traced for each service that is closed.
+  // Cost: Solver::from() and one packet traced for each service that is closed. As attacker that is
+  // one more symbolic walk for each machine on the seat's wires: with n guests on a bridge n times
+  // the cost of a seat.
   [[nodiscard]] Result<Row> row(const query::Seat& seat);
 
   // Whether the seat is where the service is: its own container, or the host's namespace.
@@ -64,6 +69,7 @@ class Survey {
   void add_unknown(Row& row, const verify::Reachable& reachable) const;
   void settle(const query::Seat& seat, const verify::Reachable& reachable, std::size_t service,
               Cell& cell) const;
+  [[nodiscard]] bool in_doubt(const verify::Reachable& reachable, std::size_t service) const;
   [[nodiscard]] std::optional<std::size_t> service_of(const model::Socket* socket) const;
 
   const query::Asker* asker_;

@@ -20,7 +20,10 @@ Prize prize_of(const audit::Service& service) {
 
 class Walker {
  public:
-  Walker(Survey& survey, std::size_t depth) : survey_(survey) { out_.depth = depth; }
+  Walker(Survey& survey, std::size_t depth) : survey_(survey) {
+    out_.depth = depth;
+    out_.as_attacker = survey.as_attacker();
+  }
 
   Result<Through> run(const query::Vantage& vantage, const query::Seat& from) {
     const auto start = namespace_of(from);

@@ -32,6 +32,7 @@ struct Through {
   std::vector<Chain> chains;  // the shortest to each target, worst target first; containers last
   std::size_t taken = 0;      // containers that fall
   std::size_t unknown = 0;    // pairs of fallen seat and service of which it is not known
+  bool as_attacker = false;   // forged packets count too
   std::size_t depth = 0;      // asked for
   bool more = false;          // containers at the last depth were not asked from
 };

@@ -45,6 +45,7 @@ Result<WhoReaches> who_reaches(Survey& survey, const Wanted& wanted) {
   }
   WhoReaches out;
   out.seats = order.size();
+  out.as_attacker = survey.as_attacker();
   for (ServiceReached& s : all) {
     const bool by_name = !wanted.address && is_wanted(wanted, s.service);
     if (by_name || !s.open.empty() || (wanted.address && !s.unknown.empty()))

@@ -31,6 +31,7 @@ struct ServiceReached {
 struct WhoReaches {
   std::vector<ServiceReached> services;  // reached from the Internet first, then by number of seats
   std::size_t seats = 0;                 // asked
+  bool as_attacker = false;              // forged packets count too
 };
 
 // Every service of what is wanted; of an address, those that some seat reaches there. Seats are not

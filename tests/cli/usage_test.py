@@ -173,6 +173,10 @@ class Usage(unittest.TestCase):
         for arguments, said in [((), "--matrix"), (("--matrix", "--unused"), "exclude each other"),
                                 (("--from", "lan", "--matrix"), "exclude each other"),
                                 (("--through", "2"), "--from internet --through 2"),
+                                (("--from", "lan", "--why"), "--to ADDRESS --port PORT --why"),
+                                (("--matrix", "--why"), "--to ADDRESS --port PORT --why"),
+                                (("--from", "lan", "--to", "192.0.2.0/24", "--port", "22", "--why"), "--to ADDRESS"),
+                                (("--unused", "--as", "attacker"), "--unused"),
                                 (("--unused", "--csv"), "--matrix --csv"),
                                 (("--matrix", "--json", "--csv"), "--matrix --csv"),
                                 (("--matrix", "--port", "22"), "--who-reaches"),
@@ -180,6 +184,13 @@ class Usage(unittest.TestCase):
                                 (("--who-reaches", "nobody"), "a container's name, host, an address"),
                                 (("--who-reaches", "host:22", "--port", "23"), "one of them")]:
             self.expect(USAGE, "reach", *arguments, "--snapshot", self.host, says=said)
+
+    def test_reach_says_why(self):
+        ask = ("reach", "--from", "lan", "--to", "192.0.2.10", "--port", "22", "--why", "--snapshot", self.host)
+        self.assertIn("port 22/tcp: open", self.expect(DONE, *ask).stdout)
+        answer = json.loads(self.expect(DONE, *ask, "--json").stdout)
+        self.assertEqual((answer["verdict"], answer["packet"]["verdict"]), ("open", "open"))
+        self.assertTrue(answer["packet"]["path"])
 
     def test_reach_shows_the_whole_host(self):
         text = self.run_it("reach", "--matrix", "--snapshot", self.risky).stdout

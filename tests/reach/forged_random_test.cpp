@@ -171,6 +171,13 @@ TEST(ForgedRandom, TranslatedNetworksAreAsTraceSays) {
 TEST(ForgedRandom, EverythingTogetherIsAsTraceSays) {
   compare({true, true, true, true}, 5000, 12);
 }
+TEST(ForgedRandom, DevicesUponOthersAreAsTraceSays) {
+  NetKinds k;
+  k.stacked = true;
+  compare(k, 6000, 12);
+  k.filter = true;
+  compare(k, 7000, 12);
+}
 
 }  // namespace
 }  // namespace bulkhead::reach::testing

@@ -98,12 +98,49 @@ class Builder {
         net_.route("host", "default", "192.0.2.9", "up0")
             .route("host", "default", "fd09::9", "up0");
     }
+    if (kinds_.stacked && one_in(2)) stacked();
     if (one_in(3)) {  // leads out of what is known
       net_.device("host", "wan0");
       address("host", "wan0", "198.51.100.2/24");
       address("host", "wan0", "fd0a::2/64");
       if (one_in(2)) net_.route("host", "10.77.0.0/16", "198.51.100.1", "wan0");
     }
+  }
+
+  // Devices on another: a bridge or the uplink.
+  void stacked() {
+    const bool has_out = std::ranges::find(names_, "out") != names_.end();
+    const std::string under = has_out && one_in(2) ? "up0" : "br0";
+    const std::string kind = of(std::vector<std::string>{"macvlan", "ipvlan", "vlan"});
+    const std::string net4 = under == "up0" ? "192.0.2." : "10.1.0.",
+                      net6 = under == "up0" ? "fd09::" : "fd01::";
+    const std::uint32_t mode = below(3);
+    for (unsigned i = 0; i < 1 + below(3); ++i) {
+      const std::string m = "s" + std::to_string(i);
+      machine(m);
+      net_.stacked(m, "eth0", kind, "host", under);
+      model::Link& l = net_.link(m, "eth0");
+      if (kind == "macvlan")
+        l.detail.macvlan_mode = one_in(6) ? std::uint32_t{16} : std::uint32_t{1} << below(3);
+      if (kind == "vlan") l.detail.vlan_id = static_cast<std::uint16_t>(5 + i);
+      if (kind == "ipvlan") {
+        l.detail.ipvlan_mode = mode;
+        l.detail.ipvlan_flags = one_in(4) ? below(3) : 0;
+        l.mac = net_.link("host", under).mac;
+        if (mode != 0) l.flags |= 0x80;
+      }
+      address(m, "eth0", net4 + std::to_string(60 + i) + "/24");
+      address(m, "eth0", net6 + std::to_string(60 + i) + "/64");
+      if (one_in(2))
+        net_.route(m, "default", net4 + "1", "eth0").route(m, "default", net6 + "1", "eth0");
+      if (has_out && under == "up0" && one_in(2))
+        net_.route("out", net4 + std::to_string(60 + i) + "/32", net4 + "1", "eth0");
+    }
+    if (kind != "vlan" || !has_out || under != "up0") return;
+    net_.stacked("out", "eth0.5", "vlan", "out", "eth0");
+    net_.link("out", "eth0.5").detail.vlan_id = 5;
+    address("out", "eth0.5", net4 + "70/24");
+    address("out", "eth0.5", net6 + "70/64");
   }
 
   void settings() {

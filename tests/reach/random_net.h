@@ -15,6 +15,7 @@ struct NetKinds {
   bool nat = false;
   bool policy = false;  // routing rules and odd routes
   bool odd = false;     // isolation, hairpin, rp_filter, neighbours that are remembered, links down
+  bool stacked = false;  // VLANs, macvlans and ipvlans on the uplink or a bridge
 };
 
 struct RandomNet {

@@ -218,6 +218,13 @@ TEST(WalkRandom, TranslatedNetworksAreAsTraceSays) {
 TEST(WalkRandom, EverythingTogetherIsAsTraceSays) {
   compare({true, true, true, true}, 5000, 20);
 }
+TEST(WalkRandom, DevicesUponOthersAreAsTraceSays) {
+  NetKinds k;
+  k.stacked = true;
+  compare(k, 6000, 15);
+  k.filter = k.nat = k.odd = true;
+  compare(k, 7000, 20);
+}
 
 }  // namespace
 }  // namespace bulkhead::reach::testing

@@ -58,6 +58,15 @@ class Net {
     p.port = model::BridgePort{};
     return *this;
   }
+  // A VLAN, macvlan or ipvlan on a device of another machine or of the same one.
+  Net& stacked(const std::string& name, const std::string& dev, const std::string& kind,
+               const std::string& below, const std::string& below_dev) {
+    device(name, dev, kind);
+    model::Link& l = link(name, dev);
+    l.peer = link(below, below_dev).index;
+    if (below != name) l.peer_ns = ids_.at(below);
+    return *this;
+  }
   Net& device(const std::string& name, const std::string& dev, const std::string& kind = "") {
     add_link(name, dev, kind);
     link_local(name, dev);

@@ -44,8 +44,14 @@ testing::HostBuilder many(std::size_t count) {
 TEST(ViewsText, FitEightyColumnsInBothLanguagesAndEscapeNames) {
   auto evil = shop();
   evil.engine().containers[0].name = "\x1b[31mred,\"x\"";
-  for (const auto& snapshot : {evil.snapshot, many(12).snapshot, dual_stack()}) {
-    Asked asked(snapshot);
+  verify::Limits plain, attacker;
+  attacker.as_attacker = true;
+  const std::vector<std::pair<model::Snapshot, verify::Limits>> rows = {{evil.snapshot, plain},
+                                                                        {many(12).snapshot, plain},
+                                                                        {dual_stack(), plain},
+                                                                        {evil.snapshot, attacker}};
+  for (const auto& [snapshot, limits] : rows) {
+    Asked asked(snapshot, limits);
     const Matrix matrix = draw_matrix(asked.survey).value();
     Wanted wanted;
     wanted.container = &asked.snapshot.engines[0].containers[0];

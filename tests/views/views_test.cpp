@@ -116,6 +116,60 @@ TEST(Matrix, AClassHoldsContainersThatAgreeOnEveryServiceAndAllOfThem) {
   EXPECT_TRUE(classes.contains("host "));
 }
 
+// The host drops what comes from db; db may say that it is somebody else.
+model::Snapshot closed_to_db() {
+  using namespace trace::testing;  // NOLINT
+  auto h = shop();
+  h.snapshot.namespaces[0].ruleset.tables.push_back(
+      table(model::NfFamily::kIp, {base("guard", model::Hook::kInput, -5,
+                                        {rule({is(net(12, 4), address("172.19.0.2")), drop()})})}));
+  return h.snapshot;
+}
+
+TEST(Matrix, AsAttackerMarksWhatForgedPacketsAloneOpen) {
+  verify::Limits attacker;
+  attacker.as_attacker = true;
+  Asked plain(closed_to_db()), forging(closed_to_db(), attacker);
+  const Matrix before = draw_matrix(plain.survey).value();
+  const Matrix after = draw_matrix(forging.survey).value();
+  EXPECT_FALSE(before.as_attacker);
+  EXPECT_TRUE(after.as_attacker);
+  EXPECT_EQ(cell(before, "container:docker/db", "dockerd:2375").verdict, Verdict::kClosed);
+  const Cell& c = cell(after, "container:docker/db", "dockerd:2375");
+  EXPECT_EQ(c.verdict, Verdict::kOpen);
+  EXPECT_TRUE(c.forged);
+  ASSERT_FALSE(c.ways.empty());
+  EXPECT_TRUE(c.ways.front().witness.frame);
+  EXPECT_NE(c.ways.front().witness.source, trace::testing::ip("172.19.0.2"));
+  // What is open without lies is not marked.
+  EXPECT_FALSE(cell(after, "container:docker/api", "dockerd:2375").forged);
+  EXPECT_EQ(cell(after, "container:docker/api", "dockerd:2375").verdict, Verdict::kOpen);
+}
+
+TEST(Matrix, WhoMayNotForgeGetsNoMoreAsAttacker) {
+  verify::Limits attacker;
+  attacker.as_attacker = true;
+  model::Snapshot snapshot = closed_to_db();
+  for (model::Container& c : snapshot.engines[0].containers) c.capabilities_dropped = {"ALL"};
+  Asked asked(snapshot, attacker);
+  const Matrix m = draw_matrix(asked.survey).value();
+  EXPECT_EQ(cell(m, "container:docker/db", "dockerd:2375").verdict, Verdict::kClosed);
+}
+
+TEST(WhoReaches, AsAttackerNamesWhoGetsInByForgedPackets) {
+  verify::Limits attacker;
+  attacker.as_attacker = true;
+  Asked asked(closed_to_db(), attacker);
+  Wanted wanted;
+  wanted.host = true;
+  wanted.port = Port{2375};
+  const WhoReaches who = who_reaches(asked.survey, wanted).value();
+  ASSERT_EQ(who.services.size(), 1U);
+  EXPECT_TRUE(std::ranges::any_of(who.services[0].open, [](const Seen& seen) {
+    return seen.seat.text == "container:docker/db" && seen.cell.forged;
+  }));
+}
+
 TEST(Matrix, ContainersOfOneNamespaceAreOneSeatWithBothNames) {
   Asked asked(dual_stack());
   const Matrix m = draw_matrix(asked.survey).value();

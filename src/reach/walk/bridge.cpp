@@ -28,6 +28,18 @@ bool floods_to(const Device& to, const MacAddress& mac) {
   return mac.is_multicast() ? settings(to).multicast_flood : settings(to).unicast_flood;
 }
 
+// The flooded copy of a frame for a macvlan is for nobody, but rules may answer it.
+bool floods_past_rules(const Hooks& hooks, const Device& bridge, const Flow& flow, Device* from) {
+  const Machine& m = *bridge.machine;
+  const bool floods = std::ranges::any_of(bridge.ports, [&](const Device* to) {
+    return may_leave(*to, flow, from) && floods_to(*to, flow.p.destination_mac);
+  });
+  const bool shown = flow.bridge_info && (hooks.has_chains(m, HookPoint::kIpForward) ||
+                                          hooks.has_chains(m, HookPoint::kIpPostrouting));
+  return floods && (shown || hooks.has_chains(m, HookPoint::kBridgeForward) ||
+                    hooks.has_chains(m, HookPoint::kBridgePostrouting));
+}
+
 }  // namespace
 
 bool Walk::bridge_calls_ip(const Device& bridge, const Flow& flow) const {
@@ -170,6 +182,17 @@ void Walk::bridge_finish(Device& port, Flow flow) {  // br_handle_frame_finish
   const bool own = to == bridge.mac ||
                    std::ranges::any_of(bridge.ports, [&](const Device* p) { return p->mac == to; });
   if (own) return bridge_up(bridge, std::move(flow), port);
+  // A macvlan makes the bridge below it promiscuous (dev_uc_add), so that what is for its MAC is
+  // passed up as well as flooded.
+  if (const Device* above = topology::macvlan_taker(bridge, to).device) {
+    if (topology::macvlan_mode(*above) == topology::MacvlanMode::kPassthru)
+      return unknown(std::move(flow),
+                     "a macvlan in passthru mode on bridge " + escape_text(bridge.name()));
+    if (floods_past_rules(hooks_, bridge, flow, &port))
+      return unknown(std::move(flow), "rules may answer the flooded copy of a frame for " +
+                                          escape_text(above->name()));
+    return bridge_up(bridge, std::move(flow), port);
+  }
   bridge_send(bridge, std::move(flow), &port);
 }
 
@@ -261,8 +284,9 @@ void Walk::bridge_up(Device& bridge, Flow flow, Device& port) {  // br_pass_fram
     if (f.dst.bridge_stand_in) f.dst = {};
     // The bridge device is a device like others: its own ingress hooks see the frame now.
     device_hooks(bridge, std::move(f), [&](Flow g) {
-      if (!bridge.children.empty() && receive_on_parent(bridge, g)) return;
-      deliver(bridge, std::move(g));
+      receive_vlan(bridge, std::move(g), [&](Flow h) {
+        receive_stacked(bridge, std::move(h), [&](Flow i) { deliver(bridge, std::move(i)); });
+      });
     });
   });
 }

@@ -63,6 +63,10 @@ bool ChainHooks::has_chains_on(const topology::Device& device, HookPoint point) 
 bool ChainHooks::tracks_connections(const topology::Machine& m) const {
   return rules(m).chains.tracks_connections();
 }
+bool ChainHooks::has_any(const topology::Machine& m) const {
+  return tracks_connections(m) ||
+         std::ranges::find(rules(m).has, true) != std::ranges::end(rules(m).has);
+}
 bool ChainHooks::has_nat(const topology::Machine& m) const {
   return rules(m).chains.has_nat();
 }

@@ -24,6 +24,7 @@ class ChainHooks final : public Hooks {
   [[nodiscard]] bool has_chains(const topology::Machine& m, HookPoint point) const override;
   [[nodiscard]] bool has_chains_on(const topology::Device& device, HookPoint point) const override;
   [[nodiscard]] bool tracks_connections(const topology::Machine& m) const override;
+  [[nodiscard]] bool has_any(const topology::Machine& m) const override;
   [[nodiscard]] bool has_nat(const topology::Machine& m) const override;
   [[nodiscard]] bool has_open_order(const topology::Machine& m, HookPoint point) const override;
   [[nodiscard]] bool alike(const topology::Machine& m, const Stage& a, const Stage& b,

@@ -52,7 +52,8 @@ struct NeighbourMessage {
 struct Header {
   MacAddress source_mac, destination_mac;
   bool any_source_mac = false;  // as it was sent: kSourceMac varies
-  bool tagged = false;          // a VLAN tag of number 0
+  bool tagged = false;          // with a VLAN tag
+  std::uint16_t vlan = 0;       // its number; receivers ignore 0
   Tuple t;
   bool is_arp = false;  // no IP header at all
   std::optional<NeighbourMessage> neighbour;

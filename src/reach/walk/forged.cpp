@@ -34,6 +34,12 @@ Header question_of(MacAddress mac, IpAddress as, IpAddress target) {
   return p;
 }
 
+// To an ipvlan comes what is for its own addresses, so whether it hears a question depends on them.
+bool on_ipvlan(const Machine& m) {
+  return std::ranges::any_of(m.devices,
+                             [](const auto& d) { return d->kind == DeviceKind::kIpvlan; });
+}
+
 }  // namespace
 
 void Walk::start(const ForgedRequest& request) {
@@ -107,10 +113,23 @@ void Walk::by_claim(Device& dev, Flow flow, const AddressOperand& next_hop,
     if ((n->state & (kPermanent | kNoArpState)) != 0) fixed.push_back(n->address);
   }
   const packet::PacketSet by_hand = algebra_.where(next_hop, fixed);
-  split(std::move(flow), by_hand, usual, [&](Flow f) {
-    const auto mac = claimed(dev, f, next_hop);
+  const auto ask = [&](Flow f, const AddressOperand& hop) {
+    const auto mac = claimed(dev, f, hop);
     if (!mac) return usual(std::move(f));
     believed(std::move(f), *mac);
+  };
+  split(std::move(flow), by_hand, usual, [&](Flow f) {
+    if (next_hop.constant || !on_ipvlan(*forgery_->link->machine))
+      return ask(std::move(f), next_hop);
+    packet::PacketSet rest = f.set;
+    for (const auto& [address, device] : forgery_->link->machine->addresses) {
+      if (address.family() != algebra_.family()) continue;
+      Flow own = f;
+      own.set = split_off(algebra_, rest, algebra_.where(next_hop, address));
+      if (!own.set.empty()) ask(std::move(own), AddressOperand::of(address));
+    }
+    f.set = std::move(rest);
+    if (!f.set.empty()) ask(std::move(f), next_hop);
   });
 }
 

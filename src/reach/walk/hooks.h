@@ -47,6 +47,8 @@ class Hooks {
   [[nodiscard]] virtual bool has_chains_on(const topology::Device& device,
                                            HookPoint point) const = 0;
   [[nodiscard]] virtual bool tracks_connections(const topology::Machine& m) const = 0;
+  // Any rule at all, or connection tracking.
+  [[nodiscard]] virtual bool has_any(const topology::Machine& m) const = 0;
   [[nodiscard]] virtual bool has_nat(const topology::Machine& m) const = 0;
   // Both orders of legacy tables and nft chains of one priority are possible.
   [[nodiscard]] virtual bool has_open_order(const topology::Machine& m, HookPoint point) const = 0;
@@ -80,6 +82,7 @@ class NoRules final : public Hooks {
     return false;
   }
   [[nodiscard]] bool tracks_connections(const topology::Machine&) const override { return false; }
+  [[nodiscard]] bool has_any(const topology::Machine&) const override { return false; }
   [[nodiscard]] bool has_nat(const topology::Machine&) const override { return false; }
   [[nodiscard]] bool has_open_order(const topology::Machine&, HookPoint) const override {
     return false;

@@ -18,7 +18,7 @@ bool is_discovery(const Header& p) {
 
 // ip6_mc_input(): only who joined the solicited-node group of the target hears the question.
 bool heard(const Device& dev, const Header& p) {
-  if (!p.neighbour) return false;
+  if (!p.neighbour || dev.no_arp) return false;  // addrconf_join_solict()
   const auto same_group = [&](IpAddress a) {
     return a.is_v6() &&
            std::ranges::equal(a.octets().last<3>(), p.neighbour->target.octets().last<3>());
@@ -84,7 +84,7 @@ void Walk::ip_receive(Device& dev, Flow flow) {
 
 void Walk::route_in(Flow flow) {
   Device& dev = *flow.dev;
-  const Next unicast = [&](Flow f) {
+  const Next usual = [&](Flow f) {
     if (f.dst.kind != Dst::Kind::kNone) return routed_in(std::move(f));
     routes::Ask ask = ask_of(f);
     ask.uid = 0;
@@ -98,6 +98,7 @@ void Walk::route_in(Flow flow) {
               routed_in(std::move(g));
             });
   };
+  const Next unicast = [&](Flow f) { route_l3s(std::move(f), usual); };
   if (algebra_.family() == IpFamily::kV4) return unicast(std::move(flow));
   const packet::PacketSet groups =
       algebra_.where(flow.p.t.destination, Prefix::covering(IpAddress::v6({0xff}), 8));
@@ -157,10 +158,24 @@ void Walk::local_deliver(Flow flow) {
   hook(HookPoint::kIpInput, kFirst, kNatSource, std::move(flow), &dev, nullptr, [&](Flow a) {
     translate(HookPoint::kIpInput, std::move(a), &dev, nullptr, [&](Flow b) {
       hook(HookPoint::kIpInput, kNatSource, kLast, std::move(b), &dev, nullptr, [&](Flow c) {
-        confirm(std::move(c), *dev.machine, 0, [&](Flow d) { delivered(std::move(d)); });
+        confirm(std::move(c), *dev.machine, 0, [&](Flow d) { to_ipvlan(dev, std::move(d)); });
       });
     });
   });
+}
+
+// ipvlan_nf_input(): the last hook gives what is for an ipvlan in l3s mode to that one.
+void Walk::to_ipvlan(const Device& dev, Flow flow) {
+  const Device* const first = topology::first_ipvlan(dev);
+  if (first == nullptr || topology::ipvlan_mode(*first) != topology::IpvlanMode::kL3s)
+    return delivered(std::move(flow));
+  by_ipvlans(
+      dev, std::move(flow),
+      [&](Flow f, Device& child) {
+        f.dev = &child;
+        delivered(std::move(f));
+      },
+      [&](Flow f) { delivered(std::move(f)); });
 }
 
 void Walk::delivered(Flow flow) {

@@ -42,10 +42,14 @@ void Walk::route_again(Flow flow, const Next& next, const Next& none) {
 }
 
 void Walk::local_out(Flow flow) {
-  const Machine& m = *flow.dst.device->machine;
-  flow.dev = nullptr;
   // A drop at output or postrouting is send()'s own error (EPERM) for a datagram.
   flow.sending = flow.p.has_socket;
+  pass_output(std::move(flow));
+}
+
+void Walk::pass_output(Flow flow) {
+  const Machine& m = *flow.dst.device->machine;
+  flow.dev = nullptr;
   // The hook's output device stays what it was when the hook began, even when the packet is routed
   // again on the way (struct nf_hook_state).
   Device* const out = flow.dst.device;

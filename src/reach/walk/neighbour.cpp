@@ -48,6 +48,13 @@ const MacAddress* learned(const std::vector<Learned>& known, const Device& dev, 
   return nullptr;
 }
 
+// arp_constructor(), ndisc_constructor() where nobody is asked. A veth has its peer's, so that the
+// frame arrives.
+MacAddress unasked_mac(const Device& dev) {
+  if (dev.peer != nullptr) return dev.peer->mac;
+  return dev.kind == DeviceKind::kIpvlan ? dev.mac : MacAddress::broadcast();
+}
+
 void set_discovery(Header& p, const Device& dev, std::uint8_t type, IpAddress from, IpAddress to,
                    IpAddress target) {
   p = Header();
@@ -85,7 +92,7 @@ void Walk::neighbour_output(Device& dev, Flow flow, const AddressOperand& next_h
   by_claim(dev, std::move(flow), next_hop, believed, [&](Flow f) {
     if (next_hop.constant) return neighbour_output(dev, std::move(f), *next_hop.constant);
     if (!dev.no_arp && !dev.point_to_point) return by_neighbours(dev, std::move(f), next_hop);
-    f.p.destination_mac = dev.peer != nullptr ? dev.peer->mac : MacAddress::broadcast();
+    f.p.destination_mac = unasked_mac(dev);
     transmit(dev, std::move(f));
   });
 }
@@ -153,7 +160,7 @@ void Walk::neighbour_output(Device& dev, Flow flow, IpAddress next_hop) {
     return transmit(dev, std::move(flow));
   }
   if (dev.no_arp || dev.point_to_point) {
-    flow.p.destination_mac = dev.peer != nullptr ? dev.peer->mac : MacAddress::broadcast();
+    flow.p.destination_mac = unasked_mac(dev);
     return transmit(dev, std::move(flow));
   }
   if (!flow.p.t.source.constant) return by_sources(dev, std::move(flow), next_hop);

@@ -22,6 +22,7 @@
 #include "reach/walk/flow.h"
 #include "reach/walk/hooks.h"
 #include "reach/walk/outcome.h"
+#include "topology/stacked.h"
 
 namespace bulkhead::reach::walks {
 
@@ -102,9 +103,26 @@ class Walk {
   void receive(Device& dev, Flow flow);
   void receive_unfiltered(Device& dev, Flow flow);
   void deliver(Device& dev, Flow flow);
-  bool receive_on_parent(Device& dev, Flow& flow);
-  void transmit_macvlan(Device& dev, Flow flow);
+  void receive_typed(Device& dev, Flow flow);  // its packet type is known
   void device_hooks(Device& dev, Flow flow, const Next& next);
+
+  // ---- stacked.cpp: devices that stand on others
+  // What none of them takes goes to `rest`.
+  void receive_vlan(Device& dev, Flow flow, const Next& rest);
+  void receive_stacked(Device& dev, Flow flow, const Next& rest);
+  void receive_macvlan(Device& dev, Flow flow, const Next& rest);
+  void receive_ipvlan(Device& dev, Flow flow, const Next& rest);
+  void rise(Device& to, const Device& from, Flow flow);
+  void transmit_vlan(Device& dev, Flow flow);
+  void transmit_macvlan(Device& dev, Flow flow);
+  void transmit_ipvlan(Device& dev, Flow flow);
+  void transmit_ipvlan2(Device& dev, Flow flow);
+  void transmit_ipvlan3(Device& dev, Flow flow);
+  void route_below(Device& below, Flow flow);
+  void by_ipvlans(const Device& below, Flow flow, const std::function<void(Flow, Device&)>& one,
+                  const Next& none);
+  void forward_to(Device& to, const Device& from, Flow flow);
+  void route_l3s(Flow flow, const Next& usual);
 
   // ---- bridge.cpp
   void bridge_receive(Device& port, Flow flow);
@@ -128,11 +146,13 @@ class Walk {
   void routed_in(Flow flow);
   void ip_error(Flow flow);
   void local_deliver(Flow flow);
+  void to_ipvlan(const Device& dev, Flow flow);
   void delivered(Flow flow);
   void forward(Flow flow);
 
   // ---- ip_out.cpp
   void local_out(Flow flow);
+  void pass_output(Flow flow);
   void route_again(Flow flow, const Next& next, const Next& none);
   void output(Flow flow, Device* in);
   void postrouting(Flow flow, Device* in, Device* out, const Next& next);
@@ -252,6 +272,7 @@ class Walk {
   std::vector<Event> queue_;
   std::vector<Outcome> outcomes_;
   std::size_t steps_ = 0;
+  unsigned nested_ = 0;  // see topology::Nesting
   unsigned depth_ = 0;
   Asking* asking_ = nullptr;
   const OutsideRequest* outsider_ = nullptr;
