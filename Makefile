@@ -20,7 +20,7 @@ build: ## leaves build/bulkhead and build/bulkhead-scan
 	@ln -f build/release/bulkhead build/bulkhead
 	@ln -f build/release/bulkhead-scan build/bulkhead-scan
 
-test: ## everything that must hold, in less than 15 minutes on two cores
+test: ## everything that must hold; about half an hour on two cores, most of it building
 	@scripts/bootstrap build lab services test
 	@scripts/test $(ARGS)
 
