@@ -36,6 +36,20 @@ std::unexpected<Error> system_error(const std::string& path, std::string_view wh
   return fail(code, escape_text(path) + ": " + std::string(what) + ": " + std::strerror(error));
 }
 
+// A device or a pipe, which is written to and never replaced by a file.
+bool is_no_file(const std::string& path) {
+  struct stat status{};
+  return ::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
+}
+
+// So that the new name outlives a loss of power. Some file systems cannot, and need not.
+void keep_names(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const File file(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (file.get() >= 0) ::fsync(file.get());
+}
+
 Status write_all(int fd, const std::string& path, std::string_view text) {
   while (!text.empty()) {
     const ssize_t count = ::write(fd, text.data(), text.size());
@@ -67,8 +81,14 @@ Result<std::string> read_file(const std::string& path, std::size_t most) {
 }
 
 Status write_file(const std::string& path, std::string_view content) {
-  if (path == "-") return print(content);
+  if (path == "-" || path == "/dev/stdout") return print(content);
+  if (is_no_file(path)) {
+    const File file(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
+    if (file.get() < 0) return system_error(path, "cannot open");
+    return write_all(file.get(), path, content);
+  }
   const std::string beside = path + ".tmp" + std::to_string(::getpid());
+  ::unlink(beside.c_str());  // of one with our number that was killed: in a container all are 1
   const File file(::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (file.get() < 0) return system_error(beside, "cannot create");
   auto written = write_all(file.get(), path, content);
@@ -76,6 +96,7 @@ Status write_file(const std::string& path, std::string_view content) {
   if (written && ::rename(beside.c_str(), path.c_str()) != 0)
     written = system_error(path, "cannot rename");
   if (!written) ::unlink(beside.c_str());
+  if (written) keep_names(path);
   return written;
 }
 

@@ -12,8 +12,8 @@ namespace bulkhead::console {
 // "-" is standard input. kBudget past `most` bytes; errors name the file.
 [[nodiscard]] Result<std::string> read_file(const std::string& path, std::size_t most);
 
-// Writes beside the file and renames, so that nobody sees half of it; mode 0600. "-" is standard
-// output.
+// Writes beside the file and renames, so that nobody sees half of it, and it is on disk afterwards;
+// mode 0600. "-" is standard output; what is no file (a device, a pipe) is written to as it is.
 [[nodiscard]] Status write_file(const std::string& path, std::string_view content);
 
 // To standard output; kUnavailable when it does not take all (a closed pipe, a full disk).
