@@ -7,11 +7,19 @@
 namespace bulkhead::notify {
 namespace {
 
-constexpr std::size_t kLongest = 2048;
+constexpr std::size_t kLongest = 2048, kShown = 80;
+
+// As far as no password and no token can stand in it, even if it is no URL at all.
+std::string harmless(std::string_view url) {
+  const std::size_t scheme = url.find(':');
+  if (url.starts_with("mailto:") || url.starts_with("exec:") || scheme == std::string_view::npos)
+    return escape_text(url, kShown);
+  return escape_text(url.substr(0, scheme + 1), kShown) + "...";
+}
 
 std::unexpected<Error> wrong(std::string_view url, std::string_view what) {
   return fail(ErrorCode::kInvalidInput,
-              "'" + escape_text(url, 80) + "' " + std::string(what) +
+              "'" + harmless(url) + "' " + std::string(what) +
                   "; write https://HOST/PATH, http://HOST/PATH, mailto:ADDRESS or exec:/PROGRAM");
 }
 

@@ -31,7 +31,7 @@ std::optional<std::string> take_part(std::string_view& text) {
   std::size_t size = 0;
   if (line == std::string_view::npos) return std::nullopt;
   const auto [end, error] = std::from_chars(text.data(), text.data() + line, size);
-  if (error != std::errc() || end != text.data() + line || size + 1 > text.size() - line - 1)
+  if (error != std::errc() || end != text.data() + line || size >= text.size() - line - 1)
     return std::nullopt;
   std::string out(text.substr(line + 1, size));
   text.remove_prefix(line + size + 2);

@@ -26,6 +26,14 @@ TEST(Receivers, ThatCannotBeToldAreRefusedWithWhatToWrite) {
   }
 }
 
+TEST(Receivers, ThatAreRefusedAreShownWithoutSecretsToo) {
+  for (const char* url : {"https://user:secret@host/secret a", "https:///secret",
+                          "HTTPS://h/secret", "https:\\\\h\\secret", "wss://user:secret@h"}) {
+    EXPECT_THAT(parse_receiver(url).error().message, testing::Not(testing::HasSubstr("secret")));
+  }
+  EXPECT_THAT(parse_receiver("mailto:a@b,c@d").error().message, testing::HasSubstr("a@b,c@d"));
+}
+
 TEST(Receivers, AreShownWithoutWhatMayBeASecret) {
   EXPECT_EQ(shown(*parse_receiver("https://user:word@example.org:8/T0/B0/token?x=y")),
             "https://example.org:8");
