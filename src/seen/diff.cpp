@@ -83,8 +83,13 @@ class Comparison {
 
   void stretch(const Key& key, PortRange range, const Half& before, const Half& now) {
     if (now.open() || (before.open() && !now.unknown())) {
-      for (std::uint32_t port = range.first; port <= range.last; ++port)
-        one(key, static_cast<std::uint16_t>(port), before, now);
+      std::uint32_t from = range.first;
+      for (const std::uint16_t port : named_ports(range, before, now)) {
+        if (from < port) open_ports(key, ports(from, port - 1U), before, now);
+        open_ports(key, {port, port}, before, now);
+        from = port + 1U;
+      }
+      if (from <= range.last) open_ports(key, ports(from, range.last), before, now);
     } else if (before.open()) {
       out_.complete = false;
       add(Turn::kLost, key, range, before, now);
@@ -93,12 +98,30 @@ class Comparison {
     }
   }
 
-  void one(const Key& key, std::uint16_t port, const Half& before, const Half& now) {
-    const PortRange range{port, port};
+  static PortRange ports(std::uint32_t first, std::uint32_t last) {
+    return {static_cast<std::uint16_t>(first), static_cast<std::uint16_t>(last)};
+  }
+
+  // Those of which either side knows the service.
+  static std::set<std::uint16_t> named_ports(PortRange range, const Half& before, const Half& now) {
+    std::set<std::uint16_t> out;
+    for (const Half* half : {&before, &now}) {
+      if (!half->open()) continue;
+      const auto& services = half->target->services;
+      auto at = std::ranges::lower_bound(services, Port{range.first}, {}, &KnownPort::port);
+      for (; at != services.end() && at->port.number <= range.last; ++at)
+        out.insert(at->port.number);
+    }
+    return out;
+  }
+
+  // One port, or several of which no service is known.
+  void open_ports(const Key& key, PortRange range, const Half& before, const Half& now) {
+    const Port port{range.first};
     if (!before.open()) return add(Turn::kNew, key, range, before, now);
     if (!now.open()) return add(Turn::kGone, key, range, before, now);
-    const Service* was = before.target->service(Port{port});
-    const Service* is = now.target->service(Port{port});
+    const Service* was = before.target->service(port);
+    const Service* is = now.target->service(port);
     if (was == nullptr || is == nullptr) return;  // one of them was not told what it is
     if (was->id != is->id) return add(Turn::kService, key, range, before, now);
     const bool both_known = was->access != "unknown" && is->access != "unknown";
@@ -187,6 +210,14 @@ std::string_view to_string(Turn turn) {
     case Turn::kState: return "state";
   }
   return "unknown";
+}
+
+std::uint64_t Difference::ports_of(Turn turn) const {
+  std::uint64_t sum = 0;
+  for (const Change& change : changes) {
+    if (change.turn == turn) sum += change.ports.last - change.ports.first + 1U;
+  }
+  return sum;
 }
 
 bool Difference::alarming() const {

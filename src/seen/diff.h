@@ -37,7 +37,7 @@ struct Change {
   std::string vantage;
   IpAddress to;
   IpProtocol protocol = IpProtocol::kTcp;
-  PortRange ports;  // more than one of kState and of kLost only
+  PortRange ports;  // in a row of which the same is said; one where a service is known
   Side before, now;
 };
 
@@ -46,12 +46,13 @@ struct Difference {
   std::uint64_t compared = 0;         // ports that both asked
   std::uint64_t not_asked_again = 0;  // ports that only the old one asked
   bool complete = true;               // both were finished, and nothing that answered was lost
+  [[nodiscard]] std::uint64_t ports_of(Turn turn) const;
   [[nodiscard]] bool empty() const { return changes.empty(); }
   // Something answers that did not, or another service, or one that wants less of a login.
   [[nodiscard]] bool alarming() const;
 };
 
-// Linear in runs and open ports, times a logarithm.
+// Linear in runs and services, times a logarithm: however many ports a file says are open.
 [[nodiscard]] Difference compare(const Record& before, const Record& now);
 
 // What is known after both: what `now` knows, and what `before` knew of ports that `now` does not.

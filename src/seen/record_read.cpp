@@ -14,6 +14,24 @@ using Json = nlohmann::json;
 constexpr std::string_view kOutside = "https://bulkhead.example/schemas/outside/1";
 constexpr std::string_view kInside = "https://bulkhead.example/schemas/scan/1";
 
+constexpr int kDeepest = 16;
+constexpr std::uint64_t kLatestMs = 253'402'300'799'999;  // the end of the year 9999
+
+// Before it is parsed: each level of nesting costs many times its one byte.
+bool too_deep(std::string_view text) {
+  int depth = 0;
+  bool quoted = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (quoted && c == '\\') ++i;
+    if (c == '"') quoted = !quoted;
+    if (quoted) continue;
+    if ((c == '[' || c == '{') && ++depth > kDeepest) return true;
+    if (c == ']' || c == '}') --depth;
+  }
+  return false;
+}
+
 // The value at `key`; null when it is not there or `from` is no object.
 const Json* member(const Json& from, const char* key) {
   if (!from.is_object()) return nullptr;
@@ -59,6 +77,7 @@ class Reader {
   Result<Record> read(std::string_view text) {
     if (text.size() > kLargestRecord)
       return wrong("over " + std::to_string(kLargestRecord) + " bytes");
+    if (too_deep(text)) return wrong("nested too deeply for the result of a scan");
     const Json json = Json::parse(text, nullptr, false);
     if (json.is_discarded()) return wrong("not valid JSON");
     const std::string schema = text_at(json, "schema");
@@ -72,6 +91,7 @@ class Reader {
     if (!out.zone.empty() && out.zone != "internet" && out.zone != "lan")
       return wrong("zone is '" + escape_text(out.zone, 32) + "'; it is internet or lan");
     out.taken_at_ms = number_at(json, "taken_at_ms").value_or(0);
+    if (out.taken_at_ms > kLatestMs) return wrong("taken_at_ms is beyond the year 9999");
     out.elapsed_ms = number_at(json, "elapsed_ms").value_or(0);
     out.finished = true_at(json, "finished");
     for (const Json& left : list_at(json, "left_out")) {

@@ -194,14 +194,6 @@ std::string change_text(const Change& change, Language language) {
               {"before", side_text(change.before, language)}});
 }
 
-std::uint64_t how_many(const Difference& difference, Turn turn) {
-  std::uint64_t sum = 0;
-  for (const Change& change : difference.changes) {
-    if (change.turn == turn) sum += change.ports.last - change.ports.first + 1U;
-  }
-  return sum;
-}
-
 }  // namespace
 
 std::string instant_text(std::uint64_t unix_ms) {
@@ -231,11 +223,11 @@ std::string difference_text(const Difference& difference, Language language) {
     out += change_text(change, language) + "\n";
   }
   const Values values{
-      {"new", count(how_many(difference, Turn::kNew))},
-      {"changed", count(how_many(difference, Turn::kService) + how_many(difference, Turn::kLogin) +
-                        how_many(difference, Turn::kState))},
-      {"gone", count(how_many(difference, Turn::kGone))},
-      {"lost", count(how_many(difference, Turn::kLost))},
+      {"new", count(difference.ports_of(Turn::kNew))},
+      {"changed", count(difference.ports_of(Turn::kService) + difference.ports_of(Turn::kLogin) +
+                        difference.ports_of(Turn::kState))},
+      {"gone", count(difference.ports_of(Turn::kGone))},
+      {"lost", count(difference.ports_of(Turn::kLost))},
       {"compared", count(difference.compared)}};
   out += say(difference.empty() ? Word::kNoDifference : Word::kDifference, language, values) + "\n";
   if (difference.not_asked_again != 0)

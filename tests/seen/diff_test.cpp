@@ -154,6 +154,22 @@ TEST(Difference, TellsWhatIsAnother) {
   }
 }
 
+// A tarpit accepts on every port, and a file may say so of thousands of addresses.
+TEST(Difference, TellsPortsInARowAsOneUntilAServiceIsKnown) {
+  const Record none = record_of({});
+  const Record all = record_of({run_of(1, 65535, State::kOpen, Proof::kAccepted)},
+                               {known(5, "redis", "open"), known(6, "ssh", "protected")});
+  const Difference d = compare(none, all);
+  EXPECT_THAT(told(d), testing::ElementsAre("new 1-4", "new 5", "new 6", "new 7-65535"));
+  EXPECT_EQ(d.ports_of(Turn::kNew), 65535U);
+  EXPECT_EQ(d.changes[1].now.service->id, "redis");
+  EXPECT_FALSE(d.changes[3].now.service);
+  EXPECT_TRUE(compare(all, all).empty());
+  const Record closed = record_of({run_of(1, 65535, State::kClosed)});
+  EXPECT_THAT(told(compare(all, closed)),
+              testing::ElementsAre("gone 1-4", "gone 5", "gone 6", "gone 7-65535"));
+}
+
 TEST(Difference, CountsWhatBothAsked) {
   const Difference d = compare(record_of({run_of(1, 100, State::kClosed)}),
                                record_of({run_of(51, 200, State::kClosed)}));

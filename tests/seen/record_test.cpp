@@ -80,7 +80,11 @@ TEST(Record, ThatIsNoneIsRefusedWithWhatIsWrong) {
   const std::pair<std::string, std::string> cases[] = {
       {"", "not valid JSON"},
       {"{", "not valid JSON"},
-      {std::string(100'000, '['), "not valid JSON"},
+      {std::string(100'000, '['), "nested too deeply"},
+      {head + R"("deep": )" + std::string(50, '[') + std::string(50, ']') + "}",
+       "nested too deeply"},
+      {head + R"("a": "\"[[[[[[[[[[[[[[[[[[[[", "zone": "moon"})", "it is internet or lan"},
+      {head + R"("taken_at_ms": 18446744073709551615})", "beyond the year 9999"},
       {"[]", "not the result of a scan"},
       {R"({"schema": "https://bulkhead.example/schemas/audit/1"})", "not the result of a scan"},
       {head + R"("zone": "moon"})", "it is internet or lan"},
