@@ -160,9 +160,10 @@ Exit run(const Options& options) {
   auto work = make_work(options, matcher);
   if (!work) return complain(work.error(), kProgram);
   const seen::Record record = run_scan(matcher, *work, options);
+  Exit kept = Exit::kDone;  // what cannot be written is printed all the same: scans take long
   if (!options.output.empty()) {
     if (auto written = console::write_file(options.output, seen::record_json(record)); !written)
-      return complain(written.error(), kProgram);
+      kept = complain(written.error(), kProgram);
   }
   std::optional<seen::Difference> difference;
   if (const auto& before = *old) difference = seen::compare(*before, record);
@@ -170,6 +171,7 @@ Exit run(const Options& options) {
     if (auto printed = console::print(answer(options, record, difference)); !printed)
       return complain(printed.error(), kProgram);
   }
+  if (kept != Exit::kDone) return kept;
   if (difference && difference->alarming()) return Exit::kFindings;
   const bool incomplete = difference ? !difference->complete : seen::is_incomplete(record);
   return incomplete ? Exit::kIncomplete : Exit::kDone;

@@ -230,6 +230,12 @@ class Outside(unittest.TestCase):
         self.assertEqual([(c["change"], c["ports"]) for c in json.loads(done.stdout)["changes"]],
                          [("gone", [7001, 7001]), ("gone", [7002, 7002])])
 
+    def test_what_cannot_be_written_is_printed_all_the_same(self):
+        done = self.scan("10.81.0.2", "--ports", "7000", "--no-identify", "-o", "/nowhere/at/all")
+        self.assertEqual(done.returncode, USAGE, done)
+        self.assertIn("/nowhere/at/all", done.stderr)
+        self.assertIn("10.81.0.2", done.stdout)
+
     def test_an_interrupt_gives_what_is_known_and_ends_3(self):
         with subprocess.Popen(self.command("10.81.0.2", "--json", "--ports", "all", "--rate", "2000"),
                               stdout=subprocess.PIPE, text=True) as running:
