@@ -1,5 +1,7 @@
 #include "cli/outside_views.h"
 
+#include <unistd.h>
+
 #include <cstdio>
 
 #include "audit/audit.h"
@@ -12,11 +14,25 @@
 namespace bulkhead::cli {
 namespace {
 
+constexpr std::size_t kLongestHost = 64;
+
 bool is_zone(std::string_view text) {
   const auto vantage = query::Vantage::parse(text);
   if (!vantage) return false;
   using enum query::VantageKind;
   return vantage->kind == kInternet || vantage->kind == kLan || vantage->kind == kZone;
+}
+
+// The colon behind the zone; npos when none is named. lan:eth0 holds one as well, and so may the
+// name of a file: it is the first one behind which there is a file.
+std::size_t end_of_zone(const std::string& text) {
+  std::size_t last = std::string::npos;
+  for (std::size_t at = text.find(':'); at != std::string::npos; at = text.find(':', at + 1)) {
+    if (!is_zone(std::string_view(text).substr(0, at))) continue;
+    last = at;
+    if (::access(text.c_str() + at + 1, R_OK) == 0) break;
+  }
+  return last;
 }
 
 std::string shown(const OutsideView& view) {
@@ -26,8 +42,8 @@ std::string shown(const OutsideView& view) {
 // Who saw it and when stands beside how it ended, for a person.
 void say_who(audit::Report& report, std::size_t from, const seen::Record& record) {
   for (std::size_t i = from; i < report.contradictions.size(); ++i) {
-    report.contradictions[i].observed +=
-        ", seen by " + record.host + " on " + seen::instant_text(record.taken_at_ms);
+    report.contradictions[i].observed += ", seen by " + escape_text(record.host, kLongestHost) +
+                                         " on " + seen::instant_text(record.taken_at_ms);
   }
 }
 
@@ -35,8 +51,8 @@ void say_who(audit::Report& report, std::size_t from, const seen::Record& record
 
 Result<OutsideView> read_outside_view(const std::string& text) {
   OutsideView out;
-  const std::size_t colon = text.rfind(':');
-  const bool named = colon != std::string::npos && is_zone(std::string_view(text).substr(0, colon));
+  const std::size_t colon = end_of_zone(text);
+  const bool named = colon != std::string::npos;
   out.file = named ? text.substr(colon + 1) : text;
   auto content = read_file(out.file, seen::kLargestRecord);
   if (!content) return within("--with", content.error());
@@ -63,7 +79,7 @@ Status merge_outside_view(audit::Report& report, const OutsideView& view,
   if (!vantage) return within(shown(view), vantage.error());
   const scan::FromOutside seen =
       scan::from_outside(oracle.snapshot(), report, view.record, *vantage);
-  if (seen.observations.empty() && seen.elsewhere > 0)
+  if (seen.here == 0)
     return fail(ErrorCode::kInvalidInput,
                 shown(view) +
                     ": nothing in it is about an address of this host; scan the addresses "

@@ -116,18 +116,17 @@ std::string vantage_of(const policy::Zone& zone) {
 FromOutside from_outside(const model::Snapshot& snapshot, const audit::Report& report,
                          const seen::Record& record, const std::string& vantage) {
   const std::set<IpAddress> ours = addresses_of(snapshot);
-  std::set<IpAddress> elsewhere;
+  std::set<IpAddress> here;
   Collector collector(snapshot, record, vantage, computed_open(report, vantage));
   for (const seen::SeenFrom& seat : record.seats) {
     for (const seen::Target& target : seat.targets) {
-      if (ours.contains(target.to))
-        collector.target(target);
-      else
-        elsewhere.insert(target.to);
+      if (!ours.contains(target.to)) continue;
+      here.insert(target.to);
+      collector.target(target);
     }
   }
   FromOutside out = collector.finish();
-  out.elsewhere = elsewhere.size();
+  out.here = here.size();
   return out;
 }
 

@@ -21,7 +21,7 @@ namespace bulkhead::scan {
 
 struct FromOutside {
   std::vector<model::Observation> observations;  // of this host's addresses, and its containers'
-  std::size_t elsewhere = 0;                     // addresses of the record that are none of these
+  std::size_t here = 0;                          // addresses of the record that are such
   std::size_t left_out = 0;                      // open ports beyond the most that are compared
 };
 inline constexpr std::size_t kMostFromOutside = 8192;

@@ -79,8 +79,18 @@ TEST(FromOutside, OfOtherMachinesSaysNothingOfThisOne) {
         from_outside(host(), report({22}),
                      record({{{22, 22}, State::kOpen, Proof::kAccepted, 0}}, other), "internet");
     EXPECT_THAT(from.observations, IsEmpty());
-    EXPECT_EQ(from.elsewhere, 1U);
+    EXPECT_EQ(from.here, 0U);
   }
+}
+
+// A scan of a whole network in which this host is, and rightly has nothing open, is no mistake.
+TEST(FromOutside, IsOfThisHostThoughNothingOfItIsOpen) {
+  auto seen = record({{{1, 99}, State::kClosed, Proof::kReset, 0}});
+  seen.seats[0].targets.push_back(seen.seats[0].targets[0]);
+  seen.seats[0].targets[1].to = address("192.0.2.11");
+  const auto from = from_outside(host(), report({}), seen, "internet");
+  EXPECT_THAT(from.observations, IsEmpty());
+  EXPECT_EQ(from.here, 1U);
 }
 
 TEST(FromOutside, IsBounded) {
