@@ -4,6 +4,8 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -37,6 +39,13 @@ std::uint64_t now_ms() {
                                         .count());
 }
 
+// For what is waited for: no step of the clock makes it longer.
+std::uint64_t steady_ms() {
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
+                                        std::chrono::steady_clock::now().time_since_epoch())
+                                        .count());
+}
+
 bool interrupted() {
   return console::Interrupts::flag().load();
 }
@@ -56,6 +65,42 @@ Result<std::uint64_t> read_period_ms(std::string_view text) {
                 "--every is '" + escape_text(text, 32) + "'; write 30s, 15m, 6h or 1d");
   return number * unit;
 }
+
+// The folder of what is known and what waits. One process at a time: of two, each would write over
+// messages of the other.
+class StateFolder {
+ public:
+  StateFolder() = default;
+  StateFolder(const StateFolder&) = delete;
+  StateFolder& operator=(const StateFolder&) = delete;
+  ~StateFolder() {
+    if (lock_ >= 0) ::close(lock_);
+  }
+
+  Status take(const std::string& path) {
+    const std::string shown = "--state " + escape_text(path);
+    std::error_code error;
+    if (std::filesystem::create_directories(path, error)) ::chmod(path.c_str(), S_IRWXU);
+    struct stat status{};
+    if (error || ::stat(path.c_str(), &status) != 0)
+      return fail(ErrorCode::kDenied, shown + ": cannot be made: " + error.message());
+    const bool ours = status.st_uid == ::geteuid() || status.st_uid == 0;
+    if (!ours || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+      return fail(ErrorCode::kDenied,
+                  shown + ": others may write there; give a folder of your own, and chmod go-w it");
+    lock_ = ::open((path + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (lock_ < 0)
+      return fail(ErrorCode::kDenied,
+                  shown + ": cannot be written to: " + std::generic_category().message(errno));
+    if (::flock(lock_, LOCK_EX | LOCK_NB) != 0)
+      return fail(ErrorCode::kUnavailable,
+                  shown + ": another scan --every uses it; give each a folder of its own");
+    return {};
+  }
+
+ private:
+  int lock_ = -1;
+};
 
 // The arguments of one scan: those that were given, without what repeats it.
 std::vector<std::string> arguments_of_one(const std::vector<std::string>& all) {
@@ -151,14 +196,9 @@ seen::Difference worth_telling(seen::Difference difference) {
 }
 
 std::string subject_of(const seen::Difference& difference, const std::string& host) {
-  const auto count = [&difference](Turn turn) {
-    return std::to_string(std::ranges::count(difference.changes, turn, &seen::Change::turn));
-  };
-  const auto changed =
-      difference.changes.size() -
-      static_cast<std::size_t>(std::ranges::count_if(difference.changes, [](const auto& change) {
-        return change.turn == Turn::kNew || change.turn == Turn::kGone;
-      }));
+  const auto count = [&difference](Turn turn) { return std::to_string(difference.ports_of(turn)); };
+  const std::uint64_t changed =
+      difference.ports_of(Turn::kService) + difference.ports_of(Turn::kLogin);
   return "bulkhead: " + escape_text(host, 64) + ": " + count(Turn::kNew) + " new, " +
          std::to_string(changed) + " changed, " + count(Turn::kGone) + " gone";
 }
@@ -186,7 +226,7 @@ class Repetition {
   Exit run() {
     const console::Interrupts interrupts;
     while (!interrupted()) {
-      const std::uint64_t begin = now_ms();
+      const std::uint64_t begin = steady_ms();
       if (auto done = once(); !done && !interrupted()) {
         complain(done.error());
         if (done.error().code == ErrorCode::kInvalidInput) return Exit::kUsage;
@@ -203,12 +243,14 @@ class Repetition {
     auto text = process.read();
     if (!text) return std::unexpected(text.error());
     const int code = process.exit_code();
-    if (code == static_cast<int>(Exit::kUsage))
+    // Later on, it is what it names that is away: a container that is being started again.
+    if (code == static_cast<int>(Exit::kUsage) && !scanned_)
       return fail(ErrorCode::kInvalidInput, "the scan was refused; it is not repeated");
     auto record = seen::read_record(*text, "the result of the scan");
     if (!record)
       return fail(ErrorCode::kUnavailable, "the scan ended " + std::to_string(code) +
                                                " without a result; it is tried again");
+    scanned_ = true;
     return take(*std::move(record));
   }
 
@@ -224,7 +266,7 @@ class Repetition {
     } else {
       const std::string first = seen::instant_text(now) + ": first scan, " +
                                 std::to_string(seen::count_states(record)[0]) + " open ports\n";
-      if (auto printed = print(first); !printed) return printed;
+      show(first);
     }
     known_ = std::move(record);
     return write_file(state_file_, seen::record_json(*known_));
@@ -238,13 +280,28 @@ class Repetition {
     if (spool_.dropped() > 0)
       std::fprintf(stderr, "bulkhead: %llu messages waited too long and were dropped\n",
                    static_cast<unsigned long long>(spool_.dropped()));
-    return print(message.text);
+    show(message.text);
+    return {};
+  }
+
+  // What cannot be printed (a full disk) is no reason to tell it again and again.
+  static void show(const std::string& text) {
+    if (auto printed = print(text); !printed) complain(printed.error());
+  }
+
+  // Many may wait, and each may take its time: SIGTERM is heard between two of them.
+  static Status deliver_unless_interrupted(const notify::Receiver& receiver,
+                                           const notify::Message& message) {
+    if (interrupted()) return fail(ErrorCode::kInterrupted, "interrupted");
+    return notify::deliver(receiver, message);
   }
 
   void wait_until(std::uint64_t end) {
     while (!interrupted()) {
-      const std::uint64_t now = now_ms();
-      spool_.send(receivers_, now, notify::deliver, [](const Error& error) { complain(error); });
+      const std::uint64_t now = steady_ms();
+      spool_.send(receivers_, now, deliver_unless_interrupted, [](const Error& error) {
+        if (error.code != ErrorCode::kInterrupted) complain(error);
+      });
       if (now >= end) return;
       ::poll(nullptr, 0, kTickMs);
     }
@@ -256,6 +313,7 @@ class Repetition {
   std::vector<notify::Receiver> receivers_;
   notify::Spool spool_;
   std::optional<seen::Record> known_;
+  bool scanned_ = false;  // once since this was started
 };
 
 }  // namespace
@@ -269,6 +327,8 @@ Exit run_scan_repeatedly(const RepeatOptions& options) {
     if (!receiver) return complain(within("--notify", receiver.error()).error());
     receivers.push_back(*std::move(receiver));
   }
+  StateFolder folder;
+  if (auto taken = folder.take(options.state); !taken) return complain(taken.error());
   auto spool = notify::Spool::open(options.state + "/spool");
   if (!spool) return complain(spool.error());
   Repetition repetition(options, *period, std::move(receivers), *std::move(spool));

@@ -154,6 +154,11 @@ class Host(unittest.TestCase):
             done = self.audit("--with", value)
             self.assertEqual(done.returncode, USAGE, (value, done.stderr))
             self.assertIn(said, done.stderr)
+        # Read well, and rightly with nothing open: neither is a mistake. Names of files may hold colons.
+        timed = shutil.copy(seen, self.file("at 21:40.json"))
+        for value in (f"internet:{timed}", f"internet:{seen}"):
+            done = self.audit("--json", "--with", value)
+            self.assertIn('"contradictions": []', done.stdout, (value, done.stderr))
 
     def test_two_results_are_compared(self):
         with listener(HOST, 6000):
@@ -222,6 +227,80 @@ class Host(unittest.TestCase):
         self.assertEqual(list(pathlib.Path(state, "spool").iterdir()), [])
         self.assertEqual(len(heard.read_text(encoding="utf-8").split("\n\n")), 3)
         self.assertFalse(any("first scan" in line for line in lines))
+
+    def script(self, name, text):
+        out = pathlib.Path(self.file(name))
+        out.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+        out.chmod(0o755)
+        return out
+
+    def test_a_state_is_that_of_one_process_and_of_nobody_else(self):
+        state = self.file("alone")
+        again = ["scan", "--every", "1h", "--engine", "unix:///nowhere", "--state"]
+        with self.repeated(state) as lines:
+            self.until(lambda: lines, "the first scan")
+            done = self.host(*again, state)
+            self.assertEqual(done.returncode, INCOMPLETE, done)
+            self.assertIn("another scan --every", done.stderr)
+        strange = pathlib.Path(self.file("strange"))
+        strange.mkdir()
+        for owner, mode in ((65534, 0o755), (0, 0o777)):
+            os.chown(strange, owner, -1)
+            strange.chmod(mode)
+            done = self.host(*again, str(strange))
+            self.assertEqual(done.returncode, INCOMPLETE, done)
+            self.assertIn("others may write there", done.stderr)
+
+    def test_what_cannot_be_printed_is_told_once_all_the_same(self):
+        state, heard = pathlib.Path(self.file("mute")), pathlib.Path(self.file("mute-heard"))
+        program = self.script("mute-tell", f"cat >/dev/null; echo told >>'{heard}'")
+        with open("/dev/full", "w", encoding="utf-8") as full, subprocess.Popen(
+                ["nsenter", f"--net=/run/netns/{HOST}", PROGRAM, "scan", "--every", "1s", "--state", str(state), "--from",
+                 "host", "--to", "203.0.113.2", "--ports", "6000-6010", "--no-identify", "--engine", "unix:///nowhere",
+                 "--notify", f"exec:{program}"], stdout=full, stderr=subprocess.PIPE, text=True) as running:
+            last = state / "last.json"
+            self.until(last.exists, "the first scan")
+            with listener(HOST, 6003):
+                self.until(heard.exists, "the program was told")
+                for _ in range(2):  # two more scans
+                    before = last.stat().st_mtime_ns
+                    self.until(lambda: last.stat().st_mtime_ns != before, "another scan")  # pylint: disable=W0640
+            running.send_signal(signal.SIGTERM)
+            self.assertIn("No space left", running.communicate(timeout=40)[1])
+        self.assertEqual(heard.read_text(encoding="utf-8").count("told"), 1)
+
+    def test_sigterm_is_heard_though_much_waits(self):
+        spool = pathlib.Path(self.file("backlog"), "spool")
+        spool.mkdir(parents=True, mode=0o700)
+        begun = pathlib.Path(self.file("backlog-begun"))
+        program = self.script("backlog-tell", f"echo >>'{begun}'; sleep 2")
+        parts = "".join(f"{len(part)}\n{part}\n" for part in (f"exec:{program}\n", "subject", "text", "{}"))
+        for number in range(1, 31):
+            (spool / f"{number}.message").write_text(parts, encoding="utf-8")
+        with self.repeated(str(spool.parent), "--notify", f"exec:{program}"):
+            self.until(begun.exists, "the program was told")
+        # Ended within 40 s, and what was not told is there.
+        self.assertGreater(len(list(spool.glob("*.message"))), 10)
+
+    def test_what_is_away_for_one_scan_ends_nothing(self):
+        seat = f"{PREFIX}-seat"
+        ip("netns", "add", seat)
+        self.addCleanup(subprocess.run, ["ip", "netns", "del", seat], check=False)
+        state = pathlib.Path(self.file("away"))
+        again = ["--from", f"netns:/run/netns/{seat}", "--to", "203.0.113.2", "--ports", "6000", "--engine", "unix:///nowhere"]
+        with subprocess.Popen(["nsenter", f"--net=/run/netns/{HOST}", PROGRAM, "scan", "--every", "1s", "--state", str(state),
+                               *again], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as running:
+            self.until((state / "last.json").exists, "the first scan")
+            ip("netns", "del", seat)
+            said = []
+            reader = threading.Thread(target=lambda: said.extend(iter(running.stderr.readline, "")), daemon=True)
+            reader.start()
+            self.until(lambda: any("is tried again" in line for line in said) or running.poll() is not None, "it is away")
+            self.assertIsNone(running.poll(), said)
+            running.send_signal(signal.SIGTERM)
+            self.assertEqual(running.wait(40), DONE)
+            reader.join(5)
+        self.assertEqual(self.host("scan", *again).returncode, USAGE)
 
     def test_usage_of_repetition(self):
         for arguments, said in ((["--every", "6"], "write 30s"), (["--every", "0s"], "write 30s"),
