@@ -157,13 +157,13 @@ TEST(AlikeLaw, WhatNoRuleAskedOfASourceIsTheSameForOthers) {
 
 TEST(AlikeLaw, AFewPlainWalksSayWhatEveryForgedPacketGets) {
   Tally tally;
-  for (std::uint32_t seed = 100; seed < 160; ++seed) {
+  for (std::uint32_t seed = 100; seed < 116; ++seed) {
     OneNet(seed, {.filter = true, .nat = seed % 2 != 0, .odd = seed % 5 == 0}, tally).attackers(12);
     if (HasFailure()) break;
   }
-  EXPECT_GT(tally.open, 20U);
-  EXPECT_GT(tally.settled, 40U);
-  EXPECT_GT(tally.shared, 10U);
+  EXPECT_GT(tally.open, 4U);
+  EXPECT_GT(tally.settled, 20U);
+  EXPECT_GT(tally.shared, 3U);
 }
 
 }  // namespace
