@@ -295,22 +295,23 @@ class Taker {
 
   // Of two that are alike the engine must have granted the same, too.
   void find_alike() {
-    const std::vector<model::NsId> alike = topology::alike_namespaces(snapshot_);
+    const std::vector<topology::Alike> alike = topology::alike_namespaces(snapshot_);
     std::map<model::NsId, std::vector<std::size_t>> kinds;
     for (std::size_t i = 0; i < out_.seats.size(); ++i) {
       SeatEntry& entry = out_.seats[i];
       entry.alike = i;
       if (entry.container == nullptr || !entry.ns || entry.seat.origins.empty()) continue;
-      std::vector<std::size_t>& kind = kinds[alike[entry.ns->value]];
+      std::vector<std::size_t>& kind = kinds[alike[entry.ns->value].first];
       const auto same = std::ranges::find_if(
           kind, [&](std::size_t other) { return grants_same(out_.seats[other], entry); });
       if (same == kind.end()) {
         kind.push_back(i);
         continue;
       }
+      SeatEntry& first = out_.seats[*same];
       entry.alike = *same;
-      entry.address = only_address(*entry.ns);
-      out_.seats[*same].address = only_address(*out_.seats[*same].ns);
+      entry.address = alike[entry.ns->value].address;
+      first.address = alike[first.ns->value].address;
     }
   }
 
@@ -319,13 +320,6 @@ class Taker {
     return a.engine == b.engine && x.privileged == y.privileged &&
            x.capabilities_added == y.capabilities_added &&
            x.capabilities_dropped == y.capabilities_dropped && x.user == y.user;
-  }
-
-  [[nodiscard]] std::optional<IpAddress> only_address(model::NsId ns) const {
-    for (const model::Address& a : snapshot_.namespaces[ns.value].addresses) {
-      if (a.local.is_v4() && !a.local.is_loopback()) return a.local;
-    }
-    return std::nullopt;
   }
 
   void share(model::NsId ns, const model::Container& container) {

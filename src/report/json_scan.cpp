@@ -2,23 +2,14 @@
 
 #include "audit/inventory.h"
 #include "report/scan_text.h"
+#include "seen/swept_json.h"
 
 namespace bulkhead::report {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-Json ports_json(const scan::PortRange& ports) {
-  return {ports.first, ports.last};
-}
-
-Json run_json(const scan::PortRun& run) {
-  Json out = {{"ports", ports_json(run.ports)},
-              {"state", to_string(run.state)},
-              {"proof", to_string(run.proof)}};
-  if (run.error != 0) out["errno"] = run.error;
-  return out;
-}
+using seen::counts_json;
+using seen::run_json;
 
 Json open_json(const model::Snapshot& snapshot, const scan::OpenPort& open) {
   Json out = {{"port", open.port.number}, {"agreement", to_string(open.agreement)}};
@@ -35,17 +26,6 @@ Json open_json(const model::Snapshot& snapshot, const scan::OpenPort& open) {
                       {"access", open.service->access},
                       {"evidence", open.service->evidence}};
   return out;
-}
-
-Json counts_json(const scan::Swept& swept) {
-  const auto n = scan::count_states(swept.runs);
-  return {{"open", n[0]},
-          {"closed", n[1]},
-          {"filtered", n[2]},
-          {"unknown", n[3]},
-          {"sent", swept.counts.sent},
-          {"answered", swept.counts.answered},
-          {"lost", swept.counts.lost}};
 }
 
 Json target_json(const model::Snapshot& snapshot, const scan::Result& result, std::size_t index) {

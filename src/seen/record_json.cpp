@@ -1,21 +1,19 @@
 #include <nlohmann/json.hpp>
 
 #include "seen/record.h"
+#include "seen/swept_json.h"
 
 namespace bulkhead::seen {
-namespace {
 
-using Json = nlohmann::ordered_json;
-
-Json run_json(const PortRun& run) {
-  Json out = {{"ports", {run.ports.first, run.ports.last}},
-              {"state", to_string(run.state)},
-              {"proof", to_string(run.proof)}};
+nlohmann::ordered_json run_json(const PortRun& run) {
+  nlohmann::ordered_json out = {{"ports", {run.ports.first, run.ports.last}},
+                                {"state", to_string(run.state)},
+                                {"proof", to_string(run.proof)}};
   if (run.error != 0) out["errno"] = run.error;
   return out;
 }
 
-Json counts_json(const Swept& swept) {
+nlohmann::ordered_json counts_json(const Swept& swept) {
   const auto n = count_states(swept.runs);
   return {{"open", n[0]},
           {"closed", n[1]},
@@ -25,6 +23,10 @@ Json counts_json(const Swept& swept) {
           {"answered", swept.counts.answered},
           {"lost", swept.counts.lost}};
 }
+
+namespace {
+
+using Json = nlohmann::ordered_json;
 
 Json open_json(const Target& target) {
   Json out = Json::array();

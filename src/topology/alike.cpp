@@ -224,14 +224,15 @@ class Stripped {
 
 }  // namespace
 
-std::vector<NsId> alike_namespaces(const model::Snapshot& snapshot) {
-  std::vector<NsId> out;
-  for (std::uint32_t i = 0; i < snapshot.namespaces.size(); ++i) out.push_back(NsId{i});
+std::vector<Alike> alike_namespaces(const model::Snapshot& snapshot) {
+  std::vector<Alike> out;
+  for (std::uint32_t i = 0; i < snapshot.namespaces.size(); ++i) out.push_back({NsId{i}, {}});
   if (std::ranges::any_of(snapshot.namespaces, tells_all_apart)) return out;
   const Names names(snapshot);
   using Kind = std::pair<NsId, Plain>;
   std::map<std::tuple<NsId, IfIndex, Prefix>, std::vector<Kind>> found;  // by bridge and subnet
-  for (const NsId id : out) {
+  for (Alike& alike : out) {
+    const NsId id = alike.first;
     if (id == snapshot.host) continue;
     Stripped stripped(snapshot, id);
     auto plain = stripped.plain();
@@ -241,8 +242,9 @@ std::vector<NsId> alike_namespaces(const model::Snapshot& snapshot) {
     auto& kinds =
         found[{plain->bridge_ns, plain->port.master, Prefix::covering(a.local, a.prefix_length)}];
     const auto same = std::ranges::find(kinds, *plain, &Kind::second);
+    alike.address = a.local;
     if (same != kinds.end())
-      out[id.value] = same->first;
+      alike.first = same->first;
     else
       kinds.emplace_back(id, *std::move(plain));
   }

@@ -9,15 +9,19 @@
 // base chain jumps to, as entering one is noted too.
 #pragma once
 
-#include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "model/snapshot.h"
 
 namespace bulkhead::topology {
 
-// By namespace: the first one that is alike, itself when there is none before it. O(size of the
-// snapshot).
-[[nodiscard]] std::vector<model::NsId> alike_namespaces(const model::Snapshot& snapshot);
+struct Alike {
+  model::NsId first;                 // that is alike; itself when there is none before it
+  std::optional<IpAddress> address;  // its only one of IPv4; none: no other can be alike
+};
+
+// By namespace. O(size of the snapshot).
+[[nodiscard]] std::vector<Alike> alike_namespaces(const model::Snapshot& snapshot);
 
 }  // namespace bulkhead::topology

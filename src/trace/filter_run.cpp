@@ -160,7 +160,6 @@ Flow Run::address_op(const Op& op) {
 }
 
 Flow Run::execute(const Op& op) {
-  if (context.reads != nullptr) reads(op);
   switch (op.kind) {
     case OpKind::kField: {
       if (!fields.has(op.field)) break;
@@ -178,8 +177,10 @@ Flow Run::execute(const Op& op) {
 }
 
 Flow Run::rule(const RuleCode& code) {
+  const bool noted = context.reads != nullptr;
   const Op* const end = program.ops.data() + code.end;
   for (const Op* op = program.ops.data() + code.first; op != end; ++op) {
+    if (noted) reads(*op);
     const Flow flow = execute(*op);
     if (flow == Flow::kContinue && !in_doubt_) continue;
     return in_doubt_ ? Flow::kUnknown : flow;

@@ -27,6 +27,13 @@ void scrub(Skb& skb, bool other_namespace) {
   skb.p.socket_cgroup = {};
 }
 
+// The same for what goes on as it is, which keeps its mark wherever it gets.
+void scrub_but_mark(Skb& skb, bool other_namespace) {
+  const std::uint32_t mark = skb.p.mark;
+  scrub(skb, other_namespace);
+  skb.p.mark = mark;
+}
+
 // ipvlan_addr_lookup(): for whom a frame is.
 IpAddress meant_for(const Packet& p) {
   const bool question = p.arp && (!p.is_ip() || p.icmp_type == 135);
@@ -67,9 +74,7 @@ void Run::forward_to(Device& to, const Device& from, Skb skb) {
 void Run::rise(Device& to, const Device& from, Skb& skb) {
   if (skb.bridge_info && to.machine != from.machine && has_rules(world_.stack(*to.machine)))
     return stop_unknown("rules of " + to.name() + ", which stands on a bridge with br_netfilter");
-  const std::uint32_t mark = skb.p.mark;
-  scrub(skb, to.machine != from.machine);
-  skb.p.mark = mark;
+  scrub_but_mark(skb, to.machine != from.machine);
   if (!to.up) return lost(skb, "interface is down: ", to.name());
   const topology::Nesting here(nested_);
   if (here.too_deep()) return stop_unknown("links upon links without end: " + to.name());
@@ -125,9 +130,7 @@ void Run::transmit_macvlan(Device& dev, Skb& skb) {
       if (!group && skb.p.destination_mac == sibling->mac) return forward_to(below, dev, skb);
     }
   }
-  const std::uint32_t mark = skb.p.mark;
-  scrub(skb, below.machine != dev.machine);
-  skb.p.mark = mark;
+  scrub_but_mark(skb, below.machine != dev.machine);
   transmit(below, skb);
 }
 
@@ -142,9 +145,7 @@ bool Run::receive_macvlan(Device& dev, Skb& skb) {  // macvlan_handle_frame
     const topology::Hearers hearers = topology::macvlan_hearers(dev, skb.p.source_mac);
     for (Device* child : hearers.devices) {
       Skb copy = skb;
-      const std::uint32_t mark = copy.p.mark;
-      scrub(copy, child->machine != dev.machine);
-      copy.p.mark = mark;
+      scrub_but_mark(copy, child->machine != dev.machine);
       enqueue(*child, copy);
     }
     return !hearers.below;

@@ -5,7 +5,6 @@
 #include <set>
 #include <string_view>
 
-#include "topology/alike.h"
 #include "verify/plain_walks.h"
 #include "verify/sender.h"
 
@@ -124,26 +123,18 @@ query::Reply Attackers::ask(const query::Seat& seat, const query::Target& target
   return best;
 }
 
-std::optional<IpAddress> Attackers::address_of(model::NsId ns) const {
-  for (const model::Address& a : asker_.world().snapshot().namespaces[ns.value].addresses) {
-    if (a.local.is_v4() && !a.local.is_loopback()) return a.local;
-  }
-  return std::nullopt;
-}
-
 bool Attackers::is_spared(const Sender& sender, const query::Target& target,
                           const Round& round) const {
   const auto* forging = std::get_if<Forging>(&sender.from);
   if (forging == nullptr) return false;
-  const auto mine = address_of(forging->station);
-  if (!mine || *mine == target.to) return false;
+  const topology::Alike& mine = alike_[forging->station.value];
+  if (!mine.address || *mine.address == target.to) return false;
   return std::ranges::any_of(round.closed, [&](const Round::Closed& c) {
-    if (c.forging.link != forging->link || c.forging.tagged != forging->tagged ||
-        c.forging.station == forging->station ||
-        alike_[c.forging.station.value] != alike_[forging->station.value])
-      return false;
-    const auto theirs = address_of(c.forging.station);
-    return theirs && *theirs != target.to && query::same_part(c.parts, *mine, *theirs);
+    const topology::Alike& theirs = alike_[c.forging.station.value];
+    return c.forging.link == forging->link && c.forging.tagged == forging->tagged &&
+           c.forging.station != forging->station && theirs.first == mine.first &&
+           *theirs.address != target.to &&
+           query::same_part(c.parts, *mine.address, *theirs.address);
   });
 }
 

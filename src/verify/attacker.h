@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "query/query.h"
+#include "topology/alike.h"
 #include "topology/topology.h"
 
 namespace bulkhead::verify {
@@ -55,14 +56,13 @@ class Attackers {
   [[nodiscard]] bool try_plainly(const Sender& sender, const query::Target& target, Round& round,
                                  query::Reply& best);
   void try_sender(const Sender& sender, const query::Target& target, query::Reply& best);
-  [[nodiscard]] std::optional<IpAddress> address_of(model::NsId ns) const;
 
   const query::Asker& asker_;
   std::size_t symbolic_left_;
   Ways ways_;
   std::optional<topology::Topology> topology_;  // none: nothing was asked yet
   std::unique_ptr<PlainWalks> plain_;
-  std::vector<model::NsId> alike_;  // by namespace (topology::alike_namespaces)
+  std::vector<topology::Alike> alike_;  // by namespace
   std::array<std::unique_ptr<Family>, 2> families_;
 };
 

@@ -98,12 +98,16 @@ std::optional<Settled> PlainWalks::settle(const Sender& sender, const query::Tar
   return bound(sender, std::move(q));
 }
 
+PlainWalks::Walked PlainWalks::walk(trace::Question q) const {
+  Walked out;
+  q.reads = &out.reads;
+  out.answer = world_.ask(q);
+  return out;
+}
+
 // Its packets differ in their source port alone.
 std::optional<Settled> PlainWalks::bound(const Sender& sender, trace::Question q) const {
-  SourceReads reads;
-  q.reads = &reads;
-  trace::Answer answer = world_.ask(q);
-  q.reads = nullptr;
+  auto [answer, reads] = walk(q);
   if (answer.verdict == Verdict::kOpen) return opened(std::move(q), std::move(answer));
   const bool any_port = sender.any_source_port && !q.source_port;
   // To itself the port of a connection may be that of its service.
@@ -127,10 +131,7 @@ std::optional<Settled> PlainWalks::forged(const Forging& forging, trace::Questio
   q.from = trace::ForgedOrigin{forging.ns,  forging.link, forging.outside, *own,
                                forging.own, forging.to,   forging.tagged};
   if (q.to.is_v4() && !source) return from_anywhere(std::move(q), *own);
-  SourceReads reads;
-  q.reads = &reads;
-  trace::Answer answer = world_.ask(q);
-  q.reads = nullptr;
+  auto [answer, reads] = walk(q);
   if (answer.verdict == Verdict::kOpen) return opened(std::move(q), std::move(answer));
   if (answer.verdict != Verdict::kClosed || !reads.none() || reads.socket_was_reached())
     return std::nullopt;
@@ -149,10 +150,7 @@ std::optional<Settled> PlainWalks::from_anywhere(trace::Question q, IpAddress ow
   std::size_t tries = 0;  // of this part
   for (std::size_t walks = 0; walks < kMostWalks; ++walks) {
     std::get<trace::ForgedOrigin>(q.from).source = IpAddress::v4(address);
-    SourceReads reads;
-    q.reads = &reads;
-    trace::Answer answer = world_.ask(q);
-    q.reads = nullptr;
+    auto [answer, reads] = walk(q);
     if (answer.verdict == Verdict::kOpen) return opened(std::move(q), std::move(answer));
     if (answer.verdict != Verdict::kClosed || reads.port_was_asked()) return std::nullopt;
     if (part.first != part.last && reads.is_singular()) {  // tells nothing of others there

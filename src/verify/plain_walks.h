@@ -32,6 +32,11 @@ class PlainWalks {
  private:
   static constexpr std::size_t kMostWalks = 512, kMostTries = 3;
 
+  struct Walked {
+    trace::Answer answer;
+    trace::SourceReads reads;
+  };
+  [[nodiscard]] Walked walk(trace::Question q) const;
   [[nodiscard]] std::optional<Settled> bound(const Sender& sender, trace::Question q) const;
   [[nodiscard]] std::optional<Settled> forged(const Forging& forging, trace::Question q,
                                               std::optional<IpAddress> source) const;

@@ -12,7 +12,6 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,34 +19,15 @@ import threading
 import time
 import unittest
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "scan"))
+
+import netns  # noqa: E402
+from netns import inside, ip, socket_in  # noqa: E402
+
 PROGRAM, SCANNER = (str(pathlib.Path(sys.argv.pop(1)).resolve()) for _ in range(2))
 PREFIX = f"bkhost{os.getpid()}"
 OUTSIDE, HOST = f"{PREFIX}-o", f"{PREFIX}-h"
 DONE, FINDINGS, USAGE, INCOMPLETE = 0, 1, 2, 3
-
-
-def ip(*words):
-    subprocess.run(["ip", *words], check=True)
-
-
-def inside(name, *words, **more):
-    return subprocess.run(["nsenter", f"--net=/run/netns/{name}", *words], check=True, **more)
-
-
-def listener(name, port):
-    """A listening socket that belongs to the namespace `name`: made in a child, handed over."""
-    here, there = socket.socketpair()
-    code = ("import socket\n"
-            "s = socket.socket(socket.AF_INET6)\n"
-            "s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)\n"
-            f"s.bind(('::', {port}))\n"
-            "s.listen(64)\n"
-            f"c = socket.socket(fileno={there.fileno()})\n"
-            "socket.send_fds(c, [b'x'], [s.fileno()])\n")
-    inside(name, sys.executable, "-c", code, pass_fds=[there.fileno()])
-    _, fds, _, _ = socket.recv_fds(here, 1, 1)
-    here.close(), there.close()
-    return socket.socket(fileno=fds[0])
 
 
 class Hook(http.server.BaseHTTPRequestHandler):
@@ -70,19 +50,12 @@ class Host(unittest.TestCase):
     def setUpClass(cls):
         cls.addClassCleanup(cls.clean)
         cls.folder = tempfile.mkdtemp(prefix=PREFIX)
-        for name in (OUTSIDE, HOST):
-            ip("netns", "add", name)
-            ip("-n", name, "link", "set", "lo", "up")
-        ip("-n", OUTSIDE, "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", HOST)
-        for name, last in ((OUTSIDE, 1), (HOST, 2)):
-            ip("-n", name, "addr", "add", f"203.0.113.{last}/24", "dev", "eth0")
-            ip("-n", name, "link", "set", "eth0", "up")
+        netns.join(OUTSIDE, HOST, "203.0.113.{}/24")
         ip("-n", HOST, "route", "add", "default", "via", "203.0.113.1")
 
     @classmethod
     def clean(cls):
-        for name in (OUTSIDE, HOST):
-            subprocess.run(["ip", "netns", "del", name], check=False)
+        netns.remove(OUTSIDE, HOST)
         shutil.rmtree(cls.folder)
 
     def file(self, name):
@@ -115,7 +88,7 @@ class Host(unittest.TestCase):
                 if r["port"] == port and r["from"] == "internet"}
 
     def test_what_is_seen_from_outside_confirms_and_contradicts(self):
-        with listener(HOST, 6379), listener(HOST, 2375):
+        with socket_in(HOST, 6379), socket_in(HOST, 2375):
             # Read before anybody came by: the machine outside is on this one as well, and its addresses would be
             # modelled as what they are, and not as the Internet.
             ip("-n", HOST, "neigh", "flush", "dev", "eth0")
@@ -161,7 +134,7 @@ class Host(unittest.TestCase):
             self.assertIn('"contradictions": []', done.stdout, (value, done.stderr))
 
     def test_two_results_are_compared(self):
-        with listener(HOST, 6000):
+        with socket_in(HOST, 6000):
             one = self.look("one.json")
         two = self.look("two.json")
         for arguments, code, said in (((one, two), DONE, "gone     203.0.113.2:6000/tcp"),
@@ -204,7 +177,7 @@ class Host(unittest.TestCase):
         # The hook listens in the host's namespace, whose loopback is the way to it.
         hook = http.server.HTTPServer(("", 0), Hook, bind_and_activate=False)
         hook.socket.close()
-        hook.socket = listener(HOST, 8099)
+        hook.socket = socket_in(HOST, 8099)
         threading.Thread(target=hook.serve_forever, daemon=True).start()
         self.addCleanup(hook.server_close)
         self.addCleanup(hook.shutdown)
@@ -212,7 +185,7 @@ class Host(unittest.TestCase):
         Hook.broken = True
         with self.repeated(state, *notify) as lines:
             self.until(lambda: any("first scan" in line for line in lines), "the first scan")
-            with listener(HOST, 6003):
+            with socket_in(HOST, 6003):
                 self.until(lambda: any(line.startswith("NEW") and ":6003/tcp" in line for line in lines), "news")
                 self.until(heard.exists, "the program was told")
             self.until(lambda: any(line.startswith("gone") for line in lines), "it is gone")
@@ -260,7 +233,7 @@ class Host(unittest.TestCase):
                  "--notify", f"exec:{program}"], stdout=full, stderr=subprocess.PIPE, text=True) as running:
             last = state / "last.json"
             self.until(last.exists, "the first scan")
-            with listener(HOST, 6003):
+            with socket_in(HOST, 6003):
                 self.until(heard.exists, "the program was told")
                 for _ in range(2):  # two more scans
                     before = last.stat().st_mtime_ns
@@ -285,7 +258,7 @@ class Host(unittest.TestCase):
     def test_what_is_away_for_one_scan_ends_nothing(self):
         seat = f"{PREFIX}-seat"
         ip("netns", "add", seat)
-        self.addCleanup(subprocess.run, ["ip", "netns", "del", seat], check=False)
+        self.addCleanup(netns.remove, seat)
         state = pathlib.Path(self.file("away"))
         again = ["--from", f"netns:/run/netns/{seat}", "--to", "203.0.113.2", "--ports", "6000", "--engine", "unix:///nowhere"]
         with subprocess.Popen(["nsenter", f"--net=/run/netns/{HOST}", PROGRAM, "scan", "--every", "1s", "--state", str(state),

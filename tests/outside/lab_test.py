@@ -19,35 +19,16 @@ import threading
 import time
 import unittest
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "scan"))
+
+import netns  # noqa: E402
+from netns import inside, socket_in  # noqa: E402
+
 PROGRAM = pathlib.Path(sys.argv.pop(1)).resolve()
 PREFIX = f"bkout{os.getpid()}"
 SEAT, TARGET = f"{PREFIX}-s", f"{PREFIX}-t"
 DONE, NEWS, USAGE, INCOMPLETE = 0, 1, 2, 3
 NOBODY = 65534
-
-
-def ip(*words):
-    subprocess.run(["ip", *words], check=True)
-
-
-def inside(name, *words, **more):
-    return subprocess.run(["nsenter", f"--net=/run/netns/{name}", *words], check=True, **more)
-
-
-def socket_in(name, port, kind=socket.SOCK_STREAM):
-    """A socket that belongs to the namespace `name`: made in a child, handed over."""
-    here, there = socket.socketpair()
-    code = ("import socket\n"
-            f"s = socket.socket(socket.AF_INET6, {int(kind)})\n"
-            "s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)\n"
-            f"s.bind(('::', {port}))\n"
-            f"{'s.listen(64)' if kind == socket.SOCK_STREAM else ''}\n"
-            f"c = socket.socket(fileno={there.fileno()})\n"
-            "socket.send_fds(c, [b'x'], [s.fileno()])\n")
-    inside(name, sys.executable, "-c", code, pass_fds=[there.fileno()])
-    _, fds, _, _ = socket.recv_fds(here, 1, 1)
-    here.close(), there.close()
-    return socket.socket(fileno=fds[0])
 
 
 @contextlib.contextmanager
@@ -99,20 +80,11 @@ class Outside(unittest.TestCase):
         os.chmod(cls.folder, 0o777)
         # As on a machine that has nothing but this one file.
         cls.program = str(shutil.copy(PROGRAM, cls.folder))
-        for name in (SEAT, TARGET):
-            ip("netns", "add", name)
-            ip("-n", name, "link", "set", "lo", "up")
-        ip("-n", SEAT, "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", TARGET)
-        for name, last in ((SEAT, 1), (TARGET, 2)):
-            ip("-n", name, "addr", "add", f"10.81.0.{last}/24", "dev", "eth0")
-            ip("-n", name, "addr", "add", f"203.0.113.{last}/24", "dev", "eth0")
-            ip("-n", name, "addr", "add", f"fd81::{last}/64", "dev", "eth0", "nodad")
-            ip("-n", name, "link", "set", "eth0", "up")
+        netns.join(SEAT, TARGET, "10.81.0.{}/24", "203.0.113.{}/24", "fd81::{}/64")
 
     @classmethod
     def clean(cls):
-        for name in (SEAT, TARGET):
-            subprocess.run(["ip", "netns", "del", name], check=False)
+        netns.remove(SEAT, TARGET)
         shutil.rmtree(cls.folder)
 
     def command(self, *arguments, root=True):

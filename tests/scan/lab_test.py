@@ -8,11 +8,13 @@ import json
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import sys
 import time
 import unittest
+
+import netns
+from netns import inside, socket_in
 
 PROGRAM = str(pathlib.Path(sys.argv.pop(1)).resolve())
 PREFIX = f"bkscan{os.getpid()}"
@@ -21,47 +23,15 @@ PATH = f"netns:/run/netns/{SEAT}"
 DONE, FINDINGS, USAGE, INCOMPLETE = 0, 1, 2, 3
 
 
-def ip(*words):
-    subprocess.run(["ip", *words], check=True)
-
-
-def inside(name, *words, **more):
-    return subprocess.run(["nsenter", f"--net=/run/netns/{name}", *words], check=True, **more)
-
-
-def listener(name, port, backlog=64):
-    """A listening socket that belongs to the namespace `name`: made in a child, handed over."""
-    here, there = socket.socketpair()
-    code = ("import socket,sys\n"
-            "s = socket.socket(socket.AF_INET6)\n"
-            "s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)\n"
-            f"s.bind(('::', {port}))\n"
-            f"s.listen({backlog})\n"
-            f"c = socket.socket(fileno={there.fileno()})\n"
-            "socket.send_fds(c, [b'x'], [s.fileno()])\n")
-    inside(name, sys.executable, "-c", code, pass_fds=[there.fileno()])
-    _, fds, _, _ = socket.recv_fds(here, 1, 1)
-    here.close(), there.close()
-    return socket.socket(fileno=fds[0])
-
-
 class Scan(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.addClassCleanup(cls.clean)
-        for name in (SEAT, TARGET):
-            ip("netns", "add", name)
-            ip("-n", name, "link", "set", "lo", "up")
-        ip("-n", SEAT, "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", TARGET)
-        for name, last in ((SEAT, 1), (TARGET, 2)):
-            ip("-n", name, "addr", "add", f"10.79.0.{last}/24", "dev", "eth0")
-            ip("-n", name, "addr", "add", f"fd79::{last}/64", "dev", "eth0", "nodad")
-            ip("-n", name, "link", "set", "eth0", "up")
+        netns.join(SEAT, TARGET, "10.79.0.{}/24", "fd79::{}/64")
 
     @classmethod
     def clean(cls):
-        for name in (SEAT, TARGET):
-            subprocess.run(["ip", "netns", "del", name], check=False)
+        netns.remove(SEAT, TARGET)
 
     def scan(self, *arguments):
         done = subprocess.run([PROGRAM, "scan", "--engine", "unix:///nowhere", "--from", PATH, *arguments],
@@ -77,7 +47,7 @@ class Scan(unittest.TestCase):
         return {t["to"]: t for t in answer["seats"][0]["targets"] if t["proto"] == "tcp"}
 
     def test_both_engines_agree_with_the_model_for_both_versions(self):
-        with listener(TARGET, 7001):
+        with socket_in(TARGET, 7001):
             for engine, flag in (("syn", []), ("connect", ["--connect"])):
                 code, answer = self.scan_json("--to", "10.79.0.2", "--to", "fd79::2", "--full", *flag)
                 self.assertEqual(code, DONE, answer["left_out"])
@@ -91,7 +61,7 @@ class Scan(unittest.TestCase):
 
     # A listener whose queue is full drops SYNs: the model sees a socket that listens.
     def test_a_disagreement_is_shown_with_both_sides_and_ends_1(self):
-        with listener(TARGET, 7002, backlog=0):
+        with socket_in(TARGET, 7002, backlog=0):
             code = ("import socket,time\n"
                     "held = []\n"
                     "for i in range(4):\n"
@@ -116,7 +86,7 @@ class Scan(unittest.TestCase):
     def test_an_interrupt_gives_what_is_known_and_ends_3(self):
         inside(TARGET, "nft", "table inet f { chain i { type filter hook input priority 0; tcp dport != 7003 drop;\n}\n}")
         self.addCleanup(inside, TARGET, "nft", "delete table inet f")
-        with listener(TARGET, 7003):
+        with socket_in(TARGET, 7003):
             with subprocess.Popen([PROGRAM, "scan", "--json", "--engine", "unix:///nowhere", "--from", PATH,
                                    "--to", "10.79.0.2", "--full", "--rate", "20000"],
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:

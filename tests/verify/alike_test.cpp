@@ -78,7 +78,7 @@ class OneNet {
   [[nodiscard]] std::vector<model::NsId> others_like(model::NsId ns, const IpAddress& to) const {
     std::vector<model::NsId> out;
     for (const model::NsId other : net_.machines) {
-      if (other != ns && alike_[other.value] == alike_[ns.value] && own(other) != to)
+      if (other != ns && alike_[other.value].first == alike_[ns.value].first && own(other) != to)
         out.push_back(other);
     }
     return own(ns) == to || !to.is_v4() || to.is_loopback() || to.is_unspecified()
@@ -141,7 +141,7 @@ class OneNet {
   std::vector<policy::Zone> zones_;
   query::Asker asker_;
   Attackers both_, symbolic_;
-  std::vector<model::NsId> alike_;
+  std::vector<topology::Alike> alike_;
 };
 
 TEST(AlikeLaw, WhatNoRuleAskedOfASourceIsTheSameForOthers) {
