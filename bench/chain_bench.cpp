@@ -137,3 +137,5 @@ BENCHMARK(Firewall)->Arg(500)->Arg(5000)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace bulkhead::reach
+
+BENCHMARK_MAIN();

@@ -1,7 +1,8 @@
 #!/bin/bash
 # How fast is `bulkhead scan` beside nmap and masscan, over all 65,535 TCP ports of one address of which 30
 # are open: where closed ports answer with a reset, and where the rest is dropped? Each answer is checked.
-# The time of `scan` holds its reading of the whole host. Tools that are missing are said to be missing.
+# The time of `scan` holds its reading of the whole host; services are not asked what they are. Tools that
+# are missing are said to be missing.
 #
 #   scan.sh BULKHEAD
 #
@@ -68,7 +69,7 @@ of_nmap() { grep -oE '[0-9]+/open' "$work/out" | cut -d/ -f1; }
 of_masscan() { grep -oE 'port [0-9]+/tcp' "$work/out" | grep -oE '[0-9]+'; }
 
 run_bulkhead() {
-  seconds bulkhead "$bulkhead" scan --json --engine unix:///nowhere --from "netns:/run/netns/$seat" \
+  seconds bulkhead "$bulkhead" scan --json --no-identify --engine unix:///nowhere --from "netns:/run/netns/$seat" \
     --to "$address" --full "$@"
 }
 compare() { # CASE
@@ -94,6 +95,7 @@ compare() { # CASE
     other=$(seconds masscan inside timeout 60 masscan --interface eth0 --wait 1 --rate 100000 \
       -p1-65535 "$address" --router-mac "$(ip -n "$target" -br link show eth0 | awk '{print $3}')") || true
     kill "$trickle" 2>/dev/null || true
+    # What it lost itself is no answer of ours: then there is nothing to compare.
     if of_masscan | check "masscan, $case"; then
       awk -v a="$other" -v b="$took" -v c="$case" \
         'BEGIN { printf "masscan_100k_over_scan_%s %.2f times at_least 0.5\n", c, a / b }'

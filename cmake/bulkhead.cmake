@@ -1,9 +1,12 @@
 # The words with which a module describes itself. Each module has src/<module>/CMakeLists.txt and
 # tests/<module>/CMakeLists.txt; both are found by glob, so no shared file lists them.
 #
-#   bulkhead_module(NAME SOURCES a.cpp b.cpp [DEPENDS base model] [LIBS fmt::fmt])
+#   bulkhead_module(NAME SOURCES a.cpp b.cpp [APART a.cpp] [DEPENDS base model] [LIBS fmt::fmt] [OPTIMISED])
 #       static library bulkhead_NAME. DEPENDS: modules below, by short name (scripts/check-layers
-#       checks the direction). LIBS: libraries from outside, names in dependencies.cmake.
+#       checks the direction). LIBS: libraries from outside, names in dependencies.cmake. APART: files
+#       whose system headers clash with others', compiled alone where others are compiled together.
+#       OPTIMISED: all that the laws compute goes through it. Without optimisation that takes several times
+#       as long under the sanitizers, whose preset else compiles for the sake of building time.
 #   bulkhead_program(NAME SOURCES main.cpp [DEPENDS cli])
 #       the program build/<preset>/NAME; BULKHEAD_VERSION is defined as a string in its sources.
 #       ALONE base …: linked statically, to run on any Linux, and from no other modules than these: one
@@ -14,7 +17,7 @@
 #       defined as a string for test data; BULKHEAD_PROGRAM is in the environment (the built program).
 #       LABELS: unit (default) and law are pure and also run under the sanitizers; lab uses the real
 #       kernel (namespaces, engines) and needs root; deep is only for `make deep`.
-#       SERIAL: alone on the machine.
+#       SERIAL: no other test of that run beside it (pure tests and builds may compute, see decision 0005).
 #   bulkhead_script_test(NAME COMMAND … [LABELS house] [TIMEOUT s] [SERIAL])
 #       the same for a command; it passes when it ends 0.
 #   bulkhead_fuzzer(NAME LIBS ruleset)
@@ -24,6 +27,7 @@
 #       bench/NAME_bench.cpp with Google Benchmark; target NAME_bench, run by `make bench`.
 
 add_custom_target(pure_tests)
+add_custom_target(lab_tests)  # with the programs that they run
 add_custom_target(fuzzers)
 add_custom_target(benches)
 
@@ -53,13 +57,20 @@ function(bulkhead_resolve out)
 endfunction()
 
 function(bulkhead_module name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPENDS;LIBS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "OPTIMISED" "" "SOURCES;APART;DEPENDS;LIBS")
   bulkhead_reject_unparsed("bulkhead_module(${name})" "${arg_UNPARSED_ARGUMENTS}")
   bulkhead_resolve(depends ${arg_DEPENDS})
   add_library(bulkhead_${name} STATIC ${arg_SOURCES})
   target_link_libraries(bulkhead_${name} PUBLIC ${depends} PRIVATE ${arg_LIBS} bulkhead_strict)
   set_target_properties(bulkhead_${name} PROPERTIES LINKER_LANGUAGE CXX
                         CXX_CLANG_TIDY "${BULKHEAD_TIDY_COMMAND}")
+  set_source_files_properties(${arg_APART} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+  if(arg_OPTIMISED AND BULKHEAD_SANITIZE)
+    # A precompiled header would have to be optimised, too.
+    target_compile_options(bulkhead_${name} PRIVATE -O1)
+  else()
+    bulkhead_precompile(bulkhead_${name} modules)
+  endif()
 endfunction()
 
 function(bulkhead_program name)
@@ -69,6 +80,7 @@ function(bulkhead_program name)
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE ${depends} ${arg_LIBS} bulkhead_strict)
   target_compile_definitions(${name} PRIVATE BULKHEAD_VERSION="${PROJECT_VERSION}")
+  add_dependencies(lab_tests ${name})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}
                         CXX_CLANG_TIDY "${BULKHEAD_TIDY_COMMAND}")
   if(arg_ALONE)
@@ -85,9 +97,12 @@ function(bulkhead_test name)
   target_link_libraries(${target} PRIVATE ${libs} GTest::gmock GTest::gtest_main bulkhead_flags)
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_compile_definitions(${target} PRIVATE BULKHEAD_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  bulkhead_precompile(${target} tests)
   add_test(NAME ${name} COMMAND ${target} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   bulkhead_test_properties(${name} unit "${arg_LABELS}" "${arg_TIMEOUT}" "${arg_SERIAL}")
-  if(NOT "lab" IN_LIST arg_LABELS AND NOT "deep" IN_LIST arg_LABELS)
+  if("lab" IN_LIST arg_LABELS)
+    add_dependencies(lab_tests ${target})
+  elseif(NOT "deep" IN_LIST arg_LABELS)
     add_dependencies(pure_tests ${target})
   endif()
 endfunction()
@@ -186,7 +201,8 @@ function(bulkhead_test_properties name default_label labels timeout serial)
       set(timeout 3600)
     endif()
   endif()
-  set_tests_properties(${name} PROPERTIES LABELS "${labels}" TIMEOUT ${timeout}
+  # The longest first, so that none runs on alone at the end.
+  set_tests_properties(${name} PROPERTIES LABELS "${labels}" TIMEOUT ${timeout} COST ${timeout}
                        ENVIRONMENT "BULKHEAD_PROGRAM=${PROJECT_BINARY_DIR}/bulkhead")
   if(serial)
     set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)

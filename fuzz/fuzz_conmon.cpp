@@ -4,9 +4,15 @@
 #include <cstdlib>
 
 #include "collect/conmon.h"
+#include "collect/forwarders.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace bulkhead;
+  if (const auto forwarders = collect::decode_forwarders(ByteView(data, size))) {
+    for (const auto& forwarder : *forwarders) {
+      if (forwarder.namespaces.size() > 65 || forwarder.forwardings.size() > 4096) std::abort();
+    }
+  }
   auto found = collect::decode_conmons(ByteView(data, size));
   if (!found) return 0;
   for (const auto& conmon : *found) {

@@ -10,8 +10,6 @@ namespace {
 
 using policy::ZoneRole;
 
-constexpr IpProtocol kTcp = IpProtocol::kTcp;
-
 class ExitFinder {
  public:
   // A zone is outside, even where the snapshot happens to hold the machine at the other end.
@@ -51,8 +49,8 @@ class ExitFinder {
       target.to = dial.to;
       target.port = dial.port;
       target.edges = edges_;
-      Asked asked{seat, dial, scene_.oracle.ask(from.seat, target)};
-      if (leaves(asked.reply.answer)) return asked;
+      auto reply = std::make_shared<query::Reply>(scene_.oracle.ask(from.seat, target));
+      if (leaves(reply->answer)) return Asked{seat, dial, std::move(reply)};
     }
     return std::nullopt;
   }
@@ -217,10 +215,10 @@ class ExitFinder {
     f.what = {Phrase::kManagementNetworkWhat, {{"zone", zone.name}}};
     f.why = {Phrase::kWhyManagementNetwork, {{"interface", zone.interface}}};
     f.severity_reasons.push_back({Phrase::kImpactConsole, {}});
-    f.notes.push_back(
-        {Phrase::kNoteRepresentative,
-         {{"address", f.reaches.front().to.to_string()},
-          {"port", std::to_string(f.reaches.front().port.number) + "/" + to_string(kTcp)}}});
+    f.notes.push_back({Phrase::kNoteRepresentative,
+                       {{"address", f.reaches.front().to.to_string()},
+                        {"port", std::to_string(f.reaches.front().port.number) + "/" +
+                                     to_string(IpProtocol::kTcp)}}});
     out_.push_back(std::move(draft));
   }
 

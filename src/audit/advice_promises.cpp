@@ -93,7 +93,7 @@ class PromiseFinder {
       if (!outside(asked) || asked.dial.via != Via::kPublished || asked.dial.to.is_loopback())
         continue;
       query::Target target = target_of(asked.dial, service.subject.protocol);
-      if (asked.reply.witness) target.source = asked.reply.witness;
+      if (asked.reply->witness) target.source = asked.reply->witness;
       const query::Reply reply = plain.ask(seat(asked).seat, target);
       if (reply.answer.verdict != trace::Verdict::kClosed || reply.answer.rules.empty()) continue;
       open.push_back(asked);
@@ -106,7 +106,7 @@ class PromiseFinder {
     Finding& f = draft.finding;
     f.closing = std::move(closing);
     for (const Asked& asked : open) {
-      for (RuleQuote& q : quotes(asked.reply.answer.rules)) {
+      for (RuleQuote& q : quotes(asked.reply->answer.rules)) {
         if (std::ranges::find(f.opening, q) == f.opening.end()) f.opening.push_back(std::move(q));
       }
     }
@@ -128,9 +128,9 @@ class PromiseFinder {
       if (std::ranges::any_of(answers.open, same)) continue;
       bool ruled = false;
       for (const Asked& closed : answers.closed) {
-        if (!same(closed) || closed.reply.answer.rules.empty()) continue;
+        if (!same(closed) || closed.reply->answer.rules.empty()) continue;
         ruled = true;
-        for (RuleQuote& q : closing_rule(closed.reply.answer)) {
+        for (RuleQuote& q : closing_rule(closed.reply->answer)) {
           if (std::ranges::find(closing, q) == closing.end()) closing.push_back(std::move(q));
         }
       }

@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "audit/attack_questions.h"
 #include "audit/evidence.h"
 #include "audit/threats.h"
 #include "topology/outsider.h"
@@ -13,24 +14,24 @@
 namespace bulkhead::audit {
 namespace {
 
-// A question is asked for each class of senders beyond a gateway: with hundreds of listed addresses
-// nobody must wait for minutes.
-constexpr std::size_t kMostFarClasses = 64;
-
 class AttackerSweep {
  public:
   AttackerSweep(const policy::Config& config, const Inventory& inventory, const Oracle& oracle,
                 Reachability& reach)
       : config_(config),
         inventory_(inventory),
-        oracle_(oracle),
+        questions_(inventory, oracle),
         reach_(reach),
         whose_(services_by_socket(inventory)) {}
 
   void run() {
     for (std::size_t i = 0; i < inventory_.services.size(); ++i) {
-      known_.clear();
-      for (std::size_t seat = 0; seat < inventory_.seats.size(); ++seat) pair(i, seat);
+      std::vector<bool> open(inventory_.seats.size());
+      for (const Asked& asked : reach_.of[i].open) open[asked.seat] = true;
+      for (std::size_t seat = 0; seat < inventory_.seats.size(); ++seat) {
+        if (!open[seat] && !inventory_.seats[seat].seat.origins.empty()) pair(i, seat);
+      }
+      questions_.forget();
     }
   }
 
@@ -38,13 +39,12 @@ class AttackerSweep {
   void pair(std::size_t index, std::size_t seat) {
     const Service& service = inventory_.services[index];
     const SeatEntry& from = inventory_.seats[seat];
-    if (from.seat.origins.empty() || reach_.of[index].open_from(seat)) return;
     std::optional<Asked> unknown;
     bool any = false;
     for (const Dial& dial : service.dials) {
       if (!worth_asking(from, service, dial) || !threat_of(config_, service, from, dial)) continue;
       any = true;
-      Asked asked = ask(seat, dial, service.subject.protocol);
+      Asked asked = questions_.ask(seat, dial, service.subject.protocol);
       if (asked.verdict() == trace::Verdict::kOpen && is_answer_of(index, asked)) {
         reach_.of[index].forged.push_back(std::move(asked));
         ++reach_.attackers.asked;
@@ -61,76 +61,14 @@ class AttackerSweep {
 
   // What a rule sends to another service is that one's matter, and is asked about there.
   bool is_answer_of(std::size_t index, const Asked& asked) const {
-    const auto found = whose_.find(asked.reply.answer.socket);
+    const auto found = whose_.find(asked.reply->answer.socket);
     return found == whose_.end() || found->second == index;
-  }
-
-  // Of a seat that others are like.
-  struct Known {
-    Dial dial;
-    query::Reply reply;
-  };
-
-  Asked ask(std::size_t seat, const Dial& dial, IpProtocol protocol) {
-    const SeatEntry& entry = inventory_.seats[seat];
-    Asked asked{.seat = seat, .dial = dial, .reply = {}, .ordinary = trace::Answer{}};
-    if (closed_to_alike(entry, dial)) {
-      asked.reply.answer.verdict = trace::Verdict::kClosed;
-      return asked;
-    }
-    const query::Seat& from = entry.seat;
-    query::Target target = target_of(dial, protocol);
-    asked.ordinary = oracle_.ask(from, target).answer;
-    target.as_attacker = true;
-    asked.reply.answer.reason = not_asked(from);
-    if (!asked.reply.answer.reason.empty()) return asked;
-    if (const auto lie = lie_of_alike(entry, dial)) {
-      target.source = lie;
-      asked.reply = oracle_.ask(from, target);
-      target.source.reset();
-    }
-    if (asked.verdict() != trace::Verdict::kOpen) asked.reply = oracle_.ask(from, target);
-    if (entry.address && entry.alike == seat) known_[seat].push_back({dial, asked.reply});
-    return asked;
-  }
-
-  [[nodiscard]] const Known* known_to_alike(const SeatEntry& from, const Dial& dial) const {
-    const auto kind = known_.find(from.alike);
-    if (!from.address || kind == known_.end()) return nullptr;
-    const auto at = std::ranges::find(kind->second, dial, &Known::dial);
-    return at == kind->second.end() ? nullptr : &*at;
-  }
-
-  [[nodiscard]] bool closed_to_alike(const SeatEntry& from, const Dial& dial) const {
-    const Known* known = known_to_alike(from, dial);
-    if (known == nullptr || !known->reply.parts) return false;
-    const auto theirs = inventory_.seats[from.alike].address;
-    return theirs && query::same_part(*known->reply.parts, *theirs, *from.address);
-  }
-
-  // A source that has let one in who is alike is worth trying first.
-  [[nodiscard]] std::optional<IpAddress> lie_of_alike(const SeatEntry& from,
-                                                      const Dial& dial) const {
-    const Known* known = known_to_alike(from, dial);
-    if (known == nullptr || known->reply.answer.verdict != trace::Verdict::kOpen)
-      return std::nullopt;
-    return known->reply.witness;
-  }
-
-  // Why a question is left out: its answer stays unknown.
-  static std::string not_asked(const query::Seat& from) {
-    const bool far = from.zone != nullptr && from.zone->beyond_gateway;
-    if (far && from.origins.size() > kMostFarClasses)
-      return "not asked as attacker: more than " + std::to_string(kMostFarClasses) +
-             " source classes";
-    return {};
   }
 
   const policy::Config& config_;
   const Inventory& inventory_;
-  const Oracle& oracle_;
+  AttackQuestions questions_;
   Reachability& reach_;
-  std::unordered_map<std::size_t, std::vector<Known>> known_;  // by seat; of the service at hand
   std::unordered_map<const model::Socket*, std::size_t> whose_;
 };
 
@@ -164,7 +102,7 @@ void ask_attackers(const policy::Config& config, const Inventory& inventory, con
 
 Forgery forgery_of(const model::Snapshot& snapshot, const SeatEntry& from, const Asked& asked) {
   Forgery out;
-  const query::Reply& reply = asked.reply;
+  const query::Reply& reply = *asked.reply;
   if (const auto& source = reply.answer.source) {
     out.foreign_source = !has_address(snapshot, from, *source);
     out.other_source = !out.foreign_source && from.zone == nullptr && asked.ordinary &&
@@ -179,7 +117,7 @@ Forgery forgery_of(const model::Snapshot& snapshot, const SeatEntry& from, const
     out.foreign_mac = !has_mac(snapshot, from, frame->source);
     out.tagged = frame->tagged;
   }
-  if (const auto& ordinary = asked.ordinary) {
+  if (const auto& ordinary = asked.ordinary; ordinary != nullptr) {
     out.stops = closing_rule(*ordinary);
     out.reason = ordinary->reason;
   }

@@ -11,6 +11,7 @@
 #include "audit/segments.h"
 #include "audit/threats.h"
 #include "base/text.h"
+#include "policy/meaning.h"
 
 namespace bulkhead::audit {
 namespace {
@@ -55,7 +56,7 @@ std::vector<Unknown> unknowns_of(const Scene& scene, std::vector<Asked> Answers:
   for (std::size_t i = 0; i < scene.inventory.services.size(); ++i) {
     for (const Asked& asked : scene.reach.of[i].*which) {
       std::string reason =
-          asked.reply.answer.reason.empty() ? "no reason given" : asked.reply.answer.reason;
+          asked.reply->answer.reason.empty() ? "no reason given" : asked.reply->answer.reason;
       if (by_reason.size() >= kMostReasons && !by_reason.contains(reason)) reason = "other reasons";
       Unknown& unknown = by_reason[reason];
       unknown.reason = reason;
@@ -67,6 +68,7 @@ std::vector<Unknown> unknowns_of(const Scene& scene, std::vector<Asked> Answers:
     }
   }
   std::vector<Unknown> out;
+  out.reserve(by_reason.size());
   for (auto& [reason, unknown] : by_reason) out.push_back(std::move(unknown));
   std::ranges::stable_sort(out, std::greater{}, &Unknown::count);
   return out;
@@ -121,10 +123,8 @@ std::string engine_text(const model::Engine& engine) {
   return engine.version.empty() ? name : name + " " + engine.version;
 }
 
-void describe(const model::Snapshot& snapshot, const Options& options, const Scene& scene,
-              Report& report) {
+void describe(const model::Snapshot& snapshot, const Scene& scene, Report& report) {
   report.host_name = snapshot.host_name;
-  report.at_ms = options.at_ms != 0 ? options.at_ms : snapshot.taken_at_ms;
   report.zones.assign(scene.oracle.zones().begin(), scene.oracle.zones().end());
   for (const model::Engine& engine : snapshot.engines)
     report.engines.push_back(engine_text(engine));
@@ -212,7 +212,7 @@ void sort_findings(std::vector<Finding>& findings) {
   });
 }
 
-Result<Report> audit(const model::Snapshot& snapshot, const policy::Config& config,
+Result<Report> audit(const model::Snapshot& snapshot, const policy::Config& written,
                      const Options& options, const MakeOracle& make) {
   if (snapshot.host.value >= snapshot.namespaces.size()) {
     return fail(ErrorCode::kInvalidInput,
@@ -220,6 +220,8 @@ Result<Report> audit(const model::Snapshot& snapshot, const policy::Config& conf
   }
   auto oracle = make(snapshot);
   if (!oracle) return std::unexpected(oracle.error());
+  const std::uint64_t at_ms = options.at_ms != 0 ? options.at_ms : snapshot.taken_at_ms;
+  const policy::Config config = policy::in_force(written, at_ms);
   const Inventory inventory = take_inventory(snapshot, config, **oracle);
   Reachability reach = ask_all(inventory, **oracle);
   ask_attackers(config, inventory, **oracle, reach);
@@ -236,7 +238,8 @@ Result<Report> audit(const model::Snapshot& snapshot, const policy::Config& conf
   });
 
   Report report;
-  describe(snapshot, options, scene, report);
+  report.at_ms = at_ms;
+  describe(snapshot, scene, report);
   std::size_t budget = options.cures;
   for (Draft& draft : drafts) {
     show_path(scene, draft);
@@ -247,7 +250,7 @@ Result<Report> audit(const model::Snapshot& snapshot, const policy::Config& conf
   report.unknowns = unknowns_of(scene, &Answers::unknown);
   report.attacker_unknowns = unknowns_of(scene, &Answers::forged_unknown);
   list_gaps(snapshot, report);
-  suppress(config, report.at_ms, report);
+  suppress(config, at_ms, report);
   merge_observations(report, snapshot.observations, **oracle);
   sort_findings(report.findings);
   return report;

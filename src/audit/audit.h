@@ -16,8 +16,8 @@
 namespace bulkhead::audit {
 
 struct Options {
-  std::uint64_t at_ms =
-      0;                   // Unix time by which suppressions expire; 0: when the snapshot was taken
+  // Unix time by which suppressions and what is declared expire; 0: when the snapshot was taken.
+  std::uint64_t at_ms = 0;
   std::size_t cures = 64;  // models built to try cures
 };
 

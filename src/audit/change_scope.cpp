@@ -7,7 +7,8 @@
 namespace bulkhead::audit {
 namespace {
 
-using Ports = std::optional<std::vector<Port>>;
+using Place = ChangeScope::Place;
+using Places = std::optional<std::vector<Place>>;
 using Difference = std::vector<const model::Rule*>;
 
 // A comparison of what every packet has; where an IPv4 address lies there is one in IPv6 too. So
@@ -36,6 +37,15 @@ bool is_transport(const model::Compare& compare) {
          (compare.right == Bytes{kTcp} || compare.right == Bytes{kUdp});
 }
 
+// Where the packet is one of IPv4.
+std::optional<IpAddress> destination_address(const model::Compare& compare) {
+  const auto* field = std::get_if<model::PayloadTerm>(&compare.left.node);
+  if (field == nullptr || field->base != model::PayloadBase::kNetwork || field->offset != 16 ||
+      field->length != 4 || compare.op != model::CompareOp::kEqual || compare.right.size() != 4)
+    return std::nullopt;
+  return IpAddress::v4(compare.right[0], compare.right[1], compare.right[2], compare.right[3]);
+}
+
 std::optional<Port> destination_port(const model::Compare& compare) {
   const auto* field = std::get_if<model::PayloadTerm>(&compare.left.node);
   if (field == nullptr || field->base != model::PayloadBase::kTransport || field->offset != 2 ||
@@ -44,18 +54,20 @@ std::optional<Port> destination_port(const model::Compare& compare) {
   return Port{static_cast<std::uint16_t>(compare.right[0] << 8 | compare.right[1])};
 }
 
-// The destination port without which a TCP or UDP packet leaves the rule, before it has done
-// anything; absent when there may be another end.
-std::optional<Port> port_asked(const model::Rule& rule) {
+// The destination without which a TCP or UDP packet leaves the rule, before it has done anything;
+// absent when there may be another end.
+std::optional<Place> place_asked(const model::Rule& rule) {
   bool transport = false;
+  std::optional<IpAddress> address;
   for (const model::Statement& statement : rule.statements) {
     if (std::holds_alternative<model::Observe>(statement)) continue;
     const auto* compare = std::get_if<model::Compare>(&statement);
     if (compare == nullptr) return std::nullopt;
     if (transport) {
-      if (const auto port = destination_port(*compare)) return port;
+      if (const auto port = destination_port(*compare)) return Place{*port, address};
     }
     if (!is_harmless(*compare)) return std::nullopt;
+    if (!address) address = destination_address(*compare);
     transport = transport || is_transport(*compare);
   }
   return std::nullopt;
@@ -103,11 +115,11 @@ void compare_chains(const model::Chain& before, const model::Chain& after, Diffe
   for (; a != after.rules.end(); ++a) out.push_back(&*a);
 }
 
-bool collect(Ports& ports, const Difference& rules, bool nat_stays) {
+bool collect(std::vector<Place>& places, const Difference& rules, bool nat_stays) {
   for (const model::Rule* rule : rules) {
-    const auto port = port_asked(*rule);
-    if (!port || !is_ordinary(*rule, nat_stays)) return false;
-    ports->push_back(*port);
+    const auto place = place_asked(*rule);
+    if (!place || !is_ordinary(*rule, nat_stays)) return false;
+    places.push_back(*place);
   }
   return true;
 }
@@ -128,7 +140,8 @@ bool same_but_for(const Struct& one, const Struct& other, std::string_view first
   return same;
 }
 
-bool compare_tables(const model::Table& before, const model::Table& after, Ports& ports) {
+bool compare_tables(const model::Table& before, const model::Table& after,
+                    std::vector<Place>& places) {
   if (!same_but_for(before, after, "chains", "") || before.chains.size() != after.chains.size())
     return false;
   Difference rules;
@@ -137,11 +150,11 @@ bool compare_tables(const model::Table& before, const model::Table& after, Ports
     if (!same_but_for(before.chains[i], after.chains[i], "rules", "")) return false;
     compare_chains(before.chains[i], after.chains[i], rules, common_nat);
   }
-  return collect(ports, rules, common_nat);
+  return collect(places, rules, common_nat);
 }
 
 // Of base chains that let pass what their rules do not stop.
-bool new_table(const model::Table& table, Ports& ports) {
+bool new_table(const model::Table& table, std::vector<Place>& places) {
   Difference rules;
   for (const model::Chain& chain : table.chains) {
     if (!chain.base || chain.base->type != model::ChainType::kFilter ||
@@ -151,15 +164,16 @@ bool new_table(const model::Table& table, Ports& ports) {
   }
   const bool ip = table.family == model::NfFamily::kInet || table.family == model::NfFamily::kIp ||
                   table.family == model::NfFamily::kIp6;
-  return ip && table.sets.empty() && collect(ports, rules, false);
+  return ip && table.sets.empty() && collect(places, rules, false);
 }
 
-bool compare_rulesets(const model::Ruleset& before, const model::Ruleset& after, Ports& ports) {
+bool compare_rulesets(const model::Ruleset& before, const model::Ruleset& after,
+                      std::vector<Place>& places) {
   if (!same_but_for(before, after, "tables", "generation") ||
       before.tables.size() > after.tables.size())
     return false;
   for (std::size_t i = 0; i < before.tables.size(); ++i) {
-    if (!compare_tables(before.tables[i], after.tables[i], ports)) return false;
+    if (!compare_tables(before.tables[i], after.tables[i], places)) return false;
   }
   // Where a legacy table stands at the priority of a new chain, both orders are looked at.
   const bool legacy = std::ranges::any_of(before.tables, [](const model::Table& t) {
@@ -167,53 +181,57 @@ bool compare_rulesets(const model::Ruleset& before, const model::Ruleset& after,
   });
   if (legacy && after.tables.size() > before.tables.size()) return false;
   for (std::size_t i = before.tables.size(); i < after.tables.size(); ++i) {
-    if (!new_table(after.tables[i], ports)) return false;
+    if (!new_table(after.tables[i], places)) return false;
   }
   return true;
 }
 
 void compare_sockets(const std::vector<model::Socket>& before,
-                     const std::vector<model::Socket>& after, std::vector<Port>& ports) {
+                     const std::vector<model::Socket>& after, std::vector<Place>& places) {
   auto a = after.begin();
   for (const model::Socket& socket : before) {
     if (a != after.end() && *a == socket) {
       ++a;
     } else {
-      ports.push_back(socket.port);
+      places.push_back({socket.port, {}});
     }
   }
-  for (; a != after.end(); ++a) ports.push_back(a->port);
+  for (; a != after.end(); ++a) places.push_back({a->port, {}});
 }
 
-Ports ports_of(const model::Snapshot& before, const model::Snapshot& after) {
+Places places_of(const model::Snapshot& before, const model::Snapshot& after) {
   if (!same_but_for(before, after, "namespaces", "engines") ||
       before.namespaces.size() != after.namespaces.size())
     return std::nullopt;
-  Ports ports(std::in_place);
+  std::vector<Place> places;
   for (std::size_t i = 0; i < before.namespaces.size(); ++i) {
     const model::NetNs &b = before.namespaces[i], &a = after.namespaces[i];
     if (i != before.host.value) {
       if (b != a) return std::nullopt;
       continue;
     }
-    if (!same_but_for(b, a, "ruleset", "sockets") || !compare_rulesets(b.ruleset, a.ruleset, ports))
+    if (!same_but_for(b, a, "ruleset", "sockets") ||
+        !compare_rulesets(b.ruleset, a.ruleset, places))
       return std::nullopt;
-    compare_sockets(b.sockets, a.sockets, *ports);
+    compare_sockets(b.sockets, a.sockets, places);
   }
-  std::ranges::sort(*ports);
-  const auto rest = std::ranges::unique(*ports);
-  ports->erase(rest.begin(), rest.end());
-  return ports;
+  std::ranges::sort(places);
+  const auto rest = std::ranges::unique(places);
+  places.erase(rest.begin(), rest.end());
+  return places;
 }
 
 }  // namespace
 
 ChangeScope::ChangeScope(const model::Snapshot& before, const model::Snapshot& after)
-    : ports_(ports_of(before, after)) {}
+    : places_(places_of(before, after)) {}
 
 bool ChangeScope::spares(const trace::Answer& answer) const {
-  return ports_ &&
-         std::ranges::none_of(*ports_, [&](Port port) { return answer.ports_seen.may_hold(port); });
+  return places_ && !answer.seen.may_hold([&](const trace::EndsSeen::End& end) {
+    return std::ranges::any_of(*places_, [&](const Place& p) {
+      return p.port == end.port && (!p.address || end.address.is_v6() || *p.address == end.address);
+    });
+  });
 }
 
 }  // namespace bulkhead::audit

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "audit/advice.h"
 #include "audit/change_scope.h"
 #include "audit/segments.h"
+#include "audit/shared_answers.h"
 #include "audit/threats.h"
 
 namespace bulkhead::audit {
@@ -60,11 +62,9 @@ class Afterwards {
     return oracle.ask(*seat, target).answer.verdict != trace::Verdict::kClosed;
   }
 
-  query::Reply ask(const Oracle& oracle, std::size_t from, const Dial& dial, IpProtocol protocol,
-                   std::optional<IpAddress> source) const {
-    query::Target target = target_of(dial, protocol);
-    target.source = source;
-    return oracle.ask(scene_.inventory.seats[from].seat, target);
+  query::Reply ask(const Oracle& oracle, std::size_t from, const Dial& dial,
+                   IpProtocol protocol) const {
+    return oracle.ask(scene_.inventory.seats[from].seat, target_of(dial, protocol));
   }
 
   bool reaches(const trace::Answer& answer) const {
@@ -79,7 +79,7 @@ class Afterwards {
     const IpProtocol protocol =
         draft_.service == nullptr ? IpProtocol::kTcp : draft_.service->subject.protocol;
     const auto open = [&](std::size_t from, const Dial& dial) {
-      if (reaches(ask(oracle, from, dial, protocol, {}).answer)) return true;
+      if (reaches(ask(oracle, from, dial, protocol).answer)) return true;
       return seats[from] && opens_to_attacker(oracle, from, dial, protocol);
     };
     if (std::ranges::any_of(draft_.open, [&](const Asked& a) { return open(a.seat, a.dial); }))
@@ -99,30 +99,55 @@ class Afterwards {
     return false;
   }
 
+  // What other pairs get, of which something else was known before.
+  class Comparison {
+   public:
+    Comparison(const Scene& scene, const Oracle& oracle, const ChangeScope& scope)
+        : scene_(scene), oracle_(oracle), scope_(scope), answers_(scene.inventory, oracle) {}
+
+    // nullopt: as before.
+    std::optional<trace::Verdict> verdict(const Asked& asked, IpProtocol protocol) {
+      if (asked.reply != last_) {  // pairs in a row share one reply
+        last_ = asked.reply;
+        spared_ = scope_.spares(asked.reply->answer);
+      }
+      if (spared_) return std::nullopt;
+      const SeatEntry& seat = scene_.inventory.seats[asked.seat];
+      if (scope_.is_narrow() && !seat.is_zone())
+        return answers_.ask(asked.seat, asked.dial, protocol).reply->answer.verdict;
+      query::Target target = target_of(asked.dial, protocol);
+      if (seat.is_zone()) target.source = asked.reply->witness;
+      return oracle_.ask(seat.seat, target).answer.verdict;
+    }
+    void next_service() { answers_.forget(); }
+
+   private:
+    const Scene& scene_;
+    const Oracle& oracle_;
+    const ChangeScope& scope_;
+    SharedAnswers answers_;
+    std::shared_ptr<const query::Reply> last_;
+    bool spared_ = false;
+  };
+
   void compare(const Oracle& oracle, const ChangeScope& scope, Effect& effect) const {
+    Comparison now(scene_, oracle, scope);
     for (std::size_t i = 0; i < scene_.inventory.services.size(); ++i) {
       const Service& service = scene_.inventory.services[i];
       if (&service == draft_.service) continue;
+      const IpProtocol protocol = service.subject.protocol;
       for (const Asked& asked : scene_.reach.of[i].open) {
-        if (scope.spares(asked.reply.answer)) continue;
-        const auto now =
-            ask(oracle, asked.seat, asked.dial, service.subject.protocol, source_of(asked));
-        if (now.answer.verdict == trace::Verdict::kOpen) continue;
+        if (now.verdict(asked, protocol).value_or(trace::Verdict::kOpen) == trace::Verdict::kOpen)
+          continue;
         ++effect.closes;
         if (effect.closed_pairs.size() < kMostPairsNamed)
           effect.closed_pairs.push_back(pair_name(asked, service));
       }
       for (const Asked& asked : scene_.reach.of[i].closed) {
-        if (scope.spares(asked.reply.answer)) continue;
-        const auto now =
-            ask(oracle, asked.seat, asked.dial, service.subject.protocol, source_of(asked));
-        if (now.answer.verdict == trace::Verdict::kOpen) ++effect.opens;
+        if (now.verdict(asked, protocol) == trace::Verdict::kOpen) ++effect.opens;
       }
+      now.next_service();
     }
-  }
-
-  std::optional<IpAddress> source_of(const Asked& asked) const {
-    return seat(asked).is_zone() ? asked.reply.witness : std::nullopt;
   }
 
   std::string pair_name(const Asked& asked, const Service& service) const {

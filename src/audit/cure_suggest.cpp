@@ -85,6 +85,25 @@ class Suggester {
     return out;
   }
 
+  // The program with which that engine is told what to do.
+  std::string command_of(std::string_view engine) const {
+    const auto at = std::ranges::find(scene_.snapshot.engines, engine, &model::Engine::name);
+    const bool podman =
+        at != scene_.snapshot.engines.end() && at->kind == model::EngineKind::kPodman;
+    return podman ? "podman" : "docker";
+  }
+  std::string run_of(std::string_view engine) const { return command_of(engine) + " run"; }
+  std::string create(std::string_view engine, const std::string& network) const {
+    return command_of(engine) + " network create " + network;
+  }
+  std::string connect(const Subject& to, const std::string& network,
+                      const std::string& name) const {
+    return command_of(to.engine) + " network connect " + network + " " + name;
+  }
+  std::string disconnect(const Subject& to, const std::string& name) const {
+    return command_of(to.engine) + " network disconnect " + shell_word(to.network) + " " + name;
+  }
+
   const SeatEntry& seat(const Asked& asked) const { return scene_.inventory.seats[asked.seat]; }
 
   // On which of the host's bridges a container is.
@@ -149,21 +168,20 @@ class Suggester {
       if (verify::may_forge(without)) return;
       add_once(from, &entry);
     }
-    std::string names, paste;
-    bool run = false;
+    std::string names, paste, run;
     for (const SeatEntry* entry : from) {
       const model::Container& c = *entry->container;
       names += (names.empty() ? "" : ", ") + c.name;
       if (c.project.empty() || c.service.empty()) {
-        run = true;
-        paste += "docker run --cap-drop NET_RAW ... --name " + shell_word(c.name) + "\n";
+        run = run_of(entry->engine->name);
+        paste += run + " --cap-drop NET_RAW ... --name " + shell_word(c.name) + "\n";
       } else {
         paste += yaml_word(c.service) + ": {cap_drop: [NET_RAW]}   # under services:\n";
       }
     }
     if (paste.empty()) return;
     paste.pop_back();
-    add(Phrase::kCureDropRaw, "NET_RAW of " + names, run ? "docker run" : "compose.yaml",
+    add(Phrase::kCureDropRaw, "NET_RAW of " + names, run.empty() ? "compose.yaml" : run,
         std::move(paste), [from](model::Snapshot& copy) {
           for (const SeatEntry* entry : from) {
             model::Container* c = same_container(copy, *entry->engine, *entry->container);
@@ -204,13 +222,19 @@ class Suggester {
     return out;
   }
 
+  // The port inside, where it is known.
+  static std::string inner_text(const model::PublishedPort& p) {
+    if (p.container_port != Port{}) return port_text(p.container_port, p.protocol);
+    return p.protocol == IpProtocol::kTcp ? "PORT" : "PORT/" + std::string(to_string(p.protocol));
+  }
+
   void publish_on_loopback(const Service& service) {
     const auto ports = wide_ports(service);
     if (ports.empty()) return;
     std::string list, entries, flags;
     for (const model::PublishedPort* p : ports) {
-      const std::string text = "127.0.0.1:" + std::to_string(p->host_port.number) + ":" +
-                               port_text(p->container_port, p->protocol);
+      const std::string text =
+          "127.0.0.1:" + std::to_string(p->host_port.number) + ":" + inner_text(*p);
       list += "      - \"" + text + "\"\n";
       entries += (entries.empty() ? "\"" : ", \"") + text + "\"";
       flags += (flags.empty() ? "-p " : " -p ") + text;
@@ -220,7 +244,7 @@ class Suggester {
       unpublish(copy, draft, true);
     };
     if (service.container->project.empty()) {
-      add(Phrase::kCureLoopback, flags, "docker run", flags, change);
+      add(Phrase::kCureLoopback, flags, run_of(service.subject.engine), flags, change);
     } else {
       add(Phrase::kCureLoopback, "ports: [" + entries + "]", "compose.yaml",
           "services:\n  " + yaml_word(service.container->service) + ":\n    ports:\n" + list,
@@ -237,12 +261,12 @@ class Suggester {
     };
     std::string old;
     for (const model::PublishedPort* p : ports) {
-      old += (old.empty() ? "" : ", ") + std::to_string(p->host_port.number) + ":" +
-             port_text(p->container_port, p->protocol);
+      old += (old.empty() ? "" : ", ") + std::to_string(p->host_port.number) + ":" + inner_text(*p);
     }
-    const std::string port = port_text(*own, service.subject.protocol);
+    const std::string port =
+        service.forwarded ? inner_text(*ports.front()) : port_text(*own, service.subject.protocol);
     if (service.container->project.empty()) {
-      add(Phrase::kCureUnpublish, "-p " + old, "docker run",
+      add(Phrase::kCureUnpublish, "-p " + old, run_of(service.subject.engine),
           "--expose " + port + "   # in place of -p " + old, change);
     } else {
       add(Phrase::kCureUnpublish, "ports: " + old, "compose.yaml",
@@ -306,7 +330,8 @@ class Suggester {
   void own_network(const Service& service) {
     const std::string name = shell_word(service.subject.container);
     add(Phrase::kCureOwnNetwork, service.subject.container, "shell",
-        "docker network create --internal management\ndocker network connect management " + name +
+        create(service.subject.engine, "--internal management") + "\n" +
+            connect(service.subject, "management", name) +
             "   # then disconnect it from the networks of others",
         {});
   }
@@ -333,11 +358,10 @@ class Suggester {
     std::string paste;
     for (const Move& move : moves_of(scene_, subject.network, subject.engine)) {
       const std::string network = shell_word(move.tenant + "-net");
-      paste += (paste.empty() ? "" : "\n") + std::string("docker network create ") + network;
+      paste += (paste.empty() ? "" : "\n") + create(subject.engine, network);
       for (const model::Container* c : move.containers) {
-        paste += "\ndocker network connect " + network + " " + shell_word(c->name);
-        paste += "\ndocker network disconnect " + shell_word(subject.network) + " " +
-                 shell_word(c->name);
+        paste += "\n" + connect(subject, network, shell_word(c->name));
+        paste += "\n" + disconnect(subject, shell_word(c->name));
       }
     }
     add(Phrase::kCureSplit, subject.network, "shell", std::move(paste),
@@ -366,7 +390,7 @@ class Suggester {
     const std::string source =
         draft_.finding.what.values.empty() ? "" : draft_.finding.what.values.front().second;
     if (subject.project.empty()) {
-      add(Phrase::kCureUnmount, "-v " + source, "docker run",
+      add(Phrase::kCureUnmount, "-v " + source, run_of(subject.engine),
           "-e DOCKER_HOST=tcp://socket-proxy:2375   # in place of -v " + shell_word(source) +
               ":...",
           change);
@@ -394,14 +418,14 @@ class Suggester {
     if (flags.empty()) {
       const bool run = subject.project.empty();
       add(Phrase::kCureNoHostModeQuiet, run ? "--network host" : "network_mode: host",
-          run ? "docker run" : "compose.yaml",
+          run ? run_of(subject.engine) : "compose.yaml",
           run ? "--network bridge   # in place of --network host"
               : "services:\n  " + yaml_word(subject.service) +
                     ":\n    # no network_mode: host; Compose then gives it the project's network",
           {});
     } else if (subject.project.empty()) {
-      add(Phrase::kCureNoHostMode, flags, "docker run", flags + "   # in place of --network host",
-          {});
+      add(Phrase::kCureNoHostMode, flags, run_of(subject.engine),
+          flags + "   # in place of --network host", {});
     } else {
       add(Phrase::kCureNoHostMode, "ports: [" + list + "]", "compose.yaml",
           "services:\n  " + yaml_word(subject.service) + ":\n    ports: [" + list +
@@ -419,9 +443,9 @@ class Suggester {
       if (shown > 8) break;
       const std::string name = shell_word(m.container);
       const std::string network = shell_word(m.container + "-net");
-      paste += (paste.empty() ? "" : "\n") + std::string("docker network create ") + network +
-               "\ndocker network connect " + network + " " + name + "\ndocker network disconnect " +
-               shell_word(draft_.finding.subject.network) + " " + name;
+      const Subject& bridge = draft_.finding.subject;
+      paste += (paste.empty() ? "" : "\n") + create(bridge.engine, network) + "\n" +
+               connect(bridge, network, name) + "\n" + disconnect(bridge, name);
     }
     add(Phrase::kCureOwnNetwork, names, "shell", std::move(paste), {});
   }

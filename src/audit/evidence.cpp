@@ -94,10 +94,10 @@ Reach reach_of(const Scene& scene, const Service* service, const Asked& asked) {
   out.tenant = seat.tenant.name;
   out.also = seat.also;
   out.via = asked.dial.via;
-  out.source = asked.reply.witness ? asked.reply.witness : asked.reply.answer.source;
-  out.some = asked.reply.some;
-  out.rules = quotes(asked.reply.answer.rules);
-  out.socket = socket_of(scene, asked.reply.answer);
+  out.source = asked.source();
+  out.some = asked.reply->some;
+  out.rules = quotes(asked.reply->answer.rules);
+  out.socket = socket_of(scene, asked.reply->answer);
   if (asked.as_attacker()) out.forged = forgery_of(scene.snapshot, seat, asked);
   return out;
 }

@@ -60,6 +60,7 @@ struct Subject {
   std::optional<Port> port;  // where the service listens
   IpProtocol protocol = IpProtocol::kTcp;
   bool on_host = false;                         // in the host's network namespace
+  bool rootless = false;                        // of a user's own engine, whose name says which
   const services::Service* known_as = nullptr;  // into the catalogue
   services::KnownBy known_by = services::KnownBy::kNothing;
 };

@@ -17,8 +17,9 @@ constexpr std::uint16_t kFirstEphemeral = 32768;  // net.ipv4.ip_local_port_rang
 
 // What holds a published port on the engine's behalf (moby cmd/docker-proxy; conmon and
 // rootlessport of Podman; dockerd itself with userland-proxy=false).
-constexpr std::array<std::string_view, 6> kFronts{"docker-proxy", "dockerd",     "conmon",
-                                                  "rootlessport", "slirp4netns", "pasta"};
+constexpr std::array<std::string_view, 9> kFronts{"docker-proxy", "dockerd",     "conmon",
+                                                  "rootlessport", "slirp4netns", "pasta",
+                                                  "passt",        "pasta.avx2",  "passt.avx2"};
 
 struct Published {
   const model::Engine* engine;
@@ -152,6 +153,10 @@ class Taker {
   // A port may be published while nothing is known to listen behind it.
   void published_without_sockets() {
     for (const Published& p : published_) {
+      if (p.port->container_port == Port{}) {
+        add_forwarded(p);
+        continue;
+      }
       model::Socket behind;
       behind.protocol = p.port->protocol;
       behind.port = p.port->container_port;
@@ -163,11 +168,34 @@ class Taker {
       });
       Service& service =
           found != out_.services.end() ? *found : get(ns, p.engine, p.container, behind);
-      service.published.push_back(p.port);
-      if (const auto fronts = fronts_.find(p.port); fronts != fronts_.end()) {
-        service.fronts.insert(service.fronts.end(), fronts->second.begin(), fronts->second.end());
-      }
+      add_published(service, p);
     }
+  }
+
+  void add_published(Service& service, const Published& p) {
+    service.published.push_back(p.port);
+    if (const auto fronts = fronts_.find(p.port); fronts != fronts_.end()) {
+      service.fronts.insert(service.fronts.end(), fronts->second.begin(), fronts->second.end());
+    }
+  }
+
+  // Only the forwarder knows which port of the container it dials: a service of its own, which goes
+  // by the host's port.
+  void add_forwarded(const Published& p) {
+    const auto found = std::ranges::find_if(out_.services, [&](const Service& s) {
+      return s.forwarded && s.container == p.container && s.subject.port == p.port->host_port &&
+             s.subject.protocol == p.port->protocol;
+    });
+    if (found != out_.services.end()) return add_published(*found, p);
+    Service& service = out_.services.emplace_back();
+    service.forwarded = true;
+    service.ns = p.container->netns.value_or(snapshot_.host);
+    service.engine = p.engine;
+    service.container = p.container;
+    service.subject = subject_of(config_, *p.engine, *p.container);
+    service.subject.port = p.port->host_port;
+    service.subject.protocol = p.port->protocol;
+    add_published(service, p);
   }
 
   void finish(Service& service) {
@@ -183,7 +211,8 @@ class Taker {
     };
     for (const model::PublishedPort* port : service.published) published_dials(*port, add);
     for (const model::Socket* socket : service.sockets) direct_dials(service.ns, *socket, add);
-    if (service.sockets.empty() && service.container != nullptr && service.container->netns) {
+    if (!service.forwarded && service.sockets.empty() && service.container != nullptr &&
+        service.container->netns) {
       model::Socket any;
       any.port = own;
       any.address = IpAddress::any(IpFamily::kV6);
@@ -301,7 +330,8 @@ class Taker {
       SeatEntry& entry = out_.seats[i];
       entry.alike = i;
       if (entry.container == nullptr || !entry.ns || entry.seat.origins.empty()) continue;
-      std::vector<std::size_t>& kind = kinds[alike[entry.ns->value].first];
+      const topology::Alike& own = alike[entry.ns->value];
+      std::vector<std::size_t>& kind = kinds[own.first];
       const auto same = std::ranges::find_if(
           kind, [&](std::size_t other) { return grants_same(out_.seats[other], entry); });
       if (same == kind.end()) {
@@ -310,8 +340,8 @@ class Taker {
       }
       SeatEntry& first = out_.seats[*same];
       entry.alike = *same;
-      entry.address = alike[entry.ns->value].address;
-      first.address = alike[first.ns->value].address;
+      entry.address = own.address;
+      if (first.ns) first.address = alike[first.ns->value].address;
     }
   }
 
@@ -345,6 +375,7 @@ Subject subject_of(const policy::Config& config, const model::Engine& engine,
                    const model::Container& container) {
   Subject subject;
   subject.engine = engine.name;
+  subject.rootless = engine.rootless;
   subject.project = container.project;
   subject.service = container.service;
   subject.container = container.name;

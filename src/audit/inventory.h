@@ -34,7 +34,12 @@ struct Service {
   std::vector<const model::Socket*> fronts;   // docker-proxy and its like, in the host's namespace
   std::vector<const model::PublishedPort*> published;
   std::vector<Dial> dials;  // published first
+  bool forwarded = false;   // by a program that alone knows the port behind; the port is the host's
   [[nodiscard]] bool of_host() const { return container == nullptr; }
+  // Where it listens, of the container's ports.
+  [[nodiscard]] policy::PortSpec port() const {
+    return {subject.port.value_or(Port{}), subject.protocol};
+  }
 };
 
 struct SeatEntry {

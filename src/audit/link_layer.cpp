@@ -13,7 +13,6 @@ namespace bulkhead::audit {
 namespace {
 
 constexpr std::uint8_t kForwarding = 3;  // BR_STATE_*
-constexpr std::uint32_t kUp = 1;         // IFF_UP
 
 FrameAnswer closed(FrameStop stop, std::string name) {
   return {Verdict::kClosed, stop, std::move(name)};
@@ -72,7 +71,8 @@ FrameAnswer across_bridge(const model::NetNs& ns, const Segment& segment, const 
   if (out == nullptr) return unknown(FrameStop::kNoPort, to.container->name);
   for (const model::Link* link : {bridge, in, out}) {
     const bool forwards = link == bridge || !link->port || link->port->state == kForwarding;
-    if ((link->flags & kUp) == 0 || !forwards) return closed(FrameStop::kPortState, link->name);
+    if ((link->flags & model::kLinkUp) == 0 || !forwards)
+      return closed(FrameStop::kPortState, link->name);
   }
   const model::BridgePort first = in->port.value_or(model::BridgePort{});
   const model::BridgePort second = out->port.value_or(model::BridgePort{});

@@ -12,7 +12,7 @@
 namespace bulkhead::audit {
 namespace {
 
-constexpr std::uint32_t kUp = 1, kLoopback = 8;  // IFF_*
+constexpr std::uint32_t kLoopback = 8;  // IFF_LOOPBACK
 
 class Drawer {
  public:
@@ -59,7 +59,7 @@ class Drawer {
     MapInterface out;
     out.name = link.name;
     out.kind = link.kind.empty() ? "device" : link.kind;
-    out.up = (link.flags & kUp) != 0;
+    out.up = (link.flags & model::kLinkUp) != 0;
     for (const model::Address& a : host_.addresses) {
       if (a.link == link.index)
         out.addresses.push_back(a.local.to_string() + "/" + std::to_string(a.prefix_length));
@@ -150,7 +150,12 @@ class Drawer {
                      c.published,
                      {}};
     if (c.netns && c.netns->value < snapshot_.namespaces.size()) {
-      if (on) {
+      if (!on) {
+        for (const model::Attachment& a : c.attachments) {
+          if (a.address4) out.addresses.push_back(a.address4->to_string());
+          if (a.address6) out.addresses.push_back(a.address6->to_string());
+        }
+      } else {
         for (const model::Address& a : snapshot_.namespaces[c.netns->value].addresses) {
           const bool link_local = a.local.is_v6() && a.local.is_link_local();
           if (a.link == on && !link_local) out.addresses.push_back(a.local.to_string());

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <utility>
+
+#include "audit/shared_answers.h"
 
 namespace bulkhead::audit {
 namespace {
@@ -9,7 +12,7 @@ namespace {
 class Sweep {
  public:
   Sweep(const Inventory& inventory, const Oracle& oracle)
-      : inventory_(inventory), oracle_(oracle), whose_(services_by_socket(inventory)) {
+      : inventory_(inventory), answers_(inventory, oracle), whose_(services_by_socket(inventory)) {
     out_.of.resize(inventory.services.size());
   }
 
@@ -19,9 +22,9 @@ class Sweep {
       const std::vector<Dial>& outside = inventory_.services[i].dials;
       std::vector<Dial> inside = outside;
       std::ranges::stable_partition(inside, [](const Dial& d) { return d.via == Via::kDirect; });
-      known_.clear();
       for (std::size_t seat = 0; seat < inventory_.seats.size(); ++seat)
         pair(i, seat, inventory_.seats[seat].is_zone() ? outside : inside);
+      answers_.forget();
     }
     return std::move(out_);
   }
@@ -29,7 +32,7 @@ class Sweep {
  private:
   // What opens may be another service than the one dialled: a rule sent the packet there.
   std::size_t answered_by(std::size_t dialled, const Asked& asked) const {
-    const auto found = whose_.find(asked.reply.answer.socket);
+    const auto found = whose_.find(asked.reply->answer.socket);
     return found == whose_.end() ? dialled : found->second;
   }
 
@@ -41,7 +44,8 @@ class Sweep {
     for (const Dial& dial : dials) {
       if (!worth_asking(from, service, dial)) continue;
       any = true;
-      Asked asked = ask(seat, dial, service.subject.protocol);
+      auto [reply, of_another] = answers_.ask(seat, dial, service.subject.protocol);
+      Asked asked{seat, dial, std::move(reply), of_another ? from.address : std::nullopt};
       if (asked.verdict() == trace::Verdict::kOpen) {
         const std::size_t who = answered_by(index, asked);
         open = open || who == index;
@@ -61,53 +65,9 @@ class Sweep {
     if (!open && unknown) out_.of[index].unknown.push_back(std::move(*unknown));
   }
 
-  // What was answered to the seats that others are like.
-  struct Known {
-    Dial dial;
-    trace::SourceReads reads;
-    query::Reply reply;
-  };
-
-  // The same question from a seat that is alike, when nothing on the way could tell the two apart.
-  [[nodiscard]] const query::Reply* known_to_alike(const SeatEntry& from, const Dial& dial) const {
-    if (!from.address || !dial.to.is_v4() || dial.to.is_unspecified()) return nullptr;
-    const auto kind = known_.find(from.alike);
-    if (kind == known_.end()) return nullptr;
-    for (const Known& k : kind->second) {
-      if (k.dial.to != dial.to || k.dial.port != dial.port) continue;
-      const bool same = k.reply.answer.verdict != trace::Verdict::kUnknown &&  // names its places
-                        k.reads.is_clear() && !k.reads.is_singular() &&
-                        k.reads.same_for(*from.address) && k.reply.answer.socket_ns != from.ns;
-      return same ? &k.reply : nullptr;
-    }
-    return nullptr;
-  }
-
-  Asked ask(std::size_t seat, const Dial& dial, IpProtocol protocol) {
-    const SeatEntry& from = inventory_.seats[seat];
-    if (const query::Reply* known = known_to_alike(from, dial)) {
-      Asked asked{.seat = seat, .dial = dial, .reply = *known};
-      asked.reply.answer.source = from.address;
-      return asked;
-    }
-    Asked asked{.seat = seat, .dial = dial, .reply = {}};
-    if (from.seat.origins.empty()) {
-      asked.reply.answer.reason = from.seat.unknown;
-      return asked;
-    }
-    query::Target target = target_of(dial, protocol);
-    const bool first = from.address && from.alike == seat && dial.to.is_v4();
-    trace::SourceReads reads;
-    if (first) target.reads = &reads;
-    asked.reply = oracle_.ask(from.seat, target);
-    if (first) known_[seat].push_back({dial, std::move(reads), asked.reply});
-    return asked;
-  }
-
   const Inventory& inventory_;
-  const Oracle& oracle_;
+  SharedAnswers answers_;
   Reachability out_;
-  std::unordered_map<std::size_t, std::vector<Known>> known_;  // by seat; of the service at hand
   std::unordered_map<const model::Socket*, std::size_t> whose_;
 };
 

@@ -2,6 +2,7 @@
 // is asked later and only where it matters (attackers.h).
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,14 +12,22 @@
 
 namespace bulkhead::audit {
 
+// Seats that are alike share one reply: a large host has hundreds of thousands of open pairs.
 struct Asked {
   std::size_t seat = 0;  // in Inventory::seats
   Dial dial;
-  query::Reply reply;
+  std::shared_ptr<const query::Reply> reply;  // never null
+  // The seat's own, where `reply` is that of another one which is alike.
+  std::optional<IpAddress> own_source = {};
   // Of what only an attacker gets: how an ordinary connection by the same way ends.
-  std::optional<trace::Answer> ordinary = {};
-  [[nodiscard]] bool as_attacker() const { return ordinary.has_value(); }
-  [[nodiscard]] trace::Verdict verdict() const { return reply.answer.verdict; }
+  std::shared_ptr<const trace::Answer> ordinary = {};
+  [[nodiscard]] bool as_attacker() const { return ordinary != nullptr; }
+  [[nodiscard]] trace::Verdict verdict() const { return reply->answer.verdict; }
+  // Of the packet that the answer is about.
+  [[nodiscard]] std::optional<IpAddress> source() const {
+    if (reply->witness) return reply->witness;
+    return own_source ? own_source : reply->answer.source;
+  }
 };
 
 struct Answers {               // of one service

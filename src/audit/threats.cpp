@@ -46,7 +46,7 @@ bool is_front(const Service& service) {
   const auto web = [](Port p) { return p.number == 80 || p.number == 443; };
   const bool is_http = known->id == "http" || known->id == "https";
   return is_http &&
-         (web(service.subject.port.value_or(Port{})) ||
+         (web(service.port().port) ||
           std::ranges::any_of(service.published, [&](const auto* p) { return web(p->host_port); }));
 }
 
@@ -58,10 +58,6 @@ bool is_expected(const Service& service, const policy::Zone& zone) {
   return zone.role != ZoneRole::kInternet && (known->id == "mdns" || known->id == "ssdp");
 }
 
-policy::PortSpec spec(Port port, IpProtocol protocol) {
-  return {port, protocol};
-}
-
 // Podman's containers ask a process of the host for names; without it they have none.
 bool is_name_server_of(const model::Engine& engine, const Service& service) {
   return engine.kind == model::EngineKind::kPodman && service.subject.process == "aardvark-dns" &&
@@ -70,13 +66,12 @@ bool is_name_server_of(const model::Engine& engine, const Service& service) {
 
 bool declared(const policy::Config& config, const Service& service, const SeatEntry& from,
               const Dial& dial) {
-  const policy::PortSpec port =
-      spec(service.subject.port.value_or(Port{}), service.subject.protocol);
+  const policy::PortSpec port = service.port();
   if (from.zone != nullptr) {
     if (service.container == nullptr)
       return policy::declares_host_service(config, port, *from.zone);
     return policy::declares_ingress(config, *service.engine, *service.container, port,
-                                    spec(dial.port, service.subject.protocol), *from.zone);
+                                    {dial.port, service.subject.protocol}, *from.zone);
   }
   if (from.container == nullptr || !service.subject.on_host) return false;
   return is_name_server_of(*from.engine, service) ||

@@ -163,9 +163,7 @@ Result<IpAddress> IpAddress::parse(std::string_view text) {
 
 bool IpAddress::is_loopback() const {
   if (is_v4()) return octets_[0] == 127;
-  IpAddress one = any(IpFamily::kV6);
-  one.octets_[15] = 1;
-  return *this == one;
+  return *this == loopback(IpFamily::kV6);
 }
 
 bool IpAddress::is_multicast() const {

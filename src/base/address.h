@@ -46,6 +46,11 @@ class IpAddress {
     r.family_ = family;
     return r;
   }
+  [[nodiscard]] static constexpr IpAddress loopback(IpFamily family) {  // 127.0.0.1, ::1
+    IpAddress r = family == IpFamily::kV4 ? v4(127, 0, 0, 1) : any(family);
+    r.octets_[15] = family == IpFamily::kV4 ? r.octets_[15] : std::uint8_t{1};
+    return r;
+  }
   // kInvalidInput unless `octets` has 4 or 16 members.
   [[nodiscard]] static Result<IpAddress> from_octets(std::span<const std::uint8_t> octets);
   // Dotted quad or RFC 4291 text; no zone, no brackets, nothing around it.

@@ -14,16 +14,20 @@
 namespace bulkhead::cli {
 namespace {
 
+void add_engine(CLI::App& verb, SourceOptions& options) {
+  verb.add_option("--engine", options.engines,
+                  "Ask this engine (unix:///…, tcp://…); may be repeated")
+      ->type_name("URL")
+      ->allow_extra_args(false);
+}
+
 void add_source(CLI::App& verb, SourceOptions& options) {
   verb.add_option("--snapshot", options.snapshot_file,
                   "Answer from this snapshot instead of this host")
       ->type_name("FILE");
   verb.add_option("--config", options.config_file, "Use this configuration file")
       ->type_name("FILE");
-  verb.add_option("--engine", options.engines,
-                  "Ask this engine (unix:///…, tcp://…); may be repeated")
-      ->type_name("URL")
-      ->allow_extra_args(false);
+  add_engine(verb, options);
 }
 
 void add_output(CLI::App& verb, OutputOptions& options) {
@@ -46,6 +50,14 @@ struct CommandLine {
   MapOptions map;
   ScanOptions scan;
   RepeatOptions repeat;
+  PolicyOptions policy;
+  PolicyInitOptions policy_init;
+  PlanOptions plan;
+  CompileOptions compile;
+  ApplyOptions apply;
+  ConfirmOptions confirm;
+  RollbackOptions rollback;
+  StatusOptions status;
   LabOptions lab;
   bool version_json = false;
   std::string shell;
@@ -60,11 +72,25 @@ struct CommandLine {
     add_snapshot();
     add_map();
     add_scan();
+    add_policy();
+    add_plan();
+    add_apply();
     add_lab();
     add_small_ones();
   }
 
  private:
+  // --json is the short form of one of them.
+  static void add_format(CLI::App& verb, std::string& format, std::string& file,
+                         const std::vector<std::string>& formats) {
+    verb.add_option("--format", format, "The form of the answer")
+        ->type_name("FORMAT")
+        ->check(CLI::IsMember(formats))
+        ->excludes(verb.get_option("--json"));
+    verb.add_option("-o,--output", file, "Where to; - is standard output")
+        ->type_name("FILE")
+        ->capture_default_str();
+  }
   void add_audit() {
     auto* verb = app.add_subcommand(
         "audit",
@@ -83,7 +109,11 @@ struct CommandLine {
         ->type_name("[ZONE:]FILE")
         ->allow_extra_args(false);
     verb->add_option("--at", audit.at, "Take this instant for now (RFC 3339)")->type_name("TIME");
-    verb->callback([this] { run = [this] { return run_audit(audit); }; });
+    add_format(*verb, audit.format, audit.file, {"terminal", "json", "sarif", "html"});
+    verb->callback([this] {
+      audit.output.json = audit.output.json || audit.format == "json";
+      run = [this] { return run_audit(audit); };
+    });
   }
   void add_trace() {
     auto* verb =
@@ -179,6 +209,9 @@ struct CommandLine {
     verb->add_flag("--full", scan.full, "All 65,535 TCP ports of every address");
     verb->add_flag("--connect", scan.connect_only, "By connect() alone, no raw packets");
     verb->add_flag("!--no-identify", scan.identify, "Do not ask open ports which service they are");
+    verb->add_option("--services", scan.services,
+                     "Recognise the services of these files NAME.yaml, too")
+        ->type_name("DIR");
     verb->add_option("--rate", scan.rate, "At most so many probes a second")
         ->type_name("N")
         ->check(CLI::Range(1, 10'000'000))
@@ -195,7 +228,13 @@ struct CommandLine {
     add_repeat(*verb);
     add_source(*verb, scan.source);
     add_output(*verb, scan.output);
+    add_format(*verb, scan.format, scan.file, {"terminal", "json", "xml", "sarif", "html"});
+    for (const char* once : {"--every", "--diff"}) {
+      verb->get_option("--format")->excludes(verb->get_option(once));
+      verb->get_option("--output")->excludes(verb->get_option(once));
+    }
     verb->callback([this] {
+      scan.output.json = scan.output.json || scan.format == "json";
       run = [this] {
         if (!scan.diff.empty()) return run_scan_diff(scan);
         return repeat.every.empty() ? run_scan(scan) : run_scan_repeatedly(repeat);
@@ -219,6 +258,88 @@ struct CommandLine {
         ->type_name("DIR")
         ->capture_default_str()
         ->needs(every);
+  }
+  CLI::App* add_policy_verb(CLI::App& policies, const char* name, const char* about) {
+    auto* verb = policies.add_subcommand(name, about);
+    add_source(*verb, policy.source);
+    add_output(*verb, policy.output);
+    verb->add_option("--at", policy.at, "Take this instant for now (RFC 3339)")->type_name("TIME");
+    return verb;
+  }
+  void add_policy() {
+    auto* verb =
+        app.add_subcommand("policy", "The whitelist in bulkhead.yaml: what may reach what");
+    verb->require_subcommand(1);
+    auto* init = verb->add_subcommand(
+        "init", "Write a first whitelist from what runs and what is computed to be open");
+    add_source(*init, policy_init.source);
+    init->add_option("-o,--output", policy_init.file, "Where to; - is standard output")
+        ->type_name("FILE")
+        ->capture_default_str();
+    init->callback([this] { run = [this] { return run_policy_init(policy_init); }; });
+    auto* lint =
+        add_policy_verb(*verb, "lint", "What is empty, shadowed, too wide, unknown or over in it");
+    lint->callback([this] { run = [this] { return run_policy_lint(policy); }; });
+    auto* show = add_policy_verb(*verb, "show", "What it permits, line by line or as a matrix");
+    show->add_flag("--matrix", policy.matrix, "Who may reach whom, all ports in one mark");
+    show->callback([this] { run = [this] { return run_policy_show(policy); }; });
+    auto* test = add_policy_verb(
+        *verb, "test", "Hold its never rules and tests against what is computed of this host");
+    test->add_option("--as", policy.as, "attacker: what root there can forge counts, too")
+        ->type_name("WHO");
+    test->callback([this] { run = [this] { return run_policy_test(policy); }; });
+  }
+  static void add_enforce(CLI::App& verb, PlanOptions& options) {
+    add_source(verb, options.policy.source);
+    verb.add_option("--at", options.policy.at, "Take this instant for now (RFC 3339)")
+        ->type_name("TIME");
+    verb.add_flag("--enforce", options.enforce,
+                  "As if all that is in mode audit were in mode enforce");
+  }
+  void add_plan() {
+    auto* verb = app.add_subcommand(
+        "plan",
+        "What the policy would close, and whether each never and test holds then; changes "
+        "nothing");
+    add_enforce(*verb, plan);
+    add_output(*verb, plan.policy.output);
+    verb->add_option("--as", plan.policy.as, "attacker: what root there can forge counts, too")
+        ->type_name("WHO");
+    verb->callback([this] { run = [this] { return run_plan(plan); }; });
+    auto* rules =
+        app.add_subcommand("compile", "Print the policy as nftables rules; loads nothing");
+    add_enforce(*rules, compile.plan);
+    rules->add_option("-o,--output", compile.file, "Where to; - is standard output")
+        ->type_name("FILE")
+        ->capture_default_str();
+    rules->callback([this] { run = [this] { return run_compile(compile); }; });
+  }
+  void add_apply() {
+    auto* verb = app.add_subcommand(
+        "apply", "Load the policy's rules into this host; undone by itself if not confirmed");
+    verb->add_option("--config", apply.source.config_file, "Use this configuration file")
+        ->type_name("FILE");
+    add_engine(*verb, apply.source);
+    verb->add_option("--confirm-within", apply.confirm_within,
+                     "Roll back unless confirmed within this time (90s, 5m, 1h); 0: keep at once")
+        ->type_name("TIME")
+        ->capture_default_str();
+    verb->add_flag("--console", apply.console,
+                   "You sit at a console of the machine: no SSH session is needed, and others' may "
+                   "be cut off");
+    verb->callback([this] { run = [this] { return run_apply(apply); }; });
+    auto* keep = app.add_subcommand("confirm", "Keep what was applied; from a new SSH session");
+    keep->add_flag("--console", confirm.console, "You sit at a console of the machine");
+    keep->callback([this] { run = [this] { return run_confirm(confirm); }; });
+    auto* back = app.add_subcommand("rollback", "Bring back what was before the last apply");
+    back->add_flag("--remove", rollback.remove,
+                   "Take all rules of Bulkhead away, whatever was before");
+    back->callback([this] { run = [this] { return run_rollback(rollback); }; });
+    auto* now = app.add_subcommand(
+        "status", "What is applied, and whether the kernel still has exactly that");
+    add_engine(*now, status.source);
+    add_output(*now, status.output);
+    now->callback([this] { run = [this] { return run_status(status); }; });
   }
   void add_lab() {
     auto* verb =
@@ -265,6 +386,8 @@ Exit run(int argc, char** argv) {
     if (auto known = known_verb(line.app, argv[1]); !known) return complain(known.error());
   }
   line.repeat.arguments.assign(argv + 1, argv + argc);
+  line.scan.command = "bulkhead";
+  for (const std::string& word : line.repeat.arguments) line.scan.command += " " + word;
   try {
     line.app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

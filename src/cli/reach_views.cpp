@@ -13,9 +13,10 @@ namespace bulkhead::cli {
 namespace {
 
 // An answer that holds unknowns because not all could be read says so by its exit status.
-Exit shown(const std::string& text, bool unknown, const Session& session) {
+// So does one because more work than is allowed would have been needed.
+Exit shown(const std::string& text, bool unknown, bool exhausted, const Session& session) {
   if (auto printed = print(text); !printed) return complain(printed.error());
-  return unknown && !session.snapshot->complete ? Exit::kIncomplete : Exit::kDone;
+  return exhausted || (unknown && !session.snapshot->complete) ? Exit::kIncomplete : Exit::kDone;
 }
 
 const model::Container* find_container(const model::Snapshot& snapshot, std::string_view name) {
@@ -126,7 +127,7 @@ Exit run_matrix(const ReachOptions& options, const Session& session, const query
                            : options.output.json
                                ? report::matrix_json(snapshot, *matrix)
                                : report::matrix_text(snapshot, *matrix, text_style(options.output));
-  return shown(text, any_unknown(*matrix), session);
+  return shown(text, any_unknown(*matrix), survey->exhausted(), session);
 }
 
 Exit run_unused(const ReachOptions& options, const Session& session, const query::Asker& asker) {
@@ -138,7 +139,7 @@ Exit run_unused(const ReachOptions& options, const Session& session, const query
       unused->ports, [](const views::PublishedUnused& p) { return p.why == views::Why::kUnknown; });
   return shown(options.output.json ? report::unused_json(*unused)
                                    : report::unused_text(*unused, text_style(options.output)),
-               unknown, session);
+               unknown, survey->exhausted(), session);
 }
 
 Exit run_who_reaches(const ReachOptions& options, const Session& session, const query::Asker& asker,
@@ -174,7 +175,7 @@ Exit run_who_reaches(const ReachOptions& options, const Session& session, const 
   return shown(options.output.json ? report::who_reaches_json(snapshot, options.who, *who)
                                    : report::who_reaches_text(snapshot, options.who, *who,
                                                               text_style(options.output)),
-               unknown, session);
+               unknown, survey->exhausted(), session);
 }
 
 Exit run_through(const ReachOptions& options, const Session& session, const query::Asker& asker,
@@ -192,7 +193,7 @@ Exit run_through(const ReachOptions& options, const Session& session, const quer
   return shown(options.output.json
                    ? report::through_json(*session.snapshot, from, *through)
                    : report::through_text(from, *through, text_style(options.output)),
-               through->unknown > 0, session);
+               through->unknown > 0, survey->exhausted(), session);
 }
 
 }  // namespace bulkhead::cli

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "identify/identify.h"
+#include "identify/udp_payloads.h"
 #include "services/entry.h"
-#include "services/matcher.h"
 
 namespace bulkhead::cli {
 namespace {
@@ -45,7 +45,19 @@ scan::Service service_of(const services::Finding& finding) {
 
 }  // namespace
 
-void identify_open_ports(probe::SocketSource& sockets, scan::Result& result) {
+probe::UdpPayloads payloads_for(const services::Matcher& matcher, const model::Snapshot& snapshot) {
+  std::vector<identify::UdpListener> listeners;
+  for (const model::NetNs& ns : snapshot.namespaces) {
+    for (const model::Socket& socket : ns.sockets) {
+      if (socket.protocol == IpProtocol::kUdp && !socket.peer && !socket.owners.empty())
+        listeners.push_back({socket.port, socket.owners.front().command});
+    }
+  }
+  return identify::udp_payloads(matcher, listeners);
+}
+
+void identify_open_ports(const services::Matcher& matcher, probe::SocketSource& sockets,
+                         scan::Result& result) {
   std::vector<identify::Target> targets;
   std::map<Listener, std::size_t> asked;
   for (std::size_t i = 0; i < result.judged.open.size(); ++i) {
@@ -56,9 +68,6 @@ void identify_open_ports(probe::SocketSource& sockets, scan::Result& result) {
         targets.push_back(target_of(sockets, aim, open));
     }
   }
-  std::vector<std::string> problems;  // of our own catalogue; its tests say that there are none
-  const services::Matcher matcher =
-      services::Matcher::make(services::builtin_entries().entries, problems);
   const std::vector<services::Finding> found = identify::identify(matcher, targets, {});
   for (std::size_t i = 0; i < result.judged.open.size(); ++i) {
     for (scan::OpenPort& open : result.judged.open[i]) {

@@ -1,8 +1,11 @@
 // What answers at the open ports of a scan, asked of the services themselves.
 #pragma once
 
+#include "model/snapshot.h"
+#include "probe/lane.h"
 #include "probe/socket_source.h"
 #include "scan/result.h"
+#include "services/matcher.h"
 
 namespace bulkhead::cli {
 
@@ -12,6 +15,12 @@ inline constexpr std::size_t kMostIdentified = 1024;
 // Fills OpenPort::service of what a catalogue's entry fits. A listener that several seats reach is
 // asked once, from the first of them. Returns within identify::Limits::all_ms and a little.
 // `sockets` are of the plan's seats.
-void identify_open_ports(probe::SocketSource& sockets, scan::Result& result);
+void identify_open_ports(const services::Matcher& matcher, probe::SocketSource& sockets,
+                         scan::Result& result);
+
+// What makes the services of UDP ports speak: those of the catalogue, and what listens on this host
+// on whatever port.
+[[nodiscard]] probe::UdpPayloads payloads_for(const services::Matcher& matcher,
+                                              const model::Snapshot& snapshot);
 
 }  // namespace bulkhead::cli

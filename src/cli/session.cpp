@@ -49,15 +49,19 @@ std::pair<std::string, bool> find_config(const std::string& named) {
   return {"", false};
 }
 
-Result<policy::Config> read_config(const std::string& named) {
+Status read_config(const std::string& named, Session& session) {
   const auto [path, must_be_trusted] = find_config(named);
-  if (path.empty()) return policy::Config{};
+  if (path.empty()) return {};
   if (must_be_trusted) {
-    if (auto trusted = check_trusted(path); !trusted) return std::unexpected(trusted.error());
+    if (auto trusted = check_trusted(path); !trusted) return trusted;
   }
   auto text = read_file(path, kLargestConfig);
   if (!text) return std::unexpected(text.error());
-  return policy::parse_config(*text, path);
+  auto config = policy::parse_config(*text, path);
+  if (!config) return std::unexpected(config.error());
+  session.config = *std::move(config);
+  session.config_text = *std::move(text);
+  return {};
 }
 
 Result<std::unique_ptr<model::Snapshot>> snapshot_from_file(const std::string& path) {
@@ -77,9 +81,10 @@ Result<Session> open_session(const SourceOptions& options, collect::Broker::Righ
     if (!broker) return std::unexpected(broker.error());
     session.broker = std::move(*broker);
   }
-  auto config = read_config(options.config_file);
-  if (!config) return std::unexpected(config.error());
-  session.config = std::move(*config);
+  if (!options.no_config) {
+    if (auto read = read_config(options.config_file, session); !read)
+      return std::unexpected(read.error());
+  }
   if (session.broker) {
     if (auto dropped = collect::drop_privileges(); !dropped)
       return std::unexpected(dropped.error());

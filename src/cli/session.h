@@ -20,6 +20,7 @@ struct SourceOptions {
   std::string config_file;           // empty: ./bulkhead.yaml, /etc/bulkhead/bulkhead.yaml, or none
   std::vector<std::string> engines;  // --engine URL
   bool read_engines = true;
+  bool no_config = false;  // none is looked for
 };
 
 // The privileged reader is forked first and this process gives up its rights before it decodes
@@ -28,6 +29,7 @@ struct Session {
   std::optional<collect::Broker> broker;  // none when the snapshot came from a file
   std::unique_ptr<model::Snapshot> snapshot;
   policy::Config config;
+  std::string config_text;  // from which it was read; "" without one
   std::vector<policy::Zone> zones;
 };
 

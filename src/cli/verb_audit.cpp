@@ -1,13 +1,16 @@
 #include "audit/audit.h"
 #include "audit/oracle.h"
-#include "cli/files.h"
+#include "cli/deliver.h"
 #include "cli/instant.h"
 #include "cli/language.h"
 #include "cli/outside_views.h"
 #include "cli/probing.h"
 #include "cli/verbs.h"
+#include "cli/version.h"
 #include "report/audit_text.h"
+#include "report/html.h"
 #include "report/json.h"
+#include "report/sarif.h"
 
 namespace bulkhead::cli {
 namespace {
@@ -61,6 +64,15 @@ Result<audit::Report> make_report(const AuditOptions& options, const Views& view
   return report;
 }
 
+std::string text_of(const AuditOptions& options, const audit::Report& report) {
+  report::Style style = text_style(options.output);
+  if (options.file != "-") style.color = false;
+  if (options.format == "sarif") return report::audit_sarif(report, style, kVersion);
+  if (options.format == "html") return report::audit_html(report, style);
+  return options.output.json ? report::audit_json(report, style)
+                             : report::audit_text(report, style);
+}
+
 }  // namespace
 
 Exit run_audit(const AuditOptions& options) {
@@ -70,10 +82,8 @@ Exit run_audit(const AuditOptions& options) {
   if (!session) return complain(session.error());
   auto report = make_report(options, *views, *session);
   if (!report) return complain(report.error());
-  const std::string text = options.output.json
-                               ? report::audit_json(*report, text_style(options.output))
-                               : report::audit_text(*report, text_style(options.output));
-  if (auto printed = print(text); !printed) return complain(printed.error());
+  const Exit delivered = deliver(text_of(options, *report), options.file);
+  if (delivered != Exit::kDone) return delivered;
   if (at_or_above(*report, options.fail_on)) return Exit::kFindings;
   return session->snapshot->complete ? Exit::kDone : Exit::kIncomplete;
 }

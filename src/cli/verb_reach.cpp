@@ -62,7 +62,7 @@ Exit run_seat(const ReachOptions& options, const Session& session, const query::
           : report::reach_text(snapshot, *vantage, limits, *reachable, text_style(options.output));
   if (auto printed = print(text); !printed) return complain(printed.error());
   const bool blind = !snapshot.complete && !reachable->unknown.empty();
-  return blind ? Exit::kIncomplete : Exit::kDone;
+  return blind || reachable->exhausted ? Exit::kIncomplete : Exit::kDone;
 }
 
 Exit run_why(const ReachOptions& options, const Session& session, query::Asker& asker,
@@ -85,7 +85,8 @@ Exit run_why(const ReachOptions& options, const Session& session, query::Asker& 
       options.output.json ? report::why_json(snapshot, *vantage, *why)
                           : report::why_text(snapshot, *vantage, *why, text_style(options.output));
   if (auto printed = print(text); !printed) return complain(printed.error());
-  const bool blind = !snapshot.complete && why->verdict() == trace::Verdict::kUnknown;
+  const bool blind = (!snapshot.complete || why->computed.exhausted || attackers.exhausted()) &&
+                     why->verdict() == trace::Verdict::kUnknown;
   return blind ? Exit::kIncomplete : Exit::kDone;
 }
 

@@ -1,16 +1,22 @@
 #include "base/text.h"
-#include "cli/files.h"
+#include "cli/deliver.h"
 #include "cli/language.h"
 #include "cli/scan_services.h"
 #include "cli/targets.h"
 #include "cli/verbs.h"
+#include "cli/version.h"
 #include "console/interrupts.h"
 #include "console/progress.h"
+#include "identify/catalogue_files.h"
 #include "probe/sweep.h"
 #include "query/query.h"
+#include "report/html.h"
+#include "report/sarif.h"
 #include "report/scan_text.h"
+#include "scan/record.h"
 #include "scan/result.h"
 #include "seats/broker_sockets.h"
+#include "seen/nmap_xml.h"
 #include "trace/trace.h"
 
 namespace bulkhead::cli {
@@ -46,7 +52,7 @@ Result<scan::Wanted> read_wanted(const ScanOptions& options, const model::Snapsh
 }
 
 // What is wrong with the words alone is said before anything is read.
-Status check(const ScanOptions& options) {
+Status check_words(const ScanOptions& options) {
   if (!options.source.snapshot_file.empty())
     return fail(ErrorCode::kInvalidInput,
                 "a scan sends packets from this host and cannot be made from a snapshot; leave "
@@ -76,18 +82,22 @@ std::vector<probe::Aim> to_aims(const scan::Plan& plan) {
   return out;
 }
 
-seats::BrokerSockets sockets_of(Session& session, const scan::Plan& plan) {
+seats::BrokerSockets sockets_of(collect::Broker& broker, const model::Snapshot& snapshot,
+                                const scan::Plan& plan) {
   std::vector<std::uint64_t> inodes;
+  inodes.reserve(plan.seats.size());
   for (const scan::Seat& seat : plan.seats)
-    inodes.push_back(session.snapshot->namespaces[seat.ns.value].inode);
-  return {*session.broker, std::move(inodes)};
+    inodes.push_back(snapshot.namespaces[seat.ns.value].inode);
+  return {broker, std::move(inodes)};
 }
 
-void send(const ScanOptions& options, probe::SocketSource& sockets, scan::Result& result) {
+void send(const ScanOptions& options, const probe::UdpPayloads& payloads,
+          probe::SocketSource& sockets, scan::Result& result) {
   probe::SweepLimits limits;
   limits.rate = options.rate;
   limits.all_ms = options.deadline * 1000;
   limits.raw = !options.connect_only;
+  if (options.identify) limits.payloads = &payloads;
   const bool terminal = console::stderr_is_terminal();
   const console::Interrupts interrupts;
   probe::Sweep seen = probe::sweep(sockets, result.plan.seats.size(), to_aims(result.plan), limits,
@@ -99,10 +109,30 @@ void send(const ScanOptions& options, probe::SocketSource& sockets, scan::Result
   result.finished = seen.finished;
 }
 
+std::string xml_of(const ScanOptions& options, const model::Snapshot& snapshot,
+                   const scan::Result& result) {
+  seen::Record record = scan::record_of(snapshot, result);
+  record.tool = "bulkhead " + std::string(kVersion);
+  return seen::nmap_xml(record, options.command);
+}
+
+std::string text_of(const ScanOptions& options, const model::Snapshot& snapshot,
+                    const scan::Result& result) {
+  report::Style style = text_style(options.output);
+  if (options.file != "-") style.color = false;
+  if (options.format == "xml") return xml_of(options, snapshot, result);
+  if (options.format == "sarif") return report::scan_sarif(snapshot, result, style, kVersion);
+  if (options.format == "html") return report::scan_html(snapshot, result, style);
+  return options.output.json ? report::scan_json(snapshot, result)
+                             : report::scan_text(snapshot, result, style);
+}
+
 }  // namespace
 
 Exit run_scan(const ScanOptions& options) {
-  if (auto good = check(options); !good) return complain(good.error());
+  if (auto good = check_words(options); !good) return complain(good.error());
+  const auto matcher = identify::read_catalogue(options.services);
+  if (!matcher) return complain(within("--services", matcher.error()).error());
   auto session = open_session(options.source, collect::Broker::Rights::kScanning);
   if (!session) return complain(session.error());
   const model::Snapshot& snapshot = *session->snapshot;
@@ -115,14 +145,14 @@ Exit run_scan(const ScanOptions& options) {
   if (!plan) return complain(plan.error());
   scan::Result result;
   result.plan = *std::move(plan);
-  seats::BrokerSockets sockets = sockets_of(*session, result.plan);
-  send(options, sockets, result);
+  std::optional<collect::Broker>& broker = session->broker;
+  if (!broker) return complain({ErrorCode::kInvalidInput, "packets cannot be sent from a file"});
+  seats::BrokerSockets sockets = sockets_of(*broker, snapshot, result.plan);
+  send(options, payloads_for(*matcher, snapshot), sockets, result);
   result.judged = scan::judge(asker, result.plan, result.swept);
-  if (options.identify && result.finished) identify_open_ports(sockets, result);
-  const std::string text = options.output.json
-                               ? report::scan_json(snapshot, result)
-                               : report::scan_text(snapshot, result, text_style(options.output));
-  if (auto printed = print(text); !printed) return complain(printed.error());
+  if (options.identify && result.finished) identify_open_ports(*matcher, sockets, result);
+  const Exit delivered = deliver(text_of(options, snapshot, result), options.file);
+  if (delivered != Exit::kDone) return delivered;
   if (!result.judged.disagreements.empty()) return Exit::kFindings;
   return scan::is_incomplete(result) ? Exit::kIncomplete : Exit::kDone;
 }

@@ -13,7 +13,7 @@ Result<seen::Record> read_result(const std::string& path) {
   return seen::read_record(*text, path);
 }
 
-Status check(const ScanOptions& options) {
+Status check_alone(const ScanOptions& options) {
   const bool others = !options.from.empty() || !options.to.empty() || !options.ports.empty() ||
                       options.full || !options.source.snapshot_file.empty();
   if (!others) return {};
@@ -25,7 +25,7 @@ Status check(const ScanOptions& options) {
 }  // namespace
 
 Exit run_scan_diff(const ScanOptions& options) {
-  if (auto good = check(options); !good) return complain(good.error());
+  if (auto good = check_alone(options); !good) return complain(good.error());
   auto before = read_result(options.diff.front());
   if (!before) return complain(before.error());
   auto now = read_result(options.diff.back());

@@ -24,6 +24,8 @@ struct AuditOptions {
   std::string fail_on = "high";
   std::string at;                 // overrides the snapshot's instant (RFC 3339)
   std::vector<std::string> with;  // results of bulkhead-scan: FILE or VANTAGE:FILE
+  std::string format;             // terminal, json, sarif, html; empty: as output says
+  std::string file = "-";
 };
 Exit run_audit(const AuditOptions& options);
 
@@ -82,6 +84,10 @@ struct ScanOptions {
   std::uint64_t rate = 200'000;   // probes a second
   std::uint64_t deadline = 600;   // seconds
   std::vector<std::string> diff;  // none, or two files with results: nothing is sent
+  std::string format;             // terminal, json, xml, sarif, html; empty: as output says
+  std::string file = "-";
+  std::string command;   // as it was typed
+  std::string services;  // a folder with more entries of the catalogue; empty: none
 };
 Exit run_scan(const ScanOptions& options);
 
@@ -94,6 +100,58 @@ struct RepeatOptions {
 // Runs scans until SIGTERM or SIGINT, and tells what differs from one to the next.
 Exit run_scan_repeatedly(const RepeatOptions& options);
 Exit run_scan_diff(const ScanOptions& options);
+
+struct PolicyOptions {
+  SourceOptions source;
+  OutputOptions output;
+  std::string at;       // overrides the snapshot's instant (RFC 3339)
+  bool matrix = false;  // show
+  std::string as;       // test: "attacker": whatever root there can forge, too
+};
+Exit run_policy_lint(const PolicyOptions& options);
+Exit run_policy_show(const PolicyOptions& options);
+Exit run_policy_test(const PolicyOptions& options);
+
+struct PlanOptions {
+  PolicyOptions policy;
+  bool enforce = false;  // as if what is in mode audit were in mode enforce
+};
+Exit run_plan(const PlanOptions& options);
+
+struct CompileOptions {
+  PlanOptions plan;
+  std::string file = "-";
+};
+Exit run_compile(const CompileOptions& options);
+
+struct ApplyOptions {
+  SourceOptions source;
+  std::string confirm_within = "60s";  // 90s, 5m, 1h; 0: kept at once
+  bool console = false;                // the caller sits at the machine
+};
+Exit run_apply(const ApplyOptions& options);
+
+struct ConfirmOptions {
+  bool console = false;
+};
+Exit run_confirm(const ConfirmOptions& options);
+
+struct RollbackOptions {
+  bool remove = false;  // all tables of ours, whatever was before
+};
+Exit run_rollback(const RollbackOptions& options);
+
+struct StatusOptions {
+  SourceOptions source;
+  OutputOptions output;
+};
+Exit run_status(const StatusOptions& options);
+
+struct PolicyInitOptions {
+  SourceOptions source;
+  std::string file = "-";
+};
+Exit run_policy_init(const PolicyInitOptions& options);
 
 struct LabOptions {
   std::vector<std::string> audit_arguments;

@@ -10,6 +10,7 @@
 
 #include "collect/access.h"
 #include "collect/collect.h"
+#include "collect/forwarders.h"
 #include "collect/listing.h"
 #include "collect/rtnetlink.h"
 #include "model/snapshot.h"
@@ -38,13 +39,18 @@ bool fill_namespace(Answer answer, model::NetNs& ns, Pending& pending);
 [[nodiscard]] Status fill_owners(Broker& broker, model::Snapshot& snapshot,
                                  const std::vector<Pending>& pending);
 
-void read_engines(Broker& broker, const Options& options, model::Snapshot& snapshot);
+// `forwarders`: what forwards in user space to containers that no engine told of.
+void read_engines(Broker& broker, const Options& options, model::Snapshot& snapshot,
+                  std::vector<Forwarder>& forwarders);
 // Places the containers. Inodes of namespaces that the snapshot lacks go to `missing`.
 [[nodiscard]] Status place_containers(Broker& broker, model::Snapshot& snapshot,
                                       std::vector<std::pair<std::uint64_t, std::string>>& missing);
 // Mode and networks of containers that no engine told of, from the links of their namespaces. Needs
 // what place_containers and resolve_peers found.
 void describe_unlisted(model::Snapshot& snapshot);
+// Their sockets in the host's network, too, where the cgroup does not say whose they are. Needs
+// what fill_owners found.
+void own_unlisted_sockets(model::Snapshot& snapshot);
 // A gap for each container that runs here and was not placed.
 void name_unplaced(model::Snapshot& snapshot);
 

@@ -28,4 +28,8 @@ struct Options {
 // even the own namespace could be read.
 [[nodiscard]] Result<model::Snapshot> take_snapshot(Broker& broker, const Options& options);
 
+// The rules of one namespace, by its inode, as they are now. kUnavailable when they could not be
+// read as a whole.
+[[nodiscard]] Result<model::Ruleset> read_rules(Broker& broker, std::uint64_t ns_inode);
+
 }  // namespace bulkhead::collect

@@ -6,6 +6,7 @@
 #include "collect/conmon.h"
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 #include <set>
 #include <tuple>
@@ -18,8 +19,10 @@ namespace {
 
 constexpr std::size_t kIdDigits = 64, kShortId = 12;
 constexpr std::size_t kLongestName = 255;
-constexpr std::size_t kMostText = 65'536;  // of one text of the reader
-constexpr std::size_t kMostNamed = 5;      // containers in the text of a gap
+constexpr std::size_t kMostConmonText = 65'536;  // of one text of the reader
+constexpr std::size_t kMostNamed = 5;            // containers in the text of a gap
+const std::string kUsersSockets = "unix:///run/user/";
+constexpr std::string_view kUsersSocket = "/podman/podman.sock";
 
 bool is_id(std::string_view text) {
   return text.size() == kIdDigits && std::ranges::all_of(text, [](char c) {
@@ -63,14 +66,6 @@ std::string pod_of(std::string_view cgroup, const std::string& id) {
     if (is_id(path.substr(at, kIdDigits))) return std::string(path.substr(at, kIdDigits));
   }
   return "";
-}
-
-std::optional<std::string_view> counted(Cursor& cursor) {
-  const auto length = cursor.native<std::uint32_t>();
-  if (!length || *length > kMostText) return std::nullopt;
-  const auto bytes = cursor.take(*length);
-  if (!bytes) return std::nullopt;
-  return std::string_view(reinterpret_cast<const char*>(bytes->data()), bytes->size());
 }
 
 std::optional<model::Container> understand(std::uint32_t child, std::string_view line,
@@ -117,20 +112,21 @@ model::Gap rootful_gap(const model::Engine& engine, bool answers) {
 }
 
 model::Gap rootless_gap(const model::Engine& engine, std::uint32_t uid) {
-  return {"rootless podman of user " + std::to_string(uid),
-          "what its forwarders in user space (pasta, slirp4netns, rootlessport) pass on is not "
-          "known; " +
-              std::to_string(engine.containers.size()) + " run (" + names_of(engine.containers) +
-              "); that user may read more of them: bulkhead --engine " + engine.endpoint};
+  return {
+      "rootless podman of user " + std::to_string(uid),
+      "what leaves its containers through user space (pasta, slirp4netns) is not known, nor are "
+      "labels, mounts and rights; that user may read more: bulkhead --engine " +
+          engine.endpoint + "; " + std::to_string(engine.containers.size()) + " run (" +
+          names_of(engine.containers) + ")"};
 }
 
 void add_engine(std::uint32_t uid, std::vector<model::Container> containers,
                 model::Snapshot& snapshot) {
   model::Engine engine;
   engine.kind = model::EngineKind::kPodman;
-  engine.name = engine_name(snapshot, engine.kind);
+  engine.name = uid == 0 ? engine_name(snapshot, engine.kind) : "podman-uid" + std::to_string(uid);
   engine.endpoint = uid == 0 ? "unix:///run/podman/podman.sock"
-                             : "unix:///run/user/" + std::to_string(uid) + "/podman/podman.sock";
+                             : kUsersSockets + std::to_string(uid) + std::string(kUsersSocket);
   engine.rootless = uid != 0;
   engine.containers = std::move(containers);
   engine.gaps.push_back(uid == 0 ? rootful_gap(engine, podman_answers(snapshot))
@@ -147,8 +143,8 @@ Result<std::vector<Conmon>> decode_conmons(ByteView bytes) {
     const auto pid = cursor.native<std::uint32_t>();
     const auto uid = cursor.native<std::uint32_t>();
     const auto child = cursor.native<std::uint32_t>();
-    const auto line = child ? counted(cursor) : std::nullopt;
-    const auto cgroup = line ? counted(cursor) : std::nullopt;
+    const auto line = child ? counted_text(cursor, kMostConmonText) : std::nullopt;
+    const auto cgroup = line ? counted_text(cursor, kMostConmonText) : std::nullopt;
     if (!pid || !uid || !cgroup)
       return fail(ErrorCode::kInvalidInput, "list of conmon processes cut short");
     if (auto container = understand(*child, *line, *cgroup))
@@ -174,6 +170,18 @@ void add_unlisted(std::vector<Conmon> conmons, model::Snapshot& snapshot) {
     const bool last = i + 1 == conmons.size() || conmons[i + 1].uid != uid;
     if (last && !group.empty()) add_engine(uid, std::exchange(group, {}), snapshot);
   }
+}
+
+std::optional<std::uint32_t> user_of(const model::Engine& engine) {
+  std::string_view text = engine.endpoint;
+  if (!engine.rootless || !text.starts_with(kUsersSockets) || !text.ends_with(kUsersSocket))
+    return std::nullopt;
+  text.remove_prefix(kUsersSockets.size());
+  std::uint32_t uid = 0;
+  const auto end = std::from_chars(text.data(), text.data() + text.size(), uid);
+  if (end.ec != std::errc() || std::string_view(end.ptr, text.end()) != kUsersSocket)
+    return std::nullopt;
+  return uid;
 }
 
 std::string engine_name(const model::Snapshot& snapshot, model::EngineKind kind) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,8 +25,13 @@ struct Conmon {
 [[nodiscard]] Result<std::vector<Conmon>> decode_conmons(ByteView bytes);
 
 // Adds the containers that no engine of the snapshot has: one Engine of kind kPodman per user,
-// whose gap says what is not known of them and what to do about it.
+// whose gap says what is not known of them and what to do about it. That of a user is called
+// "podman-uid1000".
 void add_unlisted(std::vector<Conmon> conmons, model::Snapshot& snapshot);
+
+// Whose rootless engine it is, by its usual socket; nothing for root's, and for one at another
+// place.
+[[nodiscard]] std::optional<std::uint32_t> user_of(const model::Engine& engine);
 
 // How an engine is called: "podman", "podman-2" and so on.
 [[nodiscard]] std::string engine_name(const model::Snapshot& snapshot, model::EngineKind kind);

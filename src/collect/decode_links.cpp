@@ -12,7 +12,6 @@
 namespace bulkhead::collect {
 namespace {
 
-constexpr std::size_t kNameLength = 15;      // IFNAMSIZ - 1
 constexpr std::size_t kAltNameLength = 127;  // ALTIFNAMSIZ - 1
 constexpr std::size_t kAliasLength = 255;    // IFALIASZ - 1
 constexpr std::size_t kKindLength = 63;      // MODULE_NAME_LEN

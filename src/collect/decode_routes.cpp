@@ -14,7 +14,6 @@
 namespace bulkhead::collect {
 namespace {
 
-constexpr std::size_t kNameLength = 15;     // IFNAMSIZ - 1
 constexpr std::size_t kMostHops = 4096;     // of one route
 constexpr std::size_t kMostGroup = 65'536;  // hops of all groups together
 

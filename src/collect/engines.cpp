@@ -33,7 +33,7 @@ void read_one(Broker& broker, const engine::Endpoint& endpoint, model::Snapshot&
 
 // Podman needs no service to run containers: those that no engine told of are found by their
 // processes.
-void read_unlisted(Broker& broker, model::Snapshot& snapshot) {
+void read_unlisted(Broker& broker, model::Snapshot& snapshot, std::vector<Forwarder>& forwarders) {
   auto answer = BrokerAccess::ask(broker, Op::kListConmons, {});
   auto conmons = answer ? decode_conmons(answer->bytes(Section::kConmons))
                         : Result<std::vector<Conmon>>(std::unexpected(answer.error()));
@@ -42,6 +42,12 @@ void read_unlisted(Broker& broker, model::Snapshot& snapshot) {
     return;
   }
   add_unlisted(*std::move(conmons), snapshot);
+  auto found = decode_forwarders(answer->bytes(Section::kForwarders));
+  if (!found) {
+    snapshot.gaps.push_back({"forwarders in user space", found.error().message});
+    return;
+  }
+  forwarders = *std::move(found);
 }
 
 // A usual socket that is not there, or that nobody serves, is an engine that does not run.
@@ -71,12 +77,13 @@ std::vector<engine::Endpoint> usual_engines(Broker& broker, model::Snapshot& sna
 
 }  // namespace
 
-void read_engines(Broker& broker, const Options& options, model::Snapshot& snapshot) {
+void read_engines(Broker& broker, const Options& options, model::Snapshot& snapshot,
+                  std::vector<Forwarder>& forwarders) {
   if (!options.read_engines) return;
   const auto endpoints =
       options.engines.empty() ? usual_engines(broker, snapshot) : options.engines;
   for (const engine::Endpoint& endpoint : endpoints) read_one(broker, endpoint, snapshot);
-  read_unlisted(broker, snapshot);
+  read_unlisted(broker, snapshot, forwarders);
 }
 
 namespace {

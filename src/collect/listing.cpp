@@ -7,6 +7,14 @@ constexpr std::size_t kMostPath = 4096;
 
 }  // namespace
 
+std::optional<std::string_view> counted_text(Cursor& cursor, std::size_t most) {
+  const auto length = cursor.native<std::uint32_t>();
+  if (!length || *length > most) return std::nullopt;
+  const auto bytes = cursor.take(*length);
+  if (!bytes) return std::nullopt;
+  return std::string_view(reinterpret_cast<const char*>(bytes->data()), bytes->size());
+}
+
 Result<std::vector<NamespaceRecord>> decode_namespaces(ByteView bytes) {
   std::vector<NamespaceRecord> out;
   Cursor cursor(bytes);
@@ -26,11 +34,9 @@ Result<std::vector<NamespaceRecord>> decode_namespaces(ByteView bytes) {
     const auto paths = cursor.native<std::uint32_t>();
     if (!paths || cursor.left() / sizeof(std::uint32_t) < *paths) return broken();
     for (std::uint32_t i = 0; i < *paths; ++i) {
-      const auto length = cursor.native<std::uint32_t>();
-      if (!length || *length > kMostPath) return broken();
-      const auto text = cursor.take(*length);
+      const auto text = counted_text(cursor, kMostPath);
       if (!text) return broken();
-      record.paths.emplace_back(reinterpret_cast<const char*>(text->data()), text->size());
+      record.paths.emplace_back(*text);
     }
     out.push_back(std::move(record));
   }

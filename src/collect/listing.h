@@ -15,6 +15,10 @@
 
 namespace bulkhead::collect {
 
+// u32 length, then that many bytes; they live as long as what the cursor reads. nullopt when there
+// are fewer, or more than `most` are announced.
+[[nodiscard]] std::optional<std::string_view> counted_text(Cursor& cursor, std::size_t most);
+
 struct NamespaceRecord {
   std::uint64_t inode = 0;
   std::vector<std::uint32_t> pids;  // all, ascending

@@ -80,6 +80,7 @@ class AttributeTable {
 [[nodiscard]] std::optional<std::uint32_t> as_u32(const std::optional<ByteView>& value);
 [[nodiscard]] std::optional<std::uint64_t> as_be64(const std::optional<ByteView>& value);
 [[nodiscard]] std::optional<IpAddress> as_address(const std::optional<ByteView>& value);
+inline constexpr std::size_t kNameLength = 15;  // of an interface: IFNAMSIZ - 1
 // Up to the first NUL, at most `limit` bytes.
 [[nodiscard]] std::string as_text(const std::optional<ByteView>& value, std::size_t limit);
 

@@ -5,18 +5,10 @@
 namespace bulkhead::collect {
 namespace {
 
-constexpr std::size_t kMostOwners = 16;     // of one socket
-constexpr std::size_t kMostText = 16'384;   // of one text of the reader
-constexpr std::size_t kSocketRecord = 16;   // bytes: inode and two options
-constexpr std::size_t kCommandLength = 16;  // TASK_COMM_LEN
-
-std::optional<std::string_view> counted_text(Cursor& cursor) {
-  const auto length = cursor.native<std::uint32_t>();
-  if (!length || *length > kMostText) return std::nullopt;
-  const auto bytes = cursor.take(*length);
-  if (!bytes) return std::nullopt;
-  return std::string_view(reinterpret_cast<const char*>(bytes->data()), bytes->size());
-}
+constexpr std::size_t kMostOwners = 16;         // of one socket
+constexpr std::size_t kMostOwnerText = 16'384;  // of one text of the reader
+constexpr std::size_t kSocketRecord = 16;       // bytes: inode and two options
+constexpr std::size_t kCommandLength = 16;      // TASK_COMM_LEN
 
 bool is_hex(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
@@ -71,9 +63,9 @@ Result<Owners> decode_owners(ByteView bytes) {
     const auto pid = cursor.native<std::uint32_t>();
     const auto uid = cursor.native<std::uint32_t>();
     if (!pid || !uid) return broken();
-    const auto command = counted_text(cursor);
-    const auto executable = command ? counted_text(cursor) : std::nullopt;
-    const auto cgroup = executable ? counted_text(cursor) : std::nullopt;
+    const auto command = counted_text(cursor, kMostOwnerText);
+    const auto executable = command ? counted_text(cursor, kMostOwnerText) : std::nullopt;
+    const auto cgroup = executable ? counted_text(cursor, kMostOwnerText) : std::nullopt;
     const auto count = cgroup ? cursor.native<std::uint32_t>() : std::nullopt;
     if (!count || cursor.left() / kSocketRecord < *count) return broken();
     owner.pid = *pid;

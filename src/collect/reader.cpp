@@ -108,8 +108,8 @@ class Reader {
     const auto groups = cursor.native<std::uint32_t>();
     if (!inode || !groups) return false;
     if (!enter(*inode)) return true;
-    if ((*groups & kReadNetwork) != 0) read_network(out_);
-    if ((*groups & kReadSysctls) != 0) read_sysctls(out_);
+    const bool bridges = (*groups & kReadNetwork) == 0 || read_network(out_);
+    if ((*groups & kReadSysctls) != 0) read_sysctls(out_, bridges);
     if ((*groups & kReadSockets) != 0) read_sockets(out_);
     if ((*groups & kReadRules) != 0) {
       read_rules(out_);

@@ -2,7 +2,10 @@
 
 #include <dirent.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -18,7 +21,11 @@
 namespace bulkhead::collect {
 namespace {
 
-constexpr std::size_t kMostConmons = 20'000;
+constexpr std::size_t kMostConmons = 20'000, kMostForwarders = 20'000;
+constexpr std::size_t kMostNamespacesHeld = 64;  // network namespaces of one forwarder
+// pasta runs itself again as what its processor can do.
+constexpr std::array<std::string_view, 6> kForwarders{"rootlessport", "slirp4netns", "pasta",
+                                                      "passt",        "pasta.avx2",  "passt.avx2"};
 constexpr std::size_t kMostCommandLine = 65'536;
 
 struct Process {
@@ -56,7 +63,7 @@ std::uint64_t network_namespace(const std::string& process) {
 
 // Every conmon, and of every process that could be its child the first.
 struct Found {
-  std::vector<std::uint32_t> conmons;
+  std::vector<std::uint32_t> conmons, forwarders;
   std::unordered_map<std::uint32_t, Process> first_child;  // by parent
 };
 
@@ -71,6 +78,9 @@ Found look(DIR* directory) {
     if (!process) continue;
     if (process->command == "conmon" && found.conmons.size() < kMostConmons)
       found.conmons.push_back(pid);
+    if (std::ranges::find(kForwarders, process->command) != kForwarders.end() &&
+        found.forwarders.size() < kMostForwarders)
+      found.forwarders.push_back(pid);
     const auto [at, fresh] = found.first_child.try_emplace(process->parent, *process);
     if (!fresh && process->started < at->second.started) at->second = *std::move(process);
   }
@@ -90,6 +100,53 @@ void append_conmon(ReaderOutput& out, std::uint32_t pid, const Found& found) {
   }
 }
 
+// "ino:\tNUMBER" of /proc/PID/fdinfo/FD (fs/proc/fd.c, Linux 5.15). The file itself is not asked:
+// it may be on a file system that does not answer.
+std::uint64_t inode_of(std::uint32_t pid, const char* fd) {
+  const std::string text = file_of(pid, (std::string("/fdinfo/") + fd).c_str(), 4096);
+  constexpr std::string_view kField = "\nino:\t";
+  const std::size_t at = text.find(kField);
+  std::uint64_t inode = 0;
+  if (at != std::string::npos)
+    std::from_chars(text.data() + at + kField.size(), text.data() + text.size(), inode);
+  return inode;
+}
+
+// Those that it holds open: pasta makes its sockets by such a descriptor. It reads as "net:[INODE]"
+// (fs/nsfs.c), or as the path at which the namespace is mounted. Files are numbered, too; a number
+// that is no namespace's names nothing.
+void held_namespaces(std::uint32_t pid, std::vector<std::uint64_t>& out) {
+  DIR* directory = opendir(("/proc/" + std::to_string(pid) + "/fd").c_str());
+  if (directory == nullptr) return;
+  while (const dirent* item = readdir(directory)) {
+    std::array<char, 256> link{};
+    const ssize_t length = readlinkat(dirfd(directory), item->d_name, link.data(), link.size());
+    if (length <= 0 || out.size() >= kMostNamespacesHeld) continue;
+    const std::string_view text(link.data(), static_cast<std::size_t>(length));
+    if (!text.starts_with("net:[") && !text.starts_with('/')) continue;
+    if (const std::uint64_t inode = inode_of(pid, item->d_name); inode != 0) out.push_back(inode);
+  }
+  closedir(directory);
+}
+
+// The child of rootlessport stands in the container; where rootlessport itself stands depends on
+// the thread that one looks at.
+void append_forwarder(ReaderOutput& out, std::uint32_t pid, const Found& found) {
+  std::vector<std::uint64_t> inodes;
+  if (const auto child = found.first_child.find(pid); child != found.first_child.end()) {
+    const std::uint64_t inode = network_namespace(std::to_string(child->second.pid));
+    if (inode != 0) inodes.push_back(inode);
+  }
+  held_namespaces(pid, inodes);
+  const std::string line = file_of(pid, "/cmdline", kMostCommandLine);
+  out.append_value(pid);
+  out.append_value(real_uid(file_of(pid, "/status", 16'384)));
+  out.append_value(static_cast<std::uint32_t>(inodes.size()));
+  for (const std::uint64_t inode : inodes) out.append_value(inode);
+  out.append_value(static_cast<std::uint32_t>(line.size()));
+  out.append_text(line);
+}
+
 }  // namespace
 
 void read_conmons(ReaderOutput& out) {
@@ -106,6 +163,9 @@ void read_conmons(ReaderOutput& out) {
     const std::uint64_t at = network_namespace(std::to_string(pid));
     if (at == 0 || at == own) append_conmon(out, pid, found);
   }
+  out.finish(0);
+  out.begin(Section::kForwarders);
+  for (const std::uint32_t pid : found.forwarders) append_forwarder(out, pid, found);
   out.finish(0);
 }
 

@@ -95,6 +95,7 @@ struct Folder {
   const char* name;  // below /proc/sys/net
   std::initializer_list<const char*> files;
   std::initializer_list<const char*> all;  // below conf/all
+  bool of_bridges = false;
 };
 const Folder kFolders[] = {
     {"ipv4",
@@ -130,7 +131,8 @@ const Folder kFolders[] = {
      {"bridge-nf-call-iptables", "bridge-nf-call-ip6tables", "bridge-nf-call-arptables",
       "bridge-nf-filter-vlan-tagged", "bridge-nf-filter-pppoe-tagged",
       "bridge-nf-pass-vlan-input-dev"},
-     {}},
+     {},
+     true},
     {"netfilter", {"nf_conntrack_tcp_loose", "nf_conntrack_tcp_be_liberal"}, {}},
 };
 
@@ -167,12 +169,13 @@ void read_folders(ReaderOutput& out, int folder, const Folder& which) {
 // find the right one the kernel compares them one by one (fs/proc/proc_sysctl.c, proc_sys_compare).
 // So each folder is looked up once, and its files from there: by path, a thousand namespaces
 // took 3.5 s.
-void read_sysctls(ReaderOutput& out) {
+void read_sysctls(ReaderOutput& out, bool bridges) {
   out.begin(Section::kSysctls);
   const int root = open("/proc/sys/net", O_PATH | O_DIRECTORY | O_CLOEXEC);
   const int error = root < 0 ? errno : 0;
   for (const Folder& which : kFolders) {
     if (root < 0) break;
+    if (which.of_bridges && !bridges) continue;
     const int folder = openat(root, which.name, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0) continue;
     read_folders(out, folder, which);

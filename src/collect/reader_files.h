@@ -20,7 +20,8 @@ struct FileText {
 // For tests, before the reader is started: as if it were absent, or there.
 void pretend_kernel_has(const char* module, bool present);
 
-void read_sysctls(ReaderOutput& out);
+// Those of net/bridge decide about bridges only: without `bridges` they are not looked up.
+void read_sysctls(ReaderOutput& out, bool bridges);
 // iptables-legacy and ip6tables-legacy tables that exist already: kLegacyInfo4 and so on.
 void read_legacy_tables(ReaderOutput& out);
 

@@ -150,7 +150,7 @@ Seen look(ByteView datagram, std::uint32_t sequence, bool dump, std::size_t& mes
 
 }  // namespace
 
-int NetlinkSocket::receive(ReaderOutput& out, bool dump, std::size_t& messages) {
+int NetlinkSocket::receive(ReaderOutput& out, bool dump, std::size_t& messages, Word* mentions) {
   int error = 0;
   for (;;) {
     const auto room = out.space(kDatagram);
@@ -167,14 +167,17 @@ int NetlinkSocket::receive(ReaderOutput& out, bool dump, std::size_t& messages) 
     const ByteView datagram(room.data(), static_cast<std::size_t>(count));
     const Seen seen = look(datagram, sequence_, dump, messages, error);
     if (seen == Seen::kForeign) continue;
+    if (mentions != nullptr && !mentions->seen)
+      mentions->seen = memmem(datagram.data(), datagram.size(), mentions->bytes.data(),
+                              mentions->bytes.size()) != nullptr;
     out.filled(datagram.size());
     if (seen == Seen::kDone) return error;
     if (out.section_size() > kMostSection - kDatagram) return EFBIG;
   }
 }
 
-void NetlinkSocket::dump(ReaderOutput& out, Section section, std::uint16_t type, ByteView body,
-                         std::size_t* messages) {
+int NetlinkSocket::dump(ReaderOutput& out, Section section, std::uint16_t type, ByteView body,
+                        std::size_t* messages, Word* mentions) {
   out.begin(section);
   int error = error_;
   std::size_t count = 0;
@@ -182,7 +185,7 @@ void NetlinkSocket::dump(ReaderOutput& out, Section section, std::uint16_t type,
     if (error_ != 0) break;
     count = 0;
     error = send(type, NLM_F_DUMP, body);
-    if (error == 0) error = receive(out, true, count);
+    if (error == 0) error = receive(out, true, count, mentions);
     if (error != EINTR && error != ENOBUFS && error != EBUSY) break;
     if (attempt + 1 == kMostAttempts) break;
     out.restart();
@@ -191,6 +194,7 @@ void NetlinkSocket::dump(ReaderOutput& out, Section section, std::uint16_t type,
   if (messages != nullptr) *messages = count;
   out.finish(error);
   if (error != 0) reopen();  // what may be left of that dump must not reach the next
+  return error;
 }
 
 int NetlinkSocket::ask(ReaderOutput& out, std::uint16_t type, ByteView body) {
@@ -231,9 +235,11 @@ Bytes neighbour_request(std::uint8_t family, std::uint8_t flags) {
 
 }  // namespace
 
-void read_network(ReaderOutput& out) {
+bool read_network(ReaderOutput& out) {
   NetlinkSocket socket(NETLINK_ROUTE);
-  socket.dump(out, Section::kLinks, RTM_GETLINK, link_request());
+  NetlinkSocket::Word bridge{.bytes = as_bytes("bridge")};  // IFLA_INFO_KIND
+  const int error =
+      socket.dump(out, Section::kLinks, RTM_GETLINK, link_request(), nullptr, &bridge);
   socket.dump(out, Section::kAddresses, RTM_GETADDR, body_of(ifaddrmsg{}));
   socket.dump(out, Section::kRoutes4, RTM_GETROUTE, route_request(AF_INET));
   socket.dump(out, Section::kRoutes6, RTM_GETROUTE, route_request(AF_INET6));
@@ -245,6 +251,7 @@ void read_network(ReaderOutput& out) {
               neighbour_request(AF_UNSPEC, NTF_PROXY));
   socket.dump(out, Section::kFdb, RTM_GETNEIGH, neighbour_request(AF_BRIDGE, 0));
   socket.dump(out, Section::kQdiscs, RTM_GETQDISC, body_of(tcmsg{}));
+  return bridge.seen || error != 0;
 }
 
 void read_namespace_ids(ReaderOutput& out, const std::function<std::optional<int>()>& next) {

@@ -21,15 +21,21 @@ class NetlinkSocket {
 
   // One dump as one section. Read again when the kernel says that it moved (NLM_F_DUMP_INTR) or
   // that our buffer overflowed, up to kMostAttempts; then EINTR or ENOBUFS. `messages`, when given,
-  // is the number of messages that the dump held.
-  void dump(ReaderOutput& out, Section section, std::uint16_t type, ByteView body,
-            std::size_t* messages = nullptr);
+  // is the number of messages that the dump held; `mentions` whether these bytes occur in it.
+  struct Word {
+    ByteView bytes;
+    bool seen = false;
+  };
+  // Returns the error of the section, 0 for none.
+  int dump(ReaderOutput& out, Section section, std::uint16_t type, ByteView body,
+           std::size_t* messages = nullptr, Word* mentions = nullptr);
   // One request with one answer, appended to the open section. An errno or 0.
   [[nodiscard]] int ask(ReaderOutput& out, std::uint16_t type, ByteView body);
 
  private:
   [[nodiscard]] int send(std::uint16_t type, std::uint16_t flags, ByteView body);
-  [[nodiscard]] int receive(ReaderOutput& out, bool dump, std::size_t& messages);
+  [[nodiscard]] int receive(ReaderOutput& out, bool dump, std::size_t& messages,
+                            Word* mentions = nullptr);
   void reopen();
 
   int protocol_;
@@ -38,8 +44,9 @@ class NetlinkSocket {
   std::uint32_t sequence_ = 0;
 };
 
-// Links, addresses, routes, rules, neighbours: sections kLinks to kQdiscs.
-void read_network(ReaderOutput& out);
+// Links, addresses, routes, rules, neighbours: sections kLinks to kQdiscs. False: there is no
+// bridge.
+[[nodiscard]] bool read_network(ReaderOutput& out);
 // nf_tables without set elements: kGenerationBefore to kGenerationAfter, and kIpSets.
 void read_rules(ReaderOutput& out);
 // `sets`: per set u8 family, table NUL, set NUL. One section kSetElements each, then

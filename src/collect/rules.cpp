@@ -169,4 +169,23 @@ Status fill_rules(Broker& broker, model::NetNs& ns, Pending& pending) {
   return {};
 }
 
+Result<model::Ruleset> read_rules(Broker& broker, std::uint64_t ns_inode) {
+  auto answer = BrokerAccess::ask(broker, Op::kReadNamespace, read_request(ns_inode, kReadRules));
+  if (!answer) return std::unexpected(answer.error());
+  const SectionData* opened = answer->find(Section::kOpened);
+  if (opened == nullptr || opened->error != 0)
+    return fail(ErrorCode::kUnavailable, "the namespace could not be entered");
+  model::NetNs ns;
+  ns.inode = ns_inode;
+  Pending pending;
+  pending.rules = *std::move(answer);
+  if (Status filled = fill_rules(broker, ns, pending); !filled)
+    return std::unexpected(filled.error());
+  for (const Gap& gap : ns.gaps) {
+    if (gap.what.starts_with("nftables"))
+      return fail(ErrorCode::kUnavailable, gap.what + ": " + gap.reason);
+  }
+  return std::move(ns.ruleset);
+}
+
 }  // namespace bulkhead::collect

@@ -136,7 +136,8 @@ bool has_gap(const Snapshot& snapshot) {
 Result<Snapshot> take_snapshot(Broker& broker, const Options& options) {
   Snapshot snapshot;
   fill_host(snapshot);
-  read_engines(broker, options, snapshot);
+  std::vector<Forwarder> forwarders;
+  read_engines(broker, options, snapshot, forwarders);
   auto records = list_namespaces(broker, options, snapshot);
   if (!records) return std::unexpected(records.error());
   if (records->empty())
@@ -160,6 +161,8 @@ Result<Snapshot> take_snapshot(Broker& broker, const Options& options) {
   describe_unlisted(snapshot);
   if (status) status = fill_owners(broker, snapshot, pending);
   if (!status) return std::unexpected(status.error());
+  own_unlisted_sockets(snapshot);
+  publish_forwarded(forwarders, snapshot);
   snapshot.complete = !has_gap(snapshot);
   return snapshot;
 }

@@ -22,7 +22,7 @@ enum class Op : std::uint32_t {
   kOpenSocket = 7,       // u64 inode, i32 family, i32 type
   kConnectUnix = 8,      // path
   kProcessCgroups = 9,   // u32 pids
-  kListConmons = 10,     // nothing
+  kListConmons = 10,     // nothing: conmons and forwarders
 };
 
 // Groups of a kReadNamespace request.
@@ -80,6 +80,7 @@ enum class Section : std::uint16_t {
   kOwners,        // records of reader_processes.h
   kCgroups,       // per process u32 length and the text of /proc/PID/cgroup
   kConmons,       // records of reader_conmon.h
+  kForwarders,    // records of reader_conmon.h
   kDescriptor,    // with a file descriptor
   kLastSection = kDescriptor,
 };

@@ -3,14 +3,18 @@
 namespace bulkhead::console {
 namespace {
 
-std::atomic<bool> interrupted = false;
 static_assert(std::atomic<bool>::is_always_lock_free);  // a signal handler sets it
+
+std::atomic<bool>& raised() {
+  static constinit std::atomic<bool> flag = false;
+  return flag;
+}
 
 }  // namespace
 
 Interrupts::Interrupts() {
   struct sigaction action{};
-  action.sa_handler = [](int /*number*/) { interrupted = true; };
+  action.sa_handler = [](int /*number*/) { raised() = true; };
   action.sa_flags = static_cast<int>(SA_RESETHAND);
   sigaction(SIGINT, &action, &before_int_);
   sigaction(SIGTERM, &action, &before_term_);
@@ -22,7 +26,7 @@ Interrupts::~Interrupts() {
 }
 
 const std::atomic<bool>& Interrupts::flag() {
-  return interrupted;
+  return raised();
 }
 
 }  // namespace bulkhead::console

@@ -32,8 +32,8 @@ struct Target {
 };
 
 struct Limits {
-  std::uint32_t in_flight = 64;      // sockets open at once
-  std::uint32_t per_target = 4;      // of them, to one target
+  std::uint32_t in_flight = 256;     // sockets open at once
+  std::uint32_t per_target = 8;      // of them, to one target
   std::uint32_t banner_ms = 700;     // how long a service may take to speak first
   std::uint32_t answer_ms = 1500;    // to connect, and to begin its answer
   std::uint32_t quiet_ms = 150;      // silence that ends an answer without an end of its own

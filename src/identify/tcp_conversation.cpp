@@ -135,17 +135,17 @@ class TcpConversation final : public Conversation {
   }
 
   void take(std::string_view bytes, Clock::time_point now) {
-    if (http_) return take_http(bytes);
+    if (http_) return take_http(*http_, bytes);
     keep(bytes);
     if (answer_.bytes.size() == kMostAnswerBytes) return end(Ending::kCut);
     wait_until(now + ms(limits_.quiet_ms));
   }
 
-  void take_http(std::string_view bytes) {
+  void take_http(http::HttpAnswerParser& parser, std::string_view bytes) {
     keep(bytes);
     // What is no HTTP stays as bytes: some services answer so, and are known by it.
-    if (!http_->feed(bytes)) return end(Ending::kComplete);
-    if (http_->done()) return end(http_->answer().cut ? Ending::kCut : Ending::kComplete);
+    if (!parser.feed(bytes)) return end(Ending::kComplete);
+    if (parser.done()) return end(parser.answer().cut ? Ending::kCut : Ending::kComplete);
   }
 
   void keep(std::string_view bytes) {

@@ -23,7 +23,7 @@
 namespace bulkhead::lab {
 namespace {
 
-constexpr std::chrono::seconds kLimit{60};
+constexpr std::chrono::seconds kStepLimit{60};
 constexpr const char* kBusybox = "/bin/busybox";
 constexpr const char* kImage = "bulkhead/demo:1";
 // Documentation addresses (RFC 5737, RFC 3849) stand for public ones.
@@ -62,7 +62,7 @@ Status outside(const Traces& traces) {
 Status firewall_rules(const std::string& network) {
   for (auto line : firewall()) {
     Command command{split(line), {}, network, {}};
-    if (auto done = run_checked(command, kLimit); !done)
+    if (auto done = run_checked(command, kStepLimit); !done)
       return std::unexpected(std::move(done.error()));
   }
   return {};
@@ -107,7 +107,7 @@ Command box_command(const Engine& engine, const LabBox& box) {
 
 Status run_each(const std::vector<Command>& commands) {
   for (const auto& command : commands) {
-    if (auto done = run_checked(command, kLimit); !done)
+    if (auto done = run_checked(command, kStepLimit); !done)
       return std::unexpected(std::move(done.error()));
   }
   return {};

@@ -99,6 +99,8 @@ struct LinkDetail {
   friend bool operator==(const LinkDetail&, const LinkDetail&) = default;
 };
 
+inline constexpr std::uint32_t kLinkUp = 1;  // IFF_UP, of Link::flags
+
 struct Link {
   IfIndex index;
   std::string name;
@@ -213,12 +215,17 @@ struct RoutingRule {
   friend bool operator==(const RoutingRule&, const RoutingRule&) = default;
 };
 
+// NUD_* (include/uapi/linux/neighbour.h).
+namespace nud {
+inline constexpr std::uint16_t kReachable = 2, kStale = 4, kDelay = 8, kProbe = 16, kNoArp = 64,
+                               kPermanent = 128;
+}
+
 struct Neighbour {  // ARP and ND entries, and proxy entries (NTF_PROXY 8)
   IfIndex link;
   IpAddress address;
   std::optional<MacAddress> mac;
-  std::uint16_t state = 0;  // NUD_*: incomplete 1, reachable 2, stale 4, delay 8, probe 16, failed
-                            // 32, noarp 64, permanent 128
+  std::uint16_t state = 0;  // nud::, and incomplete 1, failed 32
   std::uint8_t flags = 0;   // NTF_*
   BULKHEAD_FIELDS(BULKHEAD_F(link) BULKHEAD_F(address) BULKHEAD_F(mac) BULKHEAD_F(state)
                       BULKHEAD_F(flags))

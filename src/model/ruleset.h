@@ -485,6 +485,12 @@ struct Rule {
 
 enum class ChainType : std::uint8_t { kFilter, kNat, kRoute };
 
+// Where the kernel's own hooks stand (include/uapi/linux/netfilter_ipv4.h, enum
+// nf_ip_hook_priorities; netfilter_ipv6.h has the same).
+namespace priority {
+inline constexpr std::int32_t kConntrack = -200, kNatDestination = -100, kNatSource = 100;
+}
+
 struct BaseChain {
   Hook hook = Hook::kInput;
   ChainType type = ChainType::kFilter;

@@ -43,6 +43,7 @@ class Child {
     input_ = ends[1];
     ::fcntl(input_, F_SETFL, O_NONBLOCK);
     std::vector<char*> arguments;
+    arguments.reserve(words.size() + 1);
     for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
     arguments.push_back(nullptr);
     posix_spawn_file_actions_t files;

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <limits>
 #include <optional>
+#include <ranges>
 
 #include "base/text.h"
 #include "console/files.h"
@@ -30,9 +31,10 @@ std::optional<std::string> take_part(std::string_view& text) {
   const std::size_t line = text.find('\n');
   std::size_t size = 0;
   if (line == std::string_view::npos) return std::nullopt;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + line, size);
-  if (error != std::errc() || end != text.data() + line || size >= text.size() - line - 1)
-    return std::nullopt;
+  const std::string_view number = text.substr(0, line);
+  const char* last = number.data() + number.size();
+  const auto [end, error] = std::from_chars(number.data(), last, size);
+  if (error != std::errc() || end != last || size >= text.size() - line - 1) return std::nullopt;
   std::string out(text.substr(line + 1, size));
   text.remove_prefix(line + size + 2);
   return out;
@@ -136,8 +138,8 @@ bool Spool::try_one(std::uint64_t number, const Receiver& receiver, std::uint64_
 void Spool::send(const std::vector<Receiver>& receivers, std::uint64_t now_ms,
                  const std::function<Status(const Receiver&, const Message&)>& deliver,
                  const std::function<void(const Error&)>& said) {
-  std::vector<std::uint64_t> numbers;
-  for (const auto& [number, entry] : entries_) numbers.push_back(number);
+  const auto keys = std::views::keys(entries_);
+  const std::vector<std::uint64_t> numbers(keys.begin(), keys.end());
   for (const Receiver& receiver : receivers) {
     if (patience_[receiver.url].next_ms > now_ms) continue;
     for (const std::uint64_t number : numbers) {

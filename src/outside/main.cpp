@@ -16,9 +16,11 @@
 #include "console/files.h"
 #include "console/interrupts.h"
 #include "console/progress.h"
+#include "identify/catalogue_files.h"
 #include "outside/resolve.h"
 #include "outside/scan.h"
 #include "seen/diff.h"
+#include "seen/nmap_xml.h"
 #include "seen/text.h"
 
 namespace bulkhead::outside {
@@ -32,8 +34,9 @@ constexpr const char* kProgram = "bulkhead-scan";
 struct Options {
   std::vector<std::string> targets, ports;
   std::uint64_t rate = 5'000, deadline = 600;  // probes a second; seconds
-  bool json = false, identify = true, i_own_this = false, connect_only = false;
-  std::string output, old, zone, language;
+  bool json = false, xml = false, identify = true, i_own_this = false, connect_only = false;
+  std::string output, old, zone, language, services;
+  std::string command = "bulkhead-scan";  // as it was typed
 };
 
 void describe(CLI::App& app, Options& options) {
@@ -56,19 +59,25 @@ void describe(CLI::App& app, Options& options) {
       ->capture_default_str();
   app.add_flag("--connect", options.connect_only, "By connect() alone, no raw packets");
   app.add_flag("!--no-identify", options.identify, "Do not ask open ports which service they are");
+  app.add_option("--services", options.services,
+                 "Recognise the services of these files NAME.yaml, too")
+      ->type_name("DIR");
   app.add_flag("--i-own-this", options.i_own_this, "Public addresses among the targets are yours");
   app.add_option(
          "--zone", options.zone,
          "Where this machine stands, seen from the targets: internet or lan (bulkhead audit "
          "reads it)")
       ->check(CLI::IsMember({"internet", "lan"}));
-  app.add_flag("--json", options.json, "Answer in JSON");
+  auto* json = app.add_flag("--json", options.json, "Answer in JSON");
+  auto* xml = app.add_flag("--xml", options.xml, "Answer in XML, in the form of nmap -oX");
+  xml->excludes(json);
   app.add_option("-o,--output", options.output, "Write the result to this file, as JSON")
       ->type_name("FILE");
   app.add_option(
          "--diff", options.old,
          "Tell what is another than in this earlier result; end 1 when something new answers")
-      ->type_name("OLD");
+      ->type_name("OLD")
+      ->excludes(xml);
   app.add_option("--lang", options.language, "Language of the text: en or ja")
       ->check(CLI::IsMember({"en", "ja"}));
 }
@@ -148,18 +157,18 @@ std::string answer(const Options& options, const seen::Record& record,
   if (difference)
     return options.json ? seen::difference_json(*difference)
                         : seen::difference_text(*difference, language_of(options));
+  if (options.xml) return seen::nmap_xml(record, options.command);
   return options.json ? seen::record_json(record) : seen::record_text(record, language_of(options));
 }
 
 Exit run(const Options& options) {
   auto old = read_old(options);  // what is wrong with it is said before anything is sent
   if (!old) return complain(old.error(), kProgram);
-  std::vector<std::string> problems;  // of our own catalogue; its tests say that there are none
-  const services::Matcher matcher =
-      services::Matcher::make(services::builtin_entries().entries, problems);
-  auto work = make_work(options, matcher);
+  const auto matcher = identify::read_catalogue(options.services);
+  if (!matcher) return complain(within("--services", matcher.error()).error(), kProgram);
+  auto work = make_work(options, *matcher);
   if (!work) return complain(work.error(), kProgram);
-  const seen::Record record = run_scan(matcher, *work, options);
+  const seen::Record record = run_scan(*matcher, *work, options);
   Exit kept = Exit::kDone;  // what cannot be written is printed all the same: scans take long
   if (!options.output.empty()) {
     if (auto written = console::write_file(options.output, seen::record_json(record)); !written)
@@ -181,6 +190,7 @@ Exit parse_and_run(int argc, char** argv) {
   CLI::App app{"What of these machines answers, seen from here.", kProgram};
   Options options;
   describe(app, options);
+  for (int i = 1; i < argc; ++i) options.command += " " + std::string(argv[i]);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -3,12 +3,10 @@
 #include <algorithm>
 #include <set>
 
-#include "services/deny.h"
+#include "identify/udp_payloads.h"
 
 namespace bulkhead::outside {
 namespace {
-
-constexpr std::size_t kMostPayloads = 4;  // of one port
 
 using Ports = std::set<std::uint16_t>;
 
@@ -34,26 +32,6 @@ Ports ports_of(const services::Entry& entry) {
   return out;
 }
 
-// What makes the services of a UDP port speak.
-probe::UdpPayloads payloads_of(const services::Matcher& matcher) {
-  probe::UdpPayloads out;
-  for (const services::Entry& entry : matcher.entries()) {
-    for (const std::size_t index : matcher.known_by(entry)) {
-      const services::Exchange& exchange = matcher.exchanges()[index];
-      if (exchange.asking != services::Asking::kSend || exchange.protocol != IpProtocol::kUdp ||
-          services::refusal(exchange))
-        continue;
-      for (const std::uint16_t number : ports_of(entry)) {
-        if (services::may_print(Port{number}, IpProtocol::kUdp)) continue;
-        std::vector<std::string>& known = out[Port{number}];
-        const bool fresh = std::ranges::find(known, exchange.send) == known.end();
-        if (fresh && known.size() < kMostPayloads) known.push_back(exchange.send);
-      }
-    }
-  }
-  return out;
-}
-
 Ports tcp_ports(const services::Matcher& matcher) {
   Ports out;
   for (const services::Entry& entry : matcher.entries()) {
@@ -68,7 +46,7 @@ Ports tcp_ports(const services::Matcher& matcher) {
 Result<Questions> make_questions(const services::Matcher& matcher,
                                  std::span<const std::string> wanted, bool udp) {
   Questions out;
-  out.payloads = payloads_of(matcher);
+  out.payloads = identify::udp_payloads(matcher);
   Ports of_tcp, of_udp;
   if (wanted.empty()) {
     of_tcp = tcp_ports(matcher);

@@ -42,6 +42,7 @@ class Reader {
 
   std::vector<Machine> finish() {
     std::vector<Machine> out;
+    out.reserve(machines_.size());
     for (auto& [address, names] : machines_) out.push_back({address, std::move(names)});
     return out;
   }

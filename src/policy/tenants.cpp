@@ -1,60 +1,94 @@
 #include "policy/tenants.h"
 
 #include <algorithm>
+#include <array>
+
+#include "policy/meaning.h"
 
 namespace bulkhead::policy {
 namespace {
+
+constexpr const char* kPodmanPod = "io.podman.pod.name";
+constexpr const char* kStack = "com.docker.stack.namespace";
+constexpr const char* kKubePod = "io.kubernetes.pod.name";
+constexpr const char* kKubeNamespace = "io.kubernetes.pod.namespace";
+constexpr const char* kKubeContainer = "io.kubernetes.container.name";
 
 std::string label(const model::Container& container, const char* key) {
   const auto found = container.labels.find(key);
   return found == container.labels.end() ? std::string() : found->second;
 }
 
+bool is_one_of(const std::vector<std::string>& names, const std::string& name) {
+  return !name.empty() && std::ranges::find(names, name) != names.end();
+}
+
 bool belongs(const Tenant& tenant, const model::Container& container) {
-  if (std::ranges::find(tenant.containers, container.name) != tenant.containers.end()) return true;
-  return !container.project.empty() &&
-         std::ranges::find(tenant.projects, container.project) != tenant.projects.end();
+  if (is_one_of(tenant.containers, container.name)) return true;
+  if (!container.project.empty()) return is_one_of(tenant.projects, container.project);
+  return std::ranges::any_of(std::array{kPodmanPod, kStack, kKubeNamespace}, [&](const char* key) {
+    return is_one_of(tenant.projects, label(container, key));
+  });
+}
+
+// "docker.io/library/postgres:16@sha256:…" is "docker.io/library/postgres". A colon before a slash
+// belongs to a registry's port.
+std::string_view repository(std::string_view image) {
+  image = image.substr(0, image.find('@'));
+  const std::size_t colon = image.rfind(':');
+  if (colon == std::string_view::npos || image.find('/', colon) != std::string_view::npos)
+    return image;
+  return image.substr(0, colon);
+}
+
+bool selects_image(const ServiceSelector& selector, const model::Container& container) {
+  return selector.image.empty() || selector.image == container.image ||
+         selector.image == repository(container.image);
+}
+
+bool selects_pod(const ServiceSelector& selector, const model::Container& container) {
+  if (!selector.pod.empty() && selector.pod != label(container, kPodmanPod) &&
+      selector.pod != label(container, kKubePod))
+    return false;
+  return selector.kube_container.empty() ||
+         (selector.kube_namespace == label(container, kKubeNamespace) &&
+          selector.kube_container == label(container, kKubeContainer));
 }
 
 bool selects(const ServiceSelector& selector, const model::Container& container) {
-  if (!selector.project.empty() &&
-      (selector.project != container.project || selector.service != container.service)) {
-    return false;
-  }
+  if (!selector.service.empty() && selector.service != container.service) return false;
+  if (!selector.project.empty() && selector.project != container.project) return false;
   if (!selector.container.empty() && selector.container != container.name) return false;
+  if (!selects_image(selector, container) || !selects_pod(selector, container)) return false;
   return std::ranges::all_of(selector.labels, [&](const auto& wanted) {
     const auto found = container.labels.find(wanted.first);
     return found != container.labels.end() && found->second == wanted.second;
   });
 }
 
-// A service that the file does not list is the Compose service (or container) of that name.
-bool is_service(const Tenant& tenant, const std::string& name, const model::Container& container) {
+bool covers(const Party& from, const Zone& zone) {
+  return names_zone(from, zone) || (from.kind == PartyKind::kZone && from.name == "internet");
+}
+
+bool covers(const Config& config, const Party& from, const model::Engine& engine,
+            const model::Container& container) {
+  if (from.kind != PartyKind::kService) return false;
+  const TenantName owner = tenant_of(config, engine, container);
+  if (owner.by != TenantBy::kPolicy || (from.tenant != "*" && owner.name != from.tenant))
+    return false;
+  const Tenant* tenant = config.tenant(owner.name);
+  return tenant != nullptr && is_service(*tenant, from.name, container);
+}
+
+}  // namespace
+
+bool is_service(const Tenant& tenant, std::string_view name, const model::Container& container) {
   if (name == "*") return true;
   for (const ServiceSelector& selector : tenant.services) {
     if (selector.name == name) return selects(selector, container);
   }
-  return container.service == name || container.name == name;
+  return tenant.services.empty() && (container.service == name || container.name == name);
 }
-
-bool covers(const std::string& from, const Zone& zone) {
-  return from == "internet" || from == zone.name || from == to_string(zone.role);
-}
-
-bool covers(const Config& config, const std::string& from, const model::Engine& engine,
-            const model::Container& container) {
-  if (!from.starts_with("tenant.")) return false;
-  const std::size_t slash = from.find('/');
-  if (slash == std::string::npos) return false;
-  const std::string name = from.substr(7, slash - 7);
-  const TenantName owner = tenant_of(config, engine, container);
-  if (owner.by != TenantBy::kPolicy || owner.name != name) return false;
-  const auto tenant =
-      std::ranges::find_if(config.tenants, [&](const Tenant& t) { return t.name == name; });
-  return tenant != config.tenants.end() && is_service(*tenant, from.substr(slash + 1), container);
-}
-
-}  // namespace
 
 TenantName tenant_of(const Config& config, const model::Engine& engine,
                      const model::Container& container) {
@@ -62,11 +96,11 @@ TenantName tenant_of(const Config& config, const model::Engine& engine,
     if (belongs(tenant, container)) return {tenant.name, TenantBy::kPolicy};
   }
   if (!container.project.empty()) return {container.project, TenantBy::kProject};
-  if (auto pod = label(container, "io.podman.pod.name"); !pod.empty()) return {pod, TenantBy::kPod};
-  if (auto stack = label(container, "com.docker.stack.namespace"); !stack.empty()) {
+  if (auto pod = label(container, kPodmanPod); !pod.empty()) return {pod, TenantBy::kPod};
+  if (auto stack = label(container, kStack); !stack.empty()) {
     return {stack, TenantBy::kStack};
   }
-  if (auto name = label(container, "io.kubernetes.pod.namespace"); !name.empty()) {
+  if (auto name = label(container, kKubeNamespace); !name.empty()) {
     return {name, TenantBy::kNamespace};
   }
   static_cast<void>(engine);
@@ -92,7 +126,9 @@ bool declares_ingress(const Config& config, const model::Engine& engine,
       const auto ports = [&](PortSpec p) {
         return std::ranges::find(rule.publish, p) != rule.publish.end();
       };
-      if (!is_service(tenant, rule.to, container)) continue;
+      const bool to = std::ranges::any_of(
+          rule.to, [&](const Party& p) { return is_service(tenant, p.name, container); });
+      if (!to) continue;
       if (!ports(container_port) && !ports(host_port)) continue;
       if (std::ranges::any_of(rule.from, [&](const auto& f) { return covers(f, zone); }))
         return true;

@@ -24,6 +24,11 @@ struct TenantName {
 [[nodiscard]] TenantName tenant_of(const Config& config, const model::Engine& engine,
                                    const model::Container& container);
 
+// Whether a container of the tenant is of this service ("*": of any). A tenant that lists no
+// services has those of Compose, and its containers by name.
+[[nodiscard]] bool is_service(const Tenant& tenant, std::string_view name,
+                              const model::Container& container);
+
 // The reason given for `shared: true`, or null: the network is not declared shared.
 [[nodiscard]] const SharedNetwork* shared_network(const Config& config, std::string_view network);
 

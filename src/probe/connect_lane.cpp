@@ -23,7 +23,7 @@ using seen::State;
 void disconnect(int fd) {
   sockaddr none{};
   none.sa_family = AF_UNSPEC;
-  ::connect(fd, &none, sizeof none);
+  static_cast<void>(::connect(fd, &none, sizeof none));
   std::array<std::uint8_t, 64> quote{};
   while (next_icmp_error(fd, quote)) {
   }

@@ -23,7 +23,7 @@ namespace {
 using seen::Proof;
 using seen::State;
 
-constexpr std::size_t kBatch = 64;
+constexpr std::size_t kTurn = 64;
 constexpr std::uint64_t kTellEveryUs = 200'000;
 // The last round waits longer: what comes only now would be called silence.
 constexpr std::uint64_t kLastPatienceUs = 300'000;
@@ -74,7 +74,7 @@ struct Active {
     return rounds.last_round() ? std::max(usual, kLastPatienceUs) : usual;
   }
   [[nodiscard]] std::uint64_t may_ask() const {
-    return met ? kBatch : kFirstPorts - std::min<std::uint64_t>(rounds.sent(), kFirstPorts);
+    return met ? kTurn : kFirstPorts - std::min<std::uint64_t>(rounds.sent(), kFirstPorts);
   }
 };
 
@@ -90,7 +90,7 @@ class Loop {
         tell_(tell),
         begin_us_(now_us()),
         end_us_(begin_us_ + limits.all_ms * 1000),
-        pace_(limits.rate, kBatch),
+        pace_(limits.rate, kTurn),
         epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
     out_.aims.resize(aims.size());
     out_.seats.resize(seats);
@@ -158,7 +158,7 @@ class Loop {
         continue;
       }
       const bool udp = aim.protocol == IpProtocol::kUdp;
-      Pace pace(limits_.rate, udp ? 1 : kBatch);
+      Pace pace(limits_.rate, udp ? 1 : kTurn);
       if (udp) pace.at_most(kFirstUdpRate);
       RoundLimits rounds;
       if (udp && !limits_.patient_udp) rounds = {kQuickUdpRounds, kQuickUdpRounds};

@@ -28,9 +28,6 @@
 namespace bulkhead::probe {
 namespace {
 
-using seen::Proof;
-using seen::State;
-
 constexpr std::size_t kBatch = 64;        // packets of one system call
 constexpr std::size_t kMostPacket = 128;  // bytes that are looked at: two headers with options
 constexpr std::uint32_t kRawToken = 0;

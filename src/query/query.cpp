@@ -1,6 +1,7 @@
 #include "query/query.h"
 
 #include <algorithm>
+#include <mutex>
 
 #include "base/text.h"
 #include "query/source_classes.h"
@@ -83,8 +84,17 @@ void widen_to_attacker(Reply& reply) {
 
 }  // namespace
 
+struct Asker::Boundaries {
+  std::once_flag once;
+  std::vector<IpAddress> firsts;
+  [[nodiscard]] std::span<const IpAddress> of(const model::Snapshot& snapshot) {
+    std::call_once(once, [&] { firsts = source_boundaries(snapshot); });
+    return firsts;
+  }
+};
+
 Asker::Asker(const trace::World& world, std::span<const policy::Zone> zones)
-    : world_(&world), zones_(zones), boundaries_(source_boundaries(world.snapshot())) {}
+    : world_(&world), zones_(zones), boundaries_(std::make_shared<Boundaries>()) {}
 
 Seat Asker::zone_seat(const Vantage& vantage, const policy::Zone& zone) const {
   Seat seat{.vantage = vantage,
@@ -98,7 +108,8 @@ Seat Asker::zone_seat(const Vantage& vantage, const policy::Zone& zone) const {
     return seat;
   }
   const auto own = own_addresses(world_->snapshot());
-  Representatives found = representatives(zone, boundaries_, own, kMostOrigins);
+  Representatives found =
+      representatives(zone, boundaries_->of(world_->snapshot()), own, kMostOrigins);
   if (!found.complete) seat.unknown = "more source classes than " + std::to_string(kMostOrigins);
   for (IpAddress source : found.addresses) {
     seat.origins.emplace_back(
@@ -268,7 +279,8 @@ Reply ask_many(const trace::World& world, const Seat& seat, const Target& target
       best.witness = std::get<trace::OutsideOrigin>(origin).source;
     }
     any = true;
-    if (target.source) break;
+    const bool settled = best.some && best.answer.verdict == trace::Verdict::kOpen;
+    if (target.source || settled) break;  // the others could not change it
   }
   if (!any) {
     best.answer =

@@ -99,8 +99,8 @@ class Asker {
 
   const trace::World* world_;
   std::span<const policy::Zone> zones_;
-  std::vector<IpAddress>
-      boundaries_;  // first addresses of the classes that rules and routes tell apart
+  struct Boundaries;  // of the classes of sources; made when a zone is first asked for
+  std::shared_ptr<Boundaries> boundaries_;
 };
 
 }  // namespace bulkhead::query

@@ -49,6 +49,10 @@ const packet::PacketSpace& Reach::space() const {
   return state_->space;
 }
 
+std::uint64_t Reach::work() const {
+  return state_->algebra.work();
+}
+
 Result<Answer> Reach::from(const LocalRequest& request) {
   return answer(state_->walk.from(request));
 }
@@ -63,13 +67,15 @@ Result<Answer> Reach::from(const ForgedRequest& request) {
 
 Result<Answer> Reach::answer(std::vector<Outcome> outcomes) {
   Algebra& algebra = state_->algebra;
-  packet::PacketSet open = algebra.none(), closed = open, unknown = open;
-  for (const Outcome& o : outcomes) {
-    packet::PacketSet& into = o.verdict == Verdict::kOpen     ? open
-                              : o.verdict == Verdict::kClosed ? closed
-                                                              : unknown;
-    into = algebra.either(into, o.set);
-  }
+  const auto all_that_are = [&](Verdict verdict) {
+    std::vector<packet::PacketSet> sets;
+    for (const Outcome& o : outcomes) {
+      if (o.verdict == verdict) sets.push_back(o.set);
+    }
+    return algebra.take(algebra.space().any_of(sets), algebra.none());
+  };
+  packet::PacketSet open = all_that_are(Verdict::kOpen), closed = all_that_are(Verdict::kClosed),
+                    unknown = all_that_are(Verdict::kUnknown);
   // What may come to more than one verdict is not known.
   unknown = algebra.either(unknown, algebra.both(open, closed));
   open = algebra.without(open, unknown);

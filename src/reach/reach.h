@@ -67,6 +67,7 @@ class Reach {
 
   [[nodiscard]] const Fields& fields() const;
   [[nodiscard]] const packet::PacketSpace& space() const;  // of the answers' sets
+  [[nodiscard]] std::uint64_t work() const;                // so far (ForgedRequest::most_work)
 
  private:
   struct State;

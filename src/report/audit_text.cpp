@@ -4,20 +4,12 @@
 #include <map>
 
 #include "base/text.h"
+#include "report/audit_parts.h"
 #include "report/layout.h"
 #include "report/parts.h"
 
 namespace bulkhead::report {
 namespace {
-
-// A text for each member of a list.
-template <class List, class Make>
-std::vector<std::string> each(const List& list, Make make) {
-  std::vector<std::string> out;
-  out.reserve(list.size());
-  for (const auto& member : list) out.push_back(make(member));
-  return out;
-}
 
 using audit::Finding;
 using audit::Reach;
@@ -163,7 +155,7 @@ class Writer {
     const auto reasons = each(finding.severity_reasons, [&](const audit::Text& reason) {
       return say(reason, finding, style_);
     });
-    if (!reasons.empty()) sub(tell(Label::kBecause), list(reasons));
+    if (!reasons.empty()) sub(tell(Label::kBecause), listed(reasons));
     for (const audit::Text& note : finding.notes)
       sub(tell(Label::kNote), say(note, finding, style_));
     members(finding);
@@ -172,16 +164,7 @@ class Writer {
     rules(Label::kOpening, finding.opening);
     for (const Reach& reach : finding.reaches) reached(reach);
     for (const audit::Cure& cure : finding.cures) show(cure, finding);
-    const auto references = each(finding.references, [](const audit::Reference& r) {
-      return std::string(r.standard) + " " + std::string(r.section);
-    });
-    if (!references.empty()) sub(tell(Label::kReferences), list(references));
-  }
-
-  std::string list(const std::vector<std::string>& parts) const {
-    std::string out;
-    for (const std::string& part : parts) out += (out.empty() ? "" : "; ") + part;
-    return out;
+    if (!finding.references.empty()) sub(tell(Label::kReferences), references_text(finding));
   }
 
   static Label state_label(State state) {
@@ -200,53 +183,25 @@ class Writer {
   }
 
   void crossing(const audit::LinkCrossing& c, const Finding& finding) {
-    add_wrapped(out_, "     ",
-                tell(Label::kCrossing, {{"way", tell(way_label(c.way))},
-                                        {"open", std::to_string(c.open)},
-                                        {"count", std::to_string(c.open + c.closed + c.unknown)},
-                                        {"unknown", std::to_string(c.unknown)}}),
-                style_);
+    add_wrapped(out_, "     ", crossing_text(c, style_), style_);
     for (const audit::Text& stop : c.stops)
       add_wrapped(out_, "       " + tell(Label::kCrossingStop) + ": ", say(stop, finding, style_),
                   style_);
   }
 
   void rules(Label name, const std::vector<audit::RuleQuote>& quotes) {
-    for (const audit::RuleQuote& q : quotes) sub(tell(name), rule(q));
-  }
-
-  std::string rule(const audit::RuleQuote& q) const {
-    std::string out = q.place + ": " + q.text;
-    if (!q.author.empty()) out += " (" + tell(Label::kPolicyOf, {{"author", q.author}}) + ")";
-    return out;
+    for (const audit::RuleQuote& q : quotes) sub(tell(name), quote_text(q, style_));
   }
 
   void reached(const Reach& reach) {
-    std::string text = vantage_text(reach, style_) + " -> " + dial_text(reach.to, reach.port) +
-                       "/" + to_string(reach.protocol);
-    if (reach.source) text += ", " + tell(Label::kWitness, {{"source", reach.source->to_string()}});
-    if (reach.some) text += " (" + tell(Label::kSome) + ")";
-    if (reach.forged)
-      text += "; " + tell(Label::kForgedOnly, {{"forged", forged_text(reach, style_)}});
-    if (!reach.observed.empty())
-      text += "; " + tell(Label::kObserved, {{"how", safe(reach.observed)}});
-    sub(tell(Label::kReachedFrom), text);
-    if (reach.socket) {
-      const audit::SocketEvidence& s = *reach.socket;
-      std::string who = safe(s.process) + (s.pid == 0 ? "" : " pid " + std::to_string(s.pid));
-      if (!s.container.empty()) who += " (" + safe(s.container) + ")";
-      add_wrapped(out_, "       " + tell(Label::kSocket) + ": ",
-                  dial_text(s.address, s.port) + " " + who, style_);
-    }
+    sub(tell(Label::kReachedFrom), reached_text(reach, style_));
+    if (reach.socket)
+      add_wrapped(out_, "       " + tell(Label::kSocket) + ": ", socket_text(*reach.socket),
+                  style_);
     for (const audit::RuleQuote& q : reach.rules)
-      add_wrapped(out_, "       " + tell(Label::kRules) + ": ", rule(q), style_);
-    for (const audit::PathStep& step : reach.path) {
-      std::string text_of =
-          (step.reply ? tell(Label::kReplyLeg) + " " : "") + safe(step.where) + " " + step.stage;
-      if (!step.interface.empty()) text_of += " " + safe(step.interface);
-      add_wrapped(out_, "       " + tell(Label::kPath) + ": ",
-                  text_of + (step.detail.empty() ? "" : ": " + step.detail), style_);
-    }
+      add_wrapped(out_, "       " + tell(Label::kRules) + ": ", quote_text(q, style_), style_);
+    for (const audit::PathStep& step : reach.path)
+      add_wrapped(out_, "       " + tell(Label::kPath) + ": ", step_text(step, style_), style_);
   }
 
   void show(const audit::Cure& cure, const Finding& finding) {
@@ -271,15 +226,7 @@ class Writer {
     }
     add_wrapped(out_, "       ", tell(effect.gone ? Label::kEffectGone : Label::kEffectStays),
                 style_);
-    if (effect.closes != 0) {
-      std::string pairs;
-      for (const std::string& pair : effect.closed_pairs)
-        pairs += (pairs.empty() ? "" : "; ") + escape_text(pair, 120);
-      add_wrapped(
-          out_, "       ",
-          tell(Label::kEffectCloses, {{"count", std::to_string(effect.closes)}, {"pairs", pairs}}),
-          style_);
-    }
+    if (effect.closes != 0) add_wrapped(out_, "       ", closes_text(effect, style_), style_);
     if (effect.opens != 0)
       add_wrapped(out_, "       ",
                   tell(Label::kEffectOpens, {{"count", std::to_string(effect.opens)}}), style_);
@@ -287,18 +234,7 @@ class Writer {
 
   // ------------------------------------------------------------------ what else there is to know
   void reachable() {
-    std::vector<std::pair<std::string, std::vector<std::string>>> by_zone;
-    for (const audit::Exposure& e : report_.exposures) {
-      for (const audit::Opening& reach : e.open) {
-        if (!reach.role || reach.as_attacker) continue;
-        const std::string zone = vantage_text(reach, style_);
-        auto at = std::ranges::find(by_zone, zone, [](const auto& z) { return z.first; });
-        if (at == by_zone.end()) at = by_zone.insert(by_zone.end(), {zone, {}});
-        at->second.push_back(port_text(reach.port, reach.protocol) + " " +
-                             service_text(e.subject, style_) + " - " +
-                             owner_text(e.subject, style_));
-      }
-    }
+    const auto by_zone = open_to_zones(report_, style_);
     if (!style_.details && !report_.findings.empty()) blank();
     if (by_zone.empty()) {
       line(tell(Label::kReachableNone));
@@ -306,9 +242,7 @@ class Writer {
     }
     line(tell(Label::kReachableTitle));
     for (const auto& [zone, what] : by_zone) {
-      std::string all;
-      for (const std::string& one : what) all += (all.empty() ? "" : "; ") + one;
-      add_wrapped(out_, "  " + zone + ": ", all, style_);
+      add_wrapped(out_, "  " + zone + ": ", listed(what), style_);
     }
   }
 
@@ -331,13 +265,7 @@ class Writer {
     std::size_t shown = 0;
     for (const audit::Unknown& u : unknowns) {
       if (!style_.details && shown++ == kMostUnknowns) break;
-      add_wrapped(
-          out_, "  ",
-          tell(Label::kUnknownReason,
-               {{"count", std::to_string(u.count)},
-                {"reason", escape_text(u.reason, 200)},
-                {"example", u.examples.empty() ? "-" : escape_text(u.examples.front(), 100)}}),
-          style_);
+      add_wrapped(out_, "  ", unknown_text(u, style_), style_);
     }
   }
 
@@ -345,9 +273,7 @@ class Writer {
   void attackers() {
     const auto& pairs = report_.attackers;
     if (pairs.asked == 0 || (!style_.details && pairs.unknown == 0)) return;
-    line(tell(Label::kAttackerLine, {{"asked", std::to_string(pairs.asked)},
-                                     {"open", std::to_string(pairs.open)},
-                                     {"unknown", std::to_string(pairs.unknown)}}));
+    line(attackers_text(report_, style_));
     if (style_.details) reasons(report_.attacker_unknowns);
   }
 
@@ -368,24 +294,15 @@ class Writer {
   void foot() {
     std::map<Severity, std::size_t> by;
     std::size_t standing = 0, confirmed = 0;
-    bool uplink = false, guessed = false;
-    std::vector<std::string> zones;
     for (const Finding& f : report_.findings) {
       if (!f.suppressed_by.empty()) continue;
       ++standing;
       ++by[f.severity];
       confirmed += f.state == State::kConfirmed ? 1 : 0;
     }
-    for (const audit::Exposure& e : report_.exposures) {
-      uplink = uplink ||
-               std::ranges::any_of(e.open, [](const audit::Opening& r) { return r.up_to_uplink; });
-    }
-    for (const policy::Zone& z : report_.zones) {
-      guessed = guessed || z.guessed;
-      if (z.guessed) zones.push_back(safe(z.name) + " (" + safe(z.interface) + ")");
-    }
-    if (guessed) line(tell(Label::kZonesGuessed, {{"zones", joined(zones, style_)}}));
-    if (uplink) line(tell(Label::kUplinkPrivate));
+    if (const auto zones = guessed_zones(report_); !zones.empty())
+      line(tell(Label::kZonesGuessed, {{"zones", joined(zones, style_)}}));
+    if (is_up_to_uplink(report_)) line(tell(Label::kUplinkPrivate));
     if (!style_.details && standing != 0) line(inked(tell(Label::kMoreHint), Ink::kDim, style_));
     line(tell(Label::kCounts, {{"findings", std::to_string(standing)},
                                {"critical", std::to_string(by[Severity::kCritical])},

@@ -62,8 +62,7 @@ Json path_json(const std::vector<audit::PathStep>& path) {
 }
 
 // What the witness has beside its source, and what of it is forged.
-Json forged_json(const audit::Reach& r) {
-  const audit::Forgery& f = *r.forged;
+Json forged_json(const audit::Forgery& f) {
   Json what = Json::array();
   if (f.foreign_source) what.push_back("source");
   if (f.other_source) what.push_back("other-source");
@@ -108,7 +107,7 @@ Json reach_json(const audit::Reach& r) {
   }
   if (!r.path.empty()) out["path"] = path_json(r.path);
   put(out, "observed", r.observed);
-  if (r.forged) out["forged"] = forged_json(r);
+  if (r.forged) out["forged"] = forged_json(*r.forged);
   return out;
 }
 

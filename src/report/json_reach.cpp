@@ -65,7 +65,7 @@ std::string reach_json(const model::Snapshot& snapshot, const query::Vantage& fr
   }
   const Json out = {{"schema", "https://bulkhead.example/schemas/reach/1"},
                     {"from", from.to_string()},
-                    {"complete", reachable.complete},
+                    {"complete", reachable.complete && !reachable.exhausted},
                     {"confirmed", reachable.confirmed},
                     {"open", std::move(open)},
                     {"leaves", std::move(leaves)},

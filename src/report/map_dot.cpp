@@ -10,7 +10,7 @@ namespace {
 
 // For a quoted string of Graphviz that is shown: the quote, the backslash (\N, \G and the like are
 // names there, and one before the last quote would hide that), and &, which begins an entity.
-std::string quoted(std::string_view text) {
+std::string dot_quoted(std::string_view text) {
   std::string out;
   for (char c : text) {
     if (c == '"' || c == '\\') out += '\\';
@@ -22,7 +22,7 @@ std::string quoted(std::string_view text) {
 
 std::string label(const std::vector<std::string>& lines) {
   std::string out;
-  for (const std::string& line : lines) out += (out.empty() ? "" : "\\n") + quoted(line);
+  for (const std::string& line : lines) out += (out.empty() ? "" : "\\n") + dot_quoted(line);
   return out;
 }
 
@@ -69,7 +69,7 @@ class DotWriter : public GraphSink {
   }
   void same(const std::string& one, const std::string& other, const std::string& why) override {
     put("{}{} -- {} [style=dashed, constraint=false, label=\"{}\"];\n", margin(), one, other,
-        quoted(why));
+        dot_quoted(why));
   }
 
   std::string finish() { return std::move(out_) + "}\n"; }

@@ -23,7 +23,7 @@ bool is_plain(std::string_view text, std::size_t at) {
 
 // Mermaid looks for comments, directives, colours, Markdown and HTML in a label by patterns of its
 // own, so that whatever is not plain is given by its number.
-std::string quoted(std::string_view text) {
+std::string mermaid_quoted(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i)
     out += is_plain(text, i) ? std::string(1, text[i]) : fmt::format("#{};", int{text[i]});
@@ -32,7 +32,7 @@ std::string quoted(std::string_view text) {
 
 std::string label(const std::vector<std::string>& lines) {
   std::string out;
-  for (const std::string& line : lines) out += (out.empty() ? "" : "<br/>") + quoted(line);
+  for (const std::string& line : lines) out += (out.empty() ? "" : "<br/>") + mermaid_quoted(line);
   return out;
 }
 
@@ -48,7 +48,7 @@ class MermaidWriter : public GraphSink {
   }
   // Mermaid keeps room for one line of title: the others get a node of their own.
   void open(const GraphNode& cluster) override {
-    put("{}subgraph {}[\"{}\"]\n", margin(), cluster.id, quoted(cluster.lines.front()));
+    put("{}subgraph {}[\"{}\"]\n", margin(), cluster.id, mermaid_quoted(cluster.lines.front()));
     ++depth_;
     classify(cluster);
     if (cluster.lines.size() < 2) return;
@@ -67,7 +67,7 @@ class MermaidWriter : public GraphSink {
     put("{}{} ~~~ {}\n", margin(), left, right);
   }
   void same(const std::string& one, const std::string& other, const std::string& why) override {
-    put("{}{} -. \"{}\" .- {}\n", margin(), one, quoted(why), other);
+    put("{}{} -. \"{}\" .- {}\n", margin(), one, mermaid_quoted(why), other);
   }
 
   // Frames only: the theme of the page chooses all other colours.

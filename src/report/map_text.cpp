@@ -72,11 +72,13 @@ class TreeWriter {
     }
   }
 
-  void container(const audit::MapContainer& c, std::string_view first, std::string_view rest) {
+  void container(const audit::MapContainer& c, std::string_view first, std::string_view rest,
+                 const std::string& network = "") {
     std::string text = safe(c.name);
     if (!c.project.empty()) text += " [" + safe(c.tenant) + "]";
-    text += " " + safe(c.image);
+    if (!c.image.empty()) text += " " + safe(c.image);
     for (const std::string& a : c.addresses) text += " " + a;
+    if (!network.empty()) text += ", " + network;
     if (!c.listeners.empty())
       text += ", " + tell(Label::kMapListens, {{"ports", ports(c.listeners)}});
     std::string published;
@@ -104,12 +106,20 @@ class TreeWriter {
     return listeners.size() > kMost ? out + " ..." : out;
   }
 
+  // Of one that is in no network of the host: its own engine's, and where that is.
+  static std::string network_of(const audit::MapContainer& c) {
+    const bool own =
+        c.mode.empty() || c.mode == "none" || c.mode == "host" || c.mode.starts_with("container:");
+    return own ? "" : safe(c.engine) + "/" + safe(c.mode);
+  }
+
   void group(Label title, const std::vector<audit::MapContainer>& containers) {
     if (containers.empty()) return;
     branch("|-- ", "|   ", tell(title));
     for (std::size_t n = 0; n < containers.size(); ++n) {
       const bool last = n + 1 == containers.size();
-      container(containers[n], last ? "|   `-- " : "|   |-- ", last ? "|       " : "|   |   ");
+      container(containers[n], last ? "|   `-- " : "|   |-- ", last ? "|       " : "|   |   ",
+                network_of(containers[n]));
     }
   }
 

@@ -58,7 +58,7 @@ std::vector<std::string> published_texts(const audit::MapContainer& container) {
   for (const model::PublishedPort& p : container.published) {
     if (p.host_port.number == 0) continue;
     out.push_back(dial_text(p.host_address, p.host_port) + "->" +
-                  port_text(p.container_port, p.protocol));
+                  inner_port_text(p.container_port, p.protocol));
   }
   return out;
 }

@@ -68,12 +68,29 @@ namespace bulkhead::report {
   X(kScanTitle) X(kScanLeftOut) X(kScanPartial) X(kScanDisagreement) X(kScanObserved)              \
   X(kScanComputed) X(kScanMore) X(kScanNothingOpen) X(kScanUnchecked) X(kScanConfirmed)            \
   X(kScanResolved) X(kScanDisagrees) X(kScanCounts) X(kScanAgreement) X(kScanRates)                \
+  X(kPageAgreement)                                                                                \
   X(kStateOpen) X(kStateClosed) X(kStateFiltered) X(kStateUnknown) X(kProofAccepted)               \
   X(kProofReset) X(kProofPortUnreachable) X(kProofSilence) X(kProofIcmp) X(kProofSendRefused)      \
-  X(kProofLost) X(kProofNoSocket) X(kProofNotFinished) X(kProofNoUdpAnswer) X(kProofUnchecked)
+  X(kProofLost) X(kProofNoSocket) X(kProofNotFinished) X(kProofNoUdpAnswer) X(kProofUnchecked)                      \
+  /* policy */                                                                                     \
+  X(kPolicyTitle) X(kPolicyNothing) X(kPolicyTenant) X(kPolicyHost) X(kPolicyUnheld)               \
+  X(kPolicyStrangers) X(kPolicyLegend) X(kPolicyUntil) X(kPolicyOver) X(kLintCounts)               \
+  X(kTrialsTitle) X(kTrialsNone) X(kTrialHolds) X(kTrialBroken) X(kTrialUnknown) X(kTrialVoid)     \
+  X(kTrialGets) X(kTrialLeaves) X(kTrialForged) X(kTrialMore) X(kTrialCounts)                      \
+  X(kPlanTitle) X(kPlanNobody) X(kPlanCloses) X(kPlanOpens) X(kPlanBlocked) X(kPlanBlockedBy)      \
+  X(kPlanUnknown) X(kPlanNotHeld) X(kPlanFit) X(kPlanUnfit)                                        \
+  /* apply, confirm, rollback, status */                                                           \
+  X(kApplied) X(kAppliedHost) X(kAppliedAwaits) X(kAppliedAwaitsConsole) X(kAppliedElse)           \
+  X(kAppliedKept) X(kConfirmed) X(kConfirmedBefore) X(kRolledBack) X(kRolledBackTo)                \
+  X(kRollbackNothing) X(kRollbackBefore) X(kRollbackRemoved)                                       \
+  X(kStatusNothing) X(kStatusForeign) X(kStatusApplied) X(kStatusHeld) X(kStatusFileChanged)       \
+  X(kStatusInterrupted) X(kStatusAwaits) X(kStatusNoGuardian) X(kStatusUnread) X(kStatusExact)     \
+  X(kStatusDrift) X(kStatusUncovered) X(kStatusUncoveredUnknown) X(kStatusAnew) X(kStatusSince)    \
+  X(kStatusMoved)                                                                                  \
+  X(kStatusNoGuard) X(kStatusNoRearm) X(kStatusNoBoot) X(kStatusUnconfirmed) X(kStatusTakenBack)
 // clang-format on
 
-enum class Label : std::uint8_t {
+enum class Label : std::uint16_t {
 #define BULKHEAD_LABEL(name) name,
   BULKHEAD_LABELS(BULKHEAD_LABEL)
 #undef BULKHEAD_LABEL

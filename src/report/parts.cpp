@@ -45,6 +45,11 @@ std::string port_text(Port port, IpProtocol protocol) {
   return std::to_string(port.number) + "/" + to_string(protocol);
 }
 
+std::string inner_port_text(Port port, IpProtocol protocol) {
+  if (port.number != 0) return port_text(port, protocol);
+  return "?/" + std::string(to_string(protocol));
+}
+
 std::string dial_text(IpAddress to, Port port) {
   return (to.is_v6() ? "[" + to.to_string() + "]" : to.to_string()) + ":" +
          std::to_string(port.number);
@@ -64,6 +69,12 @@ std::string utc_text(std::uint64_t unix_ms) {
          ":" + two(minutes % 60) + " UTC";
 }
 
+std::string utc_seconds_text(std::uint64_t unix_ms) {
+  std::string out = utc_text(unix_ms);
+  const std::uint64_t seconds = unix_ms / 1000 % 60;
+  return out.insert(out.size() - 4, (seconds < 10 ? ":0" : ":") + std::to_string(seconds));
+}
+
 std::string say(Label label, const Style& style,
                 const std::vector<std::pair<std::string_view, std::string>>& values) {
   return fill(words(style.language, label), values);
@@ -74,6 +85,7 @@ std::string owner_text(const audit::Subject& subject, const Style& style) {
   std::string owner = subject.project.empty() || subject.service.empty()
                           ? safe(subject.container)
                           : safe(subject.project) + "/" + safe(subject.service);
+  if (subject.rootless) owner += " (" + safe(subject.engine) + ")";
   if (subject.on_host) return say(Label::kOnHostNetwork, style, {{"owner", owner}});
   return owner;
 }
@@ -149,6 +161,7 @@ std::string who_text(const std::vector<audit::Reach>& reaches, const Style& styl
 }
 
 std::string forged_text(const audit::Reach& reach, const Style& style) {
+  if (!reach.forged) return {};
   const audit::Forgery& f = *reach.forged;
   std::vector<std::string> parts;
   const std::string source = reach.source ? reach.source->to_string() : "";

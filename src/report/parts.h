@@ -18,8 +18,12 @@ namespace bulkhead::report {
 [[nodiscard]] std::string safe(std::string_view name);
 
 [[nodiscard]] std::string port_text(Port port, IpProtocol protocol);  // "5432/tcp"
-[[nodiscard]] std::string dial_text(IpAddress to, Port port);         // "[2001:db8::1]:80"
-[[nodiscard]] std::string utc_text(std::uint64_t unix_ms);            // "2026-11-24 23:44 UTC"
+// Of a port inside a container, which may not be known: "?/tcp".
+[[nodiscard]] std::string inner_port_text(Port port, IpProtocol protocol);
+[[nodiscard]] std::string dial_text(IpAddress to, Port port);  // "[2001:db8::1]:80"
+[[nodiscard]] std::string utc_text(std::uint64_t unix_ms);     // "2026-11-24 23:44 UTC"
+
+[[nodiscard]] std::string utc_seconds_text(std::uint64_t unix_ms);  // "2026-11-24 23:44:05 UTC"
 
 [[nodiscard]] std::string owner_text(const audit::Subject& subject, const Style& style);
 [[nodiscard]] std::string service_text(const audit::Subject& subject, const Style& style);

@@ -9,7 +9,8 @@ namespace bulkhead::report {
 std::string service_label(const audit::Subject& subject) {
   const std::string port = port_text(subject.port.value_or(Port{}), subject.protocol);
   if (!subject.container.empty())
-    return safe(subject.container) + (subject.on_host ? " (host) " : " ") + port;
+    return (subject.rootless ? safe(subject.engine) + "/" : "") + safe(subject.container) +
+           (subject.on_host ? " (host) " : " ") + port;
   return "host: " + (subject.process.empty() ? "" : safe(subject.process) + " ") + port;
 }
 

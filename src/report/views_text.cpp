@@ -12,10 +12,6 @@ namespace {
 
 using Values = std::vector<std::pair<std::string_view, std::string>>;
 
-std::string count(std::size_t n) {
-  return std::to_string(n);
-}
-
 // "192.0.2.10:8080, from 198.51.100.7 (some senders only)"
 std::string witness_text(const verify::Reached& way, bool some, const Style& style) {
   std::string out = way_text(way);
@@ -51,7 +47,7 @@ void one_service(std::string& out, const model::Snapshot& snapshot, const views:
 
 std::string why_text(const views::PublishedUnused& port, const Style& style) {
   const Values values = {
-      {"inside", port_text(port.container_port, port.protocol)},
+      {"inside", inner_port_text(port.container_port, port.protocol)},
       {"rule", port.rules.empty() ? std::string() : rule_text(port.rules.back())},
       {"reason", port.reason}};
   if (port.contradicted) {
@@ -75,7 +71,7 @@ void one_port(std::string& out, const views::PublishedUnused& port, const Style&
   for (const IpAddress& bind : port.binds)
     at += (at.empty() ? "" : " ") + dial_text(bind, port.host_port);
   const std::string head = at + " -> " + safe(port.subject.container) + " " +
-                           port_text(port.container_port, port.protocol);
+                           inner_port_text(port.container_port, port.protocol);
   add_wrapped(out, "  ", inked(head, Ink::kBold, style), style);
   add_wrapped(out, "    ", why_text(port, style), style);
   if (port.vantage.empty()) return;
@@ -113,7 +109,7 @@ void one_chain(std::string& out, const views::Chain& chain, const Style& style) 
   add_wrapped(out, "  ", inked(title, prize_ink(chain.prize), style), style);
   for (std::size_t i = 0; i < chain.steps.size(); ++i) {
     const views::Step& step = chain.steps[i];
-    add_wrapped(out, "    " + count(i + 1) + ". ",
+    add_wrapped(out, "    " + std::to_string(i + 1) + ". ",
                 safe(step.from) + " -> " + service_label(step.service.subject) + "  " +
                     witness_text(step.way, step.some, style),
                 style);
@@ -125,10 +121,10 @@ void one_chain(std::string& out, const views::Chain& chain, const Style& style) 
 std::string who_reaches_text(const model::Snapshot& snapshot, std::string_view what,
                              const views::WhoReaches& who, const Style& style) {
   std::string out;
-  add_wrapped(
-      out, "",
-      say(Label::kWhoTitle, style, {{"what", escape_text(what, 60)}, {"seats", count(who.seats)}}),
-      style);
+  add_wrapped(out, "",
+              say(Label::kWhoTitle, style,
+                  {{"what", escape_text(what, 60)}, {"seats", std::to_string(who.seats)}}),
+              style);
   if (who.as_attacker) add_wrapped(out, "", say(Label::kViewForged, style), style);
   if (who.services.empty()) add_wrapped(out, "  ", say(Label::kWhoNoService, style), style);
   for (const views::ServiceReached& s : who.services) one_service(out, snapshot, s, style);
@@ -141,10 +137,10 @@ std::string unused_text(const views::Unused& unused, const Style& style) {
       std::ranges::count(unused.ports, views::Why::kUnknown, &views::PublishedUnused::why));
   add_wrapped(out, "",
               say(Label::kUnusedTitle, style,
-                  {{"count", count(unused.ports.size() - unknown)},
-                   {"unknown", count(unknown)},
-                   {"published", count(unused.published)},
-                   {"zones", count(unused.zones)}}),
+                  {{"count", std::to_string(unused.ports.size() - unknown)},
+                   {"unknown", std::to_string(unknown)},
+                   {"published", std::to_string(unused.published)},
+                   {"zones", std::to_string(unused.zones)}}),
               style);
   for (const views::PublishedUnused& port : unused.ports) one_port(out, port, style);
   return out;
@@ -154,16 +150,17 @@ std::string through_text(std::string_view from, const views::Through& through, c
   std::string out;
   add_wrapped(out, "",
               say(Label::kThroughTitle, style,
-                  {{"from", escape_text(from, 60)}, {"depth", count(through.depth)}}),
+                  {{"from", escape_text(from, 60)}, {"depth", std::to_string(through.depth)}}),
               style);
   if (through.as_attacker) add_wrapped(out, "", say(Label::kViewForged, style), style);
   if (through.chains.empty()) add_wrapped(out, "  ", say(Label::kReachNothing, style), style);
   for (const views::Chain& chain : through.chains) one_chain(out, chain, style);
   if (through.more) add_wrapped(out, "", say(Label::kThroughMore, style), style);
-  add_wrapped(out, "",
-              say(Label::kThroughCounts, style,
-                  {{"taken", count(through.taken)}, {"unknown", count(through.unknown)}}),
-              style);
+  add_wrapped(
+      out, "",
+      say(Label::kThroughCounts, style,
+          {{"taken", std::to_string(through.taken)}, {"unknown", std::to_string(through.unknown)}}),
+      style);
   return out;
 }
 

@@ -267,7 +267,7 @@ std::string_view words(Label label) {
     case kMapDown: return "down";
     case kMapHostListeners: return "the host listens on";
     case kMapHostMode: return "in the host's network";
-    case kMapNoNetwork: return "without a network";
+    case kMapNoNetwork: return "in no network of the host";
     case kMapStopped: return "{count} {count|container does|containers do} not run";
     case kMapUnjoined:
       return "{count} other network {count|namespace is|namespaces are} joined to nothing here";
@@ -359,6 +359,7 @@ std::string_view words(Label label) {
     case kStateClosed: return "closed";
     case kStateFiltered: return "filtered";
     case kStateUnknown: return "unknown";
+    case kPageAgreement: return "as computed?";
     case kProofAccepted: return "accepted";
     case kProofReset: return "reset";
     case kProofPortUnreachable: return "ICMP port unreachable";
@@ -370,6 +371,96 @@ std::string_view words(Label label) {
     case kProofNotFinished: return "not asked to the end";
     case kProofNoUdpAnswer: return "no answer: open or filtered";
     case kProofUnchecked: return "silence, and the self-check of the seat did not pass";
+    case kPolicyTitle:
+      return "{file}: {tenants} {tenants|tenant|tenants}, {lines} {lines|line|lines}";
+    case kPolicyNothing: return "no line permits anything";
+    case kPolicyTenant: return "{tenant}: {mode}, {count} {count|container|containers}";
+    case kPolicyHost: return "Services of the host";
+    case kPolicyUnheld: return "not held for {container}: {reason}";
+    case kPolicyStrangers:
+      return "{count} running {count|container belongs|containers belong} to no tenant: {names}";
+    case kPolicyLegend: return "X permitted (some port)  . denied";
+    case kPolicyUntil: return "until {day}";
+    case kPolicyOver: return "over since {day}";
+    case kLintCounts:
+      return "{file}: {errors} {errors|error|errors}, {warnings} {warnings|warning|warnings}";
+    case kTrialsTitle: return "{file} against {host}, as computed";
+    case kTrialsNone: return "the file has no never and no tests: nothing was tried";
+    case kTrialHolds: return "holds";
+    case kTrialBroken: return "BROKEN";
+    case kTrialUnknown: return "unknown";
+    case kTrialVoid: return "void";
+    case kTrialGets: return "{from} gets to {service} at {dial}";
+    case kTrialLeaves: return "{from} sends to {dial}, out of the host";
+    case kTrialForged: return "with forged packets";
+    case kTrialMore: return "and {count} more";
+    case kTrialCounts: return "{holds} hold, {broken} broken, {unknown} unknown, {void} void";
+    case kPlanTitle:
+      return "Plan of {file} for {host}: {containers} {containers|container|containers} held, "
+             "{elements} {elements|element|elements}";
+    case kPlanNobody: return "no tenant is in mode enforce: there is nothing to hold";
+    case kPlanCloses: return "It closes {count} {count|way|ways} that {count|is|are} open now";
+    case kPlanOpens:
+      return "Open with these rules, and ought to be closed, {count} {count|way|ways}: a bug of "
+             "ours";
+    case kPlanBlocked: return "Permitted, yet closed by others, {count} {count|way|ways}";
+    case kPlanBlockedBy: return "{pair}: {reason}";
+    case kPlanUnknown: return "Not known with these rules, {count} {count|way|ways}";
+    case kPlanNotHeld: return "What these rules do not hold";
+    case kPlanFit: return "every never and every test holds with these rules; nothing was changed";
+    case kPlanUnfit: return "this plan must not be applied: {reason}";
+    case kApplied:
+      return "{file} is applied to {host}: {containers} {containers|container|containers} held, "
+             "{elements} elements";
+    case kAppliedHost: return "The services of the host are held, too";
+    case kAppliedAwaits:
+      return "Not kept yet: open a NEW session to this host, and say there until {time}";
+    case kAppliedAwaitsConsole: return "Not kept yet: say until {time}";
+    case kAppliedElse:
+      return "Else what was before comes back by itself; at once with bulkhead rollback";
+    case kAppliedKept: return "It is kept: nothing but bulkhead rollback takes it back";
+    case kConfirmed: return "confirmed: {file} is kept";
+    case kConfirmedBefore:
+      return "{file}, applied {time}, is kept already: nothing awaits confirmation";
+    case kRolledBack: return "rolled back: no rules of Bulkhead are left";
+    case kRolledBackTo:
+      return "rolled back: the rules of {file}, applied {time}, are in force again";
+    case kRollbackNothing: return "nothing is applied: there is nothing to roll back";
+    case kRollbackBefore:
+      return "rolled back already: the rules of {file}, applied {time}, are in force; bulkhead "
+             "rollback --remove takes them away, too";
+    case kRollbackRemoved: return "all rules of Bulkhead are taken away";
+    case kStatusNothing: return "no policy is applied to {host}";
+    case kStatusForeign:
+      return "but there are tables named bulkhead that no apply loaded; bulkhead rollback --remove "
+             "takes them away";
+    case kStatusApplied: return "{file} is applied to {host} since {time}, by {user}";
+    case kStatusHeld:
+      return "{containers} {containers|container is|containers are} held, {elements} elements";
+    case kStatusFileChanged: return "The file is another now than what was applied";
+    case kStatusInterrupted:
+      return "The apply did not come to its end: bulkhead rollback, and apply again";
+    case kStatusAwaits:
+      return "Not confirmed: it is rolled back at {time} unless you say bulkhead confirm";
+    case kStatusNoGuardian:
+      return "Its guardian is gone, so that nobody rolls it back: bulkhead rollback, or bulkhead "
+             "confirm";
+    case kStatusUnread: return "What the kernel has could not be read: {reason}";
+    case kStatusExact: return "The kernel has exactly the tables that were applied";
+    case kStatusDrift: return "The kernel does not have what was applied:";
+    case kStatusUncovered: return "Not covered by these rules; apply again:";
+    case kStatusUncoveredUnknown:
+      return "Whether all containers are covered is not known: {reason}";
+    case kStatusAnew: return "{container} was started anew since";
+    case kStatusMoved: return "{container} has other addresses since, on which it is not held";
+    case kStatusSince: return "{container} was started since";
+    case kStatusNoGuard:
+      return "who may change rules can flush these: nothing guards against it yet";
+    case kStatusNoRearm:
+      return "containers that start, or start anew, are not taken in by themselves";
+    case kStatusNoBoot: return "the rules are gone after a restart of the machine";
+    case kStatusUnconfirmed: return "{file} was rolled back {time}: nobody confirmed it";
+    case kStatusTakenBack: return "{file} was rolled back {time}";
     case kMapPort: return "port {name}";
     case kDrawSummary:
       return "{containers} {containers|container|containers} in {networks} "

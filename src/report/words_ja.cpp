@@ -258,7 +258,7 @@ std::string_view words(Label label) {
     case kMapDown: return "停止中";
     case kMapHostListeners: return "ホストの待ち受け";
     case kMapHostMode: return "ホストのネットワークで動作";
-    case kMapNoNetwork: return "ネットワークなし";
+    case kMapNoNetwork: return "ホストのネットワークの外";
     case kMapStopped: return "停止中のコンテナ{count}個";
     case kMapUnjoined: return "ここにつながっていない他のネットワーク名前空間: {count}";
     case kMapNamespaces: return "ほかのネットワーク名前空間";
@@ -338,6 +338,7 @@ std::string_view words(Label label) {
     case kStateClosed: return "閉";
     case kStateFiltered: return "遮断";
     case kStateUnknown: return "不明";
+    case kPageAgreement: return "計算との一致";
     case kProofAccepted: return "接続を受け入れました";
     case kProofReset: return "RSTが返りました";
     case kProofPortUnreachable: return "ICMPポート到達不能";
@@ -349,6 +350,82 @@ std::string_view words(Label label) {
     case kProofNotFinished: return "最後まで調べていません";
     case kProofNoUdpAnswer: return "無応答: 開または遮断";
     case kProofUnchecked: return "無応答、かつ起点の自己検査に失敗";
+    case kPolicyTitle: return "{file}: テナント{tenants}、許可{lines}行";
+    case kPolicyNothing: return "許可する行はない";
+    case kPolicyTenant: return "{tenant}: {mode}、コンテナ{count}";
+    case kPolicyHost: return "ホストのサービス";
+    case kPolicyUnheld: return "{container}には適用できない: {reason}";
+    case kPolicyStrangers: return "どのテナントにも属さない実行中のコンテナ{count}: {names}";
+    case kPolicyLegend: return "X 許可（いずれかのポート）  . 拒否";
+    case kPolicyUntil: return "{day}まで";
+    case kPolicyOver: return "{day}に期限切れ";
+    case kLintCounts: return "{file}: 誤り{errors}、警告{warnings}";
+    case kTrialsTitle: return "{file}と{host}の照合（計算による）";
+    case kTrialsNone: return "neverもtestsもない。何も確かめていない";
+    case kTrialHolds: return "成立";
+    case kTrialBroken: return "不成立";
+    case kTrialUnknown: return "不明";
+    case kTrialVoid: return "対象なし";
+    case kTrialGets: return "{from}から{service}へ{dial}で届く";
+    case kTrialLeaves: return "{from}から{dial}へ、ホストの外に出る";
+    case kTrialForged: return "偽装パケットによる";
+    case kTrialMore: return "ほか{count}";
+    case kTrialCounts: return "成立{holds}、不成立{broken}、不明{unknown}、対象なし{void}";
+    case kPlanTitle: return "{host}への{file}の計画: 適用するコンテナ{containers}、要素{elements}";
+    case kPlanNobody: return "enforceのテナントがない。適用するものはない";
+    case kPlanCloses: return "いま開いている{count}経路を閉じる";
+    case kPlanOpens: return "閉じるはずなのに開いている{count}経路: Bulkheadの不具合";
+    case kPlanBlocked: return "許可されるが、ほかの規則などで閉じている{count}経路";
+    case kPlanBlockedBy: return "{pair}: {reason}";
+    case kPlanUnknown: return "この規則のもとで不明な{count}経路";
+    case kPlanNotHeld: return "この規則では適用できないもの";
+    case kPlanFit: return "neverとtestsはこの規則のもとですべて成立する。何も変更していない";
+    case kPlanUnfit: return "この計画は適用してはならない: {reason}";
+    case kApplied: return "{file}を{host}に適用した: 適用中のコンテナ{containers}、要素{elements}";
+    case kAppliedHost: return "ホストのサービスにも適用している";
+    case kAppliedAwaits:
+      return "まだ確定していない: "
+             "{time}までに、このホストへの新しいセッションを開き、そこで実行する";
+    case kAppliedAwaitsConsole: return "まだ確定していない: {time}までに実行する";
+    case kAppliedElse:
+      return "実行しなければ、自動的に以前の状態に戻る。すぐに戻すには bulkhead rollback";
+    case kAppliedKept: return "確定した。bulkhead rollback のほかには戻すものはない";
+    case kConfirmed: return "確定: {file}を維持する";
+    case kConfirmedBefore:
+      return "{time}に適用した{file}はすでに確定している。確認を待つものはない";
+    case kRolledBack: return "戻した: Bulkheadの規則は残っていない";
+    case kRolledBackTo: return "戻した: {time}に適用した{file}の規則が再び有効である";
+    case kRollbackNothing: return "何も適用していない。戻すものはない";
+    case kRollbackBefore:
+      return "すでに戻してある: {time}に適用した{file}の規則が有効である。bulkhead rollback "
+             "--remove で取り除く";
+    case kRollbackRemoved: return "Bulkheadの規則をすべて取り除いた";
+    case kStatusNothing: return "{host}にはどのポリシーも適用していない";
+    case kStatusForeign:
+      return "ただし、applyによらないbulkheadという名のテーブルがある。bulkhead rollback --remove "
+             "で取り除く";
+    case kStatusApplied: return "{file}を{host}に{time}から適用している（{user}による）";
+    case kStatusHeld: return "適用中のコンテナ{containers}、要素{elements}";
+    case kStatusFileChanged: return "ファイルは適用したものと異なる";
+    case kStatusInterrupted:
+      return "適用が途中で終わった: bulkhead rollback のあと、もう一度適用する";
+    case kStatusAwaits: return "未確認: bulkhead confirm を実行しなければ{time}に戻る";
+    case kStatusNoGuardian:
+      return "見張りのプロセスがなく、自動では戻らない: bulkhead rollback または bulkhead confirm";
+    case kStatusUnread: return "カーネルの規則を読めなかった: {reason}";
+    case kStatusExact: return "カーネルのテーブルは適用したものと完全に一致する";
+    case kStatusDrift: return "カーネルのテーブルは適用したものと異なる:";
+    case kStatusUncovered: return "この規則が及ばないもの。もう一度適用する:";
+    case kStatusUncoveredUnknown: return "すべてのコンテナに及ぶかどうかは不明: {reason}";
+    case kStatusAnew: return "{container}はその後に再起動した";
+    case kStatusMoved:
+      return "{container}はその後にアドレスが変わり、新しいアドレスでは保護されていない";
+    case kStatusSince: return "{container}はその後に起動した";
+    case kStatusNoGuard: return "規則を変更できる者はこれを消せる。まだ防ぐものはない";
+    case kStatusNoRearm: return "起動または再起動したコンテナは自動では加わらない";
+    case kStatusNoBoot: return "マシンの再起動後には規則は残らない";
+    case kStatusUnconfirmed: return "{file}は確認されなかったため{time}に戻した";
+    case kStatusTakenBack: return "{file}は{time}に戻した";
     case kMapPort: return "ポート{name}";
     case kDrawSummary:
       return "コンテナ{containers}個、ネットワーク{networks}個、外部ゾーン{zones}個。{stopped}";

@@ -17,7 +17,7 @@ constexpr std::size_t aligned(std::size_t length) {
   return (length + 3) & ~std::size_t{3};
 }
 
-std::unexpected<Error> bad(const std::string& what, std::size_t at) {
+std::unexpected<Error> bad_message(const std::string& what, std::size_t at) {
   return fail(ErrorCode::kInvalidInput,
               "netlink reply: " + what + " at byte " + std::to_string(at));
 }
@@ -49,15 +49,15 @@ bool for_each_attribute(ByteView bytes, Visit visit) {
   return true;
 }
 
-struct Header {
+struct MessageHeader {
   std::uint32_t length = 0;
   std::uint16_t type = 0, flags = 0;
 };
 
-std::optional<Header> read_header(Cursor& cursor) {
+std::optional<MessageHeader> read_header(Cursor& cursor) {
   const auto header = cursor.structure<nlmsghdr>();
   if (!header || header->nlmsg_len < sizeof(nlmsghdr)) return std::nullopt;
-  return Header{header->nlmsg_len, header->nlmsg_type, header->nlmsg_flags};
+  return MessageHeader{header->nlmsg_len, header->nlmsg_type, header->nlmsg_flags};
 }
 
 }  // namespace
@@ -71,9 +71,9 @@ Result<std::vector<Message>> read_messages(ByteView dump, std::uint8_t subsystem
   while (!cursor.done()) {
     const std::size_t at = cursor.position();
     const auto header = read_header(cursor);
-    if (!header) return bad("no message header", at);
+    if (!header) return bad_message("no message header", at);
     const auto body = cursor.take(header->length - sizeof(nlmsghdr));
-    if (!body) return bad("a message longer than the reply", at);
+    if (!body) return bad_message("a message longer than the reply", at);
     if (!cursor.skip(std::min(aligned(header->length) - header->length, cursor.left()))) break;
     if ((header->flags & kDumpInterrupted) != 0) {
       return fail(ErrorCode::kInterrupted, "the rules moved while they were read");
@@ -84,14 +84,15 @@ Result<std::vector<Message>> read_messages(ByteView dump, std::uint8_t subsystem
       unfinished = false;
       continue;
     }
-    if (header->type != wanted) return bad("message type " + std::to_string(header->type), at);
+    if (header->type != wanted)
+      return bad_message("message type " + std::to_string(header->type), at);
     Cursor inside(*body);
     const auto generic = inside.structure<nfgenmsg>();
-    if (!generic) return bad("a message without its family", at);
+    if (!generic) return bad_message("a message without its family", at);
     messages.push_back({generic->nfgen_family, body->subspan(sizeof(nfgenmsg))});
     unfinished = (header->flags & kMultiPart) != 0;
   }
-  if (unfinished) return bad("the dump ends before it is complete", dump.size());
+  if (unfinished) return bad_message("the dump ends before it is complete", dump.size());
   return messages;
 }
 

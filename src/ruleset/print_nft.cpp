@@ -71,7 +71,7 @@ std::string print_bits(Datatype type, std::uint64_t number) {
   return print_value(type, bytes, Order::kBig);
 }
 
-std::string nat_flags(std::uint32_t flags) {
+std::string nat_words(std::uint32_t flags) {
   std::string out;
   const auto word = [&](std::uint32_t bit, std::string_view name) {
     if ((flags & bit) != 0) out += (out.empty() ? " " : ",") + std::string(name);
@@ -372,7 +372,7 @@ void NftPrinter::statement(const Nat& s) {
   }
   if (prefix) out += " prefix";
   if (!target.empty()) out += " to " + target;
-  add(out + nat_flags(s.flags));
+  add(out + nat_words(s.flags));
 }
 
 void NftPrinter::statement(const Reject& s) {

@@ -399,4 +399,8 @@ std::string print_verdict(const Verdict& verdict) {
   return {};
 }
 
+std::string print_hex(std::uint32_t number, int width) {
+  return fmt::format("0x{:0{}x}", number, width);
+}
+
 }  // namespace bulkhead::ruleset

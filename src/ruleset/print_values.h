@@ -30,6 +30,8 @@ namespace bulkhead::ruleset {
 [[nodiscard]] std::string protocol_name(std::uint8_t number);
 // Interface name of 16 bytes or the start of one ("eth*").
 [[nodiscard]] std::string interface_pattern(ByteView bytes, char wildcard);
+// "0x02": at least `width` digits, as iptables writes them.
+[[nodiscard]] std::string print_hex(std::uint32_t number, int width = 1);
 // A name from outside, safe to show.
 [[nodiscard]] std::string safe(std::string_view text);
 [[nodiscard]] std::string quoted(std::string_view text);

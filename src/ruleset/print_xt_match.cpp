@@ -13,11 +13,11 @@ namespace {
 
 using namespace model;
 
-struct Word {
+struct XtWord {
   std::uint32_t bit;
   std::string_view text;
 };
-constexpr auto kStates = std::to_array<Word>({
+constexpr auto kStates = std::to_array<XtWord>({
     {1, "INVALID"},
     {8, "NEW"},
     {4, "RELATED"},
@@ -26,13 +26,13 @@ constexpr auto kStates = std::to_array<Word>({
     {64, "SNAT"},
     {128, "DNAT"},
 });
-constexpr auto kStatus = std::to_array<Word>({
+constexpr auto kStatus = std::to_array<XtWord>({
     {1, "EXPECTED"},
     {2, "SEEN_REPLY"},
     {4, "ASSURED"},
     {8, "CONFIRMED"},
 });
-constexpr auto kAddressTypes = std::to_array<Word>({
+constexpr auto kAddressTypes = std::to_array<XtWord>({
     {1 << 0, "UNSPEC"},
     {1 << 1, "UNICAST"},
     {1 << 2, "LOCAL"},
@@ -46,7 +46,7 @@ constexpr auto kAddressTypes = std::to_array<Word>({
     {1 << 10, "NAT"},
     {1 << 11, "XRESOLVE"},
 });
-constexpr auto kTcpFlags = std::to_array<Word>({
+constexpr auto kXtTcpFlags = std::to_array<XtWord>({
     {1, "FIN"},
     {2, "SYN"},
     {4, "RST"},
@@ -55,16 +55,12 @@ constexpr auto kTcpFlags = std::to_array<Word>({
     {32, "URG"},
 });
 
-std::string words(std::span<const Word> all, std::uint32_t bits, std::string_view none) {
+std::string words(std::span<const XtWord> all, std::uint32_t bits, std::string_view none) {
   std::string out;
-  for (const Word& word : all) {
+  for (const XtWord& word : all) {
     if ((bits & word.bit) != 0) out += (out.empty() ? "" : ",") + std::string(word.text);
   }
   return out.empty() ? std::string(none) : out;
-}
-
-std::string hex(std::uint32_t number, int width = 1) {
-  return fmt::format("0x{:0{}x}", number, width);
 }
 
 // " ! --name value" or " --name value".
@@ -79,14 +75,14 @@ std::string pair(T first, T last, char between) {
                        : std::to_string(first) + between + std::to_string(last);
 }
 
-std::string ports(const xt::PortRange& range) {
+std::string port_range(const xt::PortRange& range) {
   return pair(range.first.number, range.last.number, ':');
 }
 
 // A port option is left out when it asks for nothing.
 std::string port_option(bool inverted, std::string_view name, const xt::PortRange& range) {
   if (!inverted && range == xt::PortRange{}) return {};
-  return option(inverted, name, ports(range));
+  return option(inverted, name, port_range(range));
 }
 
 std::string masked(const xt::AddressMask& value) {
@@ -97,7 +93,7 @@ std::string masked(const xt::AddressMask& value) {
 }
 
 std::string value_mask(std::uint32_t value, std::uint32_t mask) {
-  return hex(value) + (mask == 0xffffffff ? "" : "/" + hex(mask));
+  return print_hex(value) + (mask == 0xffffffff ? "" : "/" + print_hex(mask));
 }
 
 std::string print(const XtMatch&, const xt::Tcp& m, const SetNames&) {
@@ -109,7 +105,7 @@ std::string print(const XtMatch&, const xt::Tcp& m, const SetNames&) {
   if (m.flag_mask != 0 || m.flags_inverted) {
     out += option(
         m.flags_inverted, "tcp-flags",
-        words(kTcpFlags, m.flag_mask, "NONE") + " " + words(kTcpFlags, m.flag_value, "NONE"));
+        words(kXtTcpFlags, m.flag_mask, "NONE") + " " + words(kXtTcpFlags, m.flag_value, "NONE"));
   }
   return out;
 }
@@ -129,7 +125,7 @@ std::string print(const XtMatch& match, const xt::Icmp& m, const SetNames&) {
 
 std::string print(const XtMatch&, const xt::Multiport& m, const SetNames&) {
   std::string list;
-  for (const xt::PortRange& range : m.ports) list += (list.empty() ? "" : ",") + ports(range);
+  for (const xt::PortRange& range : m.ports) list += (list.empty() ? "" : ",") + port_range(range);
   switch (m.side) {
     case xt::MultiportSide::kSource: return option(m.inverted, "sports", list);
     case xt::MultiportSide::kDestination: return option(m.inverted, "dports", list);
@@ -154,7 +150,7 @@ std::string print(const XtMatch& match, const xt::Conntrack& m, const SetNames&)
   };
   const auto port = [&](const std::optional<xt::PortRange>& v, bool inverted,
                         std::string_view name) {
-    if (v) out += option(inverted, name, ports(*v));
+    if (v) out += option(inverted, name, port_range(*v));
   };
   address(m.original_source, m.original_source_inverted, "ctorigsrc");
   address(m.original_destination, m.original_destination_inverted, "ctorigdst");
@@ -264,8 +260,8 @@ std::string print(const XtMatch&, const xt::Length& m, const SetNames&) {
 }
 
 std::string print(const XtMatch& match, const xt::Dscp& m, const SetNames&) {
-  if (match.name == "dscp") return option(m.inverted, "dscp", hex(m.value >> 2, 2));
-  return option(m.inverted, "tos", hex(m.value, 2) + "/" + hex(m.mask, 2));
+  if (match.name == "dscp") return option(m.inverted, "dscp", print_hex(m.value >> 2, 2));
+  return option(m.inverted, "tos", print_hex(m.value, 2) + "/" + print_hex(m.mask, 2));
 }
 
 std::string print(const XtMatch&, const xt::Helper& m, const SetNames&) {

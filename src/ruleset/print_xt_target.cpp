@@ -12,10 +12,6 @@ namespace {
 
 using namespace model;
 
-std::string hex(std::uint32_t number) {
-  return fmt::format("0x{:x}", number);
-}
-
 struct RejectWord {
   std::uint8_t code;
   std::string_view v4, v6;
@@ -43,7 +39,7 @@ std::string print(const XtTarget&, const xt::RejectTarget& t, bool v6) {
   return " --reject-with " + std::to_string(t.icmp_code);
 }
 
-std::string ports(const xt::PortRange& range) {
+std::string nat_ports(const xt::PortRange& range) {
   return range.first == range.last
              ? std::to_string(range.first.number)
              : std::to_string(range.first.number) + "-" + std::to_string(range.last.number);
@@ -77,7 +73,7 @@ std::string netmap(const xt::AddressRange& range) {
 std::string print(const XtTarget&, const xt::NatTarget& t, bool) {
   std::string to;
   if (t.addresses) to = addresses(*t.addresses, t.ports.has_value());
-  if (t.ports) to += ":" + ports(*t.ports);
+  if (t.ports) to += ":" + nat_ports(*t.ports);
   if (t.base_port) to += "/" + std::to_string(t.base_port->number);
   switch (t.kind) {
     case xt::NatTargetKind::kDnat:
@@ -86,14 +82,14 @@ std::string print(const XtTarget&, const xt::NatTarget& t, bool) {
       return (to.empty() ? "" : " --to-source " + to) + nat_flags(t.flags);
     case xt::NatTargetKind::kMasquerade:
     case xt::NatTargetKind::kRedirect:
-      return (t.ports ? " --to-ports " + ports(*t.ports) : "") + nat_flags(t.flags);
+      return (t.ports ? " --to-ports " + nat_ports(*t.ports) : "") + nat_flags(t.flags);
     case xt::NatTargetKind::kNetmap: return t.addresses ? " --to " + netmap(*t.addresses) : "";
   }
   return {};
 }
 
 std::string print(const XtTarget&, const xt::MarkTarget& t, bool) {
-  return " --set-xmark " + hex(t.value) + "/" + hex(t.mask);
+  return " --set-xmark " + print_hex(t.value) + "/" + print_hex(t.mask);
 }
 
 std::string print(const XtTarget&, const xt::ConnmarkTarget& t, bool) {
@@ -102,10 +98,11 @@ std::string print(const XtTarget&, const xt::ConnmarkTarget& t, bool) {
     shift = (t.shift_right ? " --right-shift-mark " : " --left-shift-mark ") +
             std::to_string(t.shift_bits);
   }
-  const std::string masks = " --nfmask " + hex(t.nf_mask) + " --ctmask " + hex(t.ct_mask) + shift;
+  const std::string masks =
+      " --nfmask " + print_hex(t.nf_mask) + " --ctmask " + print_hex(t.ct_mask) + shift;
   switch (t.mode) {
     case xt::ConnmarkMode::kSet:
-      return " --set-xmark " + hex(t.ct_mark) + "/" + hex(t.ct_mask) + shift;
+      return " --set-xmark " + print_hex(t.ct_mark) + "/" + print_hex(t.ct_mask) + shift;
     case xt::ConnmarkMode::kSave: return " --save-mark" + masks;
     case xt::ConnmarkMode::kRestore: return " --restore-mark" + masks;
   }
@@ -124,7 +121,7 @@ std::string print(const XtTarget& target, const xt::CtTarget& t, bool) {
 std::string print(const XtTarget&, const xt::TproxyTarget& t, bool v6) {
   return " --on-port " + std::to_string(t.port.number) + " --on-ip " +
          t.address.value_or(IpAddress::any(v6 ? IpFamily::kV6 : IpFamily::kV4)).to_string() +
-         " --tproxy-mark " + hex(t.mark_value) + "/" + hex(t.mark_mask);
+         " --tproxy-mark " + print_hex(t.mark_value) + "/" + print_hex(t.mark_mask);
 }
 
 std::string print(const XtTarget&, const xt::QueueTarget& t, bool) {

@@ -22,7 +22,7 @@ using namespace model;
 
 constexpr std::uint8_t kComment = 0;  // NFTNL_UDATA_{TABLE,CHAIN,RULE}_COMMENT
 
-std::unexpected<Error> bad(std::string_view what) {
+std::unexpected<Error> malformed(std::string_view what) {
   return fail(ErrorCode::kInvalidInput, "nf_tables: " + std::string(what));
 }
 
@@ -93,7 +93,7 @@ Result<BaseChain> decode_base(NfFamily family, const Attributes& chain) {
   const auto hook = chain.nested(NFTA_CHAIN_HOOK);
   const auto number = hook ? hook->be32(NFTA_HOOK_HOOKNUM) : std::nullopt;
   const auto priority = hook ? hook->be32(NFTA_HOOK_PRIORITY) : std::nullopt;
-  if (!number || !priority) return bad("a hook without number or priority");
+  if (!number || !priority) return malformed("a hook without number or priority");
   const auto known = known_hook(family, *number);
   const auto type = known_type(chain.string(NFTA_CHAIN_TYPE).value_or("filter"));
   if (!known || !type) {
@@ -106,7 +106,7 @@ Result<BaseChain> decode_base(NfFamily family, const Attributes& chain) {
   base.type = *type;
   base.priority = static_cast<std::int32_t>(*priority);
   const auto policy = chain.be32(NFTA_CHAIN_POLICY).value_or(NF_ACCEPT);
-  if (policy > NF_ACCEPT) return bad("a policy that is neither accept nor drop");
+  if (policy > NF_ACCEPT) return malformed("a policy that is neither accept nor drop");
   base.policy = policy == NF_DROP ? VerdictKind::kDrop : VerdictKind::kAccept;
   base.devices = hook_devices(*hook);
   return base;
@@ -147,13 +147,13 @@ Status Assembly::add_tables(const std::vector<Message>& messages) {
     const auto a = Attributes::parse(message.attributes);
     auto name = a ? a->string(NFTA_TABLE_NAME) : std::nullopt;
     const auto family = known_family(message.family);
-    if (!name) return bad("a table without a name");
+    if (!name) return malformed("a table without a name");
     if (!family) {
       return fail(ErrorCode::kUnsupported,
                   "nf_tables: family " + std::to_string(message.family) + " is not known");
     }
     const auto [entry, fresh] = places_.try_emplace({message.family, *name});
-    if (!fresh) return bad("table \"" + escape_text(*name) + "\" occurs twice");
+    if (!fresh) return malformed("table \"" + escape_text(*name) + "\" occurs twice");
     entry->second.table = tables_.size();
     const auto flags = a->be32(NFTA_TABLE_FLAGS).value_or(0);
     Table table;
@@ -172,12 +172,12 @@ Status Assembly::add_chain(const Message& message) {
   const auto a = Attributes::parse(message.attributes);
   const auto table = a ? a->string(NFTA_CHAIN_TABLE) : std::nullopt;
   auto name = a ? a->string(NFTA_CHAIN_NAME) : std::nullopt;
-  if (!table || !name) return bad("a chain without table or name");
+  if (!table || !name) return malformed("a chain without table or name");
   Place* at = place(message.family, *table);
   if (at == nullptr) return moved("table", *table);
   Table& to = tables_[at->table];
   if (!at->chains.try_emplace(*name, to.chains.size()).second) {
-    return bad("chain \"" + escape_text(*name) + "\" occurs twice");
+    return malformed("chain \"" + escape_text(*name) + "\" occurs twice");
   }
   Chain chain;
   chain.handle = a->be64(NFTA_CHAIN_HANDLE).value_or(0);
@@ -207,7 +207,7 @@ Status Assembly::add_sets(const std::vector<Message>& messages) {
     Table& to = tables_[at->table];
     const std::string name = decoded->set.name;
     if (!at->sets.try_emplace(name, to.sets.size()).second) {
-      return bad("set \"" + escape_text(name) + "\" occurs twice");
+      return malformed("set \"" + escape_text(name) + "\" occurs twice");
     }
     at->facts.emplace(name, decoded->facts);
     to.sets.push_back(std::move(decoded->set));
@@ -218,8 +218,8 @@ Status Assembly::add_sets(const std::vector<Message>& messages) {
 Status Assembly::finish_set(SetDef& set, std::vector<RawElement> raw) {
   for (const RawElement& r : raw) {
     if (!r.element.catch_all && r.element.first.size() != set.key_length) {
-      return bad("an element of set \"" + escape_text(set.name) +
-                 "\" has another length than its key");
+      return malformed("an element of set \"" + escape_text(set.name) +
+                       "\" has another length than its key");
     }
   }
   set.elements = close_intervals(set, std::move(raw));
@@ -235,13 +235,13 @@ Status Assembly::add_elements(const std::vector<Message>& messages) {
     const auto a = Attributes::parse(message.attributes);
     const auto table = a ? a->string(NFTA_SET_ELEM_LIST_TABLE) : std::nullopt;
     const auto name = a ? a->string(NFTA_SET_ELEM_LIST_SET) : std::nullopt;
-    if (!table || !name) return bad("elements without table or set");
+    if (!table || !name) return malformed("elements without table or set");
     Place* at = place(message.family, *table);
     if (at == nullptr) return moved("table", *table);
     const auto found = at->sets.find(*name);
     if (found == at->sets.end()) return moved("set", *name);
     SetDef* named = &tables_[at->table].sets[found->second];
-    if (set != nullptr && set != named) return bad("elements of two sets in one dump");
+    if (set != nullptr && set != named) return malformed("elements of two sets in one dump");
     set = named;
     facts = &at->facts[*name];
     if (auto status = decode_elements(message, raw); !status) {
@@ -249,7 +249,8 @@ Status Assembly::add_elements(const std::vector<Message>& messages) {
     }
   }
   if (set == nullptr) return {};
-  if (!set->elements.empty()) return bad("two dumps of set \"" + escape_text(set->name) + "\"");
+  if (!set->elements.empty())
+    return malformed("two dumps of set \"" + escape_text(set->name) + "\"");
   const bool may = std::any_of(raw.begin(), raw.end(), [](const RawElement& r) { return r.may; });
   if (may) facts->may = true;
   return finish_set(*set, std::move(raw));
@@ -265,7 +266,7 @@ Status Assembly::add_rule(const Message& message) {
   const auto a = Attributes::parse(message.attributes);
   const auto table = a ? a->string(NFTA_RULE_TABLE) : std::nullopt;
   const auto chain = a ? a->string(NFTA_RULE_CHAIN) : std::nullopt;
-  if (!table || !chain) return bad("a rule without table or chain");
+  if (!table || !chain) return malformed("a rule without table or chain");
   Place* at = place(message.family, *table);
   if (at == nullptr) return moved("table", *table);
   const auto found = at->chains.find(*chain);
@@ -304,7 +305,7 @@ Result<std::vector<SetName>> list_sets(ByteView sets_dump) {
     auto decoded = decode_set(message);
     if (!decoded) return std::unexpected(decoded.error());
     const auto family = known_family(message.family);
-    if (!family) return bad("a set of an unknown family");
+    if (!family) return malformed("a set of an unknown family");
     names.push_back({*family, std::move(decoded->table), std::move(decoded->set.name)});
   }
   return names;
@@ -328,10 +329,10 @@ Result<std::vector<Table>> decode_nftables(const NftDump& dump) {
 Result<std::uint32_t> decode_generation(ByteView reply) {
   const auto messages = read_messages(reply, NFNL_SUBSYS_NFTABLES, NFT_MSG_NEWGEN);
   if (!messages) return within("generation", messages.error());
-  if (messages->size() != 1) return bad("not one answer to the question for the generation");
+  if (messages->size() != 1) return malformed("not one answer to the question for the generation");
   const auto a = Attributes::parse(messages->front().attributes);
   const auto id = a ? a->be32(NFTA_GEN_ID) : std::nullopt;
-  if (!id) return bad("an answer without a generation");
+  if (!id) return malformed("an answer without a generation");
   return *id;
 }
 

@@ -134,7 +134,7 @@ Result<std::string> zone_vantage(std::span<const policy::Zone> zones, std::strin
   std::string names;
   std::vector<std::string> of_role;
   for (const policy::Zone& zone : zones) {
-    const std::string vantage = vantage_of(zone);
+    std::string vantage = vantage_of(zone);
     if (vantage == text) return vantage;
     const bool fits = (text == "internet" && zone.role == policy::ZoneRole::kInternet) ||
                       (text == "lan" && zone.role == policy::ZoneRole::kLan);

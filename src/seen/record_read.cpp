@@ -9,7 +9,7 @@
 namespace bulkhead::seen {
 namespace {
 
-using Json = nlohmann::json;
+using Parsed = nlohmann::json;
 
 constexpr std::string_view kOutside = "https://bulkhead.example/schemas/outside/1";
 constexpr std::string_view kInside = "https://bulkhead.example/schemas/scan/1";
@@ -33,32 +33,32 @@ bool too_deep(std::string_view text) {
 }
 
 // The value at `key`; null when it is not there or `from` is no object.
-const Json* member(const Json& from, const char* key) {
+const Parsed* member(const Parsed& from, const char* key) {
   if (!from.is_object()) return nullptr;
   const auto at = from.find(key);
   return at == from.end() ? nullptr : &*at;
 }
 
-std::string text_at(const Json& from, const char* key) {
-  const Json* value = member(from, key);
+std::string text_at(const Parsed& from, const char* key) {
+  const Parsed* value = member(from, key);
   return value != nullptr && value->is_string() ? value->get<std::string>() : std::string();
 }
 
-std::optional<std::uint64_t> number_at(const Json& from, const char* key) {
-  const Json* value = member(from, key);
+std::optional<std::uint64_t> number_at(const Parsed& from, const char* key) {
+  const Parsed* value = member(from, key);
   if (value == nullptr || !value->is_number_unsigned()) return std::nullopt;
   return value->get<std::uint64_t>();
 }
 
-bool true_at(const Json& from, const char* key) {
-  const Json* value = member(from, key);
+bool true_at(const Parsed& from, const char* key) {
+  const Parsed* value = member(from, key);
   return value != nullptr && value->is_boolean() && value->get<bool>();
 }
 
-const Json& list_at(const Json& from, const char* key) {
-  static const Json none = Json::array();
-  const Json* value = member(from, key);
-  return value != nullptr && value->is_array() ? *value : none;
+const Parsed& list_at(const Parsed& from, const char* key) {
+  static const Parsed kNone = Parsed::array();
+  const Parsed* value = member(from, key);
+  return value != nullptr && value->is_array() ? *value : kNone;
 }
 
 // The values of an enum whose members are numbered from 0 to `last`, by their words.
@@ -78,7 +78,7 @@ class Reader {
     if (text.size() > kLargestRecord)
       return wrong("over " + std::to_string(kLargestRecord) + " bytes");
     if (too_deep(text)) return wrong("nested too deeply for the result of a scan");
-    const Json json = Json::parse(text, nullptr, false);
+    const Parsed json = Parsed::parse(text, nullptr, false);
     if (json.is_discarded()) return wrong("not valid JSON");
     const std::string schema = text_at(json, "schema");
     if (schema != kOutside && schema != kInside)
@@ -94,12 +94,12 @@ class Reader {
     if (out.taken_at_ms > kLatestMs) return wrong("taken_at_ms is beyond the year 9999");
     out.elapsed_ms = number_at(json, "elapsed_ms").value_or(0);
     out.finished = true_at(json, "finished");
-    for (const Json& left : list_at(json, "left_out")) {
+    for (const Parsed& left : list_at(json, "left_out")) {
       const std::string what = text_at(left, "what");
       out.left_out.push_back(
           {what.empty() ? text_at(left, "seat") : what, text_at(left, "reason")});
     }
-    for (const Json& seat : list_at(json, "seats")) {
+    for (const Parsed& seat : list_at(json, "seats")) {
       auto one = read_seat(seat);
       if (!one) return std::unexpected(one.error());
       out.seats.push_back(*std::move(one));
@@ -112,14 +112,14 @@ class Reader {
     return fail(ErrorCode::kInvalidInput, escape_text(file_) + ": " + what);
   }
 
-  Result<SeenFrom> read_seat(const Json& json) {
+  Result<SeenFrom> read_seat(const Parsed& json) {
     SeenFrom out;
     out.vantage = text_at(json, "vantage");
     if (out.vantage.empty()) return wrong("a seat without a vantage");
     out.check.passed = true_at(json, "checked");
     out.check.engine = named(text_at(json, "engine"), Engine::kUdp).value_or(Engine::kConnect);
     out.check.why = text_at(json, "why");
-    for (const Json& target : list_at(json, "targets")) {
+    for (const Parsed& target : list_at(json, "targets")) {
       auto one = read_target(target);
       if (!one) return std::unexpected(one.error());
       if (!known_.emplace(out.vantage, one->to, one->protocol).second)
@@ -129,7 +129,7 @@ class Reader {
     return out;
   }
 
-  Result<Target> read_target(const Json& json) const {
+  Result<Target> read_target(const Parsed& json) const {
     Target out;
     const std::string text = text_at(json, "to");
     const auto to = IpAddress::parse(text);
@@ -139,7 +139,7 @@ class Reader {
     if (protocol != "tcp" && protocol != "udp")
       return wrong(out.to.to_string() + ": '" + escape_text(protocol, 32) + "' is not tcp or udp");
     out.protocol = protocol == "tcp" ? IpProtocol::kTcp : IpProtocol::kUdp;
-    for (const Json& name : list_at(json, "names")) {
+    for (const Parsed& name : list_at(json, "names")) {
       if (name.is_string()) out.names.push_back(name.get<std::string>());
     }
     out.swept.engine = named(text_at(json, "engine"), Engine::kUdp).value_or(Engine::kConnect);
@@ -148,10 +148,10 @@ class Reader {
     return out;
   }
 
-  Status read_runs(const Json& json, Target& target) const {
+  Status read_runs(const Parsed& json, Target& target) const {
     std::uint32_t next = 0;
-    for (const Json& run : list_at(json, "runs")) {
-      const Json& ports = list_at(run, "ports");
+    for (const Parsed& run : list_at(json, "runs")) {
+      const Parsed& ports = list_at(run, "ports");
       const auto bound = [&ports](std::size_t i) {
         return ports.size() == 2 && ports[i].is_number_unsigned() ? ports[i].get<std::uint64_t>()
                                                                   : std::uint64_t{1} << 32;
@@ -170,10 +170,10 @@ class Reader {
     return {};
   }
 
-  Status read_services(const Json& json, Target& target) const {
-    for (const Json& open : list_at(json, "open")) {
+  Status read_services(const Parsed& json, Target& target) const {
+    for (const Parsed& open : list_at(json, "open")) {
       const auto port = number_at(open, "port");
-      const Json* service = member(open, "service");
+      const Parsed* service = member(open, "service");
       if (!port || *port > 65535)
         return wrong(target.to.to_string() + ": an open port without a number");
       if (service == nullptr) continue;

@@ -118,7 +118,7 @@ std::vector<Question> Interview::access() const {
 }
 
 // Takes out what was asked already and what may not be.
-std::vector<Question> Interview::fresh(std::vector<Question> questions) {
+std::vector<Question> Interview::fresh(const std::vector<Question>& questions) {
   std::vector<Question> out;
   const bool printer = may_print(subject_.port, subject_.protocol) && !subject_.no_printer;
   for (const Question& question : questions) {

@@ -72,7 +72,7 @@ class Interview {
   // What shows services, in bytes or by HTTP: those of this port, or all.
   [[nodiscard]] std::vector<Question> questions(Asking asking, bool of_port) const;
   [[nodiscard]] std::vector<Question> access() const;
-  [[nodiscard]] std::vector<Question> fresh(std::vector<Question> questions);
+  [[nodiscard]] std::vector<Question> fresh(const std::vector<Question>& questions);
   void advance();
   [[nodiscard]] bool settles(const Answer& answer) const;
 

@@ -226,6 +226,7 @@ class Stripped {
 
 std::vector<Alike> alike_namespaces(const model::Snapshot& snapshot) {
   std::vector<Alike> out;
+  out.reserve(snapshot.namespaces.size());
   for (std::uint32_t i = 0; i < snapshot.namespaces.size(); ++i) out.push_back({NsId{i}, {}});
   if (std::ranges::any_of(snapshot.namespaces, tells_all_apart)) return out;
   const Names names(snapshot);

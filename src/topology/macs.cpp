@@ -61,16 +61,15 @@ void Topology::place_macs(Machine& m) {
 }
 
 void Topology::place_static(Machine& m) {
-  constexpr std::uint16_t kPermanent = 0x80, kNoArpState = 0x40;
   constexpr std::uint8_t kFlagSelf = 0x02;
   for (const model::BridgeFdbEntry& e : m.ns->fdb) {
     if (!e.bridge || (e.flags & kFlagSelf) != 0) continue;
     Device *bridge = m.device(e.bridge), *port = m.device(e.link);
     if (bridge == nullptr || port == nullptr || port->bridge != bridge) continue;
     // Static entries decide; permanent ones are the bridge's own MACs, known already.
-    if ((e.state & kNoArpState) != 0 && (e.state & kPermanent) == 0) {
+    if ((e.state & model::nud::kNoArp) != 0 && (e.state & model::nud::kPermanent) == 0) {
       macs_[{bridge, e.mac}] = port;
-    } else if ((e.state & kPermanent) == 0) {
+    } else if ((e.state & model::nud::kPermanent) == 0) {
       macs_.try_emplace({bridge, e.mac}, port);
     }
   }

@@ -173,6 +173,9 @@ inline constexpr std::uint8_t kUnspec = 0, kUnicast = 1, kLocal = 2, kBroadcast 
                               kMulticast = 5, kBlackhole = 6, kUnreachable = 7, kProhibit = 8,
                               kThrow = 9;
 }
+namespace rt_table {  // RT_TABLE_* (rtnetlink.h)
+inline constexpr std::uint32_t kDefault = 253, kMain = 254, kLocal = 255;
+}
 // Why a lookup or a local send fails, by the errno that the kernel uses.
 enum class NetError : std::uint8_t {
   kNone,

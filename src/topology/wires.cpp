@@ -63,8 +63,9 @@ class Walk {
   }
 
   void leaves_vlan(Device& d) {
-    if (d.parent == nullptr || tag_ != 0 || !vlan_number(d)) return;
-    tag_ = *vlan_number(d);
+    const auto number = vlan_number(d);
+    if (d.parent == nullptr || tag_ != 0 || !number) return;
+    tag_ = *number;
     leaves(*d.parent);
     tag_ = 0;
   }

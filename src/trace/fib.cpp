@@ -113,6 +113,13 @@ bool rule_matches(const Machine& machine, const model::RoutingRule& rule, const 
   return matches_plain(machine, rule, flow) != rule.inverted;
 }
 
+bool is_plain_lookup(const model::RoutingRule& rule) {
+  return rule.action == fr::kTable && !rule.inverted && !rule.source && !rule.destination &&
+         rule.in_interface.empty() && rule.out_interface.empty() && rule.mark_mask == 0 &&
+         rule.tos == 0 && !asks_for_ports(rule) && !rule.uid && !rule.suppress_prefix_length &&
+         !rule.suppress_interface_group && !rule.l3mdev;
+}
+
 bool asks_for_ports(const model::RoutingRule& rule) {
   return (rule.protocol && *rule.protocol != IpProtocol::kHopByHop) || rule.source_port ||
          rule.destination_port;

@@ -11,16 +11,13 @@
 namespace bulkhead::trace {
 namespace {
 
-constexpr std::uint32_t kLocalTable = 255, kMainTable = 254, kDefaultTable = 253, kMergedTable = 0;
+constexpr std::uint32_t kMergedTable = 0;
 
-bool is_default_rule(const model::RoutingRule& rule) {
-  const bool plain = rule.action == fr::kTable && !rule.inverted && !rule.source &&
-                     !rule.destination && rule.in_interface.empty() && rule.out_interface.empty() &&
-                     rule.mark_mask == 0 && rule.tos == 0 && !asks_for_ports(rule) && !rule.uid &&
-                     !rule.suppress_prefix_length && !rule.suppress_interface_group && !rule.l3mdev;
-  return plain && ((rule.priority == 0 && rule.table == kLocalTable) ||
-                   (rule.priority == 32766 && rule.table == kMainTable) ||
-                   (rule.priority == 32767 && rule.table == kDefaultTable));
+bool is_default_v4(const model::RoutingRule& rule) {
+  return is_plain_lookup(rule) &&
+         ((rule.priority == 0 && rule.table == topology::rt_table::kLocal) ||
+          (rule.priority == 32766 && rule.table == topology::rt_table::kMain) ||
+          (rule.priority == 32767 && rule.table == topology::rt_table::kDefault));
 }
 
 bool usable(const Machine& machine, const model::NextHop& hop, const Flow& flow,
@@ -43,7 +40,7 @@ void Fib4::build(const Machine& machine) {
     dissects_ = dissects_ || asks_for_ports(rule);
   }
   std::ranges::stable_sort(rules_, {}, &model::RoutingRule::priority);
-  merged_ = std::ranges::all_of(rules_, [](const auto* r) { return is_default_rule(*r); });
+  merged_ = std::ranges::all_of(rules_, [](const auto* r) { return is_default_v4(*r); });
   const auto into = [&](std::uint32_t id) -> RouteTable& {
     const auto at = std::ranges::find(tables_, id, &RouteTable::id);
     if (at != tables_.end()) return *at;
@@ -52,7 +49,8 @@ void Fib4::build(const Machine& machine) {
   };
   for (const model::Route& route : machine.ns->routes) {
     if (!route.destination.address().is_v4()) continue;
-    const bool joined = merged_ && (route.table == kLocalTable || route.table == kMainTable);
+    const bool joined = merged_ && (route.table == topology::rt_table::kLocal ||
+                                    route.table == topology::rt_table::kMain);
     into(joined ? kMergedTable : route.table).add(&route);
   }
   for (RouteTable& t : tables_) t.finish(t.id == kMergedTable);
@@ -110,7 +108,7 @@ RouteHit Fib4::by_rules(const Flow& flow, bool ignore_linkstate, Choices* choice
 RouteHit Fib4::lookup(const Flow& flow, bool ignore_linkstate, Choices* choices) const {
   if (!merged_) return by_rules(flow, ignore_linkstate, choices);
   RouteHit hit;
-  for (const std::uint32_t id : {kMergedTable, kDefaultTable}) {
+  for (const std::uint32_t id : {kMergedTable, topology::rt_table::kDefault}) {
     const RouteTable* t = table(id);
     if (t == nullptr) continue;
     hit.error = table_lookup(*t, flow, ignore_linkstate, choices, hit);
@@ -122,7 +120,7 @@ RouteHit Fib4::lookup(const Flow& flow, bool ignore_linkstate, Choices* choices)
 
 RouteHit Fib4::local_table(const IpAddress& address) const {
   RouteHit hit;
-  const RouteTable* t = table(merged_ ? kMergedTable : kLocalTable);
+  const RouteTable* t = table(merged_ ? kMergedTable : topology::rt_table::kLocal);
   if (t == nullptr) return hit;
   Flow flow;
   flow.destination = address;

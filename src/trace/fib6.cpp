@@ -12,15 +12,10 @@
 namespace bulkhead::trace {
 namespace {
 
-constexpr std::uint32_t kLocalTable = 255, kMainTable = 254;
-
-bool is_default_rule(const model::RoutingRule& rule) {
-  return rule.action == fr::kTable && !rule.inverted && !rule.source && !rule.destination &&
-         rule.in_interface.empty() && rule.out_interface.empty() && rule.mark_mask == 0 &&
-         rule.tos == 0 && !asks_for_ports(rule) && !rule.uid && !rule.suppress_prefix_length &&
-         !rule.suppress_interface_group && !rule.l3mdev &&
-         ((rule.priority == 0 && rule.table == kLocalTable) ||
-          (rule.priority == 32766 && rule.table == kMainTable));
+bool is_default_v6(const model::RoutingRule& rule) {
+  return is_plain_lookup(rule) &&
+         ((rule.priority == 0 && rule.table == topology::rt_table::kLocal) ||
+          (rule.priority == 32766 && rule.table == topology::rt_table::kMain));
 }
 
 bool usable(const model::NextHop& hop, const Device* device) {
@@ -43,7 +38,7 @@ void Fib6::build(const Machine& machine) {
     if (rule.family != IpFamily::kV6) continue;
     rules_.push_back(&rule);
     dissects_ = dissects_ || asks_for_ports(rule);
-    custom_ = custom_ || !is_default_rule(rule);
+    custom_ = custom_ || !is_default_v6(rule);
   }
   std::ranges::stable_sort(rules_, {}, &model::RoutingRule::priority);
   for (const model::Route& route : machine.ns->routes) {
@@ -122,7 +117,7 @@ RouteHit Fib6::lookup(const Flow& flow, Choices* choices) const {
       return hit.error;
     });
   }
-  for (const std::uint32_t id : {kLocalTable, kMainTable}) {
+  for (const std::uint32_t id : {topology::rt_table::kLocal, topology::rt_table::kMain}) {
     const RouteTable* t = table(id);
     if (t == nullptr) continue;
     const RouteHit hit = table_lookup(*t, flow, choices);

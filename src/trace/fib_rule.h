@@ -9,6 +9,8 @@ namespace bulkhead::trace {
 [[nodiscard]] bool rule_matches(const Machine& machine, const model::RoutingRule& rule,
                                 const Flow& flow);
 [[nodiscard]] bool asks_for_ports(const model::RoutingRule& rule);
+// It looks up a table for every packet, as the rules do that the kernel makes itself.
+[[nodiscard]] bool is_plain_lookup(const model::RoutingRule& rule);
 [[nodiscard]] bool suppressed(const model::RoutingRule& rule, const RouteHit& hit);
 
 // FR_ACT_*

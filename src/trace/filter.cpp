@@ -15,10 +15,8 @@ struct Filter::Program final : filtering::Program {
 
 namespace {
 
-using filtering::Flow;
 using filtering::HookCode;
 using filtering::Hooks;
-using filtering::Run;
 
 bool applies(const HookCode& hook, FilterPoint point, const Context& context) {
   if (hook.devices == nullptr) return true;
@@ -76,22 +74,22 @@ bool mixes_back_ends(const std::vector<HookCode>& hooks) {
   return false;
 }
 
-HookResult finish(Run& run, Flow step) {
+HookResult finish(filtering::Run& run, filtering::Flow step) {
   HookResult result;
   switch (step) {
-    case Flow::kDrop: result.outcome = Outcome::kDrop; break;
-    case Flow::kReject: result.outcome = Outcome::kReject; break;
-    case Flow::kUnknown: result.outcome = Outcome::kUnknown; break;
-    case Flow::kContinue:
-    case Flow::kBreak:
-    case Flow::kAccept:
-    case Flow::kReturn:
-    case Flow::kJump:
-    case Flow::kGoto: return result;
+    case filtering::Flow::kDrop: result.outcome = Outcome::kDrop; break;
+    case filtering::Flow::kReject: result.outcome = Outcome::kReject; break;
+    case filtering::Flow::kUnknown: result.outcome = Outcome::kUnknown; break;
+    case filtering::Flow::kContinue:
+    case filtering::Flow::kBreak:
+    case filtering::Flow::kAccept:
+    case filtering::Flow::kReturn:
+    case filtering::Flow::kJump:
+    case filtering::Flow::kGoto: return result;
   }
   result.decided_by = run.decided_by;
-  if (step == Flow::kReject) result.reject = run.reject;
-  if (step == Flow::kUnknown) result.unknown = std::move(run.unknown);
+  if (step == filtering::Flow::kReject) result.reject = run.reject;
+  if (step == filtering::Flow::kUnknown) result.unknown = std::move(run.unknown);
   return result;
 }
 
@@ -114,14 +112,14 @@ HookResult Filter::run(FilterPoint point, std::int32_t from, std::int32_t to,
   if (hooks.empty()) return {};
   // nft_do_chain_inet_ingress() lets everything pass that is not IP.
   if (point == FilterPoint::kInetIngress && !context.packet->is_ip()) return {};
-  std::optional<Run> run;
+  std::optional<filtering::Run> run;
   HookResult result;
   each_hook(hooks, context.legacy_last, [&](const HookCode& hook) {
     if (hook.priority < from || hook.priority >= to || !applies(hook, point, context)) return false;
     if (!run) run.emplace(*program_, point, context);
     const RouteKey before(*context.packet);
-    const Flow step = run->base_chain(hook.chain);
-    if (step != Flow::kAccept) {
+    const filtering::Flow step = run->base_chain(hook.chain);
+    if (step != filtering::Flow::kAccept) {
       result = finish(*run, step);
       return true;
     }
@@ -144,12 +142,12 @@ HookResult Filter::run_nat(FilterPoint point, Context& context,
   const auto& hooks =
       program_->hooks[static_cast<std::size_t>(point)][family_index(point, *context.packet)].nat;
   if (hooks.empty()) return {};
-  Run run(*program_, point, context);
+  filtering::Run run(*program_, point, context);
   run.nat = &request;
   HookResult result;
   each_hook(hooks, context.legacy_last, [&](const HookCode& hook) {
-    const Flow step = run.base_chain(hook.chain);
-    if (step != Flow::kAccept) {
+    const filtering::Flow step = run.base_chain(hook.chain);
+    if (step != filtering::Flow::kAccept) {
       result = finish(run, step);
       return true;
     }

@@ -83,6 +83,10 @@ bool meta_interface(const Run& run, MetaKey key, Value& out) {
   return !link->kind.empty() && store_text(out, link->kind);
 }
 
+// Bytes of an ARP message for IPv4. A machine of the model sends no more (arp_create() pads
+// nothing); what comes over a real wire may be padded.
+constexpr std::uint16_t kBareArp = 28;
+
 bool meta_owner(const Run& run, std::uint32_t id, Value& out) {
   return run.packet.has_socket && store_host(run, out, id);
 }
@@ -91,7 +95,8 @@ bool evaluate_meta(Run& run, const model::MetaTerm& term, Value& out) {
   const Packet& packet = run.packet;
   switch (term.key) {
     case MetaKey::kLength:
-      if (!packet.is_ip()) return not_known(out, 4, "meta length of a frame that is not IP");
+      if (!packet.is_ip() && (packet.length != kBareArp || run.point == FilterPoint::kNetdevEgress))
+        return not_known(out, 4, "meta length of a frame that is not IP");
       return store_host(run, out,
                         packet.length + (run.point == FilterPoint::kNetdevEgress ? 14U : 0U));
     case MetaKey::kProtocol:

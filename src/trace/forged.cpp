@@ -9,8 +9,6 @@
 namespace bulkhead::trace {
 namespace {
 
-constexpr std::uint16_t kPermanent = 128, kNoArpState = 64;  // NUD_*
-
 // An ARP request or a neighbour solicitation in the name of `as`.
 Skb question_of(MacAddress mac, IpAddress as, IpAddress target) {
   Skb skb;
@@ -43,7 +41,8 @@ void Run::start_forged(const ForgedOrigin& origin) {
   if (origin.source.family() != server_address_.family())
     return local_error(NetError::kInvalid, "the source is of another address family");
   if (!link->up) return local_error(NetError::kNoDevice, "the attacker's interface is down");
-  Forgery& forgery = forgery_.emplace(origin, *link);
+  forgery_ = std::make_unique<Forgery>(origin, *link);
+  Forgery& forgery = *forgery_;
   for (Device* d : topology::sending_devices(*link, origin.outside))
     std::ranges::copy(topology::wires(*d, origin.outside).entrances,
                       std::back_inserter(forgery.entrances));
@@ -86,7 +85,7 @@ bool Run::forger_takes(Device& dev, Skb& skb, bool leaving) {
 std::optional<MacAddress> Run::claimed(Device& dev, IpAddress target, const Skb& cause) {
   if (!forgery_ || claiming() || !cause.ours || cause.leg != Leg::kReply) return std::nullopt;
   const bool fixed = std::ranges::any_of(dev.neighbours, [&](const model::Neighbour* n) {
-    return n->address == target && (n->state & (kPermanent | kNoArpState)) != 0;
+    return n->address == target && (n->state & (model::nud::kPermanent | model::nud::kNoArp)) != 0;
   });
   if (fixed) return std::nullopt;
   forgery_->claiming = true;

@@ -8,8 +8,6 @@
 namespace bulkhead::trace {
 namespace {
 
-// Priorities at which the kernel's own hooks stand (netfilter_ipv4.h, netfilter_ipv6.h).
-constexpr std::int32_t kConntrack = -200, kNatDestination = -100, kNatSource = 100;
 constexpr std::uint8_t kTimeExceeded4 = 11, kTimeExceeded6 = 3, kUnreachable4 = 3,
                        kUnreachable6 = 1;
 
@@ -33,14 +31,17 @@ bool heard_solicitation(const Device& dev, const Packet& p) {
 
 bool Run::ip_prerouting(Skb& skb, Device* in) {
   const Machine& m = *in->machine;
-  if (!hook(FilterPoint::kIpPrerouting, kFirst, kConntrack, skb, in, nullptr)) return false;
+  if (!hook(FilterPoint::kIpPrerouting, kFirst, model::priority::kConntrack, skb, in, nullptr))
+    return false;
   track(skb, m);
-  if (!hook(FilterPoint::kIpPrerouting, kConntrack, kNatDestination, skb, in, nullptr))
+  if (!hook(FilterPoint::kIpPrerouting, model::priority::kConntrack,
+            model::priority::kNatDestination, skb, in, nullptr))
     return false;
   const IpAddress before = skb.p.destination;
   if (!translate(FilterPoint::kIpPrerouting, skb, in, nullptr)) return false;
   if (skb.p.destination != before) skb.dst = {};
-  return hook(FilterPoint::kIpPrerouting, kNatDestination, kLast, skb, in, nullptr);
+  return hook(FilterPoint::kIpPrerouting, model::priority::kNatDestination, kLast, skb, in,
+              nullptr);
 }
 
 void Run::ip_receive(Device& dev, Skb& skb) {
@@ -163,9 +164,9 @@ void Run::ip_error(Skb& skb) {
 void Run::ip_local_deliver(Skb& skb) {
   Device& dev = *skb.dev;
   const Machine& m = *dev.machine;
-  if (!hook(FilterPoint::kIpInput, kFirst, kNatSource, skb, &dev, nullptr)) return;
+  if (!hook(FilterPoint::kIpInput, kFirst, model::priority::kNatSource, skb, &dev, nullptr)) return;
   if (!translate(FilterPoint::kIpInput, skb, &dev, nullptr)) return;
-  if (!hook(FilterPoint::kIpInput, kNatSource, kLast, skb, &dev, nullptr)) return;
+  if (!hook(FilterPoint::kIpInput, model::priority::kNatSource, kLast, skb, &dev, nullptr)) return;
   if (!confirm(skb, m)) return;
   if (Device* above = topology::l3s_ipvlan(dev, skb.p.destination))
     skb.dev = above;  // ipvlan_nf_input

@@ -3,11 +3,7 @@
 #include "trace/run.h"
 
 namespace bulkhead::trace {
-namespace {
-
-constexpr std::int32_t kConntrack = -200, kNatDestination = -100, kNatSource = 100;
-
-}  // namespace
+namespace {}  // namespace
 
 // The flow of a packet, as fib*_rules_early_flow_dissect() and sockets see it.
 Flow Run::flow_of(const Skb& skb) const {
@@ -66,9 +62,9 @@ bool Run::ip_local_hooks(Skb& skb) {
   const auto part = [&](std::int32_t from, std::int32_t to) {
     return hook(FilterPoint::kIpOutput, from, to, skb, nullptr, out);
   };
-  if (!part(kFirst, kConntrack)) return false;
+  if (!part(kFirst, model::priority::kConntrack)) return false;
   track(skb, m);
-  if (!part(kConntrack, kNatDestination)) return false;
+  if (!part(model::priority::kConntrack, model::priority::kNatDestination)) return false;
   if (!translate(FilterPoint::kIpOutput, skb, nullptr, out)) return false;
   if (skb.ct.entry != nullptr && !skb.ct.untracked && world_.stack(m).nat(skb.p.family())) {
     const ConnTrack& ct = *skb.ct.entry;
@@ -80,15 +76,17 @@ bool Run::ip_local_hooks(Skb& skb) {
       return false;
     }
   }
-  if (!part(kNatDestination, kLast)) return false;
+  if (!part(model::priority::kNatDestination, kLast)) return false;
   return ip_output(skb, nullptr);
 }
 
 bool Run::ip_postrouting(Skb& skb, Device* in, Device* out) {
   const Machine& m = *out->machine;
-  if (!hook(FilterPoint::kIpPostrouting, kFirst, kNatSource, skb, in, out)) return false;
+  if (!hook(FilterPoint::kIpPostrouting, kFirst, model::priority::kNatSource, skb, in, out))
+    return false;
   if (!translate(FilterPoint::kIpPostrouting, skb, in, out)) return false;
-  if (!hook(FilterPoint::kIpPostrouting, kNatSource, kLast, skb, in, out)) return false;
+  if (!hook(FilterPoint::kIpPostrouting, model::priority::kNatSource, kLast, skb, in, out))
+    return false;
   return confirm(skb, m);
 }
 

@@ -13,8 +13,6 @@
 namespace bulkhead::trace {
 namespace {
 
-constexpr std::uint16_t kReachable = 2, kStale = 4, kDelay = 8, kProbe = 16, kNoArpState = 64,
-                        kPermanent = 128;
 constexpr std::uint8_t kProxyFlag = 8;
 constexpr std::uint16_t kRequest = 1, kReply = 2;
 constexpr std::uint8_t kSolicitation = 135, kAdvertisement = 136;
@@ -73,7 +71,8 @@ Skb nd_message(Device& dev, std::uint8_t type, IpAddress from, IpAddress to, IpA
 }  // namespace
 
 void Run::learn(const Device& dev, IpAddress address, MacAddress mac) {
-  if (claiming() && asking_ != nullptr && asking_->device == &dev && asking_->target == address)
+  if (forgery_ != nullptr && forgery_->claiming && asking_ != nullptr && asking_->device == &dev &&
+      asking_->target == address)
     forgery_->insinuated = forgery_->insinuated || believes(mac);
   if (learned(dev, address) != nullptr || scratch_.learned.size() >= kMostLearned) return;
   scratch_.learned.push_back({&dev, address, mac});
@@ -152,8 +151,11 @@ Run::Way Run::resolve(Device& dev, IpAddress target, const Skb& cause) {
   std::optional<MacAddress> cached;
   for (const model::Neighbour* n : dev.neighbours) {
     if (n->address != target || !n->mac || (n->flags & kProxyFlag) != 0) continue;
-    if ((n->state & (kPermanent | kNoArpState)) != 0) return {Resolution::kFound, *n->mac, nullptr};
-    if ((n->state & (kReachable | kStale | kDelay | kProbe)) != 0) cached = n->mac;
+    if ((n->state & (model::nud::kPermanent | model::nud::kNoArp)) != 0)
+      return {Resolution::kFound, *n->mac, nullptr};
+    if ((n->state & (model::nud::kReachable | model::nud::kStale | model::nud::kDelay |
+                     model::nud::kProbe)) != 0)
+      cached = n->mac;
   }
   const Resolved& r = ask_for(dev, target, asking_address(dev, target, cause));
   const Way way{r.how, r.mac, &r};
@@ -262,15 +264,18 @@ std::optional<MacAddress> Run::known_by_its_question(Device& dev, IpAddress targ
     flow.source = target;
     const Output o = target.is_v4() ? route_output4(world_.stack(*other), flow, false, nullptr)
                                     : route_output6(world_.stack(*other), flow, false, nullptr);
-    // Its route to the asker may not be a direct one, or none: what it reaches by way of the asker
-    // makes it ask all the same, from the interface that has the address.
+    // Its route to the asker may not be a direct one, or none, or another one for what it forwards
+    // for others: what it reaches by way of the asker makes it ask all the same, from the interface
+    // that has the address.
     const bool direct = o.error == NetError::kNone && !o.dst.local && !o.dst.gateway;
-    Device* const from = direct ? o.dst.device : owner;
-    if (from->loopback) continue;
-    ++depth_;
-    static_cast<void>(ask_for(*from, source, target));
-    --depth_;
-    if (const MacAddress* found = learned(dev, target)) mac = *found;
+    Device* const first = direct ? o.dst.device : owner;
+    for (Device* const from : {first, owner == first ? nullptr : owner}) {
+      if (from == nullptr || from->loopback || mac) continue;
+      ++depth_;
+      static_cast<void>(ask_for(*from, source, target));
+      --depth_;
+      if (const MacAddress* found = learned(dev, target)) mac = *found;
+    }
   }
   scratch_.learned.resize(before);
   return mac;

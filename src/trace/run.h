@@ -187,8 +187,8 @@ class Run {
             Device* out) {
     const Machine& m = *(in != nullptr ? in : out)->machine;
     const Stack& stack = world_.stack(m);
-    answer_.ports_seen.add(skb.p.source_port);
-    answer_.ports_seen.add(skb.p.destination_port);
+    answer_.seen.add(skb.p.source, skb.p.source_port);
+    answer_.seen.add(skb.p.destination, skb.p.destination_port);
     const bool chains = stack.chains[static_cast<std::size_t>(point)];
     if (chains && (skb.p.tagged || stack.filters(point, from, to)))
       return run_hook(point, from, to, skb, in, out);
@@ -315,7 +315,7 @@ class Run {
     std::optional<MacAddress> claim;  // what it said
     bool insinuated = false;          // and was learned from a question of its own
   };
-  std::optional<Forgery> forgery_;
+  std::unique_ptr<Forgery> forgery_;  // of a question about a forged packet
   IpAddress client_address_, server_address_;
   Port client_port_, server_port_;
   std::uint32_t client_uid_ = 0;

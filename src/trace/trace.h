@@ -98,31 +98,37 @@ struct Exit {
   Port source_port, destination_port;
 };
 
-// The ports that packets of a walk had where rules could see them. A walk knows a handful; when
-// there were more, any port may have been among them.
-class PortsSeen {
+// The ends, address and port, that packets of a walk had where rules could see them. A walk knows a
+// handful; when there were more, any may have been among them.
+class EndsSeen {
  public:
-  void add(Port port) {
-    for (std::uint8_t i = 0; i < count_; ++i) {
-      if (ports_[i] == port) return;
+  struct End {
+    IpAddress address;
+    Port port;
+  };
+  void add(const IpAddress& address, Port port) {
+    const std::size_t kept = std::min(count_, kMost);
+    for (std::size_t i = 0; i < kept; ++i) {
+      if (ends_[i].port == port && ends_[i].address == address) return;
     }
-    if (count_ < kMost) ports_[count_] = port;
-    if (count_ <= kMost) ++count_;
+    if (kept < kMost) ends_[kept] = {address, port};
+    count_ = kept + 1;
   }
-  void add(const PortsSeen& other) {
-    for (std::uint8_t i = 0; i < other.count_ && i < kMost; ++i) add(other.ports_[i]);
+  void add(const EndsSeen& other) {
+    for (std::size_t i = 0; i < std::min(other.count_, kMost); ++i)
+      add(other.ends_[i].address, other.ends_[i].port);
     if (other.count_ > kMost) count_ = other.count_;
   }
-  // False: on no packet.
-  [[nodiscard]] bool may_hold(Port port) const {
-    return count_ > kMost ||
-           std::find(ports_.begin(), ports_.begin() + count_, port) != ports_.begin() + count_;
+  // False: no packet had an end for which `matches` holds.
+  template <class Matches>
+  [[nodiscard]] bool may_hold(Matches matches) const {
+    return count_ > kMost || std::any_of(ends_.begin(), ends_.begin() + count_, matches);
   }
 
  private:
-  static constexpr std::uint8_t kMost = 7;
-  std::array<Port, kMost> ports_{};
-  std::uint8_t count_ = 0;  // kMost + 1: more than are kept
+  static constexpr std::size_t kMost = 8;
+  std::array<End, kMost> ends_{};
+  std::size_t count_ = 0;  // kMost + 1: more than are kept
 };
 
 struct Answer {
@@ -137,7 +143,7 @@ struct Answer {
   std::optional<Exit> exit;         // verdict is kUnknown then: what is beyond is not modelled
   std::optional<IpAddress> source;  // of the request when it was sent
   Port source_port;
-  PortsSeen ports_seen;     // of all runs that made the answer
+  EndsSeen seen;            // of all runs that made the answer
   std::vector<Step> steps;  // when Question::explain
 };
 

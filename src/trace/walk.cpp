@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "topology/exit_text.h"
 #include "trace/run.h"
 
 namespace bulkhead::trace {
@@ -449,8 +450,8 @@ void Run::leave_model(const Skb& skb, const Device& device, std::optional<IpAddr
   if (!next_hop && skb.dst.gateway) exit.next_hop = skb.dst.gateway;
   if (explain_) step(skb, *device.machine, "exit", &device, "leaves what is known");
   stop_unknown(skb.leg == Leg::kRequest
-                   ? "leaves what is known by " + escape_text(device.name())
-                   : "the answer leaves what is known by " + escape_text(device.name()));
+                   ? "leaves what is known by " + topology::exit_text(device)
+                   : "the answer leaves what is known by " + topology::exit_text(device));
   answer_.exit = exit;
 }
 
@@ -489,7 +490,7 @@ bool only_asked_first(const Choices& choices) {
 
 // `keep_how`: of different ways to be closed the first one stays.
 void combine(Answer& all, Answer&& one, bool keep_how) {
-  all.ports_seen.add(one.ports_seen);
+  all.seen.add(one.seen);
   if (all.verdict != one.verdict) {
     if (!all.exit) all.exit = one.exit;
     if (all.verdict != Verdict::kUnknown && one.verdict == Verdict::kUnknown)

@@ -4,12 +4,17 @@
 #include <cctype>
 #include <set>
 #include <string_view>
+#include <unordered_map>
+#include <utility>
 
 #include "verify/plain_walks.h"
 #include "verify/sender.h"
 
 namespace bulkhead::verify {
 namespace {
+
+// Of one symbolic walk about one destination, in operations on sets: a few seconds.
+constexpr std::uint64_t kMostWork = 2'000'000;
 
 bool names(const std::vector<std::string>& capabilities, std::string_view name) {
   return std::ranges::any_of(capabilities, [name](std::string_view c) {
@@ -40,8 +45,35 @@ struct Attackers::Family {
   Everyday everyday;
 };
 
+// What root in a seat can do. Of containers it is kept, as they are asked from many times.
+class Attackers::Senders {
+ public:
+  const std::vector<Sender>& of(const query::Seat& seat, const topology::Topology& topology) {
+    if (seat.container == nullptr) return last_ = attacking_senders(seat, topology);
+    const auto known = by_container_.find(seat.container);
+    if (known != by_container_.end()) return known->second;
+    std::vector<Sender> made = attacking_senders(seat, topology);
+    kept_ += made.size();
+    if (kept_ > kMostKept) {
+      by_container_.clear();
+      kept_ = made.size();
+    }
+    return by_container_[seat.container] = std::move(made);
+  }
+
+ private:
+  static constexpr std::size_t kMostKept = 500'000;  // senders in all: on a large segment each has
+                                                     // one for each other
+  std::unordered_map<const model::Container*, std::vector<Sender>> by_container_;
+  std::vector<Sender> last_;  // of a seat that is no container
+  std::size_t kept_ = 0;
+};
+
 Attackers::Attackers(const query::Asker& asker, std::size_t most_symbolic, Ways ways)
-    : asker_(asker), symbolic_left_(most_symbolic), ways_(ways) {}
+    : asker_(asker),
+      symbolic_left_(most_symbolic),
+      ways_(ways),
+      senders_(std::make_unique<Senders>()) {}
 Attackers::~Attackers() = default;
 
 Attackers::Family& Attackers::family(IpFamily family) {
@@ -100,8 +132,8 @@ query::Reply Attackers::ask(const query::Seat& seat, const query::Target& target
   query::Reply best = std::move(ordinary);
   if (best.answer.verdict == trace::Verdict::kOpen) return best;
   const model::Snapshot& snapshot = asker_.world().snapshot();
-  if (!topology_) {
-    topology_ = topology::Topology::build(snapshot);
+  if (topology_ == nullptr) {
+    topology_ = std::make_unique<topology::Topology>(topology::Topology::build(snapshot));
     plain_ = std::make_unique<PlainWalks>(asker_.world(), *topology_);
     alike_ = topology::alike_namespaces(snapshot);
   }
@@ -109,7 +141,7 @@ query::Reply Attackers::ask(const query::Seat& seat, const query::Target& target
   Round round;
   if (best.answer.verdict != trace::Verdict::kClosed || family != IpFamily::kV4)
     round.parts.reset();
-  for (const Sender& sender : attacking_senders(seat, *topology_)) {
+  for (const Sender& sender : senders_->of(seat, *topology_)) {
     if (sender.family().value_or(family) != family || !can_send_as(sender, target.source)) continue;
     if (is_spared(sender, target, round)) continue;
     if (!try_plainly(sender, target, round, best)) {
@@ -154,12 +186,16 @@ bool Attackers::try_plainly(const Sender& sender, const query::Target& target, R
 
 // A better answer needs a witness with which the interpreter agrees.
 void Attackers::try_sender(const Sender& sender, const query::Target& target, query::Reply& best) {
-  if (symbolic_left_ == 0) return doubt(best, "not asked: it would take too many symbolic walks");
+  if (symbolic_left_ == 0) {
+    exhausted_ = true;
+    return doubt(best, "not asked: it would take too many symbolic walks");
+  }
   --symbolic_left_;
   const IpAddress to = target.to.unmapped();
   Family& known = family(to.family());
-  const auto answer = verify::ask(known.reach, sender, target.protocol,
-                                  {{to, target.port}, target.source, target.source_port});
+  const auto answer =
+      verify::ask(known.reach, sender, target.protocol,
+                  {{to, target.port}, target.source, target.source_port, kMostWork});
   if (!answer) return doubt(best, answer.error().message);
   if (const auto witness = answer->open().witness(known.everyday.of(sender))) {
     trace::Question q = question(known.reach.fields(), sender, *witness);
@@ -172,7 +208,9 @@ void Attackers::try_sender(const Sender& sender, const query::Target& target, qu
     return found(best, q, std::move(traced));
   }
   for (const reach::Outcome& o : answer->outcomes()) {
-    if (o.verdict == reach::Verdict::kUnknown) return doubt(best, o.reason);
+    if (o.verdict != reach::Verdict::kUnknown) continue;
+    exhausted_ = exhausted_ || o.reason == reach::kTooMuchWork;
+    return doubt(best, o.reason);
   }
   if (!answer->unknown().empty()) doubt(best, "the packet may go several ways");
 }

@@ -32,8 +32,8 @@ struct Sender;
 
 // The asker must outlive it. Not for two threads at once. Cost of ask: for each machine on the
 // seat's wires a few plain walks (plain_walks.h), or a symbolic one where these do not settle it;
-// the first one builds what that needs. Beyond `most_symbolic` of those in all, what they would
-// have to settle is unknown.
+// the first one builds what that needs. Beyond `most_symbolic` of those in all, and beyond a bound
+// on the work of each, what they would have to settle is unknown.
 class Attackers {
  public:
   // Without plain walks everything is walked symbolically: for tests, which compare the two.
@@ -44,11 +44,14 @@ class Attackers {
 
   [[nodiscard]] query::Reply ask(const query::Seat& seat, const query::Target& target,
                                  query::Reply ordinary);
+  // A bound was met: some of what is unknown would be known with more work.
+  [[nodiscard]] bool exhausted() const { return exhausted_; }
 
  private:
   struct Family;
   [[nodiscard]] Family& family(IpFamily family);
-  struct Round;  // what is known of one question so far
+  class Senders;  // by seat
+  struct Round;   // what is known of one question so far
   // A station like it was tried, which no rule could tell from it.
   [[nodiscard]] bool is_spared(const Sender& sender, const query::Target& target,
                                const Round& round) const;
@@ -59,11 +62,13 @@ class Attackers {
 
   const query::Asker& asker_;
   std::size_t symbolic_left_;
+  bool exhausted_ = false;
   Ways ways_;
-  std::optional<topology::Topology> topology_;  // none: nothing was asked yet
+  std::unique_ptr<topology::Topology> topology_;  // null: nothing was asked yet
   std::unique_ptr<PlainWalks> plain_;
   std::vector<topology::Alike> alike_;  // by namespace
   std::array<std::unique_ptr<Family>, 2> families_;
+  std::unique_ptr<Senders> senders_;
 };
 
 }  // namespace bulkhead::verify

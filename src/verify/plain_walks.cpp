@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <set>
 #include <span>
 #include <utility>
 
@@ -17,55 +16,102 @@ constexpr std::uint32_t kLastAddress = 0xffffffff;
 
 struct Part {
   std::uint32_t first = 0, last = kLastAddress;
+  [[nodiscard]] bool is_single() const { return first == last; }
 };
 
-// The parts of the IPv4 addresses that the tests of all walks so far tell apart.
-class Parts {
- public:
-  // False: of a form that does not cut the addresses into intervals.
-  [[nodiscard]] bool cut(const SourceReads::Test& test) {
-    const auto mask = static_cast<std::uint32_t>(test.mask), free = ~mask;
-    if (test.mask > kLastAddress || !std::has_single_bit(std::uint64_t{free} + 1)) return false;
-    const std::uint64_t last = (test.first + test.span) | free;
-    if (test.first != 0 && test.first <= kLastAddress)
-      starts_.insert(static_cast<std::uint32_t>(test.first));
-    if (last < kLastAddress) starts_.insert(static_cast<std::uint32_t>(last) + 1);
-    return true;
-  }
-  [[nodiscard]] std::vector<std::uint32_t> starts() const {
-    return {starts_.begin(), starts_.end()};
-  }
-  void walked(std::uint32_t address) { walked_.insert(address); }
+// The addresses for which a test holds, none when the last is before the first; nullopt: it does
+// not take a prefix of the address.
+std::optional<Part> range_of(const SourceReads::Test& test) {
+  if (test.mask > kLastAddress) return std::nullopt;
+  const auto free = ~static_cast<std::uint32_t>(test.mask);
+  const std::uint64_t end = test.first + test.span;
+  if (!std::has_single_bit(std::uint64_t{free} + 1) || end < test.first) return std::nullopt;
+  const std::uint64_t first = (test.first + free) & ~std::uint64_t{free};
+  const std::uint64_t last = std::min<std::uint64_t>(end | free, kLastAddress);
+  if (first > last) return Part{1, 0};
+  return Part{static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(last)};
+}
 
-  // One of which no address was walked; nullopt: there is none.
-  [[nodiscard]] std::optional<Part> next() const {
-    for (auto at = starts_.begin(); at != starts_.end(); ++at) {
-      const auto after = std::next(at);
-      const std::uint32_t last = after == starts_.end() ? kLastAddress : *after - 1;
-      const auto walk = walked_.lower_bound(*at);
-      if (walk == walked_.end() || *walk > last) return Part{*at, last};
-    }
-    return std::nullopt;
+// Ascending parts that do not touch.
+using Cell = std::vector<Part>;
+
+Cell without(const Cell& cell, const Part& hole) {
+  Cell out;
+  for (const Part& p : cell) {
+    if (p.first < hole.first) out.push_back({p.first, std::min(p.last, hole.first - 1)});
+    if (p.last > hole.last) out.push_back({std::max(p.first, hole.last + 1), p.last});
   }
+  return out;
+}
+
+Cell within(const Cell& cell, const Part& part) {
+  Cell out;
+  for (const Part& p : cell) {
+    if (p.first <= part.last && part.first <= p.last)
+      out.push_back({std::max(p.first, part.first), std::min(p.last, part.last)});
+  }
+  return out;
+}
+
+// What a walk from `address` says of others: all for which each comparison that it met comes out
+// the same. nullopt: a comparison is of a form that does not cut the addresses into intervals, or a
+// socket was reached, so that it depends on who hears the answer.
+std::optional<Cell> cell_of(const SourceReads& reads, std::uint32_t address) {
+  constexpr std::size_t kMostTests = 512;
+  const auto tests = reads.tests(kMostTests);
+  if (!reads.is_clear() || reads.socket_was_reached() || !tests) return std::nullopt;
+  Cell cell = {Part{}};
+  const auto cut = [&](const SourceReads::Test& test) {
+    const auto range = range_of(test);
+    if (range && range->first <= range->last)
+      cell = test.holds(address) ? within(cell, *range) : without(cell, *range);
+    return range.has_value();
+  };
+  for (const IpAddress& to : reads.destinations()) {
+    if (to.is_v4() && !cut({kLastAddress, to.v4_number(), 0})) return std::nullopt;
+  }
+  for (const SourceReads::Test& test : *tests) {
+    if (!cut(test)) return std::nullopt;
+  }
+  return cell;
+}
+
+// Which addresses have been told of by walks, and where they tell addresses apart.
+class Told {
+ public:
+  void add(const Cell& cell) {
+    for (const Part& p : cell) {
+      left_ = without(left_, p);
+      insert(p.first);
+      if (p.last < kLastAddress) insert(p.last + 1);
+    }
+  }
+  void add(std::uint32_t address) { add(Cell{{address, address}}); }
+  // The first part of which nothing was told; nullopt: there is none.
+  [[nodiscard]] std::optional<Part> next() const {
+    return left_.empty() ? std::nullopt : std::optional(left_.front());
+  }
+  // In which one lies of which nothing was told yet.
+  [[nodiscard]] Part around(std::uint32_t address) const {
+    const auto at = std::ranges::find_if(
+        left_, [address](const Part& p) { return p.first <= address && address <= p.last; });
+    return at == left_.end() ? Part{address, address} : *at;
+  }
+  // query::Reply::parts
+  [[nodiscard]] const std::vector<std::uint32_t>& starts() const { return starts_; }
 
  private:
-  std::set<std::uint32_t> starts_ = {0}, walked_;
+  void insert(std::uint32_t start) {
+    const auto at = std::ranges::lower_bound(starts_, start);
+    if (at == starts_.end() || *at != start) starts_.insert(at, start);
+  }
+
+  Cell left_ = {Part{}};
+  std::vector<std::uint32_t> starts_ = {0};
 };
 
 Settled opened(trace::Question q, trace::Answer answer) {
   return {std::pair(std::move(q), std::move(answer)), std::nullopt};
-}
-
-// False: what was asked does not cut the addresses into few intervals, or a socket was reached, so
-// that it depends on who hears the answer.
-bool cut_by(const SourceReads& reads, Parts& parts) {
-  constexpr std::size_t kMostTests = 512;
-  const auto tests = reads.tests(kMostTests);
-  for (const IpAddress& to : reads.destinations()) {
-    if (to.is_v4() && !parts.cut({kLastAddress, to.v4_number(), 0})) return false;
-  }
-  return reads.is_clear() && !reads.socket_was_reached() && tests &&
-         std::ranges::all_of(*tests, [&](const auto& test) { return parts.cut(test); });
 }
 
 }  // namespace
@@ -116,17 +162,21 @@ std::optional<Settled> PlainWalks::bound(const Sender& sender, trace::Question q
       (any_port && (!reads.is_clear() || reads.port_was_asked())))
     return std::nullopt;
   Settled out{std::nullopt, std::nullopt};
-  Parts parts;
+  Told told;
   const bool everybodys = sender.bound && sender.bound->is_loopback();  // no other source is meant
-  const bool told =
-      everybodys ? reads.is_clear() : q.to.is_v4() && !reads.is_singular() && cut_by(reads, parts);
-  if (told) out.parts = parts.starts();
+  if (everybodys) {
+    if (reads.is_clear()) out.parts = told.starts();
+  } else if (q.to.is_v4() && (answer.source || reads.none()) && !reads.is_singular()) {
+    const auto cell = cell_of(reads, answer.source ? answer.source->unmapped().v4_number() : 0);
+    if (cell) told.add(*cell);
+    if (cell) out.parts = told.starts();
+  }
   return out;
 }
 
 std::optional<Settled> PlainWalks::forged(const Forging& forging, trace::Question q,
                                           std::optional<IpAddress> source) const {
-  const auto own = source ? source : own_address(forging, q.to.family());
+  const auto own = source ? source : own_address(forging, topology_, q.to.family());
   if (!own || own->family() != q.to.family()) return std::nullopt;
   q.from = trace::ForgedOrigin{forging.ns,  forging.link, forging.outside, *own,
                                forging.own, forging.to,   forging.tagged};
@@ -138,45 +188,37 @@ std::optional<Settled> PlainWalks::forged(const Forging& forging, trace::Questio
   return Settled{std::nullopt, std::nullopt};
 }
 
-// Walks from an address of each part until one gets in. What is stopped on its way there is stopped
-// whatever its source port and MAC address are; where only the answer is lost, others may hear it.
+// Walks from addresses of which nothing was told yet until one gets in or all have been told of.
+// What is stopped on its way there is stopped whatever its source port and MAC address are; where
+// only the answer is lost, others may hear it.
 std::optional<Settled> PlainWalks::from_anywhere(trace::Question q, IpAddress own) const {
-  Parts parts;
-  const std::uint32_t to = q.to.v4_number();  // as a source it is not asked about
-  if (!parts.cut({kLastAddress, to, 0})) return std::nullopt;
-  parts.walked(to);
-  Part part;
+  Told told;
+  told.add(q.to.v4_number());  // as a source it is not asked about
   std::uint32_t address = own.v4_number();
+  Part part = told.around(address);
   std::size_t tries = 0;  // of this part
   for (std::size_t walks = 0; walks < kMostWalks; ++walks) {
     std::get<trace::ForgedOrigin>(q.from).source = IpAddress::v4(address);
     auto [answer, reads] = walk(q);
     if (answer.verdict == Verdict::kOpen) return opened(std::move(q), std::move(answer));
     if (answer.verdict != Verdict::kClosed || reads.port_was_asked()) return std::nullopt;
-    if (part.first != part.last && reads.is_singular()) {  // tells nothing of others there
+    if (!part.is_single() && reads.is_singular()) {  // tells nothing of others there
       if (++tries == kMostTries) return std::nullopt;
       address = one_between(part.first, part.last, tries);
       continue;
     }
-    if (part.first != part.last && !cut_by(reads, parts)) return std::nullopt;
-    parts.walked(address);
-    const auto next = parts.next();
-    if (!next) return Settled{std::nullopt, parts.starts()};
+    if (part.is_single()) {
+      told.add(address);
+    } else if (const auto cell = cell_of(reads, address)) {
+      told.add(*cell);
+    } else {
+      return std::nullopt;
+    }
+    const auto next = told.next();
+    if (!next) return Settled{std::nullopt, told.starts()};
     part = *next;
     tries = 0;
     address = one_between(part.first, part.last, tries);
-  }
-  return std::nullopt;
-}
-
-std::optional<IpAddress> PlainWalks::own_address(const Forging& forging, IpFamily family) const {
-  if (forging.address) return forging.address;
-  const topology::Machine* m = topology_.machine(forging.ns);
-  const topology::Device* link = m != nullptr ? m->device(forging.link) : nullptr;
-  if (link == nullptr || forging.outside) return std::nullopt;
-  const auto& own = family == IpFamily::kV4 ? link->addresses4 : link->addresses6;
-  for (const model::Address* a : own) {
-    if (!a->local.is_link_local()) return a->local;
   }
   return std::nullopt;
 }

@@ -41,7 +41,6 @@ class PlainWalks {
   [[nodiscard]] std::optional<Settled> forged(const Forging& forging, trace::Question q,
                                               std::optional<IpAddress> source) const;
   [[nodiscard]] std::optional<Settled> from_anywhere(trace::Question q, IpAddress own) const;
-  [[nodiscard]] std::optional<IpAddress> own_address(const Forging& forging, IpFamily family) const;
   [[nodiscard]] std::uint32_t one_between(std::uint32_t first, std::uint32_t last,
                                           std::size_t turn) const;
 

@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "reach/reach.h"
+#include "topology/alike.h"
 #include "verify/destinations.h"
 #include "verify/sender.h"
 
@@ -53,13 +54,12 @@ class Collector {
   // What no ordinary connection gets. After run().
   Status attack(reach::Reach& reach, const topology::Topology& topology) {
     const IpFamily family = reach.fields().family();
+    std::vector<Sender> senders = attacking_senders(seat_, topology);
+    std::erase_if(senders, [&](const Sender& s) { return s.family().value_or(family) != family; });
     const Everyday everyday(topology, reach.fields());
-    for (const Sender& sender : attacking_senders(seat_, topology)) {
-      if (sender.family().value_or(family) != family) continue;
-      for (const IpProtocol protocol : {IpProtocol::kTcp, IpProtocol::kUdp}) {
-        if (limits_.protocol.value_or(protocol) != protocol) continue;
-        if (Status s = forge(reach, sender, protocol, everyday); !s) return s;
-      }
+    for (const IpProtocol protocol : {IpProtocol::kTcp, IpProtocol::kUdp}) {
+      if (limits_.protocol.value_or(protocol) != protocol) continue;
+      if (Status s = attack(reach, topology, senders, protocol, everyday); !s) return s;
     }
     return {};
   }
@@ -134,29 +134,130 @@ class Collector {
     return {};
   }
 
-  Status forge(reach::Reach& reach, const Sender& sender, IpProtocol protocol,
-               const Everyday& everyday) {
+  // Who gets in with an address of one's own needs no other, and its answers go to one place; those
+  // to every source that there is go everywhere. So that is asked first, and of what it leaves all.
+  Status attack(reach::Reach& reach, const topology::Topology& topology,
+                std::span<const Sender> senders, IpProtocol protocol, const Everyday& everyday) {
+    const IpFamily family = reach.fields().family();
+    Forgeries found(topology.snapshot());
+    for (const Sender& sender : senders) {
+      const auto* forging = std::get_if<Forging>(&sender.from);
+      const auto own = forging != nullptr ? own_address(*forging, topology, family) : std::nullopt;
+      if (!own) continue;
+      if (Status s = forge(reach, sender, protocol, everyday, own, found); !s) return s;
+    }
+    found.unknown.clear();  // what is in doubt is asked about once more
+    for (const Sender& sender : senders) {
+      if (Status s = forge(reach, sender, protocol, everyday, std::nullopt, found); !s) return s;
+    }
     const Fields& fields = reach.fields();
+    for (const auto& [reason, sets] : found.unknown) {
+      auto left = reach.space().any_of(sets);
+      if (left) left = unknown_yet(fields, *left, protocol);
+      if (!left) return std::unexpected(left.error());
+      if (Status s = doubt(fields, *left, protocol); !s) return s;
+      unknown(fields, *left, reason, nullptr, protocol);
+    }
+    return {};
+  }
+
+  // Of one protocol and family: what some sender may get, by why it is not known.
+  struct Forgeries {
+    explicit Forgeries(const model::Snapshot& snapshot)
+        : alike(topology::alike_namespaces(snapshot)) {}
+    std::vector<topology::Alike> alike;
+    // By kind of station: the destinations that are in doubt when any source is sent there.
+    std::map<std::tuple<std::uint32_t, std::uint32_t, bool>, packet::PacketSet> in_doubt;
+    // By reason, in the order of discovery.
+    std::vector<std::pair<std::string, std::vector<packet::PacketSet>>> unknown;
+    std::vector<packet::PacketSet> added;  // to these, by the sender at hand
+
+    void add(const std::string& reason, const packet::PacketSet& set) {
+      if (set.empty()) return;
+      added.push_back(set);
+      auto at = std::ranges::find(unknown, reason, &decltype(unknown)::value_type::first);
+      if (at == unknown.end()) at = unknown.insert(at, {reason, {}});
+      at->second.push_back(set);
+    }
+  };
+
+  // The destinations that are asked about and that nobody was found to get at.
+  Result<packet::PacketSet> left(reach::Reach& reach, IpProtocol protocol) const {
+    const Prefix all = Prefix::all(reach.fields().family());
+    const Prefix& to = limits_.to ? *limits_.to : all;
+    const IntervalSet ports =
+        limits_.port ? IntervalSet::single(limits_.port->number) : IntervalSet::full(16);
+    auto asked = to_destination(reach, {to.first(), to.last()}, ports);
+    if (!asked) return asked;
+    return unknown_yet(reach.fields(), *asked, protocol);
+  }
+
+  // `source`: as this one alone.
+  Status forge(reach::Reach& reach, const Sender& sender, IpProtocol protocol,
+               const Everyday& everyday, std::optional<IpAddress> source, Forgeries& found) {
+    const Fields& fields = reach.fields();
+    auto asked = left(reach, protocol);
+    if (!asked) return std::unexpected(asked.error());
+    // What one station leaves in doubt another that is like it would hardly settle, and it would
+    // cost as much again.
+    packet::PacketSet* in_doubt = nullptr;
+    if (const auto* forging = std::get_if<Forging>(&sender.from); forging != nullptr && !source) {
+      const std::uint32_t kind = found.alike[forging->station.value].first.value;
+      in_doubt =
+          &found.in_doubt
+               .try_emplace({kind, forging->link.value, forging->tagged}, reach.space().none())
+               .first->second;
+      asked = asked->subtract(*in_doubt);
+      if (!asked) return std::unexpected(asked.error());
+    }
+    if (asked->empty()) return {};
+    if (work_ >= limits_.most_work) {
+      out_.exhausted = true;
+      found.add(std::string(reach::kTooMuchWork), *asked);
+      return {};
+    }
     Narrowed narrowed;
     if (limits_.to && limits_.to->length() == limits_.to->address().bits())
       narrowed.asked.to = limits_.to->address();
     narrowed.asked.port = limits_.port;
+    narrowed.asked.within = *asked;
+    narrowed.source = source;
+    narrowed.most_work = limits_.most_work - work_;
+    const std::uint64_t before = reach.work();
     auto answer = verify::ask(reach, sender, protocol, narrowed);
+    work_ += reach.work() - before;
     if (!answer) return std::unexpected(answer.error());
     const packet::Preferences like = everyday.of(sender);
+    found.added.clear();
     for (const reach::Outcome& outcome : answer->outcomes()) {
-      if (const auto& exit = outcome.exit) {
-        leaves(fields, *exit, outcome.set, protocol);
-      } else if (outcome.verdict == reach::Verdict::kOpen) {
-        if (Status s = forged(reach, sender, outcome, answer->open(), like, protocol); !s) return s;
-      } else if (outcome.verdict == reach::Verdict::kUnknown) {
-        auto set = unknown_yet(fields, outcome.set, protocol);
-        if (!set) return std::unexpected(set.error());
-        if (Status s = doubt(fields, *set, protocol); !s) return s;
-        unknown(fields, *set, "forged packets: " + outcome.reason, nullptr, protocol);
-      }
+      if (Status s = forged(reach, sender, outcome, *answer, like, protocol, found); !s) return s;
+    }
+    if (in_doubt != nullptr) {
+      auto more = reach.space().any_of(found.added);
+      if (more) more = destinations_of(fields, *more);
+      if (more) more = in_doubt->unite(*more);
+      if (!more) return std::unexpected(more.error());
+      *in_doubt = *std::move(more);
     }
     return remember(fields, answer->open(), protocol);
+  }
+
+  Status forged(reach::Reach& reach, const Sender& sender, const reach::Outcome& outcome,
+                const reach::Answer& answer, const packet::Preferences& like, IpProtocol protocol,
+                Forgeries& found) {
+    if (const auto& exit = outcome.exit) {
+      leaves(reach.fields(), *exit, outcome.set, protocol);
+    } else if (outcome.verdict == reach::Verdict::kOpen) {
+      if (Status s = forged(reach, sender, outcome, answer.open(), like, protocol); !s) return s;
+      auto unsure = outcome.set.intersect(answer.unknown());
+      if (!unsure) return std::unexpected(unsure.error());
+      found.add("forged packets: " + std::string(kSeveralWays), *unsure);
+    } else if (outcome.verdict == reach::Verdict::kUnknown) {
+      const bool cut = outcome.reason == reach::kTooMuchWork;
+      out_.exhausted = out_.exhausted || cut;
+      found.add(cut ? outcome.reason : "forged packets: " + outcome.reason, outcome.set);
+    }
+    return {};
   }
 
   // The packets to destinations of which it is not known that some get in.
@@ -379,6 +480,7 @@ class Collector {
   std::map<std::pair<IpFamily, IpProtocol>, packet::PacketSet> known_;
   std::array<std::size_t, 2> senders_{};  // by family
   std::size_t asked_ = 0;
+  std::uint64_t work_ = 0;  // of walks of forged packets
   Reachable out_;
 };
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -80,12 +81,17 @@ struct Contradiction {  // of reach and trace: a bug of ours
   std::string reason;
 };
 
+// Some ten seconds. One seat among 500 containers takes most of it.
+inline constexpr std::uint64_t kMostForgingWork = 10'000'000;
+
 struct Limits {  // of what is asked about; empty: all
   std::optional<Prefix> to;
   std::optional<Port> port;
   std::optional<IpProtocol> protocol;
   bool as_attacker = false;  // and what root there gets by other packets (verify/attacker.h)
   bool doubts = false;       // list Reachable::doubts
+  // As attacker, in operations on sets (reach::ForgedRequest::most_work): see Reachable::exhausted.
+  std::uint64_t most_work = kMostForgingWork;
 };
 
 struct Point {  // one destination
@@ -103,6 +109,7 @@ struct Reachable {
   std::vector<Contradiction> contradictions;
   std::size_t confirmed = 0;           // of `open`: the witness replayed in trace is open too
   bool complete = true;                // false: there are more entries than are listed
+  bool exhausted = false;              // Limits::most_work was met: what it left out is unknown
   std::vector<trace::Verdict> points;  // what reach says of the points asked about, in their order
 };
 

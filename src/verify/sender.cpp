@@ -88,6 +88,19 @@ std::vector<Sender> attacking_senders(const query::Seat& seat, const topology::T
   return out;
 }
 
+std::optional<IpAddress> own_address(const Forging& forging, const topology::Topology& topology,
+                                     IpFamily family) {
+  if (forging.address) return forging.address->family() == family ? forging.address : std::nullopt;
+  const topology::Machine* m = topology.machine(forging.ns);
+  const topology::Device* link = m != nullptr ? m->device(forging.link) : nullptr;
+  if (link == nullptr || forging.outside) return std::nullopt;
+  const auto& own = family == IpFamily::kV4 ? link->addresses4 : link->addresses6;
+  for (const model::Address* a : own) {
+    if (!a->local.is_link_local()) return a->local;
+  }
+  return std::nullopt;
+}
+
 Result<reach::Answer> ask(reach::Reach& reach, const Sender& sender, IpProtocol protocol,
                           const Narrowed& narrowed) {
   const bool any_port = sender.any_source_port && !narrowed.source_port;
@@ -126,6 +139,7 @@ Result<reach::Answer> ask(reach::Reach& reach, const Sender& sender, IpProtocol 
   r.source = narrowed.source;
   r.source_port = narrowed.source_port;
   r.asked = narrowed.asked;
+  r.most_work = narrowed.most_work;
   return reach.from(r);
 }
 
@@ -177,6 +191,7 @@ std::vector<packet::IntervalSet> Everyday::sources(const std::vector<IpAddress>&
       wanted[i].push_back({p[parts[i].field], p[parts[i].field]});
   }
   std::vector<packet::IntervalSet> out;
+  out.reserve(wanted.size());
   for (auto& values : wanted) out.push_back(IntervalSet::of(std::move(values)));
   return out;
 }

@@ -2,6 +2,7 @@
 // of one packet of the answer. Inside verify.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <variant>
 #include <vector>
@@ -40,11 +41,17 @@ struct Sender {
 [[nodiscard]] std::vector<Sender> attacking_senders(const query::Seat& seat,
                                                     const topology::Topology& topology);
 
+// One of its own addresses, as which it need not lie; nullopt: it has none of that family there.
+[[nodiscard]] std::optional<IpAddress> own_address(const Forging& forging,
+                                                   const topology::Topology& topology,
+                                                   IpFamily family);
+
 // What is asked about; nothing: everything.
 struct Narrowed {
   reach::Asked asked;
   std::optional<IpAddress> source;
   std::optional<Port> source_port;
+  std::uint64_t most_work = UINT64_MAX;  // of forged packets (reach::ForgedRequest)
 };
 [[nodiscard]] Result<reach::Answer> ask(reach::Reach& reach, const Sender& sender,
                                         IpProtocol protocol, const Narrowed& narrowed);

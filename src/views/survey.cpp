@@ -1,10 +1,14 @@
 #include "views/survey.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <numeric>
 
+#include "audit/attack_questions.h"
 #include "audit/evidence.h"
+#include "audit/oracle.h"
+#include "verify/attacker.h"
 
 namespace bulkhead::views {
 namespace {
@@ -40,6 +44,19 @@ void order_ways(const query::Seat& seat, const audit::Service& service, Cell& ce
   });
 }
 
+verify::Reached way_of(const verify::Point& point, const query::Reply& reply) {
+  verify::Reached out;
+  out.protocol = point.protocol;
+  out.to = {point.to, point.to};
+  out.ports = packet::IntervalSet::single(point.port.number);
+  out.socket = reply.answer.socket;
+  out.ns = reply.answer.socket_ns.value_or(model::NsId{});
+  out.witness = {reply.witness, point.to, point.port, reply.answer.source_port, reply.frame};
+  out.some = reply.some;
+  out.forged = true;
+  return out;
+}
+
 void contradict(Cell& cell, std::string_view computed, const trace::Answer& traced) {
   cell.verdict = Verdict::kUnknown;
   cell.contradicted = true;
@@ -48,17 +65,39 @@ void contradict(Cell& cell, std::string_view computed, const trace::Answer& trac
                 (traced.reason.empty() ? "" : ": " + traced.reason);
 }
 
+// A symbolic walk takes milliseconds: a host with hundreds of containers must not wait for minutes.
+constexpr std::size_t kMostSymbolicWalks = 2000;
+
 }  // namespace
+
+// Who asks as attacker. What it holds refers to its neighbours, so it stays where it is.
+struct Survey::Attack {
+  Attack(const query::Asker& ordinary, const audit::Inventory& inventory)
+      : asker(ordinary),
+        attackers(ordinary, kMostSymbolicWalks),
+        oracle(asker),
+        questions(inventory, oracle) {
+    asker.forged_by(std::bind_front(&verify::Attackers::ask, &attackers));
+  }
+  query::Asker asker;
+  verify::Attackers attackers;
+  audit::AskerOracle oracle;
+  audit::AttackQuestions questions;
+};
+
+Survey::~Survey() = default;
+Survey::Survey(Survey&&) noexcept = default;
+Survey& Survey::operator=(Survey&&) noexcept = default;
 
 Survey::Survey(const query::Asker& asker, const verify::Limits& limits, audit::Inventory inventory)
     : asker_(&asker),
       limits_(limits),
-      inventory_(std::move(inventory)),
+      inventory_(std::make_unique<const audit::Inventory>(std::move(inventory))),
       solver_(std::make_unique<verify::Solver>(asker)) {
-  limits_.doubts = limits_.as_attacker;
+  if (limits_.as_attacker) attack_ = std::make_unique<Attack>(asker, *inventory_);
   std::map<std::tuple<IpAddress, Port, IpProtocol>, std::size_t> known;
-  for (std::size_t i = 0; i < inventory_.services.size(); ++i) {
-    const audit::Service& service = inventory_.services[i];
+  for (std::size_t i = 0; i < inventory_->services.size(); ++i) {
+    const audit::Service& service = inventory_->services[i];
     for (const model::Socket* s : service.sockets) whose_.emplace(s, i);
     for (const model::Socket* s : service.fronts) whose_.emplace(s, i);
     std::vector<Asked>& dials = dials_of_.emplace_back();
@@ -91,23 +130,72 @@ std::optional<std::size_t> Survey::service_of(const model::Socket* socket) const
 }
 
 Result<Row> Survey::row(const query::Seat& seat) {
-  Row row(inventory_.services.size());
+  Row row(inventory_->services.size());
   if (seat.origins.empty()) {
     for (Cell& cell : row) cell.reason = seat.unknown;
     return row;
   }
-  auto reachable = solver_->from(seat, limits_, points_);
+  verify::Limits ordinary = limits_;
+  ordinary.as_attacker = false;
+  auto reachable = solver_->from(seat, ordinary, points_);
   if (!reachable) return std::unexpected(reachable.error());
   for (Cell& cell : row) cell.verdict = Verdict::kClosed;
   add_unknown(row, *reachable);
   add_open(row, *reachable);
-  for (std::size_t i = 0; i < row.size(); ++i) order_ways(seat, inventory_.services[i], row[i]);
+  for (std::size_t i = 0; i < row.size(); ++i) order_ways(seat, inventory_->services[i], row[i]);
   for (std::size_t i = 0; i < row.size(); ++i) {
     for (const Asked& asked : dials_of_[i])
       row[i].dialled.push_back({asked.dial, reachable->points[asked.point]});
     if (row[i].verdict != Verdict::kOpen) settle(seat, *reachable, i, row[i]);
+    if (attack_ && row[i].verdict != Verdict::kOpen && !row[i].contradicted)
+      add_forged(seat, i, row[i]);
   }
   return row;
+}
+
+bool Survey::exhausted() const {
+  return attack_ && attack_->attackers.exhausted();
+}
+
+// Of a service that no ordinary connection gets at, or perhaps not: the first address that opens.
+void Survey::add_forged(const query::Seat& seat, std::size_t service, Cell& cell) {
+  const auto same = [&](const audit::SeatEntry& entry) {
+    return entry.seat.vantage == seat.vantage;
+  };
+  const auto entry = std::ranges::find_if(inventory_->seats, same);
+  const IpProtocol protocol = inventory_->services[service].subject.protocol;
+  for (const Asked& at : dials_of_[service]) {
+    const verify::Point& point = points_[at.point];
+    if (!asker_->is_asked(seat, point.to)) continue;
+    query::Target target = target_of(point);
+    target.as_attacker = true;
+    const query::Reply reply =
+        entry != inventory_->seats.end()
+            ? *attack_->questions
+                   .ask(static_cast<std::size_t>(entry - inventory_->seats.begin()), at.dial,
+                        protocol)
+                   .reply
+            : attack_->asker.ask(seat, target);
+    const trace::Answer& answer = reply.answer;
+    // Where an ordinary packet is let in after all it is not the lie that opens.
+    if (answer.verdict == Verdict::kOpen &&
+        asker_->ask(seat, target_of(point)).answer.verdict == Verdict::kOpen)
+      continue;
+    if (answer.verdict == Verdict::kOpen &&
+        service_of(answer.socket).value_or(service) == service) {
+      cell.verdict = Verdict::kOpen;
+      cell.forged = true;
+      cell.some = reply.some;
+      cell.reason.clear();
+      cell.rules.clear();
+      cell.ways.push_back(way_of(point, reply));
+      return;
+    }
+    if (answer.verdict == Verdict::kUnknown && cell.verdict == Verdict::kClosed) {
+      cell.verdict = Verdict::kUnknown;
+      cell.reason = answer.reason;
+    }
+  }
 }
 
 void Survey::add_open(Row& row, verify::Reachable& reachable) const {
@@ -140,17 +228,6 @@ void Survey::add_unknown(Row& row, const verify::Reachable& reachable) const {
   }
 }
 
-// As attacker: it is not known whether a packet gets in at one of the service's addresses.
-bool Survey::in_doubt(const verify::Reachable& reachable, std::size_t service) const {
-  return std::ranges::any_of(dials_of_[service], [&](const Asked& asked) {
-    const verify::Point& point = points_[asked.point];
-    return std::ranges::any_of(reachable.doubts, [&](const verify::Doubt& d) {
-      return d.protocol == point.protocol && d.to.first.family() == point.to.family() &&
-             d.to.first <= point.to && point.to <= d.to.last && d.ports.contains(point.port.number);
-    });
-  });
-}
-
 // What no entry of the answer opens: its own addresses decide, and trace says why.
 void Survey::settle(const query::Seat& seat, const verify::Reachable& reachable,
                     std::size_t service, Cell& cell) const {
@@ -180,11 +257,6 @@ void Survey::settle(const query::Seat& seat, const verify::Reachable& reachable,
     return;
   }
   if (traced.verdict != Verdict::kClosed) return contradict(cell, "closed", traced);
-  if (in_doubt(reachable, service)) {
-    cell.verdict = Verdict::kUnknown;
-    cell.reason = "whether a forged packet gets in is not known";
-    return;
-  }
   cell.how = traced.how;
   cell.rules = audit::closing_rule(traced);
 }

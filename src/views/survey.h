@@ -45,20 +45,26 @@ using Row = std::vector<Cell>;  // of one seat, in the order of the services
 class Survey {
  public:
   // kInvalidInput: the snapshot has no host namespace. `limits` narrows the addresses, ports and
-  // protocols by which services are dialled. As attacker forged packets count too, seat by seat
-  // with the limits of verify/attacker.h (who may not forge, does not).
+  // protocols by which services are dialled. As attacker forged packets count too, at the addresses
+  // at which services are dialled and with the limits of verify/attacker.h (who may not forge, does
+  // not).
   [[nodiscard]] static Result<Survey> make(const query::Asker& asker, const policy::Config& config,
                                            const verify::Limits& limits);
+  ~Survey();
+  Survey(Survey&&) noexcept;
+  Survey& operator=(Survey&&) noexcept;
 
-  [[nodiscard]] const audit::Inventory& inventory() const { return inventory_; }
+  [[nodiscard]] const audit::Inventory& inventory() const { return *inventory_; }
   [[nodiscard]] const model::Snapshot& snapshot() const { return asker_->world().snapshot(); }
   [[nodiscard]] const query::Asker& asker() const { return *asker_; }
   [[nodiscard]] bool as_attacker() const { return limits_.as_attacker; }
 
-  // Cost: Solver::from() and one packet traced for each service that is closed. As attacker that is
-  // one more symbolic walk for each machine on the seat's wires: with n guests on a bridge n times
-  // the cost of a seat.
+  // Cost: Solver::from() and one packet traced for each service that is closed. As attacker each of
+  // these is asked about as audit does (audit/attack_questions.h): a few plain walks, or a look-up
+  // where the seat is like one that was asked for before.
   [[nodiscard]] Result<Row> row(const query::Seat& seat);
+  // As attacker: a bound was met, and some cells are unknown for it.
+  [[nodiscard]] bool exhausted() const;
 
   // Whether the seat is where the service is: its own container, or the host's namespace.
   [[nodiscard]] static bool own(const audit::SeatEntry& seat, const audit::Service& service);
@@ -69,12 +75,12 @@ class Survey {
   void add_unknown(Row& row, const verify::Reachable& reachable) const;
   void settle(const query::Seat& seat, const verify::Reachable& reachable, std::size_t service,
               Cell& cell) const;
-  [[nodiscard]] bool in_doubt(const verify::Reachable& reachable, std::size_t service) const;
+  void add_forged(const query::Seat& seat, std::size_t service, Cell& cell);
   [[nodiscard]] std::optional<std::size_t> service_of(const model::Socket* socket) const;
 
   const query::Asker* asker_;
   verify::Limits limits_;
-  audit::Inventory inventory_;
+  std::unique_ptr<const audit::Inventory> inventory_;
   std::unique_ptr<verify::Solver> solver_;
   std::unordered_map<const model::Socket*, std::size_t> whose_;
   std::vector<verify::Point> points_;  // at which services are dialled
@@ -83,6 +89,8 @@ class Survey {
     std::size_t point = 0;  // into points_
   };
   std::vector<std::vector<Asked>> dials_of_;  // by service
+  struct Attack;
+  std::unique_ptr<Attack> attack_;  // as attacker
 };
 
 // Nearest to the Internet first: Internet, DMZ, LAN, management, host, containers.

@@ -41,7 +41,7 @@ HostBuilder by_source_address() {
   return h;
 }
 
-const Finding& only(const Report& report, Kind kind) {
+const Finding& the_only(const Report& report, Kind kind) {
   const auto found = of_kind(report, kind);
   EXPECT_THAT(found, SizeIs(1));
   static const Finding kNone{};
@@ -50,7 +50,7 @@ const Finding& only(const Report& report, Kind kind) {
 
 TEST(Attackers, AForgedSourceStandsBesideTheOrdinaryWayIn) {
   const Report report = audit_of(by_source_address().snapshot);
-  const Finding& t3 = only(report, Kind::kT3);
+  const Finding& t3 = the_only(report, Kind::kT3);
   EXPECT_THAT(from(t3), ElementsAre("container:docker/ops-backup-1", "container:docker/web-app-1"));
   EXPECT_FALSE(t3.reaches[0].forged);
   ASSERT_TRUE(t3.reaches[1].forged);
@@ -66,12 +66,12 @@ TEST(Attackers, AForgedSourceStandsBesideTheOrdinaryWayIn) {
 
 TEST(Attackers, WhatOnlyTheyGetIsAFindingOfItsOwnAndLower) {
   const Report report = audit_of(by_source_address().snapshot, kPolicy);
-  const Finding& t3 = only(report, Kind::kT3);
+  const Finding& t3 = the_only(report, Kind::kT3);
   EXPECT_THAT(from(t3), ElementsAre("container:docker/web-app-1"));
   EXPECT_TRUE(only_forged(t3.reaches));
   EXPECT_EQ(t3.severity, Severity::kMedium);
   EXPECT_EQ(t3.severity_reasons.back().phrase, Phrase::kOnlyForged);
-  EXPECT_NE(t3.id, only(audit_of(by_source_address().snapshot), Kind::kT3).id)
+  EXPECT_NE(t3.id, the_only(audit_of(by_source_address().snapshot), Kind::kT3).id)
       << "a suppression of the one must not hide the other";
   EXPECT_EQ(t3.why.phrase, Phrase::kWhyForged);
   EXPECT_FALSE(t3.reaches[0].path.empty());
@@ -81,7 +81,7 @@ TEST(Attackers, WhatOnlyTheyGetIsAFindingOfItsOwnAndLower) {
 
 TEST(Attackers, TheCureTakesTheRightToForgeAndIsSeenToHelp) {
   const Report report = audit_of(by_source_address().snapshot, kPolicy);
-  const Finding& t3 = only(report, Kind::kT3);
+  const Finding& t3 = the_only(report, Kind::kT3);
   ASSERT_FALSE(t3.cures.empty());
   EXPECT_EQ(t3.cures[0].say.phrase, Phrase::kCureDropRaw);
   EXPECT_THAT(t3.cures[0].paste, HasSubstr("app: {cap_drop: [NET_RAW]}"));
@@ -101,7 +101,7 @@ TEST(Attackers, OfAPrivilegedContainerTakingNetRawIsNoCure) {
   HostBuilder h = by_source_address();
   h.engine().containers[1].privileged = true;
   const Report report = audit_of(h.snapshot, kPolicy);
-  for (const Cure& cure : only(report, Kind::kT3).cures)
+  for (const Cure& cure : the_only(report, Kind::kT3).cures)
     EXPECT_NE(cure.say.phrase, Phrase::kCureDropRaw);
 }
 
@@ -117,7 +117,7 @@ TEST(Attackers, ANeighbourOnTheLanForgesAMac) {
   HostBuilder::add(accept, HostBuilder::decide(model::VerdictKind::kAccept));
   rules.insert(rules.begin(), std::move(accept));
   const Report report = audit_of(h.snapshot);
-  const Finding& t5 = only(report, Kind::kT5);
+  const Finding& t5 = the_only(report, Kind::kT5);
   EXPECT_THAT(from(t5), ElementsAre("lan"));
   ASSERT_TRUE(t5.reaches[0].forged);
   EXPECT_TRUE(t5.reaches[0].forged->foreign_mac);
@@ -132,7 +132,7 @@ TEST(Attackers, RealConnectionsSayNothingAboutForgedOnes) {
   o.to = ip("172.18.0.1"), o.port = Port{5432}, o.how = "dropped";
   h.snapshot.observations = {o};
   const Report report = audit_of(h.snapshot, kPolicy);
-  EXPECT_EQ(only(report, Kind::kT3).state, State::kComputed);
+  EXPECT_EQ(the_only(report, Kind::kT3).state, State::kComputed);
   EXPECT_THAT(report.contradictions, IsEmpty());
   EXPECT_THAT(wanted_probes(report), IsEmpty());
 }

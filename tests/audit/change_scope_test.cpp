@@ -24,6 +24,7 @@ model::Snapshot shop() {
   h.container("job", "back", "172.19.0.3");
   h.listen(web.ns, 80, "nginx");
   h.listen(api.ns, 7070, "api");
+  h.listen(api.ns, 80, "api");
   h.listen(db.ns, 5432, "postgres");
   h.publish(web, 8080, 80);
   h.publish(db, 15432, 5432);
@@ -39,9 +40,9 @@ struct Pair {
 std::vector<Pair> pairs() {
   std::vector<Pair> out;
   for (std::uint32_t from = 0; from < 5; ++from) {
-    for (const auto& [to, port] :
-         {std::pair("172.18.0.2", 80), std::pair("172.18.0.3", 7070), std::pair("172.19.0.2", 5432),
-          std::pair("192.0.2.10", 8080), std::pair("192.0.2.10", 15432)}) {
+    for (const auto& [to, port] : {std::pair("172.18.0.2", 80), std::pair("172.18.0.3", 7070),
+                                   std::pair("172.18.0.3", 80), std::pair("172.19.0.2", 5432),
+                                   std::pair("192.0.2.10", 8080), std::pair("192.0.2.10", 15432)}) {
       out.push_back({from, ip(to), static_cast<std::uint16_t>(port)});
     }
   }
@@ -125,6 +126,18 @@ TEST(ChangeScope, AnInnerPortCountsBehindTranslationToo) {
   });
   EXPECT_GT(seen.changed, 0);
   EXPECT_GT(seen.spared, 0);
+}
+
+TEST(ChangeScope, ARuleThatNamesAnAddressLeavesOthersWithItsPortAlone) {
+  const Seen seen = after([](model::Snapshot& s) {
+    const std::vector<CureRule> rules{drop_port(80)};
+    add_rules(s, rules);
+    s.namespaces[0].ruleset.tables.back().chains[0].base->hook = model::Hook::kPostrouting;
+    for (model::Rule& r : s.namespaces[0].ruleset.tables.back().chains[0].rules)
+      r.statements.front() = HostBuilder::is_address(ip("172.18.0.2"));  // for an interface
+  });
+  EXPECT_GT(seen.changed, 0);
+  EXPECT_LE(seen.asked, 10);  // those to 172.18.0.2 port 80, and to 8080, from five
 }
 
 // What is not surely about certain ports has everything asked again.

@@ -73,6 +73,21 @@ TEST(Cures, SpeakOfTheSubjectItself) {
               HasSubstr("docker network disconnect shared b-app-1"));
 }
 
+TEST(Cures, AreCommandsOfTheEngineThatRunsTheContainer) {
+  for (const auto kind : {model::EngineKind::kDocker, model::EngineKind::kPodman}) {
+    model::Snapshot snapshot = troubled();
+    snapshot.engines[0].kind = kind;
+    const bool podman = kind == model::EngineKind::kPodman;
+    snapshot.engines[0].name = podman ? "podman" : "docker";
+    std::string all;
+    for (const Finding& f : audit_of(std::move(snapshot), kYaml).findings) all += all_lines(f);
+    for (const std::string word : {" network create", " network connect", " network disconnect"}) {
+      EXPECT_THAT(all, HasSubstr((podman ? "podman" : "docker") + word));
+      EXPECT_THAT(all, Not(HasSubstr((podman ? "docker" : "podman") + word)));
+    }
+  }
+}
+
 TEST(Cures, BindingToLoopbackIsToldToLeaveNeighboursIn) {
   const Report report = audit_of(troubled(), kYaml);
   const auto& cures = first(report, Kind::kT5).cures;

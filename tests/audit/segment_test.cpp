@@ -32,17 +32,17 @@ model::Table drop_all(model::NfFamily family, model::Hook hook) {
 }
 
 // Of the shared segment's finding: "connections open", ... and its severity.
-struct Seen {
+struct Segment {
   std::map<LinkWay, Verdict> ways;
   std::map<LinkWay, std::vector<Phrase>> stops;
   Severity severity = Severity::kInfo;
 };
 
-Seen look(const HostBuilder& h) {
+Segment look(const HostBuilder& h) {
   const Report report = audit_of(h.snapshot);
   const auto found = of_kind(report, Kind::kT6);
   EXPECT_THAT(found, SizeIs(1));
-  Seen out;
+  Segment out;
   if (found.empty()) return out;
   out.severity = found[0]->severity;
   for (const LinkCrossing& c : found[0]->crossings) {
@@ -66,7 +66,7 @@ Ways ways(Verdict connections, Verdict forged, Verdict arp, Verdict frames) {
 TEST(Segments, WithoutBridgeFilteringAllPasses) {
   HostBuilder h = shared();
   h.host().sysctls.bridge_nf_call_iptables = 0;
-  const Seen seen = look(h);
+  const Segment seen = look(h);
   EXPECT_EQ(seen.ways, ways(kO, kO, kO, kO));
   EXPECT_EQ(seen.severity, Severity::kHigh);
 }
@@ -80,7 +80,7 @@ TEST(Segments, IccFalseStopsWhatIptablesSeesAndNoFrames) {
   HostBuilder::add(drop, HostBuilder::name_is(model::MetaKey::kOifname, "br-s"));
   HostBuilder::add(drop, HostBuilder::decide(model::VerdictKind::kDrop));
   rules.insert(rules.begin(), std::move(drop));
-  Seen seen = look(h);
+  Segment seen = look(h);
   EXPECT_EQ(seen.ways[LinkWay::kConnections], kC);
   EXPECT_EQ(seen.stops[LinkWay::kConnections], std::vector{Phrase::kStopRule});
   EXPECT_NE(seen.ways[LinkWay::kForged], kO) << "TCP does not come back";
@@ -94,7 +94,7 @@ TEST(Segments, PortIsolationStopsEverything) {
   for (model::Link& link : h.host().links) {
     if (link.port) link.port->isolated = true;
   }
-  Seen seen = look(h);
+  Segment seen = look(h);
   EXPECT_EQ(seen.ways, ways(kC, kC, kC, kC));
   EXPECT_EQ(seen.stops[LinkWay::kArp], (std::vector{Phrase::kStopIsolated, Phrase::kStopIsolated}));
   EXPECT_EQ(seen.severity, Severity::kLow) << "a segment all the same";
@@ -104,7 +104,7 @@ TEST(Segments, WhoMayNotForgeSendsNoFrames) {
   HostBuilder h = shared();
   h.host().sysctls.bridge_nf_call_iptables = 0;
   for (model::Container& c : h.engine().containers) c.capabilities_dropped = {"ALL"};
-  Seen seen = look(h);
+  Segment seen = look(h);
   EXPECT_EQ(seen.ways[LinkWay::kConnections], kO);
   EXPECT_EQ(seen.ways[LinkWay::kArp], kC);
   EXPECT_EQ(seen.ways[LinkWay::kFrames], kC);
@@ -116,7 +116,7 @@ TEST(Segments, RulesForFramesAreUnderstoodOnlyWhereTheyAreNone) {
   HostBuilder h = shared();
   model::Table table = drop_all(model::NfFamily::kBridge, model::Hook::kForward);
   h.host().ruleset.tables.push_back(table);
-  Seen seen = look(h);
+  Segment seen = look(h);
   EXPECT_EQ(seen.ways[LinkWay::kFrames], kC);
   EXPECT_EQ(seen.stops[LinkWay::kFrames], std::vector{Phrase::kStopRules});
   model::Rule accept = h.rule();
@@ -180,7 +180,7 @@ TEST(Segments, VlanFilteringIsNotComputed) {
   for (model::Link& link : h.host().links) {
     if (link.bridge) link.bridge->vlan_filtering = true;
   }
-  const Seen seen = look(h);
+  const Segment seen = look(h);
   EXPECT_EQ(seen.ways.at(LinkWay::kFrames), kU);
   EXPECT_EQ(seen.ways.at(LinkWay::kArp), kU);
 }

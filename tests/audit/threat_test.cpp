@@ -159,6 +159,22 @@ TEST(Threats, DeclaredIngressIsNoThreat) {
   EXPECT_THAT(from(lan.findings[0]), ElementsAre("internet"));
 }
 
+TEST(Threats, WhatIsDeclaredHoldsUntilItsDayIsOver) {
+  HostBuilder h = clean_host();  // of 2026-11-24
+  const auto api = h.container("shop-api-1", "shop_default", "172.18.0.30", "shop", "api");
+  h.listen(api.ns, 7070, "api");
+  h.publish(api, 7070, 7070);
+  const auto with = [&](const std::string& day) {
+    return threats(audit_of(
+        h.snapshot, "bulkhead: 1\nhost: {ssh: {port: 22, from: tenant.shop/*, expires: " + day +
+                        "}}\ntenants: {shop: {ingress: [{to: api, publish: 7070, from: internet, "
+                        "expires: " +
+                        day + "}]}}\n"));
+  };
+  EXPECT_THAT(with("2026-11-24"), IsEmpty());
+  EXPECT_THAT(with("2026-11-23"), UnorderedElementsAre("T3 sshd", "T4 shop-api-1"));
+}
+
 TEST(Threats, PublishedOnLoopbackIsStillReachedByNeighbours) {
   HostBuilder h;
   h.network("n", "br-n", "172.18.0.1");

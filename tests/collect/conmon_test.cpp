@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "collect/access.h"
+#include "collect/process_text.h"
 
 namespace bulkhead::collect {
 namespace {
@@ -11,7 +12,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-const std::string kIdA(64, 'a'), kIdB(64, 'b'), kPod(64, 'c');
+const std::string kPod(64, 'c');
 
 struct Record {
   std::uint32_t pid = 100, uid = 0, child = 101;
@@ -32,12 +33,6 @@ Bytes encode(const std::vector<Record>& records) {
     counted(record.cgroup);
   }
   return out;
-}
-
-// "a b" as a command line.
-std::string line(std::string words) {
-  for (char& c : words) c = c == ' ' ? '\0' : c;
-  return words + '\0';
 }
 
 // As Podman 4.3 starts it, shortened.

@@ -6,9 +6,14 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/address.h"
 #include "base/bytes.h"
 
 namespace bulkhead::collect {
+
+inline IpAddress ip(std::string_view text) {
+  return IpAddress::parse(text).value();
+}
 
 class NetlinkBuilder {
  public:

@@ -115,7 +115,7 @@ class Podman(unittest.TestCase):
                 self.assertEqual(fake.stdout.readline(), 'ready\n')
             code, snapshot, engines = self.engines(CONTAINER_HOST=self.socket)
         self.assertEqual((code, snapshot.get('complete', False)), (3, False))
-        self.assertEqual([(e['name'], e.get('rootless', False)) for e in engines], [('podman', False), ('podman-2', True)])
+        self.assertEqual([(e['name'], e.get('rootless', False)) for e in engines], [('podman', False), ('podman-uid%d' % NOBODY, True)])
         self.assertEqual([c['name'] for c in engines[1]['containers']], ['mine'])
         self.assertEqual(engines[1]['gaps'][0]['what'], 'rootless podman of user %d' % NOBODY)
         self.assertIn('not known', engines[1]['gaps'][0]['reason'])

@@ -17,9 +17,6 @@ namespace {
 
 using testing::ElementsAre;
 
-IpAddress ip(std::string_view text) {
-  return IpAddress::parse(text).value();
-}
 Prefix net(std::string_view text) {
   return Prefix::parse(text).value();
 }

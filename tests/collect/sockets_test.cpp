@@ -11,10 +11,6 @@
 namespace bulkhead::collect {
 namespace {
 
-IpAddress ip(std::string_view text) {
-  return IpAddress::parse(text).value();
-}
-
 inet_diag_msg socket_message(std::string_view address, std::uint16_t port) {
   inet_diag_msg message{};
   const IpAddress parsed = ip(address);

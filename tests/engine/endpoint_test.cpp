@@ -5,10 +5,10 @@
 namespace bulkhead::engine {
 namespace {
 
-struct Case {
+struct UrlCase {
   std::string name, url, tls_directory, base, unix_path;
 };
-class EndpointUrl : public ::testing::TestWithParam<Case> {};
+class EndpointUrl : public ::testing::TestWithParam<UrlCase> {};
 
 TEST_P(EndpointUrl, IsTakenApart) {
   const auto target = parse_endpoint({GetParam().url, GetParam().tls_directory, true});
@@ -21,14 +21,14 @@ TEST_P(EndpointUrl, IsTakenApart) {
 INSTANTIATE_TEST_SUITE_P(
     All, EndpointUrl,
     ::testing::Values(
-        Case{"Unix", "unix:///run/docker.sock", "", "http://127.0.0.1", "/run/docker.sock"},
-        Case{"UnixWithTls", "unix:///d.sock", "/certs", "http://127.0.0.1", "/d.sock"},
-        Case{"Tcp", "tcp://10.0.0.1:1234", "", "http://10.0.0.1:1234", ""},
-        Case{"TcpUsualPort", "tcp://host", "", "http://host:2375", ""},
-        Case{"TcpWithCertificates", "tcp://host", "/certs", "https://host:2376", ""},
-        Case{"Six", "tcp://[fd00::1]:2375/", "", "http://[fd00::1]:2375", ""},
-        Case{"SixUsualPort", "https://[fd00::1]", "", "https://[fd00::1]:2376", ""},
-        Case{"Http", "http://host:80", "/certs", "http://host:80", ""}),
+        UrlCase{"Unix", "unix:///run/docker.sock", "", "http://127.0.0.1", "/run/docker.sock"},
+        UrlCase{"UnixWithTls", "unix:///d.sock", "/certs", "http://127.0.0.1", "/d.sock"},
+        UrlCase{"Tcp", "tcp://10.0.0.1:1234", "", "http://10.0.0.1:1234", ""},
+        UrlCase{"TcpUsualPort", "tcp://host", "", "http://host:2375", ""},
+        UrlCase{"TcpWithCertificates", "tcp://host", "/certs", "https://host:2376", ""},
+        UrlCase{"Six", "tcp://[fd00::1]:2375/", "", "http://[fd00::1]:2375", ""},
+        UrlCase{"SixUsualPort", "https://[fd00::1]", "", "https://[fd00::1]:2376", ""},
+        UrlCase{"Http", "http://host:80", "/certs", "http://host:80", ""}),
     [](const auto& row) { return row.param.name; });
 
 TEST(EndpointUrl, WhatIsNoneIsRefused) {

@@ -99,10 +99,10 @@ TEST(ParseNetwork, OfPodmanOnAnInterfaceOfTheHost) {
   EXPECT_FALSE(parse_podman_networks(R"([{"name":"nameless"}])"));
 }
 
-struct Refusal {
+struct NetworkRefusal {
   std::string name, json, message;
 };
-class RefusedNetwork : public ::testing::TestWithParam<Refusal> {};
+class RefusedNetwork : public ::testing::TestWithParam<NetworkRefusal> {};
 
 TEST_P(RefusedNetwork, WithItsPlace) {
   const auto network = parse_network(GetParam().json);
@@ -113,17 +113,17 @@ TEST_P(RefusedNetwork, WithItsPlace) {
 INSTANTIATE_TEST_SUITE_P(
     Hostile, RefusedNetwork,
     ::testing::Values(
-        Refusal{"NoId", R"({"Name":"x"})", "Id is missing"},
-        Refusal{"NoLength", R"({"Id":"a","IPAM":{"Config":[{"Subnet":"10.0.0.0"}]}})",
-                "has no prefix length"},
-        Refusal{"NoNumber", R"({"Id":"a","IPAM":{"Config":[{"Subnet":"10.0.0.0/"}]}})",
-                "has no prefix length"},
-        Refusal{"TooLong", R"({"Id":"a","IPAM":{"Config":[{"Subnet":"10.0.0.0/33"}]}})",
-                "$.IPAM.Config[0].Subnet"},
-        Refusal{"NotAnAddress", R"({"Id":"a","IPAM":{"Config":[{"Subnet":"lan/24"}]}})",
-                "$.IPAM.Config[0].Subnet"},
-        Refusal{"FlagIsText", R"({"Id":"a","Internal":"yes"})", "$.Internal"},
-        Refusal{"OptionIsANumber", R"({"Id":"a","Options":{"a":1}})", "$.Options.a"}),
+        NetworkRefusal{"NoId", R"({"Name":"x"})", "Id is missing"},
+        NetworkRefusal{"NoLength", R"({"Id":"a","IPAM":{"Config":[{"Subnet":"10.0.0.0"}]}})",
+                       "has no prefix length"},
+        NetworkRefusal{"NoNumber", R"({"Id":"a","IPAM":{"Config":[{"Subnet":"10.0.0.0/"}]}})",
+                       "has no prefix length"},
+        NetworkRefusal{"TooLong", R"({"Id":"a","IPAM":{"Config":[{"Subnet":"10.0.0.0/33"}]}})",
+                       "$.IPAM.Config[0].Subnet"},
+        NetworkRefusal{"NotAnAddress", R"({"Id":"a","IPAM":{"Config":[{"Subnet":"lan/24"}]}})",
+                       "$.IPAM.Config[0].Subnet"},
+        NetworkRefusal{"FlagIsText", R"({"Id":"a","Internal":"yes"})", "$.Internal"},
+        NetworkRefusal{"OptionIsANumber", R"({"Id":"a","Options":{"a":1}})", "$.Options.a"}),
     [](const auto& row) { return row.param.name; });
 
 TEST(ParseNetwork, AnAnswerCutShortAnywhereIsRefused) {

@@ -41,7 +41,7 @@ const std::vector<Place> kBridged = {
      "bridge", "type filter hook postrouting priority 0;"},
 };
 
-class Routes final : public Surroundings {
+class FrameRoutes final : public Surroundings {
  public:
   FibAnswer fib_route(IpAddress lookup, IpAddress, std::uint32_t, IfIndex,
                       IfIndex constraint) const override {
@@ -166,7 +166,7 @@ class KernelFrames : public ::testing::Test {
     t.chains = {c};
     const auto rules = ruleset({t});
     Scene scene(std::move(packet));
-    const Routes routes;
+    const FrameRoutes routes;
     scene.in = link(kEth0, "eth0");
     scene.out = bridged ? link(kEth1, "eth1") : link(kEth0, "eth0");
     if (place.letter == 'e') scene.context.in = nullptr;

@@ -14,16 +14,16 @@ using namespace testing;  // NOLINT
 using model::CtKey;
 using model::MetaKey;
 
-struct Row {
+struct MatchRow {
   const char* name;
   std::function<model::Statement()> rule;
   bool v4, v6;
 };
 
 void check(
-    const std::vector<Row>& rows, FilterPoint point, model::Hook hook,
+    const std::vector<MatchRow>& rows, FilterPoint point, model::Hook hook,
     const std::function<void(Scene&)>& prepare = [](Scene&) {}) {
-  for (const Row& row : rows) {
+  for (const MatchRow& row : rows) {
     for (bool v4 : {true, false}) {
       Scene scene(v4 ? tcp4() : tcp6());
       prepare(scene);

@@ -75,8 +75,10 @@ std::string traces_left(pid_t maker) {
   }
   std::error_code error;
   for (const auto& entry : fs::directory_iterator("/proc", error)) {
+    // A process that ended since fails the read, which an istreambuf_iterator would throw at us.
     std::ifstream in(entry.path() / "cmdline", std::ios::binary);
-    std::string line((std::istreambuf_iterator<char>(in)), {});
+    std::string line;
+    std::getline(in, line);
     if (line.find(name) != std::string::npos)
       left += "process " + entry.path().filename().string() + "\n";
   }

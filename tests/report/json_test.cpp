@@ -51,7 +51,7 @@ model::Snapshot everything() {
   return h.snapshot;
 }
 
-constexpr std::string_view kYaml =
+constexpr std::string_view kConfig =
     "bulkhead: 1\nzones: {ipmi: {role: management, interface: eth1}}\n"
     "suppress: [{id: T1-00, reason: x, expires: 2030-01-01}, {id: T1-01, reason: x, expires: "
     "2020-01-01}]\n";
@@ -60,7 +60,7 @@ TEST(AuditJson, IsWhatItsSchemaSays) {
   const Json rules = schema("audit");
   for (const Language language : {Language::kEnglish, Language::kJapanese}) {
     const Json full =
-        Json::parse(audit_json(audit_of(everything(), kYaml), {.language = language}));
+        Json::parse(audit_json(audit_of(everything(), kConfig), {.language = language}));
     EXPECT_EQ(Validator(rules).check(full), "");
     EXPECT_GE(full["findings"].size(), 8U);
     EXPECT_FALSE(full["contradictions"].empty());
@@ -73,7 +73,7 @@ TEST(AuditJson, IsWhatItsSchemaSays) {
 
 TEST(AuditJson, TheValidatorSeesWhatIsWrong) {
   const Json rules = schema("audit");
-  const Json good = Json::parse(audit_json(audit_of(everything(), kYaml), {}));
+  const Json good = Json::parse(audit_json(audit_of(everything(), kConfig), {}));
   Json bad = good;
   bad["findings"][0]["severity"] = "terrible";
   EXPECT_NE(Validator(rules).check(bad), "");
@@ -86,7 +86,7 @@ TEST(AuditJson, TheValidatorSeesWhatIsWrong) {
 }
 
 TEST(AuditJson, CountsAgreeWithTheTextAndTheList) {
-  const auto report = audit_of(everything(), kYaml);
+  const auto report = audit_of(everything(), kConfig);
   const Json json = Json::parse(audit_json(report, {}));
   std::size_t by_severity = 0;
   for (const auto& [name, count] : json["counts"]["by_severity"].items())

@@ -3,9 +3,13 @@
 #include <fstream>
 
 #include "base/text.h"
+#include "report/html.h"
 #include "report/json_schema.h"
+#include "report/sarif.h"
 #include "report/scan_text.h"
 #include "scan/planned.h"
+#include "scan/record.h"
+#include "seen/nmap_xml.h"
 
 namespace bulkhead::scan {
 namespace {
@@ -56,6 +60,46 @@ TEST(ScanReport, JsonIsWhatItsSchemaSays) {
   EXPECT_EQ(Validator(schema).check(json), "");
   EXPECT_EQ(json["disagreements"].size(), 1U);
   EXPECT_EQ(json["counts"]["unproven"], 1);
+}
+
+TEST(ScanReport, SarifIsWhatItsSchemaSays) {
+  const Everything e;
+  std::ifstream in(std::string(BULKHEAD_SOURCE_DIR) + "/schemas/sarif.schema.json");
+  const Json schema = Json::parse(in);
+  const Json log = Json::parse(report::scan_sarif(e.p.snapshot, e.result, {}, "1"));
+  EXPECT_EQ(Validator(schema).check(log), "");
+  const Json& run = log["runs"][0];
+  std::size_t open = 0;
+  for (const auto& ports : e.result.judged.open) open += ports.size();
+  EXPECT_EQ(run["results"].size(), open + 1);
+  EXPECT_EQ(run["results"][0]["ruleId"], "disagreement");
+  EXPECT_EQ(run["results"][0]["level"], "error");
+  EXPECT_FALSE(run["invocations"][0]["executionSuccessful"].get<bool>());
+  EXPECT_GE(run["invocations"][0]["toolExecutionNotifications"].size(), 3U);
+}
+
+TEST(ScanReport, ThePageShowsBothSidesOfADisagreementAndWhyTheRestIsNotOpen) {
+  const Everything e;
+  const std::string page = report::scan_html(e.p.snapshot, e.result, {});
+  for (const char* what : {"172.18.0.2:5432/tcp", "nginx (open)", "6000-6009", "7000",
+                           "No route to host", "SELF-CHECK FAILED", "NOT SCANNED", "PARTIAL"})
+    EXPECT_NE(page.find(what), std::string::npos) << what;
+  EXPECT_EQ(page.find('\x1b'), std::string::npos);
+  EXPECT_EQ(page.find('{', page.find("</style>")), std::string::npos);  // a value that nobody gave
+}
+
+TEST(ScanReport, AsARecordItTellsWhatWasSeen) {
+  const Everything e;
+  const seen::Record record = record_of(e.p.snapshot, e.result);
+  ASSERT_EQ(record.seats.size(), e.result.plan.seats.size());
+  std::size_t targets = 0;
+  for (const seen::SeenFrom& seat : record.seats) targets += seat.targets.size();
+  EXPECT_EQ(targets, e.result.plan.aims.size());
+  EXPECT_FALSE(record.finished);
+  EXPECT_EQ(record.left_out.size(), e.result.plan.left_out.size());
+  const std::string xml = seen::nmap_xml(record, "bulkhead scan");
+  EXPECT_NE(xml.find("comment=\"from container:docker/api\""), std::string::npos);
+  EXPECT_NE(xml.find("the self-check of"), std::string::npos);
 }
 
 TEST(ScanReport, DisagreementsComeFirstAndEachLineFits) {

@@ -8,7 +8,7 @@
 namespace bulkhead::services {
 namespace {
 
-struct Row {
+struct CatalogueRow {
   const char* name;
   std::uint16_t port;
   IpProtocol protocol;
@@ -20,10 +20,10 @@ struct Row {
 
 constexpr IpProtocol kTcp = IpProtocol::kTcp, kUdp = IpProtocol::kUdp;
 
-class Matching : public testing::TestWithParam<Row> {};
+class Matching : public testing::TestWithParam<CatalogueRow> {};
 
 TEST_P(Matching, FindsTheEntryAndSaysHow) {
-  const Row& row = GetParam();
+  const CatalogueRow& row = GetParam();
   const Match found = match(Port{row.port}, row.protocol, row.process, row.image);
   EXPECT_EQ(found.service == nullptr ? "" : found.service->id, row.id);
   EXPECT_EQ(found.by, row.by);
@@ -32,33 +32,40 @@ TEST_P(Matching, FindsTheEntryAndSaysHow) {
 INSTANTIATE_TEST_SUITE_P(
     Each, Matching,
     testing::Values(
-        Row{"docker_plain", 2375, kTcp, "dockerd", "", "docker-api", KnownBy::kProcess},
-        Row{"docker_elsewhere", 9999, kTcp, "dockerd", "", "docker-api", KnownBy::kProcess},
-        Row{"docker_swarm", 2377, kTcp, "dockerd", "", "swarm-manager", KnownBy::kProcess},
-        Row{"docker_with_tls", 2376, kTcp, "dockerd", "", "docker-api-tls", KnownBy::kProcess},
-        Row{"docker_by_port", 2375, kTcp, "socat", "", "docker-api", KnownBy::kPort},
-        Row{"portainer_by_image", 9000, kTcp, "x", "docker.io/portainer/portainer-ce:2.19",
-            "portainer", KnownBy::kImage},
-        Row{"generic_port_suggests_the_web_only", 8080, kTcp, "java", "acme/app", "http",
-            KnownBy::kPort},
-        Row{"jenkins_by_image", 8080, kTcp, "java", "jenkins/jenkins:lts", "jenkins",
-            KnownBy::kImage},
-        Row{"nine_thousand_is_nobodys", 9000, kTcp, "app", "acme/app", "", KnownBy::kNothing},
-        Row{"redis_elsewhere", 7777, kTcp, "redis-server", "", "redis", KnownBy::kProcess},
-        Row{"postgres_worker", 5432, kTcp, "postgres: main", "", "postgresql", KnownBy::kProcess},
-        Row{"nginx_is_a_front", 8443, kTcp, "nginx", "acme/front", "web-server", KnownBy::kProcess},
-        Row{"traefik_dashboard", 8080, kTcp, "traefik", "traefik", "traefik", KnownBy::kProcess},
-        Row{"traefik_front", 443, kTcp, "traefik", "traefik", "web-server", KnownBy::kProcess},
-        Row{"caddy_admin", 2019, kTcp, "caddy", "caddy", "caddy-admin", KnownBy::kProcess},
-        Row{"rabbit_queue", 5672, kTcp, "beam.smp", "rabbitmq:3-management", "amqp",
-            KnownBy::kProcess},
-        Row{"rabbit_management", 15672, kTcp, "beam.smp", "rabbitmq:3-management", "rabbitmq-mgmt",
-            KnownBy::kProcess},
-        Row{"udp_is_not_tcp", 5432, kUdp, "x", "", "", KnownBy::kNothing},
-        Row{"dns_on_udp", 53, kUdp, "dnsmasq", "", "dns", KnownBy::kProcess},
-        Row{"dhcp_client", 68, kUdp, "dhclient", "", "dhcp-client", KnownBy::kProcess},
-        Row{"vxlan_has_no_process", 4789, kUdp, "", "", "vxlan", KnownBy::kPort},
-        Row{"sctp_is_nothing", 22, IpProtocol::kSctp, "sshd", "", "", KnownBy::kNothing}),
+        CatalogueRow{"docker_plain", 2375, kTcp, "dockerd", "", "docker-api", KnownBy::kProcess},
+        CatalogueRow{"docker_elsewhere", 9999, kTcp, "dockerd", "", "docker-api",
+                     KnownBy::kProcess},
+        CatalogueRow{"docker_swarm", 2377, kTcp, "dockerd", "", "swarm-manager", KnownBy::kProcess},
+        CatalogueRow{"docker_with_tls", 2376, kTcp, "dockerd", "", "docker-api-tls",
+                     KnownBy::kProcess},
+        CatalogueRow{"docker_by_port", 2375, kTcp, "socat", "", "docker-api", KnownBy::kPort},
+        CatalogueRow{"portainer_by_image", 9000, kTcp, "x", "docker.io/portainer/portainer-ce:2.19",
+                     "portainer", KnownBy::kImage},
+        CatalogueRow{"generic_port_suggests_the_web_only", 8080, kTcp, "java", "acme/app", "http",
+                     KnownBy::kPort},
+        CatalogueRow{"jenkins_by_image", 8080, kTcp, "java", "jenkins/jenkins:lts", "jenkins",
+                     KnownBy::kImage},
+        CatalogueRow{"nine_thousand_is_nobodys", 9000, kTcp, "app", "acme/app", "",
+                     KnownBy::kNothing},
+        CatalogueRow{"redis_elsewhere", 7777, kTcp, "redis-server", "", "redis", KnownBy::kProcess},
+        CatalogueRow{"postgres_worker", 5432, kTcp, "postgres: main", "", "postgresql",
+                     KnownBy::kProcess},
+        CatalogueRow{"nginx_is_a_front", 8443, kTcp, "nginx", "acme/front", "web-server",
+                     KnownBy::kProcess},
+        CatalogueRow{"traefik_dashboard", 8080, kTcp, "traefik", "traefik", "traefik",
+                     KnownBy::kProcess},
+        CatalogueRow{"traefik_front", 443, kTcp, "traefik", "traefik", "web-server",
+                     KnownBy::kProcess},
+        CatalogueRow{"caddy_admin", 2019, kTcp, "caddy", "caddy", "caddy-admin", KnownBy::kProcess},
+        CatalogueRow{"rabbit_queue", 5672, kTcp, "beam.smp", "rabbitmq:3-management", "amqp",
+                     KnownBy::kProcess},
+        CatalogueRow{"rabbit_management", 15672, kTcp, "beam.smp", "rabbitmq:3-management",
+                     "rabbitmq-mgmt", KnownBy::kProcess},
+        CatalogueRow{"udp_is_not_tcp", 5432, kUdp, "x", "", "", KnownBy::kNothing},
+        CatalogueRow{"dns_on_udp", 53, kUdp, "dnsmasq", "", "dns", KnownBy::kProcess},
+        CatalogueRow{"dhcp_client", 68, kUdp, "dhclient", "", "dhcp-client", KnownBy::kProcess},
+        CatalogueRow{"vxlan_has_no_process", 4789, kUdp, "", "", "vxlan", KnownBy::kPort},
+        CatalogueRow{"sctp_is_nothing", 22, IpProtocol::kSctp, "sshd", "", "", KnownBy::kNothing}),
     [](const auto& row) { return row.param.name; });
 
 TEST(Catalogue, IsLargeAndItsEntriesAreValid) {

@@ -6,21 +6,14 @@
 
 #include <functional>
 
+#include "services/builtin.h"
+
 namespace bulkhead::services {
 namespace {
 
 using testing::Contains;
 using testing::HasSubstr;
-using testing::IsEmpty;
 using testing::Not;
-
-const Matcher& builtin() {
-  static const Matcher matcher = [] {
-    std::vector<std::string> problems;
-    return Matcher::make(builtin_entries().entries, problems);
-  }();
-  return matcher;
-}
 
 std::string name_of(const Question& question) {
   const Exchange& e = builtin().exchanges()[question.exchange];

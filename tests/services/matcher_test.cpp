@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "services/builtin.h"
 #include "services/deny.h"
 
 namespace bulkhead::services {
@@ -11,18 +12,6 @@ namespace {
 
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-const Matcher& builtin() {
-  static const Matcher matcher = [] {
-    std::vector<std::string> problems;
-    Entries read = builtin_entries();
-    EXPECT_THAT(read.problems, IsEmpty());
-    Matcher out = Matcher::make(std::move(read.entries), problems);
-    EXPECT_THAT(problems, IsEmpty());
-    return out;
-  }();
-  return matcher;
-}
 
 Exchange get(std::string path) {
   Exchange out;

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "trace/net.h"
+#include "trace/verdicts.h"
 
 namespace bulkhead::trace {
 namespace {
@@ -9,8 +10,6 @@ namespace {
 using namespace testing;  // NOLINT
 using model::Hook;
 using model::NfFamily;
-
-constexpr auto kOpen = Verdict::kOpen, kClosed = Verdict::kClosed, kUnknown = Verdict::kUnknown;
 
 model::Table forward_drop(NfFamily family) {
   return table(family, {base("fwd", Hook::kForward, 0,

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "trace/net.h"
+#include "trace/verdicts.h"
 
 namespace bulkhead::trace {
 namespace {
@@ -11,8 +12,6 @@ using model::ChainType;
 using model::Hook;
 using model::NfFamily;
 using model::VerdictKind;
-
-constexpr auto kOpen = Verdict::kOpen, kClosed = Verdict::kClosed;
 
 model::Statement to_port(unsigned port) {
   return is(th(2, 2), be16(port));

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "trace/net.h"
+#include "trace/verdicts.h"
 
 namespace bulkhead::trace {
 namespace {
@@ -12,8 +13,6 @@ using model::ChainType;
 using model::Hook;
 using model::NfFamily;
 using model::VerdictKind;
-
-constexpr auto kOpen = Verdict::kOpen, kClosed = Verdict::kClosed;
 
 constexpr std::uint32_t kMark = 7, kTable = 100;
 

@@ -2,28 +2,27 @@
 #include <gtest/gtest.h>
 
 #include "trace/net.h"
+#include "trace/verdicts.h"
 
 namespace bulkhead::trace {
 namespace {
 
 using namespace testing;  // NOLINT
 
-struct Row {
+struct RouteRow {
   const char* to;
   Verdict verdict;
   How how;
 };
 
-void expect(const Net& net, const char* from, const std::vector<Row>& rows) {
-  for (const Row& row : rows) {
+void expect(const Net& net, const char* from, const std::vector<RouteRow>& rows) {
+  for (const RouteRow& row : rows) {
     const Answer a = net.ask(from, row.to, 80);
     EXPECT_EQ(a.verdict, row.verdict) << from << " to " << row.to << ": " << a.reason;
     EXPECT_EQ(a.how, row.how) << from << " to " << row.to << ": " << a.reason;
     EXPECT_EQ(a.reason.empty(), row.verdict == Verdict::kOpen) << row.to;
   }
 }
-
-constexpr auto kOpen = Verdict::kOpen, kClosed = Verdict::kClosed, kUnknown = Verdict::kUnknown;
 
 TEST(Route, OwnNeighbouringAndRoutedAddressesAreReached) {
   expect(host_net(), "a",
@@ -176,6 +175,22 @@ TEST(Route, StrictReversePathFilterDropsWhatWouldGoBackAnotherWay) {
   Net loose = host_net();
   loose.ns("host").sysctls.ipv4_all.rp_filter = 2;
   expect(loose, "a", {{"10.2.0.1", kOpen, How::kAccepted}});
+}
+
+// a's ARP question is refused, as the way back to it leads elsewhere but for what c sends: then the
+// host asks on that link itself, and a knows it from then on.
+TEST(Route, ANeighbourThatForwardsForOthersMayHaveAskedBefore) {
+  Net n = host_net();
+  n.route("host", "10.1.0.2/32", "", "br1");
+  n.ns("host").routes.back().table = 101;
+  model::RoutingRule elsewhere;
+  elsewhere.priority = 100;
+  elsewhere.table = 101;
+  elsewhere.inverted = true;
+  elsewhere.source = Prefix::parse("10.2.0.2/32").value();
+  n.policy("host", elsewhere);
+  n.link("host", "br0").ipv4.rp_filter = 1;
+  expect(n, "a", {{"10.2.0.2", kUnknown, How::kUnknown}, {"10.2.0.1", kClosed, How::kUnreachable}});
 }
 
 TEST(Route, MoreThanOneNextHopIsUnknownWhereItMatters) {

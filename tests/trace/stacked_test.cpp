@@ -48,11 +48,11 @@ Net ipvlans(std::uint32_t mode, std::uint32_t flags = 0) {
   return n;
 }
 
-struct Row {
+struct StackedRow {
   const char *host, *a, *b, *out;
 };
-const Row kRows[] = {{"10.1.0.1", "10.1.0.2", "10.1.0.3", "10.1.0.9"},
-                     {"fd01::1", "fd01::2", "fd01::3", "fd01::9"}};
+const StackedRow kRows[] = {{"10.1.0.1", "10.1.0.2", "10.1.0.3", "10.1.0.9"},
+                            {"fd01::1", "fd01::2", "fd01::3", "fd01::9"}};
 
 bool open(const Net& n, const std::string& from, const char* to, std::uint16_t port = 80) {
   const Answer a = n.ask(from, to, port);
@@ -74,7 +74,7 @@ model::Table dropping_below() {
 
 TEST(Stacked, MacvlansInBridgeModeHearEachOtherAndTheWireButNotTheHost) {
   const Net n = macvlans(kBridge, kBridge);
-  for (const Row& row : kRows) {
+  for (const StackedRow& row : kRows) {
     EXPECT_TRUE(open(n, "a", row.b));
     EXPECT_TRUE(open(n, "a", row.out));
     EXPECT_TRUE(open(n, "out", row.a));
@@ -86,7 +86,7 @@ TEST(Stacked, MacvlansInBridgeModeHearEachOtherAndTheWireButNotTheHost) {
 TEST(Stacked, RulesAtTheDeviceBelowAreMetByItsMacvlansAmongEachOther) {
   Net n = macvlans(kBridge, kBridge);
   n.rules("host", dropping_below());
-  for (const Row& row : kRows) {
+  for (const StackedRow& row : kRows) {
     EXPECT_FALSE(open(n, "a", row.b));
     EXPECT_FALSE(open(n, "out", row.a));
     EXPECT_TRUE(open(n, "a", row.out));
@@ -96,7 +96,7 @@ TEST(Stacked, RulesAtTheDeviceBelowAreMetByItsMacvlansAmongEachOther) {
 TEST(Stacked, PrivateAndVepaMacvlansDoNotHearEachOther) {
   for (const std::uint32_t mode : {kPrivate, kVepa}) {
     const Net n = macvlans(mode, mode);
-    for (const Row& row : kRows) {
+    for (const StackedRow& row : kRows) {
       EXPECT_FALSE(open(n, "a", row.b)) << mode;
       EXPECT_TRUE(open(n, "out", row.b)) << mode;
     }
@@ -107,7 +107,7 @@ TEST(Stacked, APassthruMacvlanTakesTheDeviceFromItsMachine) {
   Net n = macvlans(kPassthru, kBridge);
   n.link("b", "eth0").flags &= ~1U;
   n.link("a", "eth0").mac = n.link("host", "up0").mac;
-  for (const Row& row : kRows) {
+  for (const StackedRow& row : kRows) {
     EXPECT_TRUE(open(n, "out", row.a));
     EXPECT_FALSE(open(n, "out", row.host));
   }
@@ -115,7 +115,7 @@ TEST(Stacked, APassthruMacvlanTakesTheDeviceFromItsMachine) {
 
 TEST(Stacked, IpvlansHearEachOtherInEveryModeButThePrivateAndVepaOnes) {
   for (const std::uint32_t mode : {kL2, kL3, kL3s}) {
-    for (const Row& row : kRows) {
+    for (const StackedRow& row : kRows) {
       EXPECT_TRUE(open(ipvlans(mode), "a", row.b)) << mode;
       EXPECT_FALSE(open(ipvlans(mode, 1), "a", row.b)) << mode;
       EXPECT_FALSE(open(ipvlans(mode, 2), "a", row.b)) << mode;
@@ -125,7 +125,7 @@ TEST(Stacked, IpvlansHearEachOtherInEveryModeButThePrivateAndVepaOnes) {
 
 TEST(Stacked, AnIpvlanInL2ModeSpeaksWithTheWireButNotWithItsHost) {
   const Net n = ipvlans(kL2);
-  for (const Row& row : kRows) {
+  for (const StackedRow& row : kRows) {
     EXPECT_TRUE(open(n, "a", row.out));
     EXPECT_TRUE(open(n, "out", row.a));
     EXPECT_FALSE(open(n, "a", row.host));
@@ -201,7 +201,7 @@ TEST(Stacked, L2AndL3IpvlansPassBehindTheHostsInputAndL3sOnesDoNot) {
     n.route("out", "10.1.0.2/32", "10.1.0.1", "eth0")
         .route("out", "fd01::2/128", "fd01::1", "eth0");
     n.rules(c.machine, dropping("c", c.hook));
-    for (const Row& row : kRows) {
+    for (const StackedRow& row : kRows) {
       const std::string what = std::to_string(c.mode) + " " + c.machine + " hook " +
                                std::to_string(static_cast<int>(c.hook)) + " " + row.a;
       EXPECT_EQ(open(n, "out", row.a), !c.arriving) << what;

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "trace/net.h"
+#include "trace/verdicts.h"
 
 namespace bulkhead::trace {
 namespace {
@@ -13,8 +14,6 @@ namespace {
 using namespace testing;  // NOLINT
 using model::Hook;
 using model::NfFamily;
-
-constexpr auto kOpen = Verdict::kOpen, kClosed = Verdict::kClosed, kUnknown = Verdict::kUnknown;
 
 TEST(Socket, EachKindOfListenerHearsItsOwnFamilyAddressAndDevice) {
   struct Row {

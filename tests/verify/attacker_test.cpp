@@ -86,17 +86,17 @@ class Asked {
   Attackers attackers_;
 };
 
-struct Row {
+struct AttackerRow {
   IpFamily family;
   const char *a, *b, *c, *host;
 };
-const Row kRows[] = {{IpFamily::kV4, "10.1.0.2", "10.1.0.3", "10.2.0.2", "10.1.0.1"},
-                     {IpFamily::kV6, "fd01::2", "fd01::3", "fd02::2", "fd01::1"}};
+const AttackerRow kRows[] = {{IpFamily::kV4, "10.1.0.2", "10.1.0.3", "10.2.0.2", "10.1.0.1"},
+                             {IpFamily::kV6, "fd01::2", "fd01::3", "fd02::2", "fd01::1"}};
 constexpr const char* kA = "netns:/run/netns/a";
 constexpr const char* kC = "netns:/run/netns/c";
 
 TEST(Attacker, PosesAsItsNeighbour) {
-  for (const Row& row : kRows) {
+  for (const AttackerRow& row : kRows) {
     Asked asked(only_b_is_forwarded(row.family));
     EXPECT_EQ(asked.verdict(kA, row.c, 80, false), Verdict::kClosed);
     const query::Reply reply = asked.ask(kA, row.c, 80);
@@ -107,7 +107,7 @@ TEST(Attacker, PosesAsItsNeighbour) {
 }
 
 TEST(Attacker, OnAnotherSegmentHearsNoAnswerToItsNeighbour) {
-  for (const Row& row : kRows) {
+  for (const AttackerRow& row : kRows) {
     // c may send as b, but what the answer asks for stays on b's bridge.
     Asked asked(only_b_is_forwarded(row.family));
     EXPECT_EQ(asked.verdict(kC, row.a), Verdict::kClosed);
@@ -115,7 +115,7 @@ TEST(Attacker, OnAnotherSegmentHearsNoAnswerToItsNeighbour) {
 }
 
 TEST(Attacker, WithoutRawSocketsSendsItsOwnAddressesOnly) {
-  for (const Row& row : kRows) {
+  for (const AttackerRow& row : kRows) {
     model::Container container;
     container.capabilities_dropped = {"NET_RAW"};
     Asked asked(only_b_is_forwarded(row.family), &container);
@@ -124,7 +124,7 @@ TEST(Attacker, WithoutRawSocketsSendsItsOwnAddressesOnly) {
 }
 
 TEST(Attacker, ChoosesItsSourcePortEvenWithoutRawSockets) {
-  for (const Row& row : kRows) {
+  for (const AttackerRow& row : kRows) {
     Net n = attacked_net();
     n.rules("host", table(NfFamily::kInet, {base("fwd", Hook::kForward, 0,
                                                  {rule({is(th(0, 2), be16(53)), accept()}),
@@ -141,7 +141,7 @@ TEST(Attacker, ChoosesItsSourcePortEvenWithoutRawSockets) {
 }
 
 // The host knows b by hand.
-Net b_is_set_by_hand(const Row& row) {
+Net b_is_set_by_hand(const AttackerRow& row) {
   Net n = only_b_is_forwarded(row.family);
   model::Neighbour neighbour;
   neighbour.link = n.link("host", "br0").index;
@@ -153,7 +153,7 @@ Net b_is_set_by_hand(const Row& row) {
 }
 
 TEST(Attacker, DrawsTheMacOfANeighbourThatWasSetByHand) {
-  for (const Row& row : kRows) {
+  for (const AttackerRow& row : kRows) {
     Net n = b_is_set_by_hand(row);
     EXPECT_EQ(Asked(n).verdict(kA, row.c), Verdict::kOpen);
     n.link("host", "va").port->learning = false;
@@ -162,7 +162,7 @@ TEST(Attacker, DrawsTheMacOfANeighbourThatWasSetByHand) {
 }
 
 TEST(Attacker, IsNotBelievedWhereNeighbourAndMacWereSetByHand) {
-  for (const Row& row : kRows) {
+  for (const AttackerRow& row : kRows) {
     Net n = b_is_set_by_hand(row);
     model::BridgeFdbEntry entry;
     entry.bridge = n.link("host", "br0").index;
@@ -177,7 +177,7 @@ TEST(Attacker, IsNotBelievedWhereNeighbourAndMacWereSetByHand) {
 }
 
 TEST(Attacker, SendsTaggedFramesPastRulesThatDoNotLookIntoThem) {
-  for (const Row& row : kRows) {
+  for (const AttackerRow& row : kRows) {
     Net n = only_b_is_forwarded(row.family);
     n.listen("b", "::", 53, false, {}, IpProtocol::kUdp);
     n.rules("host", table(NfFamily::kInet, {dropping(Hook::kForward, {})}));
@@ -209,7 +209,7 @@ TEST(Attacker, IsStoppedByTheReversePathFilterAtTheDoor) {
 }
 
 TEST(Attacker, BorrowsAMacAddress) {
-  for (const Row& row : kRows) {
+  for (const AttackerRow& row : kRows) {
     Net n = attacked_net();
     const bool v4 = row.family == IpFamily::kV4;
     const MacAddress mac = n.link("b", "eth0").mac;
@@ -248,7 +248,7 @@ TEST(Attacker, OfTheLanPosesAsAnother) {
 }
 
 TEST(Attacker, IsListedWithAllThatOnlyForgedPacketsReach) {
-  for (const Row& row : kRows) {
+  for (const AttackerRow& row : kRows) {
     Asked asked(only_b_is_forwarded(row.family));
     Limits limits;
     limits.as_attacker = true;

@@ -29,8 +29,8 @@ Net outside_net() {
   return n;
 }
 
-struct Asked {
-  explicit Asked(Net given, std::string_view from, const Limits& limits = {})
+struct ReachableAsked {
+  explicit ReachableAsked(Net given, std::string_view from, const Limits& limits = {})
       : net(std::move(given)),
         world(trace::World::build(net.snapshot).value()),
         zones(policy::guess_zones(net.snapshot)),
@@ -61,7 +61,7 @@ TEST(Reachable, ListsWhatTheInterpreterFindsOneByOneAndNothingElse) {
   n.rules("host", table(NfFamily::kInet, {base("fwd", Hook::kForward, 0,
                                                {rule({is(th(2, 2), be16(80)), drop()})})}));
   for (const char* from : {"netns:/run/netns/a", "host", "internet", "lan"}) {
-    const Asked asked(n, from);
+    const ReachableAsked asked(n, from);
     EXPECT_TRUE(asked.reachable.complete);
     EXPECT_TRUE(asked.reachable.contradictions.empty()) << from;
     EXPECT_EQ(asked.reachable.confirmed, asked.reachable.open.size());
@@ -83,7 +83,7 @@ TEST(Reachable, ListsWhatTheInterpreterFindsOneByOneAndNothingElse) {
 }
 
 TEST(Reachable, SaysWherePacketsLeaveTheModel) {
-  const Asked asked(outside_net(), "netns:/run/netns/a");
+  const ReachableAsked asked(outside_net(), "netns:/run/netns/a");
   ASSERT_FALSE(asked.reachable.leaves.empty());
   for (const WayOut& way : asked.reachable.leaves) {
     EXPECT_EQ(way.ns, asked.net.id("host"));
@@ -93,11 +93,11 @@ TEST(Reachable, SaysWherePacketsLeaveTheModel) {
 
 TEST(Reachable, LimitsNarrowTheAnswerAndChangeNothingElse) {
   const Net n = outside_net();
-  const Asked all(n, "netns:/run/netns/a");
+  const ReachableAsked all(n, "netns:/run/netns/a");
   Limits limits;
   limits.to = Prefix::parse("10.2.0.0/24").value();
   limits.protocol = IpProtocol::kTcp;
-  const Asked some(n, "netns:/run/netns/a", limits);
+  const ReachableAsked some(n, "netns:/run/netns/a", limits);
   EXPECT_FALSE(some.reachable.open.empty());
   EXPECT_LT(some.reachable.open.size(), all.reachable.open.size());
   for (const Reached& r : some.reachable.open) {
@@ -106,7 +106,7 @@ TEST(Reachable, LimitsNarrowTheAnswerAndChangeNothingElse) {
                           static_cast<std::uint16_t>(r.ports.intervals().front().first)));
   }
   limits.port = Port{81};
-  EXPECT_TRUE(Asked(n, "netns:/run/netns/a", limits).reachable.open.empty());
+  EXPECT_TRUE(ReachableAsked(n, "netns:/run/netns/a", limits).reachable.open.empty());
 }
 
 // DNAT of port 8080 to whatever address: one range that holds nearly all of them.
@@ -143,7 +143,7 @@ TEST(Reachable, APrefixClipsRangesThatReachBeyondItAndWitnessesLieInside) {
     limits.to = Prefix::parse(row.to).value();
     limits.port = Port{row.port};
     limits.protocol = IpProtocol::kTcp;
-    const Asked asked(std::move(n), row.from, limits);
+    const ReachableAsked asked(std::move(n), row.from, limits);
     ASSERT_FALSE(asked.reachable.open.empty()) << row.to;
     IpAddress first = asked.reachable.open.front().to.first, last = first;
     for (const Reached& r : asked.reachable.open) {
@@ -164,7 +164,7 @@ TEST(Reachable, AWayOutHasItsWitnessInsideThePrefix) {
     limits.to = Prefix::parse(to).value();
     Net n = outside_net();
     n.route("host", "default", "fd09::fe", "up0");
-    const Asked asked(std::move(n), "netns:/run/netns/a", limits);
+    const ReachableAsked asked(std::move(n), "netns:/run/netns/a", limits);
     ASSERT_FALSE(asked.reachable.leaves.empty()) << to;
     for (const WayOut& way : asked.reachable.leaves)
       EXPECT_TRUE(limits.to->contains(way.witness.to)) << way.witness.to.to_string();
@@ -220,7 +220,7 @@ TEST(Reachable, AZoneWithoutAnInterfaceIsAnErrorNotAnEmptyList) {
 
 TEST(ReachReport, TheJsonIsWhatItsSchemaSays) {
   for (const char* from : {"netns:/run/netns/a", "internet"}) {
-    const Asked asked(outside_net(), from);
+    const ReachableAsked asked(outside_net(), from);
     const std::string json = report::reach_json(asked.net.snapshot, asked.vantage, asked.reachable);
     std::ifstream file(std::string(BULKHEAD_SOURCE_DIR) + "/schemas/reach.schema.json");
     const auto schema = nlohmann::json::parse(file);
@@ -228,10 +228,26 @@ TEST(ReachReport, TheJsonIsWhatItsSchemaSays) {
   }
 }
 
+TEST(ReachReport, SaysThatABoundWasMetAndWhatIsNotKnownForIt) {
+  Limits limits;
+  limits.as_attacker = true;
+  const ReachableAsked enough(outside_net(), "netns:/run/netns/a", limits);
+  EXPECT_FALSE(enough.reachable.exhausted);
+  limits.most_work = 0;
+  const ReachableAsked none(outside_net(), "netns:/run/netns/a", limits);
+  EXPECT_TRUE(none.reachable.exhausted);
+  const auto json =
+      nlohmann::json::parse(report::reach_json(none.net.snapshot, none.vantage, none.reachable));
+  EXPECT_EQ(json["complete"], false);
+  const std::string text =
+      report::reach_text(none.net.snapshot, none.vantage, limits, none.reachable, {});
+  EXPECT_NE(text.find("more work than is allowed"), std::string::npos) << text;
+}
+
 TEST(ReachReport, FitsEightyColumnsInBothLanguagesAndEscapesNames) {
   Net n = outside_net();
   n.ns("c").paths = {"/run/netns/\x1b[31mred"};
-  const Asked asked(std::move(n), "netns:/run/netns/a");
+  const ReachableAsked asked(std::move(n), "netns:/run/netns/a");
   for (const report::Language language :
        {report::Language::kEnglish, report::Language::kJapanese}) {
     report::Style style;

@@ -42,8 +42,8 @@ Net guarded() {
   return n;
 }
 
-struct Asked {
-  Asked(Net of, Point point, bool attacker = false) : net(std::move(of)) {
+struct WhyAsked {
+  WhyAsked(Net of, Point point, bool attacker = false) : net(std::move(of)) {
     world.emplace(trace::World::build(net.snapshot).value());
     asker.emplace(*world, zones);
     attackers.emplace(*asker);
@@ -66,7 +66,7 @@ Point at(const char* to, std::uint16_t port) {
 
 TEST(Why, AnOpenPortHasAWayAndThePathOfOnePacket) {
   for (const char* to : {"10.2.0.2", "fd02::2"}) {
-    const Asked asked(guarded(), at(to, 80));
+    const WhyAsked asked(guarded(), at(to, 80));
     EXPECT_EQ(asked.why.verdict(), Verdict::kOpen);
     ASSERT_EQ(asked.why.computed.open.size(), 1U);
     EXPECT_FALSE(asked.why.reply.answer.steps.empty());
@@ -77,7 +77,7 @@ TEST(Why, AnOpenPortHasAWayAndThePathOfOnePacket) {
 
 TEST(Why, AClosedPortNamesTheRuleAndWhatWouldOpenIt) {
   for (const char* to : {"10.2.0.2", "fd02::2"}) {
-    const Asked asked(guarded(), at(to, 443));
+    const WhyAsked asked(guarded(), at(to, 443));
     EXPECT_EQ(asked.why.verdict(), Verdict::kClosed);
     ASSERT_EQ(asked.why.reply.answer.rules.size(), 1U);
     ASSERT_TRUE(asked.why.opening);
@@ -90,14 +90,14 @@ TEST(Why, AClosedPortNamesTheRuleAndWhatWouldOpenIt) {
 TEST(Why, WhatIsNotModelledIsUnknownWithItsReason) {
   Net net = guarded();
   net.link("host", "br1").bridge->vlan_filtering = true;
-  const Asked asked(std::move(net), at("10.2.0.2", 80));
+  const WhyAsked asked(std::move(net), at("10.2.0.2", 80));
   EXPECT_EQ(asked.why.verdict(), Verdict::kUnknown);
   ASSERT_FALSE(asked.why.computed.unknown.empty());
   EXPECT_NE(asked.why.computed.unknown[0].reason.find("VLAN"), std::string::npos);
 }
 
 TEST(Why, WhereTheTwoWaysDifferNothingIsClaimed) {
-  Asked asked(guarded(), at("10.2.0.2", 80));
+  WhyAsked asked(guarded(), at("10.2.0.2", 80));
   asked.why.reply.answer.verdict = Verdict::kClosed;
   EXPECT_TRUE(asked.why.contradicted());
   EXPECT_EQ(asked.why.verdict(), Verdict::kUnknown);
@@ -110,7 +110,7 @@ TEST(Why, TheJsonIsWhatItsSchemasSay) {
   };
   for (const std::uint16_t port : {80, 443, 81}) {
     for (const bool attacker : {false, true}) {
-      const Asked asked(guarded(), at("10.2.0.2", port), attacker);
+      const WhyAsked asked(guarded(), at("10.2.0.2", port), attacker);
       const auto json =
           nlohmann::json::parse(report::why_json(asked.net.snapshot, asked.vantage, asked.why));
       EXPECT_EQ(testing_json::Validator(schema("reach-why")).check(json), "");
@@ -122,7 +122,7 @@ TEST(Why, TheJsonIsWhatItsSchemasSay) {
 
 TEST(Why, TheTextFitsEightyColumnsAndSaysBoth) {
   for (const std::uint16_t port : {80, 443}) {
-    const Asked asked(guarded(), at("fd02::2", port));
+    const WhyAsked asked(guarded(), at("fd02::2", port));
     const std::string text =
         report::why_text(asked.net.snapshot, asked.vantage, asked.why, report::Style{});
     EXPECT_NE(text.find(port == 80 ? ": open" : ": closed"), std::string::npos) << text;

@@ -2,6 +2,7 @@
 #include <map>
 #include <set>
 
+#include "verify/attacker.h"
 #include "views/asked.h"
 #include "views/matrix.h"
 #include "views/through.h"
@@ -144,6 +145,71 @@ TEST(Matrix, AsAttackerMarksWhatForgedPacketsAloneOpen) {
   // What is open without lies is not marked.
   EXPECT_FALSE(cell(after, "container:docker/api", "dockerd:2375").forged);
   EXPECT_EQ(cell(after, "container:docker/api", "dockerd:2375").verdict, Verdict::kOpen);
+}
+
+// Many containers on one network that differ in their address alone, of which rules let in one.
+model::Snapshot fleet() {
+  using namespace trace::testing;  // NOLINT
+  testing_hosts::HostBuilder h;
+  h.network("front", "br-front", "172.18.0.1");
+  h.network("back", "br-back", "172.19.0.1");
+  for (int i = 2; i < 7; ++i) {
+    const std::string n = std::to_string(i);
+    h.listen(h.container("web" + n, "front", "172.18.0." + n).ns, 80, "nginx");
+  }
+  h.listen(h.container("db", "back", "172.19.0.2").ns, 5432, "postgres");
+  h.listen(0, 2375, "dockerd", "172.18.0.1");
+  h.snapshot.namespaces[0].ruleset.tables.push_back(
+      table(model::NfFamily::kIp,
+            {base("in", model::Hook::kInput, -5,
+                  {rule({is(net(12, 4), address("172.18.0.4")), accept()}), rule({drop()})}),
+             base("on", model::Hook::kForward, -5,
+                  {rule({is(net(12, 4), address("172.18.0.5")), accept()}),
+                   rule({is(net(12, 4), address("172.19.0.2")), accept()}), rule({drop()})})}));
+  return h.snapshot;
+}
+
+TEST(Matrix, AsAttackerSaysWhatAskingForEachSeatAndAddressTells) {
+  verify::Limits attacker;
+  attacker.as_attacker = true;
+  std::size_t forged = 0, closed = 0;
+  for (const auto& snapshot : {closed_to_db(), fleet()}) {
+    Asked asked(snapshot, attacker);
+    const Matrix m = draw_matrix(asked.survey).value();
+    EXPECT_FALSE(asked.survey.exhausted());
+    verify::Attackers one_by_one(asked.asker, SIZE_MAX, verify::Attackers::Ways::kSymbolic);
+    for (std::size_t s = 0; s < m.seats.size(); ++s) {
+      for (std::size_t i = 0; i < m.services.size(); ++i) {
+        const Cell& c = m.rows[s][i];
+        bool open = false;
+        for (const audit::Dial& dial : m.services[i].dials) {
+          query::Target target;
+          target.to = dial.to;
+          target.port = dial.port;
+          target.protocol = m.services[i].subject.protocol;
+          const query::Reply plain = asked.asker.ask(m.seats[s].seat, target);
+          if (!asked.asker.is_asked(m.seats[s].seat, dial.to)) continue;
+          target.as_attacker = true;
+          const auto answer = one_by_one.ask(m.seats[s].seat, target, plain).answer;
+          const audit::Service& service = m.services[i];
+          open = open || (answer.verdict == Verdict::kOpen &&
+                          (std::ranges::count(service.sockets, answer.socket) > 0 ||
+                           std::ranges::count(service.fronts, answer.socket) > 0));
+        }
+        const std::string where = m.seats[s].text + " " + label(m.services[i]);
+        if (open) {
+          EXPECT_EQ(c.verdict, Verdict::kOpen) << where << ": " << c.reason;
+        }
+        if (c.verdict == Verdict::kOpen && c.forged) {
+          EXPECT_TRUE(open) << where;
+        }
+        forged += c.forged ? 1 : 0;
+        closed += c.verdict == Verdict::kClosed ? 1 : 0;
+      }
+    }
+  }
+  EXPECT_GT(forged, 8U);
+  EXPECT_GT(closed, 4U);
 }
 
 TEST(Matrix, WhoMayNotForgeGetsNoMoreAsAttacker) {

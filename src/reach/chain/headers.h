@@ -11,6 +11,12 @@
 
 namespace bulkhead::reach::chains {
 
+// IPPROTO_* as fields hold them.
+namespace protocol {
+inline constexpr std::uint8_t kIcmp = 1, kTcp = 6, kUdp = 17, kDccp = 33, kIcmpV6 = 58, kSctp = 132,
+                              kUdpLite = 136;
+}
+
 // Kinds of transport headers.
 enum class Transport : std::uint8_t { kTcp, kUdp, kOtherPorts, kIcmp, kOther };
 inline constexpr std::array<Transport, 5> kTransports = {

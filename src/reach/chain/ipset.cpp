@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "reach/chain/context.h"
+#include "reach/chain/headers.h"
 
 namespace bulkhead::reach::chains {
 namespace {
@@ -83,9 +84,9 @@ class IpSetLookup {
 
   // The packets about which the set answers at all.
   [[nodiscard]] Result<Condition> askable() const {
-    constexpr std::uint64_t kTcp = 6, kUdp = 17;
     if (set_.type == "bitmap:port") {
-      return here_.in(Quantity::kProtocol, IntervalSet::of({{kTcp, kTcp}, {kUdp, kUdp}}));
+      return here_.in(Quantity::kProtocol, IntervalSet::of({{protocol::kTcp, protocol::kTcp},
+                                                            {protocol::kUdp, protocol::kUdp}}));
     }
     if (set_.type != "hash:ip") return Condition::always();
     const IpAddress zero = IpAddress::any(here_.context.fields.family());
@@ -215,14 +216,15 @@ class IpSetLookup {
 
   // ip_set_getport.c get_port(): ICMP types and codes are ports too, other protocols have port 0.
   [[nodiscard]] Result<Condition> port_holds(const model::IpSetEntry& entry, std::size_t i) const {
-    constexpr std::uint64_t kIcmp = 1, kTcp = 6, kUdp = 17, kIcmpV6 = 58, kSctp = 132,
-                            kUdpLite = 136;
     if (!entry.port) return Condition::never();
     const std::uint64_t first = entry.port->number;
     const std::uint64_t last = entry.last_port ? entry.last_port->number : first;
-    const IntervalSet ports =
-        IntervalSet::of({{kTcp, kTcp}, {kUdp, kUdp}, {kSctp, kSctp}, {kUdpLite, kUdpLite}});
-    const IntervalSet icmp = IntervalSet::of({{kIcmp, kIcmp}, {kIcmpV6, kIcmpV6}});
+    const IntervalSet ports = IntervalSet::of({{protocol::kTcp, protocol::kTcp},
+                                               {protocol::kUdp, protocol::kUdp},
+                                               {protocol::kSctp, protocol::kSctp},
+                                               {protocol::kUdpLite, protocol::kUdpLite}});
+    const IntervalSet icmp = IntervalSet::of(
+        {{protocol::kIcmp, protocol::kIcmp}, {protocol::kIcmpV6, protocol::kIcmpV6}});
     const IntervalSet range = IntervalSet::range(first, last);
     Bits type_and_code = here_.bits(Quantity::kIcmpType);
     const Bits code = here_.bits(Quantity::kIcmpCode);

@@ -176,9 +176,20 @@ Result<Cases> sdif(const Here& here, Value otherwise, std::size_t bytes, std::st
   return out;
 }
 
+// Bytes of an ARP message for IPv4. A machine of the model sends no more (arp_create() pads
+// nothing); what comes over a real wire may be padded.
+constexpr std::uint64_t kBareArp = 28;
+
 Result<Cases> length(const Here& here) {
-  if (here.context.arp())
-    return one_case(unknown_value(4, here.reason("meta length of a frame that is not IP")));
+  if (here.context.arp()) {
+    const Value unknown = unknown_value(4, here.reason("meta length of a frame that is not IP"));
+    if (here.context.point == HookPoint::kNetdevEgress) return one_case(unknown);
+    const auto bare = IntervalSet::single(kBareArp);
+    Cases out = one_case(unknown, here.where(Quantity::kLength, bare.complement(16)));
+    out.push_back(
+        {here.where(Quantity::kLength, bare), {host_value(here, here.bits(Quantity::kLength))}});
+    return out;
+  }
   if (here.context.point != HookPoint::kNetdevEgress) {
     return one_case(host_value(here, here.bits(Quantity::kLength)));
   }

@@ -11,22 +11,25 @@ using packet::IntervalSet;
 namespace {
 
 constexpr std::uint64_t kLengths = 0x1000000;  // keys of Context::tables from here on
-constexpr std::uint8_t kIcmp = 1, kTcp = 6, kUdp = 17, kDccp = 33, kIcmpV6 = 58, kSctp = 132,
-                       kUdpLite = 136;
 
 }  // namespace
 
 IntervalSet protocols_of(Transport transport) {
-  IntervalSet ports = IntervalSet::of({{kDccp, kDccp}, {kSctp, kSctp}, {kUdpLite, kUdpLite}});
-  IntervalSet icmp = IntervalSet::of({{kIcmp, kIcmp}, {kIcmpV6, kIcmpV6}});
+  IntervalSet ports = IntervalSet::of({{protocol::kDccp, protocol::kDccp},
+                                       {protocol::kSctp, protocol::kSctp},
+                                       {protocol::kUdpLite, protocol::kUdpLite}});
+  IntervalSet icmp =
+      IntervalSet::of({{protocol::kIcmp, protocol::kIcmp}, {protocol::kIcmpV6, protocol::kIcmpV6}});
   switch (transport) {
-    case Transport::kTcp: return IntervalSet::single(kTcp);
-    case Transport::kUdp: return IntervalSet::single(kUdp);
+    case Transport::kTcp: return IntervalSet::single(protocol::kTcp);
+    case Transport::kUdp: return IntervalSet::single(protocol::kUdp);
     case Transport::kOtherPorts: return ports;
     case Transport::kIcmp: return icmp;
     case Transport::kOther: break;
   }
-  return ports.unite(icmp).unite(IntervalSet::of({{kTcp, kTcp}, {kUdp, kUdp}})).complement(8);
+  return ports.unite(icmp)
+      .unite(IntervalSet::of({{protocol::kTcp, protocol::kTcp}, {protocol::kUdp, protocol::kUdp}}))
+      .complement(8);
 }
 
 unsigned possible_transports(const Here& here) {

@@ -100,19 +100,20 @@ Result<Piece> Rule::verdict(const model::Verdict& v) const {
 }
 
 Result<Piece> Rule::reject(bool tcp_reset, std::uint8_t icmp_code) const {
-  constexpr std::uint64_t kTcp = 6, kIcmp = 1, kIcmpV6 = 58, kRst = 4;
+  constexpr std::uint64_t kRst = 4;
   Effect effect = Effect::rejected(image, {});
   const Piece drop = effect_piece(context, Effect::drop());
   if (tcp_reset) {  // no reset is sent for a reset, or for another protocol
     effect.reject = {true, 0, 0};
     Condition answered = context.solver.masked(here.bits(Quantity::kTcpFlags), kRst, 0);
-    answered.and_also(here.where(Quantity::kProtocol, IntervalSet::single(kTcp)));
+    answered.and_also(here.where(Quantity::kProtocol, IntervalSet::single(protocol::kTcp)));
     return either_side(answered.yes, effect_piece(context, effect), drop);
   }
   // icmp_send() and is_ineligible() (net/ipv6/icmp.c): no error about an error.
   const bool v4 = context.v4();
   effect.reject = {false, static_cast<std::uint8_t>(v4 ? 3 : 1), icmp_code};
-  Cube error = here.where(Quantity::kProtocol, IntervalSet::single(v4 ? kIcmp : kIcmpV6));
+  Cube error = here.where(Quantity::kProtocol,
+                          IntervalSet::single(v4 ? protocol::kIcmp : protocol::kIcmpV6));
   error.and_also(here.where(Quantity::kIcmpType,
                             v4 ? IntervalSet::of({{3, 5}, {11, 12}}) : IntervalSet::range(0, 127)));
   return either_side(error, drop, effect_piece(context, effect));
@@ -320,9 +321,9 @@ struct Act {
   Step operator()(const model::Notrack&) const { return act(rule.untrack()); }
 
   Step operator()(const model::Tproxy&) const {  // nft_tproxy.c: TCP and UDP only
-    constexpr std::uint64_t kTcp = 6, kUdp = 17;
     return act(rule.where(
-        rule.here.where(Quantity::kProtocol, IntervalSet::of({{kTcp, kTcp}, {kUdp, kUdp}})),
+        rule.here.where(Quantity::kProtocol, IntervalSet::of({{protocol::kTcp, protocol::kTcp},
+                                                              {protocol::kUdp, protocol::kUdp}})),
         rule.unknown("tproxy")));
   }
   Step operator()(const model::Forward& s) const {

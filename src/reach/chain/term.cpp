@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "reach/chain/context.h"
+#include "reach/chain/headers.h"
 
 namespace bulkhead::reach::chains {
 namespace {
@@ -13,8 +14,7 @@ using packet::IntervalSet;
 
 constexpr std::size_t kMostBytes = 64;    // the data registers of nf_tables
 constexpr std::size_t kMostCases = 4096;  // of terms joined with terms
-constexpr unsigned kDeepest = 24;
-constexpr std::uint64_t kTcp = 6;
+constexpr unsigned kDeepestTerm = 24;
 
 Bits bits_of(ByteView bytes) {
   Bits out;
@@ -164,7 +164,7 @@ class Evaluate {
       return !other_family && t.present ? one_case(absent) : Cases{};
     }
     if (t.op != kTcpOption) return one_case(some);
-    const IntervalSet tcp = IntervalSet::single(kTcp);
+    const IntervalSet tcp = IntervalSet::single(protocol::kTcp);
     Cases out = one_case(some, here_.where(Quantity::kProtocol, tcp));
     if (t.present) {
       out.push_back({here_.where(Quantity::kProtocol, tcp.complement(8)), {absent}});
@@ -263,7 +263,7 @@ class Evaluate {
   }
 
   [[nodiscard]] Result<Cases> child(const model::Term& term) const {
-    if (depth_ >= kDeepest) {
+    if (depth_ >= kDeepestTerm) {
       return one_case(unknown(kMostBytes, "an expression that is nested too deep"));
     }
     return std::visit(Evaluate(here_, depth_ + 1), term.node);

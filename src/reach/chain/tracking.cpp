@@ -9,7 +9,7 @@
 namespace bulkhead::reach::chains {
 namespace {
 
-constexpr unsigned kDeepest = 24;
+constexpr unsigned kDeepestTracking = 24;
 
 template <std::size_t N>
 bool named(std::string_view name, const std::array<std::string_view, N>& names) {
@@ -19,7 +19,7 @@ bool named(std::string_view name, const std::array<std::string_view, N>& names) 
 bool any_tracks(const model::Terms& terms, unsigned depth);
 
 bool tracks(const model::Term& term, unsigned depth = 0) {
-  if (depth > kDeepest) return false;
+  if (depth > kDeepestTracking) return false;
   if (std::holds_alternative<model::CtTerm>(term.node)) return true;
   if (const auto* t = std::get_if<model::BitwiseTerm>(&term.node))
     return any_tracks(t->operand, depth);

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "reach/chain/context.h"
+#include "reach/chain/headers.h"
 
 namespace bulkhead::reach::chains {
 namespace {
@@ -13,11 +14,12 @@ namespace {
 namespace xt = model::xt;
 using packet::IntervalSet;
 
-constexpr std::uint64_t kTcp = 6, kUdp = 17, kDccp = 33, kSctp = 132, kUdpLite = 136;
-
 IntervalSet having_ports() {
-  return IntervalSet::of(
-      {{kTcp, kTcp}, {kUdp, kUdp}, {kDccp, kDccp}, {kSctp, kSctp}, {kUdpLite, kUdpLite}});
+  return IntervalSet::of({{protocol::kTcp, protocol::kTcp},
+                          {protocol::kUdp, protocol::kUdp},
+                          {protocol::kDccp, protocol::kDccp},
+                          {protocol::kSctp, protocol::kSctp},
+                          {protocol::kUdpLite, protocol::kUdpLite}});
 }
 
 // An intersection of parts, some of them inverted.
@@ -237,7 +239,7 @@ struct Holds {
 
   Result<Condition> operator()(const xt::Tcp& m) const {
     All all(here);
-    all.number(Quantity::kProtocol, IntervalSet::single(kTcp))
+    all.number(Quantity::kProtocol, IntervalSet::single(protocol::kTcp))
         .ports(Quantity::kSourcePort, m.source, m.source_inverted)
         .ports(Quantity::kDestinationPort, m.destination, m.destination_inverted)
         .also(here.context.solver.masked(here.bits(Quantity::kTcpFlags), m.flag_mask, m.flag_value),
@@ -247,14 +249,14 @@ struct Holds {
   }
   Result<Condition> operator()(const xt::Udp& m) const {
     All all(here);
-    all.number(Quantity::kProtocol, IntervalSet::of({{kUdp, kUdp}, {kUdpLite, kUdpLite}}))
+    all.number(Quantity::kProtocol, IntervalSet::of({{protocol::kUdp, protocol::kUdp},
+                                                     {protocol::kUdpLite, protocol::kUdpLite}}))
         .ports(Quantity::kSourcePort, m.source, m.source_inverted)
         .ports(Quantity::kDestinationPort, m.destination, m.destination_inverted);
     return all.result();
   }
   Result<Condition> operator()(const xt::Icmp& m) const {
     constexpr std::uint8_t kAny = 0xff;
-    constexpr std::uint64_t kIcmp = 1, kIcmpV6 = 58;
     const bool v4 = here.context.v4();
     All fits(here);
     if (!v4 || m.type != kAny) {
@@ -262,7 +264,7 @@ struct Holds {
           .number(Quantity::kIcmpCode, IntervalSet::range(m.code_first, m.code_last));
     }
     All all(here);
-    all.number(Quantity::kProtocol, IntervalSet::single(v4 ? kIcmp : kIcmpV6))
+    all.number(Quantity::kProtocol, IntervalSet::single(v4 ? protocol::kIcmp : protocol::kIcmpV6))
         .also(fits.result(m.inverted));
     return all.result();
   }

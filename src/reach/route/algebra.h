@@ -50,6 +50,8 @@ class Algebra {
   [[nodiscard]] const packet::PacketSpace& space() const { return space_; }
   [[nodiscard]] IpFamily family() const { return fields_.family(); }
   [[nodiscard]] const std::optional<Error>& error() const { return error_; }
+  // How many operations on sets there were: what a computation costs, told without a clock.
+  [[nodiscard]] std::uint64_t work() const { return work_; }
 
   [[nodiscard]] packet::PacketSet all() const { return space_.all(); }
   [[nodiscard]] packet::PacketSet none() const { return space_.none(); }
@@ -77,6 +79,7 @@ class Algebra {
 
   template <class T>
   [[nodiscard]] T take(Result<T> result, T otherwise) {
+    ++work_;
     if (result) return *std::move(result);
     if (!error_) error_ = std::move(result.error());
     return otherwise;
@@ -88,6 +91,7 @@ class Algebra {
   const Fields& fields_;
   const packet::PacketSpace& space_;
   std::optional<Error> error_;
+  std::uint64_t work_ = 0;
   bool apart_ = false;
 };
 

@@ -11,7 +11,7 @@ namespace fr {  // FR_ACT_*
 constexpr std::uint8_t kTable = 1, kGoto = 2, kNop = 3, kUnreachable = 7, kProhibit = 8;
 }
 constexpr std::uint32_t kHopDead = 1, kHopLinkdown = 16;  // RTNH_F_*
-constexpr std::uint32_t kLocalTable = 255, kMainTable = 254, kDefaultTable = 253, kMergedTable = 0;
+constexpr std::uint32_t kMergedTable = 0;
 
 NetError error_of_type(std::uint8_t type) {  // fib_props[]
   switch (type) {
@@ -35,9 +35,10 @@ bool is_default(const model::RoutingRule& r) {
       r.l3mdev || r.other_conditions) {
     return false;
   }
-  return (r.priority == 0 && r.table == kLocalTable) ||
-         (r.priority == 32766 && r.table == kMainTable) ||
-         (r.family == IpFamily::kV4 && r.priority == 32767 && r.table == kDefaultTable);
+  return (r.priority == 0 && r.table == topology::rt_table::kLocal) ||
+         (r.priority == 32766 && r.table == topology::rt_table::kMain) ||
+         (r.family == IpFamily::kV4 && r.priority == 32767 &&
+          r.table == topology::rt_table::kDefault);
 }
 
 bool suppressed(const model::RoutingRule& rule, const Hit& hit) {  // fib*_rule_suppress
@@ -80,7 +81,8 @@ Fib::Fib(const Machine& machine, IpFamily family) : machine_(&machine), family_(
   const bool merge = family == IpFamily::kV4 && !custom_;
   for (const model::Route& route : machine.ns->routes) {
     if (route.destination.family() != family) continue;
-    const bool merged = merge && (route.table == kLocalTable || route.table == kMainTable);
+    const bool merged = merge && (route.table == topology::rt_table::kLocal ||
+                                  route.table == topology::rt_table::kMain);
     const std::uint32_t id = merged ? kMergedTable : route.table;
     const auto at = std::ranges::find(tables_, id, &Table::id);
     Table& t = at != tables_.end() ? *at : tables_.emplace_back();
@@ -200,7 +202,7 @@ std::vector<Case> Fib::local_table(Algebra& algebra, const AddressOperand& addre
   Ask ask;
   ask.destination = address;
   ask.ignore_linkstate = true;
-  return in_table(algebra, custom_ ? kLocalTable : kMergedTable, ask, set);
+  return in_table(algebra, custom_ ? topology::rt_table::kLocal : kMergedTable, ask, set);
 }
 
 // fib_rule_match(): what is not about addresses and ports is the same for every packet of a
@@ -287,8 +289,8 @@ std::vector<Case> Fib::lookup(Algebra& algebra, const Ask& ask,
   const bool v4 = family_ == IpFamily::kV4;
   packet::PacketSet rest = set;
   Hit last;
-  for (const std::uint32_t id :
-       {v4 ? kMergedTable : kLocalTable, v4 ? kDefaultTable : kMainTable}) {
+  for (const std::uint32_t id : {v4 ? kMergedTable : topology::rt_table::kLocal,
+                                 v4 ? topology::rt_table::kDefault : topology::rt_table::kMain}) {
     if (table(id) == nullptr) continue;
     packet::PacketSet next = algebra.none();
     for (Case& c : in_table(algebra, id, ask, rest)) {
@@ -296,7 +298,7 @@ std::vector<Case> Fib::lookup(Algebra& algebra, const Ask& ask,
       const bool final = c.hit.error != NetError::kAgain;
       if (final && !(v4 && id == kMergedTable && c.hit.error != NetError::kNone)) {
         out.push_back(std::move(c));
-      } else if (final && table(kDefaultTable) == nullptr) {
+      } else if (final && table(topology::rt_table::kDefault) == nullptr) {
         out.push_back(std::move(c));
       } else {
         next = algebra.either(next, c.set);

@@ -66,7 +66,7 @@ class Routes {
   // IPv4: where inet_addr_type() is RTN_LOCAL or RTN_UNICAST.
   [[nodiscard]] packet::PacketSet local_or_unicast4(Algebra& algebra,
                                                     const AddressOperand& address) const;
-  // IPv4: one of our addresses, or at least a local route (__ip_dev_find).
+  // IPv4: one of our addresses, or at least a local route (__ip_dev_find). Remembered for a field.
   [[nodiscard]] packet::PacketSet ours(Algebra& algebra, const AddressOperand& address) const;
   // inet_addr_type(): RTN_*.
   [[nodiscard]] std::uint8_t address_type4(Algebra& algebra, IpAddress address) const;
@@ -95,6 +95,7 @@ class Routes {
   IpFamily family_;
   Fib fib_;
   mutable std::map<const Device*, std::vector<Selected>> selections_;
+  mutable std::map<Quantity, packet::PacketSet> ours_;  // of an address that varies
 };
 
 [[nodiscard]] bool needs_strict_interface(IpAddress address);  // rt6_need_strict

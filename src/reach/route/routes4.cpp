@@ -95,11 +95,13 @@ packet::PacketSet Routes::ours(Algebra& algebra, const AddressOperand& address) 
   if (address.constant && machine_.has_address(*address.constant)) return algebra.all();
   packet::PacketSet out = algebra.none();
   if (!address.constant) {
+    if (const auto known = ours_.find(address.field); known != ours_.end()) return known->second;
     out = algebra.where(address, addresses_of(machine_));
   }
   for (const Case& c : fib_.local_table(algebra, address, algebra.all())) {
     if (c.hit.ok() && c.hit.route->type == rtn::kLocal) out = algebra.either(out, c.set);
   }
+  if (!address.constant) ours_.emplace(address.field, out);
   return out;
 }
 

@@ -10,8 +10,6 @@ namespace bulkhead::reach::walks {
 namespace {
 
 constexpr std::string_view kNoWay = "no way out of the client: connect() fails";
-const IpAddress kNowhere4, kNowhere6 = IpAddress::any(IpFamily::kV6);
-const IpAddress kLoopback6 = IpAddress::v6({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1});
 
 std::uint16_t request_length(IpProtocol protocol, bool v4) {
   if (protocol == IpProtocol::kTcp) return v4 ? 60 : 80;
@@ -42,6 +40,13 @@ packet::PacketSet Walk::asked_set(IpProtocol protocol, const Asked& asked) {
     set = algebra_.both(set, algebra_.where(AddressOperand::in(Quantity::kDestination), *asked.to));
   if (asked.port)
     set = algebra_.both(set, one_value(algebra_, Quantity::kDestinationPort, asked.port->number));
+  if (asked.within) set = algebra_.both(set, *asked.within);
+  // To a v4-mapped address IPv4 packets are sent: no question of this family.
+  if (algebra_.family() == IpFamily::kV6) {
+    const Prefix mapped =
+        Prefix::covering(IpAddress::v6({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}), 96);
+    set = algebra_.without(set, algebra_.where(AddressOperand::in(Quantity::kDestination), mapped));
+  }
   return set;
 }
 
@@ -97,7 +102,7 @@ void Walk::connect4(const Flow& flow, IpAddress source, bool fixed) {
   routes::Ask ask = ask_of(flow);
   if (!fixed) ask.source_port = NumberOperand::of(0);
   ask.source = AddressOperand::of(source);
-  ask.source_known = source != kNowhere4;
+  ask.source_known = source != IpAddress::any(IpFamily::kV4);
   const auto second = [&](Flow f, AddressOperand from, const Dst& first, bool looked_up) {
     const Next go = [&](Flow g) {
       routes::Ask again = ask_of(g);
@@ -109,11 +114,13 @@ void Walk::connect4(const Flow& flow, IpAddress source, bool fixed) {
       by_ways(g, r.output(algebra_, again, m.nonlocal_bind4, false, g.set),
               [&](Flow h, const routes::Way& way) {
                 if (way.error != NetError::kNone) return fails(std::move(h), way.error, kNoWay);
-                send(std::move(h), way.dst, from.is(kNowhere4) ? way.source : from);
+                send(std::move(h), way.dst,
+                     from.is(IpAddress::any(IpFamily::kV4)) ? way.source : from);
               });
     };
     // To 0.0.0.0 is to oneself.
-    const packet::PacketSet nowhere = algebra_.where(f.p.t.destination, kNowhere4);
+    const packet::PacketSet nowhere =
+        algebra_.where(f.p.t.destination, IpAddress::any(IpFamily::kV4));
     split(
         std::move(f), nowhere,
         [&](Flow g) {
@@ -136,7 +143,7 @@ void Walk::connect6(const Flow& flow, IpAddress source, bool fixed) {
   routes::Ask ask = ask_of(flow);
   if (!fixed) ask.source_port = NumberOperand::of(0);
   ask.source = AddressOperand::of(source);
-  ask.source_known = source != kNowhere6;
+  ask.source_known = source != IpAddress::any(IpFamily::kV6);
   const auto look = [&](Flow f, const AddressOperand& to) {
     ask.destination = f.p.t.destination = to;
     by_ways(f, routes(m).output_with_source6(algebra_, ask, false, f.set),
@@ -146,10 +153,7 @@ void Walk::connect6(const Flow& flow, IpAddress source, bool fixed) {
             });
   };
   const AddressOperand to = flow.p.t.destination;
-  // To a v4-mapped address IPv4 packets are sent: no question of this family.
-  const Prefix mapped =
-      Prefix::covering(IpAddress::v6({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}), 96);
-  packet::PacketSet rest = algebra_.without(flow.set, algebra_.where(to, mapped));
+  packet::PacketSet rest = flow.set;
   const auto part = [&](const packet::PacketSet& condition) {
     Flow f = flow;
     f.set = split_off(algebra_, rest, condition);
@@ -163,8 +167,8 @@ void Walk::connect6(const Flow& flow, IpAddress source, bool fixed) {
       !f.set.empty()) {
     fails(std::move(f), NetError::kInvalid, "a link-local address needs an interface");
   }
-  if (Flow f = part(algebra_.where(to, kNowhere6)); !f.set.empty())
-    look(std::move(f), AddressOperand::of(kLoopback6));
+  if (Flow f = part(algebra_.where(to, IpAddress::any(IpFamily::kV6))); !f.set.empty())
+    look(std::move(f), AddressOperand::of(IpAddress::loopback(IpFamily::kV6)));
   Flow f = flow;
   f.set = std::move(rest);
   if (!f.set.empty()) look(std::move(f), to);

@@ -12,8 +12,6 @@
 namespace bulkhead::reach::walks {
 namespace {
 
-constexpr std::uint16_t kPermanent = 128, kNoArpState = 64;  // NUD_*
-
 // An ARP request or a neighbour solicitation in the name of `as`.
 Header question_of(MacAddress mac, IpAddress as, IpAddress target) {
   Header p;
@@ -110,7 +108,8 @@ void Walk::by_claim(Device& dev, Flow flow, const AddressOperand& next_hop,
   if (!answer || dev.no_arp || dev.point_to_point) return usual(std::move(flow));
   std::vector<IpAddress> fixed;
   for (const model::Neighbour* n : dev.neighbours) {
-    if ((n->state & (kPermanent | kNoArpState)) != 0) fixed.push_back(n->address);
+    if ((n->state & (model::nud::kPermanent | model::nud::kNoArp)) != 0)
+      fixed.push_back(n->address);
   }
   const packet::PacketSet by_hand = algebra_.where(next_hop, fixed);
   const auto ask = [&](Flow f, const AddressOperand& hop) {
@@ -149,8 +148,8 @@ std::optional<MacAddress> Walk::claimed(Device& dev, const Flow& flow,
   forgery_->claiming = true;
   forgery_->claim.reset();
   for (const Resolution& r : ask_for(dev, target, source)) {
-    if (r.how == Resolution::How::kFound && !r.in_doubt && forgery_->claim &&
-        r.mac == *forgery_->claim) {
+    const std::optional<MacAddress> claim = forgery_->claim;
+    if (r.how == Resolution::How::kFound && !r.in_doubt && claim && r.mac == *claim) {
       at->second = r.mac;
       break;
     }
@@ -174,9 +173,10 @@ std::optional<MacAddress> Walk::insinuated(Device& dev, IpAddress target) {
   forgery_->insinuated = false;
   for (Device* d : topology::sending_devices(*forgery_->link, forgery_->request->outside)) {
     if (forgery_->insinuated) break;
-    forgery_->claim = forgery_->request->outside ? topology::kOutsiderMac : d->mac;
+    const MacAddress mac = forgery_->request->outside ? topology::kOutsiderMac : d->mac;
+    forgery_->claim = mac;
     Flow flow(algebra_.all());
-    flow.p = question_of(*forgery_->claim, target, own.front()->local);
+    flow.p = question_of(mac, target, own.front()->local);
     if (forgery_->request->outside)
       enqueue(*d, std::move(flow));
     else

@@ -8,8 +8,6 @@
 namespace bulkhead::reach::walks {
 namespace {
 
-// Priorities at which the kernel's own hooks stand (netfilter_ipv4.h, netfilter_ipv6.h).
-constexpr std::int32_t kConntrack = -200, kNatDestination = -100, kNatSource = 100;
 constexpr std::uint8_t kUnreachable4 = 3, kUnreachable6 = 1, kExceeded4 = 11, kExceeded6 = 3;
 
 bool is_discovery(const Header& p) {
@@ -30,26 +28,24 @@ bool heard(const Device& dev, const Header& p) {
          });
 }
 
-const IpAddress kLoopback6 = IpAddress::v6({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1});
-const IpAddress kNowhere6 = IpAddress::any(IpFamily::kV6);
-
 }  // namespace
 
 void Walk::ip_prerouting(Flow flow, Device& in, const Next& next) {
   const Machine& m = *in.machine;
-  hook(HookPoint::kIpPrerouting, kFirst, kConntrack, std::move(flow), &in, nullptr, [&](Flow a) {
-    track(std::move(a), m, [&](Flow b) {
-      hook(HookPoint::kIpPrerouting, kConntrack, kNatDestination, std::move(b), &in, nullptr,
-           [&](Flow c) {
-             const AddressOperand before = c.p.t.destination;
-             translate(HookPoint::kIpPrerouting, std::move(c), &in, nullptr, [&](Flow d) {
-               if (d.p.t.destination != before) d.dst = {};
-               hook(HookPoint::kIpPrerouting, kNatDestination, kLast, std::move(d), &in, nullptr,
-                    next);
-             });
-           });
-    });
-  });
+  hook(HookPoint::kIpPrerouting, kFirst, model::priority::kConntrack, std::move(flow), &in, nullptr,
+       [&](Flow a) {
+         track(std::move(a), m, [&](Flow b) {
+           hook(HookPoint::kIpPrerouting, model::priority::kConntrack,
+                model::priority::kNatDestination, std::move(b), &in, nullptr, [&](Flow c) {
+                  const AddressOperand before = c.p.t.destination;
+                  translate(HookPoint::kIpPrerouting, std::move(c), &in, nullptr, [&](Flow d) {
+                    if (d.p.t.destination != before) d.dst = {};
+                    hook(HookPoint::kIpPrerouting, model::priority::kNatDestination, kLast,
+                         std::move(d), &in, nullptr, next);
+                  });
+                });
+         });
+       });
 }
 
 void Walk::ip_receive(Device& dev, Flow flow) {
@@ -71,8 +67,10 @@ void Walk::ip_receive(Device& dev, Flow flow) {
   packet::PacketSet odd =
       algebra_.where(flow.p.t.source, Prefix::covering(IpAddress::v6({0xff}), 8));
   if (!dev.loopback) {
-    odd = algebra_.either(odd, algebra_.either(algebra_.where(flow.p.t.source, kLoopback6),
-                                               algebra_.where(flow.p.t.destination, kLoopback6)));
+    odd = algebra_.either(
+        odd,
+        algebra_.either(algebra_.where(flow.p.t.source, IpAddress::loopback(IpFamily::kV6)),
+                        algebra_.where(flow.p.t.destination, IpAddress::loopback(IpFamily::kV6))));
   }
   // ip6_rcv_core(): where the bridge's netfilter has routed it already, the device of that route.
   const bool routed = flow.dst.kind != Dst::Kind::kNone && flow.dst.device != nullptr;
@@ -155,13 +153,16 @@ void Walk::ip_error(Flow flow) {  // ip_error(), ip6_pkt_drop()
 
 void Walk::local_deliver(Flow flow) {
   Device& dev = *flow.dev;
-  hook(HookPoint::kIpInput, kFirst, kNatSource, std::move(flow), &dev, nullptr, [&](Flow a) {
-    translate(HookPoint::kIpInput, std::move(a), &dev, nullptr, [&](Flow b) {
-      hook(HookPoint::kIpInput, kNatSource, kLast, std::move(b), &dev, nullptr, [&](Flow c) {
-        confirm(std::move(c), *dev.machine, 0, [&](Flow d) { to_ipvlan(dev, std::move(d)); });
-      });
-    });
-  });
+  hook(HookPoint::kIpInput, kFirst, model::priority::kNatSource, std::move(flow), &dev, nullptr,
+       [&](Flow a) {
+         translate(HookPoint::kIpInput, std::move(a), &dev, nullptr, [&](Flow b) {
+           hook(HookPoint::kIpInput, model::priority::kNatSource, kLast, std::move(b), &dev,
+                nullptr, [&](Flow c) {
+                  confirm(std::move(c), *dev.machine, 0,
+                          [&](Flow d) { to_ipvlan(dev, std::move(d)); });
+                });
+         });
+       });
 }
 
 // ipvlan_nf_input(): the last hook gives what is for an ipvlan in l3s mode to that one.
@@ -211,9 +212,10 @@ void Walk::forward(Flow flow) {
   };
   if (v4 || &in == &out) return on(std::move(flow));
   const AddressOperand& from = flow.p.t.source;
-  const packet::PacketSet never = algebra_.either(
-      algebra_.either(algebra_.where(from, kNowhere6), algebra_.where(from, kLoopback6)),
-      algebra_.where(from, Prefix::covering(IpAddress::v6({0xff}), 8)));
+  const packet::PacketSet never =
+      algebra_.either(algebra_.either(algebra_.where(from, IpAddress::any(IpFamily::kV6)),
+                                      algebra_.where(from, IpAddress::loopback(IpFamily::kV6))),
+                      algebra_.where(from, Prefix::covering(IpAddress::v6({0xff}), 8)));
   const packet::PacketSet link =
       algebra_.where(from, Prefix::covering(IpAddress::v6({0xfe, 0x80}), 10));
   split(

@@ -4,11 +4,7 @@
 #include "reach/walk/walk.h"
 
 namespace bulkhead::reach::walks {
-namespace {
-
-constexpr std::int32_t kConntrack = -200, kNatDestination = -100, kNatSource = 100;
-
-}  // namespace
+namespace {}  // namespace
 
 // ip_route_me_harder(skb, RTN_UNSPEC), ip6_route_me_harder()
 void Walk::route_again(Flow flow, const Next& next, const Next& none) {
@@ -54,7 +50,7 @@ void Walk::pass_output(Flow flow) {
   // again on the way (struct nf_hook_state).
   Device* const out = flow.dst.device;
   const Next last = [&](Flow f) {
-    hook(HookPoint::kIpOutput, kNatDestination, kLast, std::move(f), nullptr, out,
+    hook(HookPoint::kIpOutput, model::priority::kNatDestination, kLast, std::move(f), nullptr, out,
          [&](Flow g) { output(std::move(g), nullptr); });
   };
   const Next translated = [&](Flow f) {
@@ -68,22 +64,25 @@ void Walk::pass_output(Flow flow) {
                   [&](Flow h) { drop(std::move(h), "no route to the translated destination"); });
     });
   };
-  hook(HookPoint::kIpOutput, kFirst, kConntrack, std::move(flow), nullptr, out, [&](Flow a) {
-    track(std::move(a), m, [&](Flow b) {
-      hook(
-          HookPoint::kIpOutput, kConntrack, kNatDestination, std::move(b), nullptr, out,
-          [&](Flow c) { translate(HookPoint::kIpOutput, std::move(c), nullptr, out, translated); });
-    });
-  });
+  hook(HookPoint::kIpOutput, kFirst, model::priority::kConntrack, std::move(flow), nullptr, out,
+       [&](Flow a) {
+         track(std::move(a), m, [&](Flow b) {
+           hook(HookPoint::kIpOutput, model::priority::kConntrack, model::priority::kNatDestination,
+                std::move(b), nullptr, out, [&](Flow c) {
+                  translate(HookPoint::kIpOutput, std::move(c), nullptr, out, translated);
+                });
+         });
+       });
 }
 
 void Walk::postrouting(Flow flow, Device* in, Device* out, const Next& next) {
-  hook(HookPoint::kIpPostrouting, kFirst, kNatSource, std::move(flow), in, out, [&](Flow a) {
-    translate(HookPoint::kIpPostrouting, std::move(a), in, out, [&](Flow b) {
-      hook(HookPoint::kIpPostrouting, kNatSource, kLast, std::move(b), in, out,
-           [&](Flow c) { confirm(std::move(c), *out->machine, 0, next); });
-    });
-  });
+  hook(HookPoint::kIpPostrouting, kFirst, model::priority::kNatSource, std::move(flow), in, out,
+       [&](Flow a) {
+         translate(HookPoint::kIpPostrouting, std::move(a), in, out, [&](Flow b) {
+           hook(HookPoint::kIpPostrouting, model::priority::kNatSource, kLast, std::move(b), in,
+                out, [&](Flow c) { confirm(std::move(c), *out->machine, 0, next); });
+         });
+       });
 }
 
 void Walk::output(Flow flow, Device* in) {

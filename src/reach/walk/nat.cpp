@@ -15,9 +15,6 @@ IpAddress masked_into(IpAddress address, const IpAddress& from, const IpAddress&
   return address.is_v6() ? IpAddress::v6(out) : IpAddress::v4(out[0], out[1], out[2], out[3]);
 }
 
-const IpAddress kLoopback4 = IpAddress::v4(127, 0, 0, 1);
-const IpAddress kLoopback6 = IpAddress::v6({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1});
-
 }  // namespace
 
 // nf_nat_inet_fn()
@@ -115,7 +112,8 @@ void Walk::nat_address(Flow flow, const NatRequest& r, HookPoint point, bool sou
     return;
   }
   if (r.redirect && point == HookPoint::kIpOutput)
-    return next(std::move(flow), AddressOperand::of(v4 ? kLoopback4 : kLoopback6));
+    return next(std::move(flow),
+                AddressOperand::of(IpAddress::loopback(v4 ? IpFamily::kV4 : IpFamily::kV6)));
   if (r.redirect) {
     const auto first = [&](bool link_local_only) -> std::optional<IpAddress> {
       for (const model::Address* a : v4 ? in->addresses4 : in->addresses6) {

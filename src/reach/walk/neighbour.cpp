@@ -13,9 +13,7 @@
 namespace bulkhead::reach::walks {
 namespace {
 
-constexpr std::uint16_t kReachable = 2, kStale = 4, kDelay = 8, kProbe = 16, kNoArpState = 64,
-                        kPermanent = 128;  // NUD_*
-constexpr std::uint8_t kProxyFlag = 8;     // NTF_PROXY
+constexpr std::uint8_t kProxyFlag = 8;  // NTF_PROXY
 constexpr std::uint8_t kSolicitation = 135, kAdvertisement = 136;
 constexpr unsigned kMostNested = 3;
 constexpr std::size_t kMostLearned = 256;
@@ -68,9 +66,9 @@ void set_discovery(Header& p, const Device& dev, std::uint8_t type, IpAddress fr
 }  // namespace
 
 void Walk::learn(Flow& flow, const Device& dev, IpAddress address, MacAddress mac) {
-  if (claiming() && asking_ != nullptr && asking_->device == &dev && asking_->target == address)
-    forgery_->insinuated =
-        forgery_->insinuated || (!flow.in_doubt && forgery_->claim && mac == *forgery_->claim);
+  if (forgery_ != nullptr && forgery_->claiming && asking_ != nullptr && asking_->device == &dev &&
+      asking_->target == address)
+    forgery_->insinuated = forgery_->insinuated || (!flow.in_doubt && forgery_->claim == mac);
   if (learned(flow.learned, dev, address) == nullptr && flow.learned.size() < kMostLearned)
     flow.learned.push_back({&dev, address, mac});
   if (asking_ == nullptr || asking_->learned.size() >= kMostLearned) return;
@@ -97,42 +95,61 @@ void Walk::neighbour_output(Device& dev, Flow flow, const AddressOperand& next_h
   });
 }
 
+Walk::Residents::Residents(const topology::Topology& topology, IpFamily family) {
+  std::set<IpAddress> somebody;
+  for (const auto& m : topology.machines()) {
+    for (const auto& [address, d] : m->addresses) somebody.insert(address);
+    for (const auto& d : m->devices) {
+      for (const auto* n : d->neighbours) somebody.insert(n->address);
+      proxies = proxies ||
+                (family == IpFamily::kV4 && (d->proxy_arp || d->link->ipv4.proxy_arp_pvlan != 0));
+    }
+    if (!m->custom_local_routes) continue;
+    for (const model::Route& r : m->ns->routes) {
+      const bool local = r.type == topology::rtn::kLocal && r.protocol != 2;
+      if (local && r.destination.family() == family) ranges.push_back(r.destination);
+    }
+  }
+  std::erase_if(somebody, [&](const IpAddress& a) { return a.family() != family; });
+  addresses.assign(somebody.begin(), somebody.end());
+}
+
+// A network has many addresses, and a flow's packets hold few of them.
+std::vector<IpAddress> Walk::held(const packet::PacketSet& set, Quantity field,
+                                  std::span<const IpAddress> addresses) const {
+  const Fields& fields = algebra_.fields();
+  const auto parts = fields.parts(field);
+  std::vector<packet::IntervalSet> values;
+  for (const Fields::Part& part : parts) values.push_back(set.values(part.field));
+  std::vector<IpAddress> out;
+  packet::Packet p = fields.layout().packet();
+  for (const IpAddress& address : addresses) {
+    if (address.family() != fields.family()) continue;
+    fields.set_address(p, field, address);
+    bool may = true;
+    for (std::size_t i = 0; i < parts.size(); ++i)
+      may = may && values[i].contains(p[parts[i].field]);
+    if (may) out.push_back(address);
+  }
+  return out;
+}
+
 // A next hop that varies: each address that anybody has goes its own way, and all that nobody has
 // go the way of one of them.
 void Walk::by_neighbours(Device& dev, Flow flow, const AddressOperand& next_hop) {
-  std::set<IpAddress> somebody;
-  std::vector<Prefix> ranges;
-  bool proxies = false;
-  for (const auto& m : topology_.machines()) {
-    for (const auto& [address, d] : m->addresses) {
-      if (address.family() == algebra_.family()) somebody.insert(address);
-    }
-    for (const auto& d : m->devices) {
-      for (const auto* n : d->neighbours) {
-        if (n->address.family() == algebra_.family()) somebody.insert(n->address);
-      }
-      proxies = proxies || (algebra_.family() == IpFamily::kV4 &&
-                            (d->proxy_arp || d->link->ipv4.proxy_arp_pvlan != 0));
-    }
-    if (m->custom_local_routes) {
-      for (const model::Route& r : m->ns->routes) {
-        const bool local = r.type == topology::rtn::kLocal && r.protocol != 2;
-        if (local && r.destination.family() == algebra_.family()) ranges.push_back(r.destination);
-      }
-    }
-  }
+  std::set<IpAddress> more(outsider_gateways_.begin(), outsider_gateways_.end());
   for (const Learned& n : flow.learned) {
-    if (n.device == &dev) somebody.insert(n.address);
+    if (n.device == &dev) more.insert(n.address);
   }
-  somebody.insert(outsider_gateways_.begin(), outsider_gateways_.end());
-  if (outsider_ != nullptr) somebody.insert(outsider_->source);
+  if (outsider_ != nullptr) more.insert(outsider_->source);
+  std::vector<IpAddress> somebody;
+  std::ranges::set_union(residents_.addresses, more, std::back_inserter(somebody));
   packet::PacketSet rest = flow.set;
   const bool is_destination = next_hop == flow.p.t.destination;
-  for (IpAddress address : somebody) {
+  for (const IpAddress& address : held(flow.set, next_hop.field, somebody)) {
     Flow f = flow;
-    if (address.family() != algebra_.family()) continue;
     f.set = split_off(algebra_, rest, algebra_.where(next_hop, address));
-    if (f.set.empty()) continue;
+    if (f.set.empty() || has_to_stop(f)) continue;
     if (is_destination) f.p.t.destination = AddressOperand::of(address);
     neighbour_output(dev, std::move(f), address);
   }
@@ -141,7 +158,7 @@ void Walk::by_neighbours(Device& dev, Flow flow, const AddressOperand& next_hop)
     f.set = split_off(algebra_, rest, condition);
     if (!f.set.empty()) unknown(std::move(f), why);
   };
-  for (const Prefix& r : ranges)
+  for (const Prefix& r : residents_.ranges)
     part(algebra_.where(next_hop, r), "a range of addresses that is local somewhere");
   const bool v4 = algebra_.family() == IpFamily::kV4;
   part(algebra_.where(next_hop, v4 ? Prefix::covering(IpAddress::v4(224, 0, 0, 0), 4)
@@ -150,7 +167,7 @@ void Walk::by_neighbours(Device& dev, Flow flow, const AddressOperand& next_hop)
   const auto one = rest.witness();
   if (!one) return;
   flow.set = std::move(rest);
-  if (proxies) return unknown(std::move(flow), "proxy ARP for addresses that vary");
+  if (residents_.proxies) return unknown(std::move(flow), "proxy ARP for addresses that vary");
   neighbour_output(dev, std::move(flow), algebra_.fields().address(*one, next_hop.field));
 }
 
@@ -172,11 +189,11 @@ void Walk::neighbour_output(Device& dev, Flow flow, IpAddress next_hop) {
 void Walk::by_sources(Device& dev, Flow flow, IpAddress next_hop) {
   const AddressOperand source = flow.p.t.source;
   packet::PacketSet rest = flow.set;
-  for (const auto& [address, device] : dev.machine->addresses) {
-    if (address.family() != algebra_.family()) continue;
+  for (const IpAddress& address :
+       held(flow.set, source.field, routes::addresses_of(*dev.machine))) {
     Flow f = flow;
     f.set = split_off(algebra_, rest, algebra_.where(source, address));
-    if (f.set.empty()) continue;
+    if (f.set.empty() || has_to_stop(f)) continue;
     f.p.t.source = AddressOperand::of(address);
     neighbour_output(dev, std::move(f), next_hop);
   }
@@ -259,8 +276,10 @@ std::vector<Walk::Resolution> Walk::resolve(Device& dev, IpAddress target, const
   std::optional<MacAddress> cached;
   for (const model::Neighbour* n : dev.neighbours) {
     if (n->address != target || !n->mac || (n->flags & kProxyFlag) != 0) continue;
-    if ((n->state & (kPermanent | kNoArpState)) != 0) return {found(*n->mac)};
-    if ((n->state & (kReachable | kStale | kDelay | kProbe)) != 0) cached = n->mac;
+    if ((n->state & (model::nud::kPermanent | model::nud::kNoArp)) != 0) return {found(*n->mac)};
+    if ((n->state & (model::nud::kReachable | model::nud::kStale | model::nud::kDelay |
+                     model::nud::kProbe)) != 0)
+      cached = n->mac;
   }
   if (!own.constant) {
     Resolution r;
@@ -348,8 +367,9 @@ std::vector<Walk::Resolution> Walk::ask_for(Device& dev, IpAddress target, IpAdd
     }
     out.push_back(std::move(r));
   }
-  // What was asked within another question may have been cut short by its depth.
-  if (depth_ == 0 && !claiming()) asked_.emplace(key, out);
+  // What was asked within another question may have been cut short by its depth, and any by the
+  // bound on the work.
+  if (depth_ == 0 && !claiming() && algebra_.work() <= last_work_) asked_.emplace(key, out);
   return out;
 }
 
@@ -368,17 +388,21 @@ std::optional<MacAddress> Walk::known_by_its_question(Device& dev, IpAddress tar
     ask.source = AddressOperand::of(target);
     ask.source_known = true;
     const auto ways = routes(*other).output(algebra_, ask, false, false, algebra_.all());
-    // Its route to the asker may not be a direct one, or none: what it reaches by way of the asker
-    // makes it ask all the same, from the interface that has the address.
+    // Its route to the asker may not be a direct one, or none, or another one for what it forwards
+    // for others: what it reaches by way of the asker makes it ask all the same, from the interface
+    // that has the address.
     const bool direct = !ways.empty() && ways[0].error == NetError::kNone &&
                         ways[0].unknown.empty() && !ways[0].dst.local && !ways[0].dst.gateway;
-    Device* const from = direct ? ways[0].dst.device : other->addresses.find(target)->second;
-    if (from->loopback) continue;
-    ++depth_;
-    for (const Resolution& r : ask_for(*from, source, target)) {
-      if (const MacAddress* known = learned(r.learned, dev, target)) mac = *known;
+    Device* const owner = other->addresses.find(target)->second;
+    Device* const first = direct ? ways[0].dst.device : owner;
+    for (Device* const from : {first, owner == first ? nullptr : owner}) {
+      if (from == nullptr || from->loopback || mac) continue;
+      ++depth_;
+      for (const Resolution& r : ask_for(*from, source, target)) {
+        if (const MacAddress* known = learned(r.learned, dev, target)) mac = *known;
+      }
+      --depth_;
     }
-    --depth_;
   }
   return mac;
 }
@@ -413,6 +437,7 @@ bool Walk::arp_refuses(const Device& dev, IpAddress asker,
 }
 
 // What a machine that is not in the model, or a liar, says to a question.
+constexpr std::uint16_t kPadded = 46;  // of the shortest Ethernet frame: more than ARP needs
 Flow Walk::neighbour_answer(const Flow& question, const NeighbourMessage& q, MacAddress mac) {
   const bool arp = question.p.is_arp;
   Flow answer = question;
@@ -421,7 +446,9 @@ Flow Walk::neighbour_answer(const Flow& question, const NeighbourMessage& q, Mac
   answer.p.mark = 0;
   answer.p.has_socket = false;
   answer.p.neighbour = NeighbourMessage{false, mac, q.target, arp ? q.sender : q.target};
-  if (!arp) {
+  if (arp) {
+    answer.p.length = kPadded;
+  } else {
     answer.p.t.source = AddressOperand::of(q.target);
     answer.p.t.destination = question.p.t.source;
     answer.p.icmp_type = kAdvertisement;
@@ -438,7 +465,7 @@ void Walk::answered(const Flow& flow, const NeighbourMessage& message) {
   r.how = Resolution::How::kFound;
   r.mac = message.sender_mac;
   r.in_doubt = flow.in_doubt;
-  const bool lie = claiming() && forgery_->claim && r.mac == *forgery_->claim;
+  const bool lie = claiming() && forgery_->claim == r.mac;
   asking_->answers.insert(lie ? asking_->answers.begin() : asking_->answers.end(), std::move(r));
 }
 
@@ -453,6 +480,7 @@ void Walk::arp_receive(Device& dev, Flow flow) {
 void Walk::arp_process(Device& dev, Flow flow) {
   const Machine& m = *dev.machine;
   if (m.loopback == nullptr) return;
+  if (!flow.p.neighbour) return;
   const NeighbourMessage q = *flow.p.neighbour;
   if (!q.request) {  // a reply: its sender is who was asked for
     NeighbourMessage r = q;

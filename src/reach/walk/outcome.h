@@ -1,8 +1,10 @@
 // What becomes of packets, and who asks.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/verdict.h"
@@ -35,10 +37,15 @@ struct Outcome {
   bool if_it_asked = false;
 };
 
+// The reason of what a walk was not allowed to follow to its end (ForgedRequest::most_work).
+inline constexpr std::string_view kTooMuchWork =
+    "not asked to the end: it would take more work than is allowed";
+
 // What is asked about; nothing: everything.
 struct Asked {
   std::optional<IpAddress> to;
   std::optional<Port> port;
+  std::optional<packet::PacketSet> within = {};  // of the space of the answers
 };
 
 // A process in a namespace of the model.
@@ -80,6 +87,8 @@ struct ForgedRequest {
   std::optional<IpAddress> source;  // else any
   std::optional<Port> source_port;  // else any
   Asked asked = {};
+  // In operations on sets. What would take more is unknown, for kTooMuchWork.
+  std::uint64_t most_work = UINT64_MAX;
 };
 
 }  // namespace bulkhead::reach

@@ -102,10 +102,11 @@ Image Walk::image_of(const Flow& flow, const Device* in, const Device* out) cons
 Image Walk::image_of_arp(const Flow& flow, const Device* in, const Device* out) const {
   constexpr std::uint8_t kQuestion = 1, kReply = 2;
   Flow frame = flow;
-  const NeighbourMessage& m = *flow.p.neighbour;
-  frame.p.t =
-      Tuple{AddressOperand::of(m.sender), AddressOperand::of(m.target), {}, {}, IpProtocol{}};
-  frame.p.icmp_type = m.request ? kQuestion : kReply;
+  if (const auto& m = flow.p.neighbour) {
+    frame.p.t =
+        Tuple{AddressOperand::of(m->sender), AddressOperand::of(m->target), {}, {}, IpProtocol{}};
+    frame.p.icmp_type = m->request ? kQuestion : kReply;
+  }
   return image_of(frame, in, out);
 }
 

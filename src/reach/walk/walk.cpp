@@ -1,14 +1,20 @@
 // What all parts of a walk share: the queue of frames on wires, how flows split, and how they end.
 #include "reach/walk/walk.h"
 
+#include <algorithm>
+
 #include "base/text.h"
+#include "topology/exit_text.h"
 
 namespace bulkhead::reach {
 
 namespace walks {
 
 Walk::Walk(const topology::Topology& topology, Algebra& algebra, Hooks& hooks)
-    : topology_(topology), algebra_(algebra), hooks_(hooks) {
+    : topology_(topology),
+      algebra_(algebra),
+      hooks_(hooks),
+      residents_(topology, algebra.family()) {
   for (const auto& m : topology.machines()) {
     for (auto p = HookPoint::kIpPrerouting; p <= HookPoint::kInetIngress;
          p = static_cast<HookPoint>(static_cast<int>(p) + 1)) {
@@ -22,10 +28,12 @@ Walk::Walk(const topology::Topology& topology, Algebra& algebra, Hooks& hooks)
 std::vector<Outcome> Walk::walked(const auto& request) {
   outcomes_.clear();
   queue_.clear();
-  asked_.clear();
+  // What a question came to holds for other walks as well, unless an outsider answers questions.
+  if (outsider_ != nullptr || asked_.size() > kMostRemembered) asked_.clear();
   steps_ = 0;
   start(request);
   run_queue(0);
+  if (outsider_ != nullptr) asked_.clear();
   outsider_ = nullptr;
   outsider_link_ = nullptr;
   forgery_.reset();
@@ -42,9 +50,12 @@ std::vector<Outcome> Walk::from(const OutsideRequest& request) {
 }
 
 std::vector<Outcome> Walk::from(const ForgedRequest& request) {
-  forgery_.emplace(request);
+  forgery_ = std::make_unique<Forgery>(request);
   algebra_.hold_apart(true);
+  const std::uint64_t left = std::numeric_limits<std::uint64_t>::max() - algebra_.work();
+  last_work_ = algebra_.work() + std::min(left, request.most_work);
   std::vector<Outcome> out = walked(request);
+  last_work_ = std::numeric_limits<std::uint64_t>::max();
   algebra_.hold_apart(false);
   return out;
 }
@@ -64,9 +75,17 @@ void Walk::run_queue(std::size_t from) {
       unknown(std::move(event.flow), "the walk did not end (a loop of bridges or routes)");
       continue;
     }
+    if (has_to_stop(event.flow)) continue;
     receive(*event.dev, std::move(event.flow));
   }
   queue_.erase(queue_.begin() + static_cast<std::ptrdiff_t>(from), queue_.end());
+}
+
+// True when the bound on the work is met: nothing is claimed of these packets.
+bool Walk::has_to_stop(const Flow& flow) {
+  if (algebra_.work() <= last_work_) return false;
+  unknown(flow, kTooMuchWork);
+  return true;
 }
 
 void Walk::lose(Flow& flow, std::string_view why) {
@@ -130,7 +149,7 @@ void Walk::leave(Flow flow, const Device& device, std::optional<IpAddress>) {
   if (flow.established)
     return settle(std::move(flow), Verdict::kUnknown, How::kUnknown,
                   "the handshake's end leaves what is known");
-  const std::string where = escape_text(device.name());
+  const std::string where = topology::exit_text(device);
   const bool request = flow.leg == Leg::kRequest;
   settle(std::move(flow), Verdict::kUnknown, How::kUnknown,
          (request ? "leaves what is known by " : "the answer leaves what is known by ") + where);
@@ -201,6 +220,7 @@ void Walk::by_ways(const Flow& flow, const std::vector<routes::Way>& ways,
   for (const routes::Way& way : ways) {
     Flow f = flow;
     f.set = way.set;
+    if (has_to_stop(f)) continue;
     if (!way.unknown.empty()) {
       unknown(std::move(f), way.unknown);
       continue;

@@ -15,6 +15,7 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -44,6 +45,7 @@ class Walk {
   [[nodiscard]] std::vector<Outcome> walked(const auto& request);
   static constexpr std::uint32_t kMostHops = 600;
   static constexpr std::size_t kMostSteps = 400'000;
+  static constexpr std::size_t kMostRemembered = 100'000;  // questions for neighbours
 
   // ---- client.cpp
   // The packets of one protocol that are asked about.
@@ -80,6 +82,7 @@ class Walk {
   // ---- walk.cpp: what ends
   void run_queue(std::size_t from);
   void enqueue(Device& dev, Flow flow);
+  [[nodiscard]] bool has_to_stop(const Flow& flow);
   void lose(Flow& flow, std::string_view why);
   void end(Flow flow);
   void drop(Flow flow, std::string_view why);
@@ -93,6 +96,9 @@ class Walk {
              const Next& no);
   void same(Flow flow, const Tuple& a, const Tuple& b, const Next& yes, const Next& no);
   [[nodiscard]] const routes::Routes& routes(const Machine& m) const;
+  // Those of the addresses that the field takes in the set; of IPv6 perhaps more.
+  [[nodiscard]] std::vector<IpAddress> held(const packet::PacketSet& set, Quantity field,
+                                            std::span<const IpAddress> addresses) const;
   [[nodiscard]] routes::Ask ask_of(const Flow& flow) const;
   void by_ways(const Flow& flow, const std::vector<routes::Way>& ways,
                const std::function<void(Flow, const routes::Way&)>& next);
@@ -263,6 +269,13 @@ class Walk {
   Hooks& hooks_;
   std::vector<std::unique_ptr<routes::Routes>> routes_;  // by NsId; null: could not be read
 
+  struct Residents {  // who may answer to an address
+    Residents(const topology::Topology& topology, IpFamily family);
+    std::vector<IpAddress> addresses;  // that somebody has or is told to have, ascending
+    std::vector<Prefix> ranges;        // that are local somewhere by a route of their own
+    bool proxies = false;              // somebody answers for others
+  };
+  Residents residents_;
   bool acks_matter_ = false;  // there are rules
 
   struct Event {
@@ -272,7 +285,8 @@ class Walk {
   std::vector<Event> queue_;
   std::vector<Outcome> outcomes_;
   std::size_t steps_ = 0;
-  unsigned nested_ = 0;  // see topology::Nesting
+  std::uint64_t last_work_ = std::numeric_limits<std::uint64_t>::max();  // Algebra::work()
+  unsigned nested_ = 0;                                                  // see topology::Nesting
   unsigned depth_ = 0;
   Asking* asking_ = nullptr;
   const OutsideRequest* outsider_ = nullptr;
@@ -288,7 +302,7 @@ class Walk {
     bool insinuated = false;          // and was learned from a question of its own
     std::map<std::pair<const Device*, IpAddress>, std::optional<MacAddress>> claims;
   };
-  std::optional<Forgery> forgery_;
+  std::unique_ptr<Forgery> forgery_;  // while forged packets are asked about
   std::map<std::tuple<const Device*, IpAddress, IpAddress>, std::vector<Resolution>> asked_;
 };
 

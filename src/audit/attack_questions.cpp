@@ -1,0 +1,92 @@
+#include "audit/attack_questions.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace bulkhead::audit {
+namespace {
+
+// With hundreds of listed addresses beyond a gateway nobody must wait for minutes.
+constexpr std::size_t kMostFarClasses = 64;
+
+// Why a question is left out: its answer stays unknown.
+std::string not_asked(const query::Seat& from) {
+  const bool far = from.zone != nullptr && from.zone->beyond_gateway;
+  if (far && from.origins.size() > kMostFarClasses)
+    return "not asked as attacker: more than " + std::to_string(kMostFarClasses) +
+           " source classes";
+  return {};
+}
+
+std::uint32_t place(const Dial& dial, IpProtocol protocol) {
+  return std::uint32_t{static_cast<std::uint8_t>(protocol)} << 16 | dial.port.number;
+}
+
+// What those who are alike get, of whom nothing but this is known.
+std::shared_ptr<const query::Reply> closed_reply() {
+  static const auto kReply = [] {
+    auto reply = std::make_shared<query::Reply>();
+    reply->answer.verdict = trace::Verdict::kClosed;
+    return reply;
+  }();
+  return kReply;
+}
+
+std::shared_ptr<const trace::Answer> no_answer() {
+  static const auto kAnswer = std::make_shared<trace::Answer>();
+  return kAnswer;
+}
+
+}  // namespace
+
+Asked AttackQuestions::ask(std::size_t seat, const Dial& dial, IpProtocol protocol) {
+  const SeatEntry& entry = inventory_.seats[seat];
+  const Known* const known = known_to_alike(entry, dial, protocol);
+  if (known != nullptr && closed_to(entry, *known))
+    return {.seat = seat, .dial = dial, .reply = closed_reply(), .ordinary = no_answer()};
+  const query::Seat& from = entry.seat;
+  query::Target target = target_of(dial, protocol);
+  auto ordinary = std::make_shared<trace::Answer>(oracle_.ask(from, target).answer);
+  auto reply = std::make_shared<query::Reply>();
+  reply->answer.reason = not_asked(from);
+  if (reply->answer.reason.empty()) {
+    target.as_attacker = true;
+    // A source that has let one in who is alike is worth trying first.
+    if (known != nullptr && known->reply->answer.verdict == trace::Verdict::kOpen &&
+        known->reply->witness) {
+      target.source = known->reply->witness;
+      *reply = oracle_.ask(from, target);
+      target.source.reset();
+    }
+    if (reply->answer.verdict != trace::Verdict::kOpen) *reply = oracle_.ask(from, target);
+    if (entry.address && entry.alike == seat) {
+      if (known_[seat].empty()) knowing_.push_back(seat);
+      known_[seat][place(dial, protocol)].push_back({dial, reply});
+    }
+  }
+  return {.seat = seat, .dial = dial, .reply = reply, .ordinary = ordinary};
+}
+
+void AttackQuestions::forget() {
+  for (const std::size_t seat : knowing_) known_[seat].clear();
+  knowing_.clear();
+}
+
+const AttackQuestions::Known* AttackQuestions::known_to_alike(const SeatEntry& from,
+                                                              const Dial& dial,
+                                                              IpProtocol protocol) const {
+  if (!from.address) return nullptr;
+  const auto there = known_[from.alike].find(place(dial, protocol));
+  if (there == known_[from.alike].end()) return nullptr;
+  const auto at = std::ranges::find(there->second, dial, &Known::dial);
+  return at == there->second.end() ? nullptr : &*at;
+}
+
+bool AttackQuestions::closed_to(const SeatEntry& from, const Known& known) const {
+  const auto theirs = inventory_.seats[from.alike].address;
+  return known.reply->parts && theirs && from.address &&
+         query::same_part(*known.reply->parts, *theirs, *from.address);
+}
+
+}  // namespace bulkhead::audit

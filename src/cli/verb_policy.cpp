@@ -1,0 +1,109 @@
+#include "base/text.h"
+#include "cli/bench.h"
+#include "cli/files.h"
+#include "cli/language.h"
+#include "cli/targets.h"
+#include "cli/verbs.h"
+#include "compile/compile.h"
+#include "plan/first.h"
+#include "plan/plan.h"
+#include "plan/trials.h"
+#include "policy/lint.h"
+#include "report/json_policy.h"
+#include "report/plan_text.h"
+#include "report/policy_text.h"
+
+namespace bulkhead::cli {
+Exit run_policy_lint(const PolicyOptions& options) {
+  const auto bench = open_bench(options);
+  if (!bench) return complain(bench.error());
+  const auto found =
+      policy::lint(bench->session.config, bench->bound, bench->session.zones, bench->now_ms);
+  bool errors = false;
+  for (const policy::Lint& l : found) errors = errors || l.level == policy::LintLevel::kError;
+  return print_report(options.output.json ? report::lint_json(bench->session.config, found)
+                                          : report::lint_text(bench->session.config, found,
+                                                              text_style(options.output)),
+                      errors ? Exit::kFindings : Exit::kDone);
+}
+
+Exit run_policy_show(const PolicyOptions& options) {
+  const auto bench = open_bench(options);
+  if (!bench) return complain(bench.error());
+  const policy::Config& config = bench->session.config;
+  const report::Style style = text_style(options.output);
+  return print_report(options.output.json ? report::policy_json(config, bench->bound, bench->now_ms)
+                      : options.matrix
+                          ? report::policy_matrix_text(config, bench->bound, bench->now_ms, style)
+                          : report::policy_text(config, bench->bound, bench->now_ms, style),
+                      Exit::kDone);
+}
+
+Exit run_policy_test(const PolicyOptions& options) {
+  const auto attacker = read_as(options.as);
+  if (!attacker) return complain(attacker.error());
+  const auto bench = open_bench(options);
+  if (!bench) return complain(bench.error());
+  auto world = trace::World::build(*bench->session.snapshot);
+  if (!world) return complain(world.error());
+  const auto trials = plan::try_policy(bench->scene(), *world, bench->now_ms, *attacker);
+  if (!trials) return complain(trials.error());
+  const policy::Config& config = bench->session.config;
+  const bool broken =
+      trials->count(plan::Outcome::kBroken) + trials->count(plan::Outcome::kVoid) > 0;
+  const bool unknown = trials->count(plan::Outcome::kUnknown) > 0;
+  return print_report(options.output.json
+                          ? report::trials_json(config, *trials)
+                          : report::trials_text(config, bench->session.snapshot->host_name, *trials,
+                                                text_style(options.output)),
+                      broken    ? Exit::kFindings
+                      : unknown ? Exit::kIncomplete
+                                : Exit::kDone);
+}
+
+Exit run_plan(const PlanOptions& options) {
+  const auto attacker = read_as(options.policy.as);
+  if (!attacker) return complain(attacker.error());
+  const auto bench = open_bench(options.policy);
+  if (!bench) return complain(bench.error());
+  const auto plan = plan::make_plan(bench->input(options.enforce), *attacker);
+  if (!plan) return complain(plan.error());
+  const policy::Config& config = bench->session.config;
+  const bool unsure = plan->trials.count(plan::Outcome::kUnknown) + plan->unknown.size() > 0 &&
+                      plan->trials.count(plan::Outcome::kBroken) +
+                              plan->trials.count(plan::Outcome::kVoid) + plan->opens.size() +
+                              plan->leaks.size() ==
+                          0;
+  return print_report(options.policy.output.json
+                          ? report::plan_json(config, *plan)
+                          : report::plan_text(config, bench->session.snapshot->host_name, *plan,
+                                              text_style(options.policy.output)),
+                      plan->fit() ? Exit::kDone
+                      : unsure    ? Exit::kIncomplete
+                                  : Exit::kFindings);
+}
+
+Exit run_compile(const CompileOptions& options) {
+  const auto bench = open_bench(options.plan.policy);
+  if (!bench) return complain(bench.error());
+  const auto compiled = compile::compile(bench->input(options.plan.enforce));
+  if (!compiled) return complain(compiled.error());
+  if (auto written = write_file(options.file, compiled->text); !written)
+    return complain(written.error());
+  return Exit::kDone;
+}
+
+Exit run_policy_init(const PolicyInitOptions& options) {
+  auto session = open_session(options.source);
+  if (!session) return complain(session.error());
+  plan::cut_at_zones(*session->snapshot, session->zones);
+  auto world = trace::World::build(*session->snapshot);
+  if (!world) return complain(world.error());
+  const query::Asker asker(*world, session->zones);
+  const auto text = plan::first_policy(asker, session->config);
+  if (!text) return complain(text.error());
+  if (auto written = write_file(options.file, *text); !written) return complain(written.error());
+  return session->snapshot->complete ? Exit::kDone : Exit::kIncomplete;
+}
+
+}  // namespace bulkhead::cli

@@ -1,0 +1,156 @@
+#include "compile/elements.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.h"
+
+namespace bulkhead::compile {
+namespace {
+
+constexpr std::size_t kNameBytes = 16;  // IFNAMSIZ
+
+Bytes bytes_of(const IpAddress& address) {
+  const auto octets = address.octets();
+  return {octets.begin(), octets.end()};
+}
+
+Part one(const Bytes& bytes, std::string text) {
+  return {bytes, bytes, std::move(text), false};
+}
+
+// As nf_tables lays fields out: each padded with zeros to 4 bytes.
+void append_padded(Bytes& out, const Bytes& part) {
+  out.insert(out.end(), part.begin(), part.end());
+  while (out.size() % 4 != 0) out.push_back(0);
+}
+
+IpAddress address_of(const Bytes& bytes) {
+  return IpAddress::from_octets(bytes).value_or(IpAddress());
+}
+
+bool may_be_written(std::string_view name) {
+  return !name.empty() && name.size() < kNameBytes &&
+         std::ranges::all_of(
+             name,
+             [](char c) {
+               return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                      std::string_view("_-.@+").find(c) != std::string_view::npos;
+             });
+}
+
+}  // namespace
+
+Result<Part> interface_part(std::string_view name) {
+  if (!may_be_written(name))
+    return fail(ErrorCode::kUnsupported,
+                "interface '" + escape_text(name, 64) + "' cannot be named in nftables");
+  Bytes bytes(name.begin(), name.end());
+  bytes.resize(kNameBytes);
+  return one(bytes, "\"" + std::string(name) + "\"");
+}
+
+Part mac_part(MacAddress mac) {
+  const auto octets = mac.octets();
+  return one({octets.begin(), octets.end()}, mac.to_string());
+}
+
+Part address_part(IpAddress address) {
+  return one(bytes_of(address), address.to_string());
+}
+
+Part target_part(IpAddress address) {
+  static constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text = "0x";
+  for (const std::uint8_t octet : address.octets()) {
+    text += kDigits[octet >> 4U];
+    text += kDigits[octet & 0xfU];
+  }
+  return one(bytes_of(address), std::move(text));
+}
+
+Part range_part(const Range& range) {
+  Part out{bytes_of(range.first), bytes_of(range.last), range.first.to_string(), true};
+  if (range.first != range.last) out.text += "-" + range.last.to_string();
+  return out;
+}
+
+Part protocol_part(IpProtocol protocol) {
+  return one({static_cast<std::uint8_t>(protocol)}, bulkhead::to_string(protocol));
+}
+
+Part port_part(Port port) {
+  return one({static_cast<std::uint8_t>(port.number >> 8U), static_cast<std::uint8_t>(port.number)},
+             std::to_string(port.number));
+}
+
+void Elements::add(std::string_view set, std::vector<Part> parts) {
+  auto found = sets_.find(set);
+  if (found == sets_.end()) found = sets_.try_emplace(std::string(set)).first;
+  const auto at = std::ranges::find_if(parts, &Part::is_range);
+  const auto range_at = static_cast<std::size_t>(at - parts.begin());
+  std::string name;
+  for (std::size_t i = 0; i < parts.size(); ++i) name += i == range_at ? "*|" : parts[i].text + "|";
+  Key& key = found->second[name];
+  if (at != parts.end()) {
+    key.range_at = range_at;
+    key.ranges.push_back({address_of(at->first), address_of(at->last)});
+  }
+  key.parts = std::move(parts);
+}
+
+std::vector<Elements::Flat> Elements::flat(std::string_view set) const {
+  std::vector<Flat> out;
+  const auto found = sets_.find(set);
+  if (found == sets_.end()) return out;
+  for (const auto& [name, key] : found->second) {
+    if (key.range_at == SIZE_MAX) {
+      out.push_back({key.parts});
+      continue;
+    }
+    for (const Range& range : merged(key.ranges)) {
+      Flat one{key.parts};
+      one.parts[key.range_at] = range_part(range);
+      out.push_back(std::move(one));
+    }
+  }
+  return out;
+}
+
+std::size_t Elements::size() const {
+  std::size_t out = 0;
+  for (const auto& [set, keys] : sets_) {
+    for (const auto& [name, key] : keys) out += std::max<std::size_t>(1, key.ranges.size());
+  }
+  return out;
+}
+
+std::string Elements::text(std::string_view set) const {
+  std::string out;
+  for (const Flat& element : flat(set)) {
+    out += out.empty() ? "elements = { " : ",\n\t\t\t";
+    for (std::size_t i = 0; i < element.parts.size(); ++i)
+      out += (i == 0 ? "" : " . ") + element.parts[i].text;
+  }
+  return out.empty() ? out : out + "\n\t\t}";
+}
+
+std::vector<model::SetElement> Elements::model(std::string_view set) const {
+  std::vector<model::SetElement> out;
+  for (const Flat& element : flat(set)) {
+    model::SetElement one;
+    if (element.parts.size() == 1) {
+      one.first = element.parts[0].first;
+      one.last = element.parts[0].last;
+    } else {
+      for (const Part& part : element.parts) {
+        append_padded(one.first, part.first);
+        append_padded(one.last, part.last);
+      }
+    }
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
+}  // namespace bulkhead::compile

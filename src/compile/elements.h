@@ -1,0 +1,61 @@
+// The elements of the sets of shape.nft: each as the bytes that the kernel keeps and as nft reads
+// it, from one source.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/address.h"
+#include "base/bytes.h"
+#include "base/result.h"
+#include "compile/ranges.h"
+#include "model/ruleset.h"
+
+namespace bulkhead::compile {
+
+struct Part {  // one field of a key, first to last
+  Bytes first, last;
+  std::string text;
+  bool is_range = false;  // made by range_part(), be it of one address
+};
+// kUnsupported when nft could not be told the name ("a*" stands for more than itself).
+[[nodiscard]] Result<Part> interface_part(std::string_view name);
+[[nodiscard]] Part mac_part(MacAddress mac);
+[[nodiscard]] Part address_part(IpAddress address);
+[[nodiscard]] Part target_part(IpAddress address);  // of neighbour discovery: raw bytes
+[[nodiscard]] Part range_part(const Range& range);
+[[nodiscard]] Part protocol_part(IpProtocol protocol);
+[[nodiscard]] Part port_part(Port port);
+
+// All sets by "family.name". What is put in twice is there once; of two that differ in a range of
+// addresses alone and touch each other, one is left: nf_tables refuses an element that is contained
+// in another (pipapo) and takes the first that matches, so no two may overlap.
+class Elements {
+ public:
+  void add(std::string_view set, std::vector<Part> parts);
+
+  [[nodiscard]] std::size_t size() const;  // of all sets
+  // nft's text for `elements = {…}`, "" for none; in one order for the same elements.
+  [[nodiscard]] std::string text(std::string_view set) const;
+  // The same for the model, in the same order.
+  [[nodiscard]] std::vector<model::SetElement> model(std::string_view set) const;
+
+ private:
+  // Parts that are one value, and those that are a range (at most one), by key of the former.
+  struct Key {
+    std::vector<Part> parts;
+    std::size_t range_at = SIZE_MAX;
+    std::vector<Range> ranges;
+  };
+  struct Flat {
+    std::vector<Part> parts;
+  };
+  [[nodiscard]] std::vector<Flat> flat(std::string_view set) const;
+  std::map<std::string, std::map<std::string, Key>, std::less<>> sets_;
+};
+
+}  // namespace bulkhead::compile

@@ -1,0 +1,498 @@
+#include "compile/gather.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "base/text.h"
+#include "model/find.h"
+#include "policy/meaning.h"
+
+namespace bulkhead::compile {
+namespace {
+
+using policy::Attached;
+using policy::Line;
+using policy::LineKind;
+using policy::Member;
+using policy::Party;
+using policy::PartyKind;
+using policy::PortSpec;
+using policy::Zone;
+
+constexpr std::size_t kLongestName = 64;
+
+// "pol" and an address: "inet.pol4".
+std::string of_family(std::string_view set, IpFamily family) {
+  return "inet." + std::string(set) + (family == IpFamily::kV4 ? "4" : "6");
+}
+
+bool is_local_alone(IpAddress a) {
+  return a.is_loopback() || a.is_multicast() || (a.is_v6() && a.is_link_local());
+}
+
+// An interface of a zone and who may send there.
+struct Source {
+  Part interface;
+  Range range;
+};
+
+class Gatherer {
+ public:
+  explicit Gatherer(const Input& input) : input_(input) {}
+
+  Result<Gathered> run() {
+    find_held();
+    if (auto s = places(); !s) return std::unexpected(s.error());
+    if (auto s = zones(); !s) return std::unexpected(s.error());
+    prefixes();
+    proxied();
+    for (const Line& line : policy::permitted(input_.config, input_.now_ms)) {
+      if (auto s = this->line(line); !s) return std::unexpected(s.error());
+      if (out_.elements.size() > kMostElements)
+        return fail(ErrorCode::kBudget,
+                    "the policy needs more than " + std::to_string(kMostElements) + " elements");
+    }
+    if (out_.host_held) {
+      strangers_published();
+      strangers_inside();
+    }
+    out_.unheld.assign(unheld_.begin(), unheld_.end());
+    return std::move(out_);
+  }
+
+ private:
+  const model::NetNs& host() const {
+    return input_.snapshot.namespaces[input_.snapshot.host.value];
+  }
+  const std::vector<Member>& members() const { return input_.bound.members; }
+  bool is_held(std::size_t member) const { return std::ranges::binary_search(out_.held, member); }
+  void note(std::string what) { unheld_.insert(std::move(what)); }
+  static std::string named(const Member& m) {
+    return "container " + escape_text(m.container->name, kLongestName);
+  }
+
+  // ------------------------------------------------------------------------ who is held, and where
+
+  void find_held() {
+    for (std::size_t i = 0; i < members().size(); ++i) {
+      const Member& m = members()[i];
+      const policy::Mode mode = input_.config.mode_of(input_.config.tenants[m.tenant]);
+      if (!is_enforced(input_, mode)) continue;
+      if (!m.unheld.empty()) note(named(m) + ": " + m.unheld);
+      if (!m.attached.empty()) out_.held.push_back(i);
+    }
+    out_.host_held = is_enforced(input_, input_.config.mode) && !input_.config.host.empty();
+  }
+
+  Status places() {
+    std::set<IfIndex> ports;
+    for (const std::size_t i : out_.held) {
+      for (const Attached& a : members()[i].attached) {
+        auto port = interface_part(a.port_name);
+        auto bridge = interface_part(a.bridge_name);
+        if (!port) return std::unexpected(port.error());
+        if (!bridge) return std::unexpected(bridge.error());
+        ports.insert(a.port);
+        bridges_.insert(a.bridge);
+        place(a, *port, *bridge);
+      }
+    }
+    for (const model::Link& link : host().links) {
+      if (bridges_.contains(link.master) && !ports.contains(link.index)) cut_off(link);
+    }
+    return {};
+  }
+
+  void place(const Attached& a, const Part& port, const Part& bridge) {
+    Elements& e = out_.elements;
+    e.add("bridge.ports", {port});
+    e.add("arp.mbr", {bridge});
+    e.add("inet.mbr", {bridge});
+    for (const IpAddress& address : a.addresses) {
+      if (address.is_v4()) {
+        e.add("bridge.p4", {port, mac_part(a.mac), address_part(address)});
+        e.add("arp.nb", {bridge, mac_part(a.mac), address_part(address)});
+      } else {
+        e.add("bridge.p6", {port, mac_part(a.mac), address_part(address)});
+        e.add("bridge.pnd", {port, target_part(address)});
+      }
+      peer(port, address);
+    }
+    for (const model::Address& own : host().addresses) {
+      if (own.link == a.bridge) peer(port, own.local);
+    }
+  }
+
+  // Who may ask for whom on the segment, and answer.
+  void peer(const Part& port, IpAddress address) {
+    if (address.is_v4()) {
+      out_.elements.add("bridge.peer4", {port, address_part(address)});
+    } else {
+      out_.elements.add("bridge.peer6", {port, address_part(address)});
+      out_.elements.add("bridge.peernd", {port, target_part(address)});
+    }
+  }
+
+  // Somebody on a held bridge who is not held: all that he sends there is dropped.
+  void cut_off(const model::Link& link) {
+    const model::Link* bridge = model::find_link(host(), link.master);
+    std::string who = "interface " + escape_text(link.name, kLongestName);
+    for (std::size_t i = 0; i < members().size(); ++i) {
+      for (const Attached& a : members()[i].attached) {
+        if (a.port == link.index) who = named(members()[i]) + " (not in mode enforce)";
+      }
+    }
+    note(who + " is cut off on " +
+         escape_text(bridge == nullptr ? "" : bridge->name, kLongestName) +
+         ", which it shares with containers that are held");
+  }
+
+  void prefixes() {
+    std::vector<Prefix> all;
+    for (const model::Address& a : host().addresses) {
+      if (bridges_.contains(a.link)) all.push_back(Prefix::covering(a.local, a.prefix_length));
+    }
+    for (const model::Engine& engine : input_.snapshot.engines) {
+      for (const model::EngineNetwork& network : engine.networks) {
+        const bool held = std::ranges::any_of(host().links, [&](const model::Link& l) {
+          return bridges_.contains(l.index) && l.name == network.bridge;
+        });
+        if (held) all.insert(all.end(), network.subnets.begin(), network.subnets.end());
+      }
+    }
+    std::erase_if(all, [](const Prefix& p) { return is_local_alone(p.address()); });
+    for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
+      for (const Range& r : ranges_of(all, {}, family))
+        out_.elements.add(of_family("pfx", family), {range_part(r)});
+    }
+  }
+
+  // -------------------------------------------------------------------------------------- zones
+
+  Status zones() {
+    for (const Zone& zone : input_.zones) {
+      if (!zone.link || bridges_.contains(zone.link)) continue;
+      auto part = interface_part(zone.interface);
+      if (!part) return std::unexpected(part.error());
+      out_.elements.add("inet.zones", {*part});
+      if (out_.host_held) out_.elements.add("inet.hostzones", {*part});
+      interfaces_.emplace(zone.link, *std::move(part));
+    }
+    return {};
+  }
+
+  // The addresses of a zone that a party names; what is trusted counts only where it can come from.
+  [[nodiscard]] std::vector<Range> part_of(const Zone& zone, const Party& party,
+                                           IpFamily family) const {
+    const std::vector<Range> whole = ranges_of(zone.prefixes, zone.excluded, family);
+    if (party.kind == PartyKind::kTrust) {
+      const policy::TrustGroup* trusted = input_.config.group(party.name);
+      if (trusted == nullptr) return {};
+      return common(whole, ranges_of(trusted->prefixes, {}, family));
+    }
+    if (party.kind != PartyKind::kZone) return {};
+    // From the Internet is from everywhere, neighbours of the uplink among them.
+    if (party.name == "internet") {
+      const std::vector<Prefix> all{Prefix::all(family)};
+      return zone.role == policy::ZoneRole::kInternet ? ranges_of(all, {}, family) : whole;
+    }
+    return policy::names_zone(party, zone) ? whole : std::vector<Range>{};
+  }
+
+  [[nodiscard]] std::vector<Source> sources(std::span<const Party> parties, IpFamily family) const {
+    std::vector<Source> out;
+    for (const Zone& zone : input_.zones) {
+      const auto interface = interfaces_.find(zone.link);
+      if (interface == interfaces_.end()) continue;
+      for (const Party& party : parties) {
+        for (const Range& r : part_of(zone, party, family)) out.push_back({interface->second, r});
+      }
+    }
+    return out;
+  }
+
+  // -------------------------------------------------------------------------------------- lines
+
+  Status line(const Line& line) {
+    switch (line.kind) {
+      case LineKind::kAllow: return allow(line);
+      case LineKind::kIngress: return ingress(line);
+      case LineKind::kEgress: egress(line); return {};
+      case LineKind::kHost: return host_service(line);
+    }
+    return {};
+  }
+
+  [[nodiscard]] std::vector<std::size_t> members_of(std::span<const Party> parties) const {
+    return input_.bound.members_of(input_.config, parties);
+  }
+
+  static std::vector<IpAddress> addresses(const Member& m) {
+    std::vector<IpAddress> out;
+    for (const Attached& a : m.attached) {
+      for (const IpAddress& address : a.addresses) {
+        if (!is_local_alone(address)) out.push_back(address);
+      }
+    }
+    return out;
+  }
+
+  Status allow(const Line& line) {
+    const std::vector<std::size_t> to = members_of(line.to), from = members_of(line.from);
+    for (const std::size_t b : to) {
+      for (const std::size_t a : from) {
+        if (a == b || (!is_held(a) && !is_held(b))) continue;
+        if (!is_held(a))
+          note(named(members()[a]) +
+               " is not in mode enforce: nothing proves that packets with "
+               "its address are its own");
+        pair(members()[a], members()[b], line.ports);
+        if (auto s = neighbours(members()[a], members()[b]); !s) return s;
+      }
+      if (policy::names_host(line.from) && is_held(b)) {
+        if (auto s = to_container("hst", members()[b], line.ports); !s) return s;
+      }
+    }
+    return {};
+  }
+
+  void pair(const Member& a, const Member& b, std::span<const PortSpec> ports) {
+    for (const IpAddress& source : addresses(a)) {
+      for (const IpAddress& target : addresses(b)) {
+        if (source.family() != target.family()) continue;
+        for (const PortSpec& port : ports)
+          out_.elements.add(of_family("pol", source.family()),
+                            {address_part(source), address_part(target),
+                             protocol_part(port.protocol), port_part(port.port)});
+      }
+    }
+  }
+
+  // On one bridge, partners may find each other.
+  Status neighbours(const Member& a, const Member& b) {
+    for (const Attached& x : a.attached) {
+      for (const Attached& y : b.attached) {
+        if (x.bridge != y.bridge) continue;
+        auto from = interface_part(x.port_name), to = interface_part(y.port_name);
+        if (!from || !to) return std::unexpected((from ? to : from).error());
+        for (const IpAddress& address : y.addresses) peer(*from, address);
+        for (const IpAddress& address : x.addresses) peer(*to, address);
+      }
+    }
+    return {};
+  }
+
+  // From the host, by the bridge on which it is.
+  Status to_container(std::string_view set, const Member& m, std::span<const PortSpec> ports) {
+    for (const Attached& a : m.attached) {
+      auto bridge = interface_part(a.bridge_name);
+      if (!bridge) return std::unexpected(bridge.error());
+      for (const IpAddress& address : a.addresses) {
+        if (is_local_alone(address)) continue;
+        for (const PortSpec& port : ports)
+          out_.elements.add(
+              of_family(set, address.family()),
+              {*bridge, address_part(address), protocol_part(port.protocol), port_part(port.port)});
+      }
+    }
+    return {};
+  }
+
+  // The host's addresses at which a published port is dialled.
+  [[nodiscard]] std::vector<IpAddress> dialled(const model::PublishedPort& port) const {
+    if (!port.host_address.is_unspecified()) {
+      if (port.host_address.is_loopback()) return {};
+      return {port.host_address};
+    }
+    std::vector<IpAddress> out;
+    for (const model::Address& a : host().addresses) {
+      if (a.local.family() == port.host_address.family() && !is_local_alone(a.local))
+        out.push_back(a.local);
+    }
+    return out;
+  }
+
+  // Where the proxy listens at every address, every address counts: link-local ones, and those that
+  // the host will get.
+  void proxied() {
+    for (const std::size_t i : out_.held) {
+      for (const model::PublishedPort& p : members()[i].container->published) {
+        const Prefix at = p.host_address.is_unspecified() ? Prefix::all(p.host_address.family())
+                                                          : Prefix::single(p.host_address);
+        out_.elements.add(of_family("prx", p.host_address.family()),
+                          {range_part({at.first(), at.last()}), protocol_part(p.protocol),
+                           port_part(p.host_port)});
+      }
+    }
+  }
+
+  Status ingress(const Line& line) {
+    for (const std::size_t i : members_of(line.to)) {
+      if (!is_held(i)) continue;
+      for (const model::PublishedPort& p : members()[i].container->published) {
+        const PortSpec asked{p.host_port, p.protocol};
+        if (std::ranges::find(line.ports, asked) == line.ports.end()) continue;
+        if (auto s = open_published(members()[i], p, line.from); !s) return s;
+      }
+    }
+    return {};
+  }
+
+  Status open_published(const Member& m, const model::PublishedPort& p,
+                        std::span<const Party> from) {
+    Elements& e = out_.elements;
+    for (const IpAddress& at : dialled(p)) {
+      for (const Source& source : sources(from, at.family()))
+        e.add(of_family("ing", at.family()),
+              {source.interface, range_part(source.range), address_part(at),
+               protocol_part(p.protocol), port_part(p.host_port)});
+    }
+    const std::string twin = p.protocol == IpProtocol::kTcp ? "t" : "u";
+    for (const IpAddress& inside : addresses(m)) {
+      for (const Source& source : sources(from, inside.family()))
+        e.add(of_family("in", inside.family()) + twin,
+              {source.interface, range_part(source.range), port_part(p.host_port),
+               address_part(inside), port_part(p.container_port)});
+    }
+    const PortSpec inside{p.container_port, p.protocol};
+    return to_container("pub", m, {&inside, 1});  // for the engine's proxy
+  }
+
+  [[nodiscard]] std::vector<Range> destinations(const Party& party, IpFamily family) {
+    switch (party.kind) {
+      case PartyKind::kPrefix: return ranges_of({&party.prefix, 1}, {}, family);
+      case PartyKind::kTrust: {
+        const policy::TrustGroup* trusted = input_.config.group(party.name);
+        return trusted == nullptr ? std::vector<Range>{} : ranges_of(trusted->prefixes, {}, family);
+      }
+      case PartyKind::kZone: {
+        std::vector<Range> out;
+        for (const Zone& zone : input_.zones) {
+          if (!policy::names_zone(party, zone)) continue;
+          const auto part = ranges_of(zone.prefixes, zone.excluded, family);
+          out.insert(out.end(), part.begin(), part.end());
+        }
+        return merged(std::move(out));
+      }
+      case PartyKind::kDomain:
+        note("egress to " + escape_text(party.name, kLongestName) +
+             " is closed: names are not resolved yet; list prefixes until they are");
+        return {};
+      case PartyKind::kService:
+      case PartyKind::kHost:
+      case PartyKind::kHostService: return {};
+    }
+    return {};
+  }
+
+  void egress(const Line& line) {
+    for (const std::size_t i : members_of(line.from)) {
+      if (!is_held(i)) continue;
+      for (const IpAddress& source : addresses(members()[i])) {
+        for (const Party& party : line.to) {
+          for (const Range& r : destinations(party, source.family())) {
+            for (const PortSpec& port : line.ports)
+              out_.elements.add(of_family("egr", source.family()),
+                                {address_part(source), range_part(r), protocol_part(port.protocol),
+                                 port_part(port.port)});
+          }
+        }
+      }
+    }
+  }
+
+  void open_host(const Part& interface, const Range& range, const PortSpec& port) {
+    out_.elements.add(
+        of_family("host", range.first.family()),
+        {interface, range_part(range), protocol_part(port.protocol), port_part(port.port)});
+  }
+
+  Status host_service(const Line& line) {
+    const PortSpec& port = line.ports.front();
+    if (out_.host_held) {
+      for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
+        for (const Source& source : sources(line.from, family))
+          open_host(source.interface, source.range, port);
+      }
+    }
+    for (const std::size_t i : members_of(line.from)) {
+      if (!is_held(i)) continue;
+      for (const Attached& a : members()[i].attached) {
+        auto bridge = interface_part(a.bridge_name);
+        if (!bridge) return std::unexpected(bridge.error());
+        for (const IpAddress& address : a.addresses) {
+          if (!is_local_alone(address)) open_host(*bridge, {address, address}, port);
+        }
+      }
+    }
+    return {};
+  }
+
+  // Published ports of those who are not held stay as they are: a proxy answers on the host.
+  void strangers_published() {
+    for (const model::Engine& engine : input_.snapshot.engines) {
+      for (const model::Container& c : engine.containers) {
+        if (!engine.local || c.state != "running" || holds(c)) continue;
+        for (const model::PublishedPort& p : c.published) {
+          for (const auto& [link, interface] : interfaces_) {
+            const Prefix all = Prefix::all(p.host_address.family());
+            if (p.host_port.number != 0)
+              open_host(interface, {all.first(), all.last()}, {p.host_port, p.protocol});
+          }
+        }
+      }
+    }
+  }
+
+  // The host's services are closed to zones and to held containers. What an engine's own resolver
+  // and others answer to those on other bridges is not known here, so it stays.
+  void strangers_inside() {
+    constexpr std::size_t kMostNamed = 5;
+    std::set<std::string> networks;
+    for (const model::Engine& engine : input_.snapshot.engines) {
+      for (const model::Container& c : engine.containers) {
+        if (!engine.local || c.state != "running" || holds(c)) continue;
+        for (const model::Attachment& a : c.attachments) {
+          if (!is_managed(engine, a.network)) networks.insert(escape_text(a.network, kLongestName));
+        }
+      }
+    }
+    if (networks.empty()) return;
+    std::string names;
+    std::size_t named = 0;
+    for (const std::string& network : networks) {
+      if (++named <= kMostNamed) names += (names.empty() ? "" : ", ") + network;
+    }
+    if (named > kMostNamed) names += " and " + std::to_string(named - kMostNamed) + " more";
+    note("the services of the host are open to containers on " + names +
+         ", as they were: nobody there is held");
+  }
+  // Whether that network's bridge has held containers.
+  bool is_managed(const model::Engine& engine, const std::string& network) const {
+    const auto at = std::ranges::find(engine.networks, network, &model::EngineNetwork::name);
+    if (at == engine.networks.end()) return false;
+    const auto link = std::ranges::find(host().links, at->bridge, &model::Link::name);
+    return link != host().links.end() && bridges_.contains(link->index);
+  }
+  bool holds(const model::Container& c) const {
+    return std::ranges::any_of(out_.held,
+                               [&](std::size_t i) { return members()[i].container == &c; });
+  }
+
+  const Input& input_;
+  Gathered out_;
+  std::set<IfIndex> bridges_;
+  std::map<IfIndex, Part> interfaces_;  // of zones
+  std::set<std::string> unheld_;
+};
+
+}  // namespace
+
+Result<Gathered> gather(const Input& input) {
+  if (input.snapshot.host.value >= input.snapshot.namespaces.size())
+    return fail(ErrorCode::kInvalidInput, "the snapshot holds no network namespace of the host");
+  return Gatherer(input).run();
+}
+
+}  // namespace bulkhead::compile

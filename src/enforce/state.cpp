@@ -1,0 +1,241 @@
+#include "enforce/state.h"
+
+#include <array>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/text.h"
+
+namespace bulkhead::enforce {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::array<std::pair<Phase, std::string_view>, 4> kPhases{{{Phase::kNothing, "nothing"},
+                                                                     {Phase::kLoading, "loading"},
+                                                                     {Phase::kAwaiting, "awaiting"},
+                                                                     {Phase::kKept, "kept"}}};
+
+std::string_view word(Phase phase) {
+  for (const auto& [one, text] : kPhases) {
+    if (one == phase) return text;
+  }
+  return "";
+}
+
+// Takes members of an object; the first that is missing or of another type is kept as the error.
+class Members {
+ public:
+  explicit Members(const Json& object) : object_(object) {
+    if (!object.is_object()) wrong_ = "is no object";
+  }
+  void take(const char* name, std::string& to) {
+    if (const Json* value = find(name, &Json::is_string)) to = value->get<std::string>();
+  }
+  void take(const char* name, bool& to) {
+    if (const Json* value = find(name, &Json::is_boolean)) to = value->get<bool>();
+  }
+  template <class Number>
+  void take_number(const char* name, Number& to) {
+    const Json* value = find(name, &Json::is_number_unsigned);
+    if (value == nullptr) return;
+    const auto number = value->get<std::uint64_t>();
+    if (!std::in_range<Number>(number)) {
+      complain(name);
+      return;
+    }
+    to = static_cast<Number>(number);
+  }
+  // nullptr when it is null or wrong.
+  const Json* list(const char* name) { return find(name, &Json::is_array); }
+  const Json* object(const char* name) {
+    const auto at = wrong_.empty() ? object_.find(name) : object_.end();
+    if (at != object_.end() && at->is_null()) return nullptr;
+    return find(name, &Json::is_object);
+  }
+  void complain(const std::string& name) {
+    if (wrong_.empty()) wrong_ = "'" + name + "' is missing or has another form";
+  }
+  [[nodiscard]] Status done() const {
+    if (wrong_.empty()) return {};
+    return fail(ErrorCode::kInvalidInput, wrong_);
+  }
+
+ private:
+  const Json* find(const char* name, bool (Json::*is)() const noexcept) {
+    if (!wrong_.empty()) return nullptr;
+    const auto at = object_.find(name);
+    if (at != object_.end() && ((*at).*is)()) return &*at;
+    complain(name);
+    return nullptr;
+  }
+  const Json& object_;
+  std::string wrong_;
+};
+
+Json json_of(const Record& r) {
+  Json held = Json::array();
+  for (const Held& h : r.held)
+    held.push_back({{"engine", h.engine},
+                    {"name", h.name},
+                    {"id", h.id},
+                    {"netns", h.netns},
+                    {"addresses", h.addresses}});
+  return {{"id", r.id},
+          {"applied_at_ms", r.applied_at_ms},
+          {"applied_boot_ns", r.applied_boot_ns},
+          {"uid", r.uid},
+          {"user", r.user},
+          {"file", r.file},
+          {"sha256", r.sha256},
+          {"console", r.console},
+          {"held", std::move(held)},
+          {"host_held", r.host_held},
+          {"elements", r.elements},
+          {"unheld", r.unheld}};
+}
+
+Result<Record> record_of(const Json& json) {
+  Record out;
+  Members in(json);
+  in.take("id", out.id);
+  in.take_number("applied_at_ms", out.applied_at_ms);
+  in.take_number("applied_boot_ns", out.applied_boot_ns);
+  in.take_number("uid", out.uid);
+  in.take("user", out.user);
+  in.take("file", out.file);
+  in.take("sha256", out.sha256);
+  in.take("console", out.console);
+  in.take("host_held", out.host_held);
+  in.take_number("elements", out.elements);
+  if (const Json* list = in.list("held")) {
+    for (const Json& one : *list) {
+      Members member(one);
+      Held& held = out.held.emplace_back();
+      member.take("engine", held.engine);
+      member.take("name", held.name);
+      member.take("id", held.id);
+      member.take_number("netns", held.netns);
+      if (const Json* all = member.list("addresses")) {
+        for (const Json& address : *all) {
+          if (!address.is_string()) member.complain("addresses");
+          if (address.is_string()) held.addresses.push_back(address.get<std::string>());
+        }
+      }
+      if (!member.done()) in.complain("held");
+    }
+  }
+  if (const Json* list = in.list("unheld")) {
+    for (const Json& one : *list) {
+      if (!one.is_string()) in.complain("unheld");
+      if (one.is_string()) out.unheld.push_back(escape_text(one.get<std::string>(), SIZE_MAX));
+    }
+  }
+  // It becomes part of file names.
+  if (out.id.find_first_not_of("0123456789abcdef") != std::string::npos) in.complain("id");
+  if (auto done = in.done(); !done) return std::unexpected(done.error());
+  return out;
+}
+
+Result<std::optional<Record>> optional_record(const Json* json) {
+  if (json == nullptr) return std::nullopt;
+  auto record = record_of(*json);
+  if (!record) return std::unexpected(record.error());
+  return *std::move(record);
+}
+
+std::string text_of(const Json& json) {
+  return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Result<Phase> phase_of(const std::string& text) {
+  for (const auto& [phase, name] : kPhases) {
+    if (name == text) return phase;
+  }
+  return fail(ErrorCode::kInvalidInput, "phase '" + escape_text(text, 32) + "' is none");
+}
+
+Status take_state(const Json& json, State& out) {
+  Members in(json);
+  std::uint32_t version = 0;
+  std::string phase;
+  in.take_number("version", version);
+  if (auto done = in.done(); !done) return done;
+  if (version != kStateVersion)
+    return fail(ErrorCode::kUnsupported, "version " + std::to_string(version) +
+                                             " is not ours; use the bulkhead that made it");
+  in.take("boot_id", out.boot_id);
+  in.take("phase", phase);
+  in.take("can_undo", out.can_undo);
+  in.take_number("deadline_boot_ns", out.deadline_boot_ns);
+  in.take_number("deadline_ms", out.deadline_ms);
+  in.take_number("guardian_pid", out.guardian.pid);
+  in.take_number("guardian_start", out.guardian.start_ticks);
+  auto current = optional_record(in.object("current"));
+  auto before = optional_record(in.object("before"));
+  if (const Json* undone = in.object("undone")) {
+    Members member(*undone);
+    Undone& to = out.undone.emplace();
+    member.take("id", to.id);
+    member.take("file", to.file);
+    member.take_number("at_ms", to.at_ms);
+    member.take("by_guardian", to.by_guardian);
+    if (!member.done()) in.complain("undone");
+  }
+  if (auto done = in.done(); !done) return done;
+  if (!current) return within("current", current.error());
+  if (!before) return within("before", before.error());
+  out.current = *std::move(current);
+  out.before = *std::move(before);
+  auto read = phase_of(phase);
+  if (!read) return std::unexpected(read.error());
+  out.phase = *read;
+  if ((out.phase == Phase::kNothing) != !out.current.has_value())
+    return fail(ErrorCode::kInvalidInput, "phase and record do not go together");
+  return {};
+}
+
+}  // namespace
+
+std::string write_record(const Record& record) {
+  return text_of(json_of(record));
+}
+
+Result<Record> read_record(std::string_view json) {
+  const Json parsed = Json::parse(json, nullptr, false);
+  if (parsed.is_discarded()) return fail(ErrorCode::kInvalidInput, "is no JSON");
+  return record_of(parsed);
+}
+
+std::string write_state(const State& s) {
+  Json json = {{"version", kStateVersion},
+               {"boot_id", s.boot_id},
+               {"phase", word(s.phase)},
+               {"can_undo", s.can_undo},
+               {"deadline_boot_ns", s.deadline_boot_ns},
+               {"deadline_ms", s.deadline_ms},
+               {"guardian_pid", static_cast<std::uint32_t>(s.guardian.pid)},
+               {"guardian_start", s.guardian.start_ticks},
+               {"current", nullptr},
+               {"before", nullptr},
+               {"undone", nullptr}};
+  if (s.current) json["current"] = json_of(*s.current);
+  if (s.before) json["before"] = json_of(*s.before);
+  if (s.undone) {
+    json["undone"] = {{"id", s.undone->id},
+                      {"file", s.undone->file},
+                      {"at_ms", s.undone->at_ms},
+                      {"by_guardian", s.undone->by_guardian}};
+  }
+  return text_of(json);
+}
+
+Result<State> read_state(std::string_view json) {
+  const Json parsed = Json::parse(json, nullptr, false);
+  if (parsed.is_discarded()) return fail(ErrorCode::kInvalidInput, "is no JSON");
+  State out;
+  if (auto taken = take_state(parsed, out); !taken) return std::unexpected(taken.error());
+  return out;
+}
+
+}  // namespace bulkhead::enforce

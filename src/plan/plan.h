@@ -1,0 +1,38 @@
+// What a policy would do to a host, before anything is touched: its rules are put beside those of
+// all others in a copy of the model, and everything is computed anew.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "audit/finding.h"
+#include "base/result.h"
+#include "compile/compile.h"
+#include "plan/trials.h"
+
+namespace bulkhead::plan {
+
+struct Way {  // from a seat to a service, ordinary connections
+  std::string from;
+  audit::Subject to;
+  std::string reason;  // what closes it; escaped, one line
+};
+
+struct Plan {
+  compile::Compiled compiled;
+  Trials trials;            // with the rules
+  std::vector<Way> closes;  // open now, closed with the rules
+  std::vector<Way> opens;   // closed without any rules of ours, open with these: they only narrow
+  std::vector<Way> leaks;   // open with the rules though the policy holds it and no line permits it
+  std::vector<Way> blocked;  // a line permits it, something else closes it
+  std::vector<Way> unknown;  // with the rules, of what the policy holds
+  // Nothing is broken, void, unknown, opened or leaking.
+  [[nodiscard]] bool fit() const;
+};
+
+// Cost: views::Survey::row() for each seat, before and after; then plan::try_policy(), for which
+// those of the host and of containers are known already unless it is as attacker.
+[[nodiscard]] Result<Plan> make_plan(const compile::Input& input, bool as_attacker);
+
+}  // namespace bulkhead::plan

@@ -1,0 +1,132 @@
+#include "report/plan_text.h"
+
+#include <map>
+
+#include "base/text.h"
+#include "report/layout.h"
+#include "report/parts.h"
+#include "report/policy_text.h"
+
+namespace bulkhead::report {
+namespace {
+
+using plan::Way;
+
+constexpr std::size_t kShown = 8;      // ways of one kind, without details
+constexpr std::size_t kShownFrom = 4;  // senders on one line
+
+std::string service_name(const audit::Subject& s, const Style& style) {
+  return service_text(s, style) + " " + owner_text(s, style) + " " +
+         port_text(s.port.value_or(Port{}), s.protocol);
+}
+
+// One line for each service: who of many loses it.
+struct Group {
+  std::vector<std::string> from;
+  std::string reason;
+};
+
+class PlanWriter {
+ public:
+  PlanWriter(const plan::Plan& plan, const Style& style) : plan_(plan), style_(style) {}
+
+  std::string write(const policy::Config& config, const std::string& host) {
+    tell(Label::kPlanTitle, {{"file", escape_text(config.file)},
+                             {"host", safe(host)},
+                             {"containers", std::to_string(plan_.compiled.held.size())},
+                             {"elements", std::to_string(plan_.compiled.elements)}});
+    if (plan_.compiled.held.empty() && !plan_.compiled.host_held) tell(Label::kPlanNobody, {});
+    out_ += "\n";
+    if (!plan_.trials.never.empty() || !plan_.trials.tests.empty()) {
+      add_trials(out_, plan_.trials, style_);
+      out_ += "\n";
+    }
+    ways(Label::kPlanOpens, plan_.opens);
+    ways(Label::kPlanOpens, plan_.leaks);
+    ways(Label::kPlanCloses, plan_.closes);
+    ways(Label::kPlanBlocked, plan_.blocked);
+    ways(Label::kPlanUnknown, plan_.unknown);
+    unheld();
+    verdict();
+    if (style_.details) out_ += "\n" + plan_.compiled.text;
+    return std::move(out_);
+  }
+
+ private:
+  void tell(Label label, const std::vector<std::pair<std::string_view, std::string>>& values) {
+    add_wrapped(out_, "", say(label, style_, values), style_);
+  }
+
+  void ways(Label title, const std::vector<Way>& all) {
+    if (all.empty()) return;
+    tell(title, {{"count", std::to_string(all.size())}});
+    std::map<std::string, Group> groups;
+    for (const Way& way : all) {
+      Group& group = groups[service_name(way.to, style_)];
+      group.from.push_back(safe(way.from));
+      if (group.reason.empty()) group.reason = way.reason;
+    }
+    std::size_t left = style_.details ? SIZE_MAX : kShown;
+    for (const auto& [service, group] : groups) {
+      if (left-- == 0) {
+        add_wrapped(
+            out_, "  ",
+            say(Label::kTrialMore, style_, {{"count", std::to_string(groups.size() - kShown)}}),
+            style_);
+        break;
+      }
+      one(service, group, title == Label::kPlanBlocked || title == Label::kPlanUnknown);
+    }
+    out_ += "\n";
+  }
+
+  void one(const std::string& service, const Group& group, bool with_reason) {
+    std::string from;
+    const std::size_t most = style_.details ? SIZE_MAX : kShownFrom;
+    for (std::size_t i = 0; i < group.from.size() && i < most; ++i)
+      from += (i == 0 ? "" : ", ") + group.from[i];
+    if (group.from.size() > most) from += ", ... (" + std::to_string(group.from.size()) + ")";
+    const std::string pair = from + " -> " + service;
+    add_wrapped(out_, "  ",
+                with_reason && !group.reason.empty()
+                    ? say(Label::kPlanBlockedBy, style_, {{"pair", pair}, {"reason", group.reason}})
+                    : pair,
+                style_);
+  }
+
+  void unheld() {
+    if (plan_.compiled.unheld.empty()) return;
+    tell(Label::kPlanNotHeld, {});
+    for (const std::string& what : plan_.compiled.unheld) add_wrapped(out_, "  ! ", what, style_);
+    out_ += "\n";
+  }
+
+  void verdict() {
+    if (plan_.fit()) {
+      const std::string text = say(Label::kPlanFit, style_);
+      add_wrapped(out_, "", inked(text, Ink::kGreen, style_), style_);
+      return;
+    }
+    std::string why =
+        std::to_string(plan_.trials.count(plan::Outcome::kBroken)) + " broken, " +
+        std::to_string(plan_.trials.count(plan::Outcome::kUnknown) + plan_.unknown.size()) +
+        " unknown, " + std::to_string(plan_.trials.count(plan::Outcome::kVoid)) + " void";
+    if (!plan_.opens.empty() || !plan_.leaks.empty())
+      why += ", " + std::to_string(plan_.opens.size() + plan_.leaks.size()) + " not closed";
+    const std::string text = say(Label::kPlanUnfit, style_, {{"reason", why}});
+    add_wrapped(out_, "", inked(text, Ink::kRed, style_), style_);
+  }
+
+  const plan::Plan& plan_;
+  const Style& style_;
+  std::string out_;
+};
+
+}  // namespace
+
+std::string plan_text(const policy::Config& config, const std::string& host, const plan::Plan& plan,
+                      const Style& style) {
+  return PlanWriter(plan, style).write(config, host);
+}
+
+}  // namespace bulkhead::report

@@ -1,0 +1,119 @@
+#include "report/scan_parts.h"
+
+#include <system_error>
+
+#include "audit/inventory.h"
+#include "report/parts.h"
+
+namespace bulkhead::report {
+namespace {
+
+using scan::Proof;
+
+Label proof_label(Proof proof) {
+  switch (proof) {
+    case Proof::kAccepted: return Label::kProofAccepted;
+    case Proof::kReset: return Label::kProofReset;
+    case Proof::kPortUnreachable: return Label::kProofPortUnreachable;
+    case Proof::kSilence: return Label::kProofSilence;
+    case Proof::kIcmp: return Label::kProofIcmp;
+    case Proof::kSendRefused: return Label::kProofSendRefused;
+    case Proof::kLost: return Label::kProofLost;
+    case Proof::kNoSocket: return Label::kProofNoSocket;
+    case Proof::kNotFinished: return Label::kProofNotFinished;
+    case Proof::kNoUdpAnswer: return Label::kProofNoUdpAnswer;
+    case Proof::kUnchecked: return Label::kProofUnchecked;
+  }
+  return Label::kProofNotFinished;
+}
+
+}  // namespace
+
+Label state_label(scan::State state) {
+  switch (state) {
+    case scan::State::kOpen: return Label::kStateOpen;
+    case scan::State::kClosed: return Label::kStateClosed;
+    case scan::State::kFiltered: return Label::kStateFiltered;
+    case scan::State::kUnknown: return Label::kStateUnknown;
+  }
+  return Label::kStateUnknown;
+}
+
+Label agreement_label(scan::Agreement agreement) {
+  switch (agreement) {
+    case scan::Agreement::kConfirmed: return Label::kScanConfirmed;
+    case scan::Agreement::kResolved: return Label::kScanResolved;
+    case scan::Agreement::kDisagrees: return Label::kScanDisagrees;
+  }
+  return Label::kScanConfirmed;
+}
+
+std::string proof_text(const scan::PortRun& run, const Style& style) {
+  std::string out = say(proof_label(run.proof), style);
+  if (run.error != 0) out += " (" + std::generic_category().message(run.error) + ")";
+  return out;
+}
+
+std::string range_text(const scan::PortRange& range) {
+  const std::string first = std::to_string(range.first);
+  return range.first == range.last ? first : first + "-" + std::to_string(range.last);
+}
+
+std::string whose_text(const model::Snapshot& snapshot, const scan::Aim& aim) {
+  std::string out;
+  for (const model::NsId ns : aim.at)
+    out += (out.empty() ? "" : ", ") + safe(audit::name_of(snapshot, ns));
+  return out;
+}
+
+std::string aimed_text(const scan::Aim& aim, const scan::PortRange& ports) {
+  std::string out = dial_text(aim.to, Port{ports.first});
+  if (ports.first != ports.last) out += "-" + std::to_string(ports.last);
+  return out + "/" + to_string(aim.protocol);
+}
+
+std::string names_text(const scan::Seat& seat) {
+  std::string out;
+  for (const std::string& name : seat.names) out += (out.empty() ? "" : ", ") + safe(name);
+  return out;
+}
+
+std::string counts_text(const std::array<std::uint64_t, scan::kStates>& counts,
+                        const Style& style) {
+  return say(Label::kScanCounts, style,
+             {{"open", std::to_string(counts[0])},
+              {"closed", std::to_string(counts[1])},
+              {"filtered", std::to_string(counts[2])},
+              {"unknown", std::to_string(counts[3])}});
+}
+
+std::string agreement_text(const scan::Judged& judged, const Style& style) {
+  return say(Label::kScanAgreement, style,
+             {{"confirmed", std::to_string(judged.confirmed)},
+              {"resolved", std::to_string(judged.resolved)},
+              {"disagreeing", std::to_string(judged.disagreeing)},
+              {"unproven", std::to_string(judged.unproven)}});
+}
+
+DisagreementText disagreement_text(const model::Snapshot& snapshot, const scan::Result& result,
+                                   const scan::Disagreement& d, const Style& style) {
+  const scan::Aim& aim = result.plan.aims[d.aim];
+  return {say(Label::kScanDisagreement, style,
+              {{"from", safe(result.plan.seats[aim.seat].vantage)},
+               {"to", aimed_text(aim, d.observed.ports)},
+               {"whose", whose_text(snapshot, aim)}}),
+          say(Label::kScanObserved, style,
+              {{"state", say(state_label(d.observed.state), style)},
+               {"proof", proof_text(d.observed, style)}}),
+          say(Label::kScanComputed, style,
+              {{"verdict", say(verdict_label(d.computed), style)},
+               {"reason", d.reason.empty() ? say(how_label(d.how), style) : d.reason}})};
+}
+
+std::string open_service_text(const scan::Aim& aim, const scan::OpenPort& port,
+                              const Style& style) {
+  if (port.service) return safe(port.service->name) + " (" + safe(port.service->access) + ")";
+  return listener_text(port.socket, port.port, aim.protocol, style);
+}
+
+}  // namespace bulkhead::report

@@ -1,0 +1,65 @@
+// What is in force and whether it still is, for people and for programs
+// (schemas/status.schema.json). Each ends with a newline; what is given is escaped here.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "report/style.h"
+
+namespace bulkhead::report {
+
+struct Uncovered {  // a container of an enforced tenant that the rules do not know as it is now
+  std::string engine, name;
+  enum class Why : std::uint8_t {
+    kSince,  // was started since
+    kAnew,   // was held, and was started anew since
+    kMoved,  // is held, but has got or lost addresses since
+  };
+  Why why = Why::kSince;
+};
+
+struct HeldName {
+  std::string engine, name;
+};
+
+struct Applied {
+  std::string id, file, sha256, user;
+  std::uint64_t at_ms = 0;
+  std::uint32_t uid = 0;
+  std::vector<HeldName> held;
+  bool host_held = false;
+  std::uint64_t elements = 0;
+  std::vector<std::string> unheld;       // escaped lines
+  std::optional<bool> file_changed;      // absent: it could not be read
+  bool interrupted = false;              // apply did not come to its end
+  std::uint64_t until_ms = 0;            // awaits confirmation; 0: kept
+  bool guarded = false;                  // its guardian is there
+  std::optional<std::string> unread;     // why the kernel's tables are not known
+  std::vector<std::string> differences;  // escaped lines; empty: exactly what was applied
+  std::vector<Uncovered> uncovered;
+  std::optional<std::string> unknown;  // why `uncovered` is not known
+};
+
+struct TakenBack {  // the last apply
+  std::string file;
+  std::uint64_t at_ms = 0;
+  bool unconfirmed = false;
+};
+
+struct Standing {
+  std::string host;
+  std::optional<Applied> applied;
+  bool foreign = false;  // nothing is applied, and yet there are tables of that name
+  std::optional<TakenBack> taken_back;
+  // The rules are those that were applied, hold whom the policy names, and go unless confirmed.
+  [[nodiscard]] bool sound() const;
+  [[nodiscard]] bool known() const;
+};
+
+[[nodiscard]] std::string status_text(const Standing& standing, const Style& style);
+[[nodiscard]] std::string status_json(const Standing& standing);
+
+}  // namespace bulkhead::report

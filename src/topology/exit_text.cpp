@@ -1,0 +1,13 @@
+#include "topology/exit_text.h"
+
+#include "base/text.h"
+
+namespace bulkhead::topology {
+
+std::string exit_text(const Device& device) {
+  std::string out = escape_text(device.name());
+  if (device.link->kind == "tun") out += " to a program in user space (slirp4netns, pasta, a VPN)";
+  return out;
+}
+
+}  // namespace bulkhead::topology

@@ -1,0 +1,137 @@
+// What a policy becomes: which containers are held, which elements stand in which set.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "compile/shop.h"
+
+namespace bulkhead::compile {
+namespace {
+
+using shops::HostBuilder;
+using shops::Policy;
+using shops::shop;
+using testing::Contains;
+using testing::Each;
+using testing::HasSubstr;
+using testing::Not;
+using testing::SizeIs;
+
+Compiled good(const Policy& p, bool enforce = false) {
+  auto compiled = compile(p.input(enforce));
+  EXPECT_TRUE(compiled) << compiled.error().message;
+  return compiled.value_or(Compiled{});
+}
+
+// The lines of one set in the text.
+std::string set_of(const Compiled& c, const std::string& table, const std::string& name) {
+  const std::size_t begin = c.text.find("table " + table + " bulkhead {");
+  const std::size_t at = c.text.find("\tset " + name + " {", begin);
+  return c.text.substr(at, c.text.find("\n\t}", at) - at);
+}
+
+TEST(Compile, WritesEachLineAsElements) {
+  const Policy p;
+  const Compiled c = good(p);
+  EXPECT_THAT(c.held, SizeIs(4));
+  EXPECT_TRUE(c.host_held);
+  const std::string pol4 = set_of(c, "inet", "pol4");
+  EXPECT_THAT(pol4, HasSubstr("172.20.0.2 . 172.20.0.3 . tcp . 7000"));
+  EXPECT_THAT(pol4, HasSubstr("172.20.0.3 . 172.20.0.4 . tcp . 5432"));
+  EXPECT_THAT(pol4, Not(HasSubstr("172.21.0.2")));
+  EXPECT_THAT(set_of(c, "inet", "pol6"), HasSubstr("fd00:20::2 . fd00:20::4 . tcp . 5432"));
+  EXPECT_THAT(set_of(c, "inet", "hst4"), HasSubstr("\"br-shop\" . 172.20.0.4 . tcp . 5432"));
+  // One address within a prefix of the same line is not there twice.
+  const std::string egr4 = set_of(c, "inet", "egr4");
+  EXPECT_THAT(egr4, HasSubstr("172.20.0.3 . 203.0.113.0-203.0.113.255 . tcp . 443"));
+  EXPECT_THAT(egr4, HasSubstr("203.0.113.0-203.0.113.255 . udp . 53"));
+  EXPECT_THAT(egr4, Not(HasSubstr("203.0.113.7")));
+  EXPECT_THAT(set_of(c, "inet", "ing4"),
+              HasSubstr("\"eth0\" . 0.0.0.0-255.255.255.255 . 192.0.2.10 . tcp . 80"));
+  EXPECT_THAT(set_of(c, "inet", "in4t"),
+              HasSubstr("\"eth0\" . 0.0.0.0-255.255.255.255 . 80 . 172.20.0.2 . 8080"));
+  EXPECT_THAT(set_of(c, "inet", "prx4"), HasSubstr("0.0.0.0-255.255.255.255 . tcp . 81"));
+  EXPECT_THAT(set_of(c, "inet", "host4"),
+              HasSubstr("\"eth0\" . 198.51.100.0-198.51.100.15 . tcp . 22"));
+  EXPECT_THAT(set_of(c, "inet", "host4"), HasSubstr("\"br-blog\" . 172.21.0.2 . tcp . 9100"));
+  EXPECT_THAT(set_of(c, "inet", "pfx4"), HasSubstr("172.20.0.0-172.20.0.255"));
+  EXPECT_THAT(set_of(c, "bridge", "p4"), HasSubstr(" . 02:42:01:00:00:02 . 172.20.0.2"));
+}
+
+TEST(Compile, ModesSayWhoIsHeld) {
+  std::string text(shops::kPolicy);
+  text.replace(text.find("mode: enforce"), 13, "mode: audit  ");
+  const Policy audit(shop().snapshot, text);
+  EXPECT_THAT(good(audit).held, SizeIs(0));
+  EXPECT_FALSE(good(audit).host_held);
+  EXPECT_THAT(good(audit, true).held, SizeIs(4));
+  EXPECT_TRUE(good(audit, true).host_held);
+  text.replace(text.find("  blog:\n"), 8, "  blog:\n    mode: off\n");
+  const Policy off(shop().snapshot, text);
+  EXPECT_THAT(good(off, true).held, SizeIs(3));
+  // Published by somebody who is not held, and the host is: it stays.
+  EXPECT_THAT(set_of(good(off, true), "inet", "host4"),
+              HasSubstr("\"eth0\" . 0.0.0.0-255.255.255.255 . tcp . 81"));
+}
+
+TEST(Compile, WithoutAHostSectionTheHostIsLeftAlone) {
+  std::string text(shops::kPolicy);
+  text.erase(text.find("host: {ssh"), text.find("tenants:") - text.find("host: {ssh"));
+  const Compiled c = good(Policy(shop().snapshot, text));
+  EXPECT_FALSE(c.host_held);
+  EXPECT_THAT(set_of(c, "inet", "hostzones"), Not(HasSubstr("elements")));
+  EXPECT_THAT(set_of(c, "inet", "zones"), HasSubstr("eth0"));
+}
+
+TEST(Compile, SaysWhatIsNotHeld) {
+  auto h = shop();
+  h.container("stray", "shop", "172.20.0.9");
+  h.engine().containers[3].network_mode = "host";
+  std::string text(shops::kPolicy);
+  text.replace(text.find("to: [203.0.113.0/24, 203.0.113.7]"), 33,
+               "to: {fqdn: [api.example.org]}    ");
+  const Compiled c = good(Policy(h.snapshot, text));
+  EXPECT_THAT(c.unheld, Contains(HasSubstr("container blog-app-1: it sits in the host's own")));
+  EXPECT_THAT(c.unheld, Contains(HasSubstr("is cut off on br-shop")));
+  EXPECT_THAT(c.unheld, Contains(HasSubstr("egress to api.example.org is closed")));
+  for (const std::string& what : c.unheld) EXPECT_THAT(c.text, HasSubstr("# not held: " + what));
+}
+
+TEST(Compile, WhoIsNotHeldAndStillReachesTheHostIsNamed) {
+  HostBuilder h = shop();
+  const Compiled before = good(Policy(h.snapshot));
+  EXPECT_THAT(before.unheld, Each(Not(HasSubstr("services of the host"))));
+  h.network("elsewhere", "br-else", "172.22.0.1");
+  h.container("stray", "elsewhere", "172.22.0.2", "", "");
+  EXPECT_THAT(good(Policy(h.snapshot)).unheld,
+              Contains(HasSubstr("services of the host are open to containers on elsewhere")));
+}
+
+TEST(Compile, NothingOfASnapshotGetsIntoTheTextUnread) {
+  auto h = shop();
+  for (model::Link& link : h.host().links) {
+    if (link.name == "br-shop") link.name = "x\" } drop #";
+  }
+  h.engine().networks[0].bridge = "x\" } drop #";
+  const Policy p(h.snapshot);
+  const auto compiled = compile(p.input());
+  ASSERT_FALSE(compiled);
+  EXPECT_EQ(compiled.error().code, ErrorCode::kUnsupported);
+}
+
+TEST(Compile, LinesThatAreOverPermitNothing) {
+  std::string text(shops::kPolicy);
+  text.replace(text.find("port: 7000/tcp}"), 15, "port: 7000, expires: 2026-11-23}");
+  EXPECT_THAT(set_of(good(Policy(shop().snapshot, text)), "inet", "pol4"), Not(HasSubstr("7000")));
+}
+
+TEST(Compile, InstallsInPlaceOfAnEarlierPolicy) {
+  Policy p;
+  const Compiled c = good(p);
+  const std::size_t before = p.snapshot.namespaces[0].ruleset.tables.size();
+  install(p.snapshot, c.tables);
+  install(p.snapshot, c.tables);
+  EXPECT_EQ(p.snapshot.namespaces[0].ruleset.tables.size(), before + 3);
+}
+
+}  // namespace
+}  // namespace bulkhead::compile

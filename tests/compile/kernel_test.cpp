@@ -1,0 +1,93 @@
+// The kernel takes what is compiled, and reads it back as what plan computes with.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "compile/shop.h"
+#include "ruleset/decode.h"
+#include "ruleset/kernel_reader.h"
+
+namespace bulkhead::compile {
+namespace {
+
+using shops::Policy;
+
+class CompileKernel : public ::testing::Test {
+ protected:
+  void SetUp() override { ASSERT_TRUE(test::enter_fresh_network()) << "needs root"; }
+};
+
+// Handles are given anew with each load, and a hash has no order.
+void forget_order(std::vector<model::Table>& tables) {
+  for (model::Table& table : tables) {
+    table.handle = 0;
+    for (model::Chain& chain : table.chains) {
+      chain.handle = 0;
+      for (model::Rule& rule : chain.rules) rule.handle = 0;
+    }
+    for (model::SetDef& set : table.sets) {
+      set.handle = 0;
+      std::ranges::sort(set.elements, {},
+                        [](const model::SetElement& e) { return std::pair(e.first, e.last); });
+    }
+  }
+  std::ranges::sort(tables, {}, &model::Table::family);
+}
+
+std::vector<model::Table> read_back() {
+  auto tables = ruleset::decode_nftables(test::read_nftables());
+  EXPECT_TRUE(tables) << tables.error().message;
+  return tables.value_or(std::vector<model::Table>{});
+}
+
+void expect_same(std::vector<model::Table> computed, std::vector<model::Table> read) {
+  forget_order(computed);
+  forget_order(read);
+  ASSERT_EQ(computed.size(), read.size());
+  for (std::size_t t = 0; t < read.size(); ++t) {
+    ASSERT_EQ(computed[t].sets.size(), read[t].sets.size());
+    for (std::size_t s = 0; s < read[t].sets.size(); ++s)
+      EXPECT_EQ(computed[t].sets[s], read[t].sets[s]) << read[t].sets[s].name;
+    ASSERT_EQ(computed[t].chains.size(), read[t].chains.size());
+    for (std::size_t c = 0; c < read[t].chains.size(); ++c)
+      EXPECT_EQ(computed[t].chains[c], read[t].chains[c]) << read[t].chains[c].name;
+    EXPECT_EQ(computed[t], read[t]);
+  }
+}
+
+TEST_F(CompileKernel, ReadsBackWhatIsComputedWith) {
+  const Policy p;
+  const auto compiled = compile(p.input());
+  ASSERT_TRUE(compiled) << compiled.error().message;
+  const auto loaded = test::run("nft -f -", compiled->text);
+  ASSERT_EQ(loaded.status, 0) << loaded.text << compiled->text;
+  expect_same(compiled->tables, read_back());
+}
+
+TEST_F(CompileKernel, TakesAPolicyInPlaceOfAnother) {
+  const Policy p;
+  const auto first = compile(p.input());
+  ASSERT_TRUE(first);
+  ASSERT_EQ(test::run("nft -f -", first->text).status, 0);
+  std::string text(shops::kPolicy);
+  text.replace(text.find("port: 7000/tcp"), 14, "port: 7001/tcp");
+  const Policy other(shops::shop().snapshot, text);
+  const auto second = compile(other.input());
+  ASSERT_TRUE(second);
+  ASSERT_EQ(test::run("nft -f -", second->text).status, 0);
+  expect_same(second->tables, read_back());
+}
+
+// A policy that holds nobody loads, and is read back, too: all its sets are empty.
+TEST_F(CompileKernel, TakesAPolicyOfNobody) {
+  const Policy p(shops::shop().snapshot, "bulkhead: 1\ntenants: {shop: {}}\n");
+  const auto compiled = compile(p.input());
+  ASSERT_TRUE(compiled);
+  const auto loaded = test::run("nft -f -", compiled->text);
+  ASSERT_EQ(loaded.status, 0) << loaded.text;
+  expect_same(compiled->tables, read_back());
+}
+
+}  // namespace
+}  // namespace bulkhead::compile

@@ -1,0 +1,468 @@
+#!/usr/bin/env python3
+"""apply, confirm, rollback and status on a real Docker host, in the kernel's own words.
+
+    apply_test.py --bulkhead PROGRAM --labd PROGRAM [TEST...]
+
+Each test begins with nothing applied. No test measures time: a deadline is waited for until what it brings is there.
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import world
+from world import BROKEN, FROM_ANYWHERE, FROM_PEOPLE, SSH_OF_NOBODY, SSH_OF_PEOPLE, inside, until
+
+DONE, FINDINGS, USAGE, INCOMPLETE, REFUSED = range(5)
+WORLD = None
+OPEN = {'lan to web', 'web to db', 'stray to stray'}
+
+
+class Apply(unittest.TestCase):
+    maxDiff = 4000
+
+    def setUp(self):
+        self.addCleanup(WORLD.say, 'rollback', '--remove')
+        self.before = WORLD.rules()
+
+    def expect(self, code, said, *words):
+        """|said| is (exit code, text)."""
+        self.assertEqual(said[0], code, said[1])
+        for word in words:
+            self.assertIn(word, ' '.join(said[1].split()))
+        return said[1]
+
+    def unchanged(self):
+        self.assertEqual(WORLD.rules(), self.before)
+
+    def test_holds_what_the_policy_says_and_comes_back_when_nobody_confirms(self):
+        was = WORLD.seen()
+        self.assertTrue(all(was.values()), was)
+        self.expect(DONE, WORLD.apply(FROM_PEOPLE, '--console', '--confirm-within', '6s'), 'is applied', '2 containers held',
+                    'bulkhead confirm')
+        # Whatever the deadline makes of the rest, what was closed while the rules were there was closed by them.
+        seen = WORLD.seen()
+        if WORLD.loaded():
+            self.assertEqual({who for who, gets in seen.items() if gets}, OPEN)
+        until(lambda: not WORLD.loaded(), 'the guardian takes it back')
+        self.unchanged()
+        self.assertEqual(WORLD.seen(), was)
+        self.expect(REFUSED, WORLD.say('confirm', '--console'), 'too late')
+        self.expect(DONE, WORLD.say('status'), 'no policy is applied', 'nobody confirmed it')
+
+    def test_what_is_confirmed_stays(self):
+        self.expect(DONE, WORLD.apply(FROM_PEOPLE, '--console', '--confirm-within', '1h'))
+        guardian = WORLD.guardian()
+        self.assertTrue(world.engine.alive(guardian))
+        self.expect(DONE, WORLD.say('status'), 'Not confirmed', 'exactly the tables that were applied')
+        self.expect(DONE, WORLD.say('confirm'), 'confirmed')  # the apply was given --console
+        until(lambda: not world.engine.alive(guardian), 'its guardian ends')
+        self.assertEqual({who for who, gets in WORLD.seen().items() if gets}, OPEN)
+        self.expect(DONE, WORLD.say('confirm', '--console'), 'kept already')
+        text = self.expect(DONE, WORLD.say('status'), 'exactly the tables that were applied', 'nothing guards against it yet')
+        self.assertNotIn('Not confirmed', text)
+        self.expect(DONE, WORLD.say('rollback'), 'no rules of Bulkhead are left')
+        self.unchanged()
+        self.expect(DONE, WORLD.say('rollback'), 'nothing to roll back')
+
+    def test_an_apply_that_is_killed_right_after_loading_is_taken_back(self):
+        process = WORLD.start('apply', '--config', WORLD.policy(FROM_PEOPLE), '--console', '--confirm-within', '10s',
+                              start_new_session=True)
+        until(lambda: WORLD.phase() == 'awaiting' or process.poll() is not None, 'the rules are loaded')
+        os.killpg(process.pid, signal.SIGKILL)
+        said = process.communicate()[0]
+        self.assertTrue(WORLD.loaded(), 'exit %d: %s' % (process.returncode, said))
+        until(lambda: not WORLD.loaded(), 'the guardian takes it back')
+        self.unchanged()
+
+    def test_the_guardian_survives_hangup_and_termination(self):
+        self.expect(DONE, WORLD.apply(FROM_PEOPLE, '--console', '--confirm-within', '1h'))
+        guardian = WORLD.guardian()
+        for one in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
+            os.kill(guardian, one)
+        with open('/proc/%d/stat' % guardian) as stat:
+            fields = stat.read().rpartition(')')[2].split()
+        self.assertEqual(fields[4], '0', 'it has a terminal')
+        self.assertEqual(int(fields[3]) == os.getsid(0), False, 'it is in our session')
+        self.assertEqual(os.readlink('/proc/%d/cwd' % guardian), '/')
+        files = {os.readlink('/proc/%d/fd/%s' % (guardian, fd)) for fd in os.listdir('/proc/%d/fd' % guardian)}
+        self.assertEqual(files, {'/dev/null'})
+        self.assertTrue(world.engine.alive(guardian))
+        self.expect(DONE, WORLD.say('rollback'))
+        until(lambda: not world.engine.alive(guardian), 'a rollback ends it')
+
+    def test_a_second_policy_replaces_the_first_and_a_rollback_brings_that_back(self):
+        self.expect(DONE, WORLD.apply(FROM_PEOPLE, '--console', '--confirm-within', '0'), 'It is kept')
+        first = WORLD.rules()
+        self.expect(DONE, WORLD.apply(FROM_ANYWHERE, '--console', '--confirm-within', '1h'))
+        self.assertNotEqual(WORLD.rules(), first)
+        self.assertTrue(WORLD.seen()['mgt to web'])
+        self.expect(USAGE, WORLD.apply(FROM_PEOPLE, '--console'), 'not confirmed yet')
+        self.expect(DONE, WORLD.say('rollback'), 'are in force again')
+        self.assertEqual(WORLD.rules(), first)
+        self.assertFalse(WORLD.seen()['mgt to web'])
+        self.expect(DONE, WORLD.say('status'), 'exactly the tables that were applied')
+        self.expect(DONE, WORLD.say('rollback'), 'rolled back already')
+        self.assertEqual(WORLD.rules(), first)
+        self.expect(DONE, WORLD.say('rollback', '--remove'), 'taken away')
+        self.unchanged()
+
+    def test_an_unconfirmed_second_policy_gives_way_to_the_first(self):
+        self.expect(DONE, WORLD.apply(FROM_PEOPLE, '--console', '--confirm-within', '0'))
+        first = WORLD.rules()
+        self.expect(DONE, WORLD.apply(FROM_ANYWHERE, '--console', '--confirm-within', '2s'))
+        until(lambda: WORLD.rules() == first, 'the guardian brings the first back')
+        self.expect(REFUSED, WORLD.say('confirm', '--console'), 'too late')
+        self.expect(DONE, WORLD.say('status'), 'exactly the tables', 'nobody confirmed it')
+
+    def test_a_plan_that_is_not_fit_is_shown_and_not_applied(self):
+        self.expect(FINDINGS, WORLD.apply(BROKEN, '--console'), 'this plan must not be applied', 'BROKEN')
+        self.unchanged()
+        self.expect(USAGE, WORLD.apply(FROM_PEOPLE.replace('enforce', 'audit'), '--console'), 'nothing is in mode enforce')
+        self.unchanged()
+        self.expect(USAGE, WORLD.say('confirm', '--console'), 'nothing to confirm')
+
+    def test_bad_usage_and_lack_of_rights_change_nothing(self):
+        for within in ('', '0s', '60', '-1s', '25h', '99999999999h', '1d'):
+            self.expect(USAGE, WORLD.apply(FROM_PEOPLE, '--console', '--confirm-within=' + within))
+        for verb in ('apply', 'confirm', 'rollback'):
+            self.expect(USAGE, WORLD.say(verb, user=65534, group=65534, extra_groups=[]), 'only root')
+        with inside(WORLD.host):
+            done = subprocess.run(['unshare', '-Ur', WORLD.program, 'apply', '--console'], env=WORLD.environment(),
+                                  capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, USAGE)
+        self.assertIn('root of a user namespace', done.stderr)
+        self.expect(INCOMPLETE, WORLD.say('status', user=65534, group=65534, extra_groups=[]), 'only root')
+        self.unchanged()
+
+    def test_of_two_at_once_one_is_told_to_wait(self):
+        path = WORLD.policy(FROM_PEOPLE)
+        two = [WORLD.start('apply', '--config', path, '--console', '--confirm-within', '1h') for _ in range(2)]
+        said = [(one.communicate(timeout=world.GENEROUS)[0], one.returncode) for one in two]
+        self.assertEqual(sorted(code for _, code in said)[0], DONE, said)
+        self.assertTrue(any('is at work' in text or 'not confirmed yet' in text for text, _ in said), said)
+        self.expect(DONE, WORLD.say('status'), 'exactly the tables')
+
+    def test_rules_that_no_apply_made_are_not_replaced(self):
+        code, text = WORLD.say('compile', '--config', WORLD.policy(FROM_PEOPLE))
+        self.assertEqual(code, DONE, text)
+        with inside(WORLD.host):
+            world.run('nft', '-f', '-', text=text)
+        loaded = WORLD.rules()
+        self.expect(USAGE, WORLD.apply(FROM_ANYWHERE, '--console'), 'that no apply made')
+        self.assertEqual(WORLD.rules(), loaded)
+        self.expect(FINDINGS, WORLD.say('status'), 'no apply loaded')
+
+    def test_a_folder_that_others_could_write_to_is_refused(self):
+        path = WORLD.policy(FROM_PEOPLE)
+        shutil.rmtree(WORLD.folder, ignore_errors=True)
+        elsewhere = WORLD.built.dir + '/elsewhere'
+        os.makedirs(elsewhere, exist_ok=True)
+        os.makedirs(os.path.dirname(WORLD.folder), exist_ok=True)
+        os.symlink(elsewhere, WORLD.folder)
+        try:
+            self.expect(INCOMPLETE, WORLD.say('apply', '--config', path, '--console'), WORLD.folder)
+        finally:
+            os.unlink(WORLD.folder)
+        os.makedirs(WORLD.folder)
+        os.chmod(WORLD.folder, 0o777)
+        self.expect(INCOMPLETE, WORLD.say('apply', '--config', path, '--console'), 'others than root')
+        os.chmod(WORLD.folder, 0o700)
+        self.assertEqual(os.listdir(elsewhere), [])
+        self.unchanged()
+
+
+class Mishaps(unittest.TestCase):
+    """What ends, stops or fills up at the worst moment. The moment is made by a program in the place of nft."""
+
+    def setUp(self):
+        shutil.rmtree(WORLD.built.dir + '/nft', ignore_errors=True)
+        self.addCleanup(WORLD.say, 'rollback', '--remove')
+        self.before = WORLD.rules()
+
+    def begin(self, script, within='1h'):
+        """|script| runs in the place of the first nft that loads."""
+        path = WORLD.policy(FROM_PEOPLE)
+        process = WORLD.start_with_nft('if [ "$1" = -f ] && mkdir once 2>/dev/null; then %s; fi' % script,
+                                       'apply', '--config', path, '--console', '--confirm-within', within)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    def taken_back(self):
+        until(lambda: not WORLD.loaded(), 'the rules are taken back')
+        self.assertEqual(WORLD.rules(), self.before)
+
+    def test_an_nft_that_is_killed_once_the_kernel_has_the_rules(self):
+        process = self.begin('"$real" "$@"; kill -9 $$')
+        text = process.communicate(timeout=world.GENEROUS)[0]
+        self.assertFalse(WORLD.loaded(), text)
+        self.assertEqual(process.returncode, REFUSED, text)
+        self.assertIn('rolled back', text)
+        self.taken_back()
+        self.assertEqual(WORLD.say('status')[0], DONE)
+
+    def test_no_room_to_write_down_what_is_loaded(self):
+        block = WORLD.folder + '/.state.json.new'
+        process = self.begin('"$real" "$@"; mkdir %s; exit 0' % block, within='0')
+        try:
+            text = process.communicate(timeout=world.GENEROUS)[0]
+            self.assertEqual(process.returncode, REFUSED, text)
+            self.assertFalse(WORLD.loaded(), text)
+            self.taken_back()
+        finally:
+            os.rmdir(block)
+        WORLD.say('rollback')
+
+    def test_an_apply_that_is_killed_between_loading_and_writing_it_down(self):
+        self.begin('"$real" "$@"; echo $$ >loaded; kill -9 $PPID; exit 0', within='6s')
+        until(lambda: WORLD.nft_said('loaded'), 'the rules are loaded')
+        self.taken_back()
+
+    def test_an_apply_that_is_stopped_does_not_hold_up_the_guardian(self):
+        self.begin('"$real" "$@"; echo $PPID >loaded; kill -STOP $PPID; exit 0', within='6s')
+        until(lambda: WORLD.nft_said('loaded'), 'the rules are loaded')
+        self.addCleanup(lambda: world.engine.alive(int(WORLD.nft_said('loaded'))) and
+                        os.kill(int(WORLD.nft_said('loaded')), signal.SIGKILL))
+        self.taken_back()
+
+    def test_a_key_that_suspends_does_not_reach_the_half_that_holds_the_lock(self):
+        process = self.begin('"$real" "$@"; echo $PPID >loaded; kill -TSTP $PPID; exit 0', within='1h')
+        until(lambda: WORLD.nft_said('loaded'), 'the rules are loaded')
+        text = process.communicate(timeout=world.GENEROUS)[0]
+        self.assertEqual(process.returncode, DONE, text)
+
+    def test_an_nft_that_is_left_behind_loads_nothing_after_a_rollback(self):
+        self.begin('echo $$ >loading.new; mv loading.new loading; kill -9 $PPID; while [ ! -e go ]; do sleep 0.1; done')
+        until(lambda: WORLD.nft_said('loading'), 'nft is under way')
+        left = int(WORLD.nft_said('loading'))
+        until(lambda: WORLD.say('rollback')[0] == DONE, 'a rollback is possible')
+        with open(WORLD.built.dir + '/nft/go', 'w'):
+            pass
+        until(lambda: not world.engine.alive(left), 'nft ends')
+        self.taken_back()
+
+    def test_a_folder_that_is_gone_is_not_a_confirmation(self):
+        self.begin('"$real" "$@"; exit 0', within='6s').communicate(timeout=world.GENEROUS)
+        self.assertTrue(WORLD.loaded())
+        shutil.rmtree(WORLD.folder)
+        self.taken_back()
+
+    def test_a_state_that_cannot_be_read_is_not_a_confirmation(self):
+        self.begin('"$real" "$@"; exit 0', within='6s').communicate(timeout=world.GENEROUS)
+        self.assertTrue(WORLD.loaded())
+        with open(WORLD.folder + '/state.json', 'w') as file:
+            file.write('{"version": 1, "boot_id"')
+        for verb in ('status', 'rollback'):
+            code, text = WORLD.say(verb)
+            self.assertEqual(code, USAGE, text)
+            self.assertIn('bulkhead rollback --remove', text)
+        self.taken_back()
+
+
+class Status(unittest.TestCase):
+    def setUp(self):
+        self.addCleanup(WORLD.say, 'rollback', '--remove')
+        code, text = WORLD.apply(FROM_PEOPLE, '--console', '--confirm-within', '0')
+        self.assertEqual(code, DONE, text)
+
+    def applied(self, code):
+        got, status = WORLD.status()
+        self.assertEqual(got, code, status)
+        self.assertEqual(status['sound'], code == DONE)
+        return status['applied']
+
+    def test_tells_who_applied_what_from_where(self):
+        applied = self.applied(DONE)
+        self.assertEqual(applied['file'], WORLD.built.dir + '/bulkhead.yaml')
+        self.assertEqual(len(applied['sha256']), 64)
+        self.assertFalse(applied['file_changed'])
+        self.assertTrue(applied['exact'] and applied['kept'])
+        self.assertEqual({one['container'] for one in applied['held']}, {'web', 'db'})
+        self.assertEqual(applied['not_yet'], ['foreign-flush', 're-arm', 'boot'])
+        WORLD.policy(FROM_ANYWHERE)
+        self.assertTrue(self.applied(DONE)['file_changed'])
+
+    def test_sees_one_element_that_somebody_took_away(self):
+        # With as many elements and rules as before.
+        listed = WORLD.nft('list', 'set', 'inet', 'bulkhead', 'pol4')
+        element = listed.partition('elements = {')[2].partition('}')[0].strip()
+        WORLD.nft('delete', 'element', 'inet', 'bulkhead', 'pol4', '{ %s }' % element)
+        WORLD.nft('add', 'element', 'inet', 'bulkhead', 'pol4', '{ %s }' % element.replace('5432', '5433'))
+        self.assertEqual(self.applied(FINDINGS)['differences'], ['table inet bulkhead: set pol4: 1 elements gone, 1 added'])
+
+    def test_sees_a_rule_that_somebody_added(self):
+        WORLD.nft('insert', 'rule', 'inet', 'bulkhead', 'forw', 'accept')
+        self.assertIn('chain forw', self.applied(FINDINGS)['differences'][0])
+
+    def test_counters_are_no_change(self):
+        WORLD.seen()
+        self.assertTrue(self.applied(DONE)['exact'])
+
+    def test_sees_a_foreign_flush(self):
+        with inside(WORLD.host):
+            engines_own = world.run('nft', 'list', 'ruleset')
+        WORLD.nft('flush', 'ruleset')
+        try:
+            self.assertEqual(len(self.applied(FINDINGS)['differences']), 3)
+            # Applying again is the cure; before it there was nothing, and so nothing comes back.
+            WORLD.say('rollback')
+            self.assertFalse(WORLD.loaded())
+        finally:
+            with inside(WORLD.host):
+                world.run('nft', '-f', '-', text='flush ruleset\n' + engines_own.partition('table inet bulkhead')[0]
+                        .partition('table bridge bulkhead')[0].partition('table arp bulkhead')[0], check=False)
+
+    def test_names_a_container_that_started_since(self):
+        box = world.Box('late', 'blue')
+        WORLD.built.engine.container(box, WORLD.built.logs)
+        try:
+            self.assertEqual(self.applied(FINDINGS)['uncovered'],
+                             [{'engine': 'docker', 'container': 'late', 'why': 'started since'}])
+        finally:
+            WORLD.built.engine.call('DELETE', '/containers/late?force=1')
+        self.assertEqual(self.applied(DONE)['uncovered'], [])
+
+    def test_names_a_container_that_was_connected_elsewhere_since(self):
+        # The rules hold addresses: on that network nothing holds it.
+        WORLD.built.engine.call('POST', '/networks/free/connect', {'Container': 'db'})
+        try:
+            self.assertEqual(self.applied(FINDINGS)['uncovered'],
+                             [{'engine': 'docker', 'container': 'db', 'why': 'other addresses'}])
+        finally:
+            WORLD.built.engine.call('POST', '/networks/free/disconnect', {'Container': 'db'})
+        self.assertEqual(self.applied(DONE)['uncovered'], [])
+
+    def test_a_guardian_that_is_gone_is_a_finding(self):
+        code, text = WORLD.apply(FROM_ANYWHERE, '--console', '--confirm-within', '1h')
+        self.assertEqual(code, DONE, text)
+        guardian = WORLD.guardian()
+        os.kill(guardian, signal.SIGKILL)
+        until(lambda: not world.engine.alive(guardian), 'it ends')
+        self.assertFalse(self.applied(FINDINGS)['kept'])
+        WORLD.say('rollback')
+        self.applied(DONE)
+
+    def test_applying_again_mends_a_change_and_a_rollback_brings_the_policy_back(self):
+        first = WORLD.rules()
+        WORLD.nft('delete', 'table', 'arp', 'bulkhead')
+        self.applied(FINDINGS)
+        code, text = WORLD.apply(FROM_ANYWHERE, '--console', '--confirm-within', '1h')
+        self.assertEqual(code, DONE, text)
+        self.applied(DONE)
+        WORLD.say('rollback')
+        self.assertEqual(sorted(WORLD.rules()), sorted(first))
+
+
+class Lockout(unittest.TestCase):
+    """Over SSH: sshd is OpenSSH's own, and so is its client, which is on the LAN."""
+
+    def setUp(self):
+        until(lambda: not WORLD.sessions(), 'sessions of an earlier test end')
+        self.addCleanup(WORLD.say, 'rollback', '--remove')
+        self.before = WORLD.rules()
+
+    def session(self):
+        shell = WORLD.sshd.shell()
+        self.addCleanup(shell.close)
+        return shell
+
+    def apply_in(self, shell, text, *arguments):
+        return WORLD.over_ssh(shell, 'apply', '--config', WORLD.policy(text), *arguments)
+
+    def expect(self, code, said, *words):
+        Apply.expect(self, code, said, *words)
+
+    def test_without_a_session_a_console_must_be_named(self):
+        self.expect(REFUSED, WORLD.apply(FROM_PEOPLE), 'say --console')
+        self.assertEqual(WORLD.rules(), self.before)
+
+    def test_who_would_shut_himself_out_is_refused(self):
+        shell = self.session()
+        for more in ((), ('--console',)):
+            self.expect(REFUSED, self.apply_in(shell, SSH_OF_NOBODY, *more), 'would shut out', world.LAN, 'your own session')
+        self.assertEqual(WORLD.rules(), self.before)
+        # The same after sudo and in tmux, which take SSH_CONNECTION away.
+        self.expect(REFUSED, shell.say('env -u SSH_CONNECTION ' + ' '.join(WORLD.command(
+            'apply', '--config', WORLD.policy(SSH_OF_NOBODY)))), 'would shut out')
+        self.assertEqual(WORLD.rules(), self.before)
+
+    def test_others_are_cut_off_from_a_console_only(self):
+        self.session()
+        self.expect(REFUSED, WORLD.apply(SSH_OF_NOBODY), 'would shut out', world.LAN)
+        self.assertEqual(WORLD.rules(), self.before)
+        self.expect(DONE, WORLD.apply(SSH_OF_NOBODY, '--console', '--confirm-within', '1h'))
+        self.assertFalse(world.connects(WORLD.built.path('lan'), world.HOST, 22))
+        WORLD.say('rollback', '--remove')  # before the session is closed, so that the server hears it
+
+    def test_only_a_new_session_confirms(self):
+        shell = self.session()
+        self.expect(DONE, self.apply_in(shell, SSH_OF_PEOPLE, '--confirm-within', '1h'), 'NEW session')
+        self.expect(REFUSED, WORLD.over_ssh(shell, 'confirm'), 'older than the rules', 'that you still can')
+        self.expect(REFUSED, WORLD.say('confirm'), 'no SSH session')
+        self.expect(DONE, WORLD.say('status'), 'Not confirmed')
+        self.expect(DONE, WORLD.over_ssh(self.session(), 'confirm'), 'confirmed')
+        self.assertTrue(world.connects(WORLD.built.path('lan'), world.HOST, 22))
+        self.assertFalse(world.connects(WORLD.built.path('mgt'), '10.99.0.1', 22))
+
+    def test_a_session_from_the_machine_itself_proves_nothing(self):
+        shell = self.session()
+        self.expect(DONE, self.apply_in(shell, SSH_OF_PEOPLE, '--confirm-within', '1h'))
+        inner = ' '.join(WORLD.sshd.client("'" + ' '.join(WORLD.command('confirm')) + "'"))
+        self.expect(REFUSED, shell.say(inner), 'from this machine itself')
+
+    def test_who_has_not_logged_in_has_no_say(self):
+        shell = self.session()
+        with inside(WORLD.built.path('mgt')):
+            stranger = world.socket.create_connection(('10.99.0.1', 22))
+        try:
+            self.assertTrue(stranger.recv(64).startswith(b'SSH-2.0'))
+            self.expect(DONE, self.apply_in(shell, SSH_OF_PEOPLE, '--confirm-within', '1h'))
+        finally:
+            stranger.close()
+
+    def test_who_calls_himself_sshd_is_none(self):
+        # Not root's, and no child of one; its connection stays.
+        with inside(WORLD.built.path('lan')):
+            listener = world.socket.create_server((world.LAN, 5999))
+        self.addCleanup(listener.close)
+        with inside(WORLD.built.path('host')):
+            mimic = subprocess.Popen(
+                ['/usr/bin/python3', '-c', 'import ctypes,socket,sys;ctypes.CDLL(None).prctl(15,b"sshd");'
+                 's=socket.create_connection(("%s",5999));print(1,flush=True);sys.stdin.read()' % world.LAN],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, user=65534, group=65534, extra_groups=[])
+        try:
+            self.assertEqual(mimic.stdout.readline(), b'1\n')
+            self.expect(REFUSED, WORLD.apply(SSH_OF_NOBODY), 'no SSH session')
+        finally:
+            mimic.communicate(b'')
+
+
+def main():
+    global WORLD
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--bulkhead', required=True)
+    parser.add_argument('--labd', required=True)
+    parser.add_argument('tests', nargs='*')
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    directory = tempfile.mkdtemp(prefix='bkapl-', dir='/var/tmp')
+    WORLD = world.World(options.bulkhead, options.labd, directory)
+    try:
+        WORLD.build()
+        result = unittest.main(argv=[sys.argv[0], '-v', '--failfast' if os.environ.get('FAILFAST') else '-v', *options.tests],
+                               exit=False).result
+    finally:
+        WORLD.close()
+        shutil.rmtree(directory, ignore_errors=True)
+    return 0 if result.wasSuccessful() and result.testsRun else 1
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,92 @@
+#include "enforce/state.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace bulkhead::enforce {
+namespace {
+
+Record record(const std::string& id) {
+  Record r;
+  r.id = id;
+  r.applied_at_ms = 1795562400000;
+  r.applied_boot_ns = 5'000'000'000'000;
+  r.uid = 1000;
+  r.user = "anna";
+  r.file = "/etc/bulkhead/bulkhead.yaml";
+  r.sha256 = std::string(64, 'a');
+  r.console = true;
+  r.held = {{"docker", "web", std::string(64, 'b'), 4026532000, {"10.1.1.2"}}};
+  r.host_held = true;
+  r.elements = 12;
+  r.unheld = {"a line"};
+  return r;
+}
+
+State awaiting() {
+  State s;
+  s.boot_id = "x";
+  s.phase = Phase::kAwaiting;
+  s.current = record("0a");
+  s.before = record("0b");
+  s.can_undo = true;
+  s.deadline_boot_ns = 6'000'000'000'000;
+  s.deadline_ms = 1795562460000;
+  s.guardian = {4711, 99};
+  s.undone = Undone{"0c", "f", 1, true};
+  return s;
+}
+
+TEST(State, IsReadAsItWasWritten) {
+  for (const State& s : {State{}, awaiting()}) {
+    const auto read = read_state(write_state(s));
+    ASSERT_TRUE(read) << read.error().message;
+    EXPECT_EQ(*read, s);
+  }
+  const auto read = read_record(write_record(record("ff")));
+  ASSERT_TRUE(read);
+  EXPECT_EQ(*read, record("ff"));
+}
+
+// Each member in turn is taken away, and made something else.
+TEST(State, WhatIsMissingOrOtherwiseIsNamed) {
+  const std::string good = write_state(awaiting());
+  std::size_t seen = 0;
+  for (std::size_t at = good.find("\": "); at != std::string::npos;
+       at = good.find("\": ", at + 1)) {
+    const std::size_t begin = good.rfind('"', at - 1) + 1;
+    std::string other = good;
+    other.replace(begin, at - begin, "nosuch");
+    EXPECT_FALSE(read_state(other)) << good.substr(begin, at - begin);
+    ++seen;
+  }
+  EXPECT_GT(seen, 30U);
+  for (const char* text : {"", "[]", "{}", "null", "{\"version\": 1}", "{\"version\": -1}"})
+    EXPECT_FALSE(read_state(text)) << text;
+}
+
+TEST(State, ANewerVersionIsNotGuessedAt) {
+  std::string text = write_state(awaiting());
+  text.replace(text.find("\"version\": 1"), 12, "\"version\": 2");
+  const auto read = read_state(text);
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, ErrorCode::kUnsupported);
+}
+
+TEST(State, AnIdIsNoPath) {
+  State s = awaiting();
+  s.current->id = "../../etc/x";
+  EXPECT_FALSE(read_state(write_state(s)));
+}
+
+TEST(State, APhaseGoesWithItsRecord) {
+  State s = awaiting();
+  s.phase = Phase::kNothing;
+  EXPECT_FALSE(read_state(write_state(s)));
+  s = State{};
+  s.phase = Phase::kKept;
+  EXPECT_FALSE(read_state(write_state(s)));
+}
+
+}  // namespace
+}  // namespace bulkhead::enforce
