@@ -37,7 +37,7 @@ deep: ## thread sanitizer, fuzzing by time, fresh random networks, soak
 	@scripts/deep $(ARGS)
 
 bench: ## benchmarks: ratios, and the targets that they must meet
-	@scripts/bootstrap build lab test
+	@scripts/bootstrap build lab test bench
 	@scripts/bench $(ARGS)
 
 demo: build ## plant all six threats on a private engine, audit it, remove all of it
