@@ -1,15 +1,12 @@
 #include "audit/change_scope.h"
 
 #include <algorithm>
-#include <string_view>
-#include <type_traits>
 
 namespace bulkhead::audit {
 namespace {
 
 using Place = ChangeScope::Place;
 using Places = std::optional<std::vector<Place>>;
-using Difference = std::vector<const model::Rule*>;
 
 // A comparison of what every packet has; where an IPv4 address lies there is one in IPv6 too. So
 // nothing of it can be in doubt.
@@ -97,124 +94,65 @@ bool is_ordinary(const model::Rule& rule, bool nat_stays) {
   });
 }
 
-// Rules that are not in both: the others stand in the same order in both. `common_nat` is set when
-// one of those translates.
-void compare_chains(const model::Chain& before, const model::Chain& after, Difference& out,
-                    bool& common_nat) {
-  auto b = before.rules.begin(), a = after.rules.begin();
-  while (b != before.rules.end()) {
-    if (a != after.rules.end() && *a == *b) {
-      common_nat = common_nat || translates(*a);
-      ++a;
-    } else {
-      out.push_back(&*b);
-      if (a != after.rules.end() && a->handle == b->handle) out.push_back(&*a++);
-    }
-    ++b;
-  }
-  for (; a != after.rules.end(); ++a) out.push_back(&*a);
+// A rule of this table that translates, and stays, beside the changed ones.
+bool still_translates(const model::Table& table, const trace::Edits& edits) {
+  const auto is_changed = [&](const model::Rule& rule) {
+    return std::ranges::any_of(edits.removed, [&](const auto& r) { return r.rule == &rule; }) ||
+           std::ranges::any_of(edits.narrowed, [&](const auto& n) { return n.rule.rule == &rule; });
+  };
+  return std::ranges::any_of(table.chains, [&](const model::Chain& chain) {
+    return std::ranges::any_of(chain.rules, [&](const model::Rule& rule) {
+      return translates(rule) && !is_changed(rule);
+    });
+  });
 }
 
-bool collect(std::vector<Place>& places, const Difference& rules, bool nat_stays) {
-  for (const model::Rule* rule : rules) {
-    const auto place = place_asked(*rule);
-    if (!place || !is_ordinary(*rule, nat_stays)) return false;
-    places.push_back(*place);
-  }
+bool add_place(const trace::RuleRef& ref, const trace::Edits& edits, std::vector<Place>& places) {
+  const auto place = place_asked(*ref.rule);
+  if (!place || !is_ordinary(*ref.rule, true)) return false;
+  if (translates(*ref.rule) && !still_translates(*ref.table, edits)) return false;
+  places.push_back(*place);
   return true;
 }
 
-// All members are equal, but for the two that are named.
-template <class Struct>
-bool same_but_for(const Struct& one, const Struct& other, std::string_view first,
-                  std::string_view second) {
-  bool same = true;
-  std::vector<const void*> members;
-  Struct::fields(other, [&](std::string_view, const auto& member) { members.push_back(&member); });
-  std::size_t at = 0;
-  Struct::fields(one, [&](std::string_view name, const auto& member) {
-    using Member = std::remove_cvref_t<decltype(member)>;
-    const auto& twin = *static_cast<const Member*>(members[at++]);
-    if (name != first && name != second) same = same && member == twin;
-  });
-  return same;
-}
-
-bool compare_tables(const model::Table& before, const model::Table& after,
-                    std::vector<Place>& places) {
-  if (!same_but_for(before, after, "chains", "") || before.chains.size() != after.chains.size())
-    return false;
-  Difference rules;
-  bool common_nat = false;
-  for (std::size_t i = 0; i < before.chains.size(); ++i) {
-    if (!same_but_for(before.chains[i], after.chains[i], "rules", "")) return false;
-    compare_chains(before.chains[i], after.chains[i], rules, common_nat);
-  }
-  return collect(places, rules, common_nat);
-}
-
 // Of base chains that let pass what their rules do not stop.
-bool new_table(const model::Table& table, std::vector<Place>& places) {
-  Difference rules;
+bool add_table(const model::Table& table, std::vector<Place>& places) {
+  const bool ip = table.family == model::NfFamily::kInet || table.family == model::NfFamily::kIp ||
+                  table.family == model::NfFamily::kIp6;
+  if (!ip || !table.sets.empty()) return false;
   for (const model::Chain& chain : table.chains) {
     if (!chain.base || chain.base->type != model::ChainType::kFilter ||
         chain.base->policy != model::VerdictKind::kAccept || !chain.base->devices.empty())
       return false;
-    for (const model::Rule& rule : chain.rules) rules.push_back(&rule);
-  }
-  const bool ip = table.family == model::NfFamily::kInet || table.family == model::NfFamily::kIp ||
-                  table.family == model::NfFamily::kIp6;
-  return ip && table.sets.empty() && collect(places, rules, false);
-}
-
-bool compare_rulesets(const model::Ruleset& before, const model::Ruleset& after,
-                      std::vector<Place>& places) {
-  if (!same_but_for(before, after, "tables", "generation") ||
-      before.tables.size() > after.tables.size())
-    return false;
-  for (std::size_t i = 0; i < before.tables.size(); ++i) {
-    if (!compare_tables(before.tables[i], after.tables[i], places)) return false;
-  }
-  // Where a legacy table stands at the priority of a new chain, both orders are looked at.
-  const bool legacy = std::ranges::any_of(before.tables, [](const model::Table& t) {
-    return t.backend != model::TableBackend::kNftables;
-  });
-  if (legacy && after.tables.size() > before.tables.size()) return false;
-  for (std::size_t i = before.tables.size(); i < after.tables.size(); ++i) {
-    if (!new_table(after.tables[i], places)) return false;
+    for (const model::Rule& rule : chain.rules) {
+      const auto place = place_asked(rule);
+      if (!place || !is_ordinary(rule, false)) return false;
+      places.push_back(*place);
+    }
   }
   return true;
 }
 
-void compare_sockets(const std::vector<model::Socket>& before,
-                     const std::vector<model::Socket>& after, std::vector<Place>& places) {
-  auto a = after.begin();
-  for (const model::Socket& socket : before) {
-    if (a != after.end() && *a == socket) {
-      ++a;
-    } else {
-      places.push_back({socket.port, {}});
-    }
-  }
-  for (; a != after.end(); ++a) places.push_back({a->port, {}});
+// Where a legacy table stands at the priority of a new chain, both orders are looked at.
+bool has_legacy(const model::Ruleset& rules) {
+  return std::ranges::any_of(rules.tables, [](const model::Table& t) {
+    return t.backend != model::TableBackend::kNftables;
+  });
 }
 
-Places places_of(const model::Snapshot& before, const model::Snapshot& after) {
-  if (!same_but_for(before, after, "namespaces", "engines") ||
-      before.namespaces.size() != after.namespaces.size())
-    return std::nullopt;
+Places places_of(const model::Snapshot& before, const trace::Edits& edits) {
+  if (edits.ns != before.host) return std::nullopt;
   std::vector<Place> places;
-  for (std::size_t i = 0; i < before.namespaces.size(); ++i) {
-    const model::NetNs &b = before.namespaces[i], &a = after.namespaces[i];
-    if (i != before.host.value) {
-      if (b != a) return std::nullopt;
-      continue;
-    }
-    if (!same_but_for(b, a, "ruleset", "sockets") ||
-        !compare_rulesets(b.ruleset, a.ruleset, places))
-      return std::nullopt;
-    compare_sockets(b.sockets, a.sockets, places);
+  const auto add = [&](const trace::RuleRef& ref) { return add_place(ref, edits, places); };
+  if (!std::ranges::all_of(edits.removed, add) ||
+      !std::ranges::all_of(edits.narrowed, add, &trace::Edits::Narrowed::rule))
+    return std::nullopt;
+  if (!edits.tables.empty() && has_legacy(before.namespaces[before.host.value].ruleset))
+    return std::nullopt;
+  for (const model::Table& table : edits.tables) {
+    if (!add_table(table, places)) return std::nullopt;
   }
+  for (const model::Socket* closed : edits.closed) places.push_back({closed->port, {}});
   std::ranges::sort(places);
   const auto rest = std::ranges::unique(places);
   places.erase(rest.begin(), rest.end());
@@ -223,8 +161,8 @@ Places places_of(const model::Snapshot& before, const model::Snapshot& after) {
 
 }  // namespace
 
-ChangeScope::ChangeScope(const model::Snapshot& before, const model::Snapshot& after)
-    : places_(places_of(before, after)) {}
+ChangeScope::ChangeScope(const model::Snapshot& before, const trace::Edits& edits)
+    : places_(places_of(before, edits)) {}
 
 bool ChangeScope::spares(const trace::Answer& answer) const {
   return places_ && !answer.seen.may_hold([&](const trace::EndsSeen::End& end) {

@@ -1,4 +1,4 @@
-// What a changed copy of a snapshot cannot have changed.
+// What edits of a host cannot have changed.
 //
 // A cure changes a few of the host's rules and sockets, all of them about certain ports and many of
 // them about certain addresses. A walk on which no packet was for such a port at such an address
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "model/snapshot.h"
+#include "trace/edits.h"
 #include "trace/trace.h"
 
 namespace bulkhead::audit {
@@ -24,8 +25,10 @@ class ChangeScope {
     friend auto operator<=>(const Place&, const Place&) = default;
   };
 
-  // O(size of both).
-  ChangeScope(const model::Snapshot& before, const model::Snapshot& after);
+  // Anything may have changed.
+  ChangeScope() = default;
+  // O(size of the edits), and of the tables whose translating rules they change.
+  ChangeScope(const model::Snapshot& before, const trace::Edits& edits);
 
   // True: the same question has the same verdict in the changed model as in the first one, where it
   // had this answer. Of a zone: the same question from the answer's witness.

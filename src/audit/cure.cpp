@@ -12,7 +12,8 @@ void find_cures(const Scene& scene, const MakeOracle& make, Draft& draft, std::s
   std::vector<Candidate> candidates = suggest_cures(scene, draft);
   bool solved = false;
   for (Candidate& candidate : candidates) {
-    if (solved || !candidate.change || budget == 0) continue;
+    const bool computable = !std::holds_alternative<std::monostate>(candidate.change);
+    if (solved || !computable || budget == 0) continue;
     --budget;
     candidate.cure.effect = effect_of(candidate.change, scene, make, draft);
     solved = candidate.cure.effect.gone;

@@ -69,61 +69,73 @@ bool names_address(const model::Rule& rule, const model::NetNs& ns) {
   });
 }
 
-// As `-d 127.0.0.1` does. Such a rule still serves a neighbour who sends to 127.0.0.1: PREROUTING
-// comes before the check for martians (moby#45610).
-void narrow_to_loopback(model::Rule& rule) {
-  const model::Term destination{model::PayloadTerm{model::PayloadBase::kNetwork, 16, 4}};
-  rule.statements.insert(rule.statements.begin(),
-                         model::Compare{destination, model::CompareOp::kEqual, {127, 0, 0, 1}});
-}
-
 // What the engine wrote for these ports: the rewriting of the published one, the accept of the
 // inner.
-void change_rules(model::Snapshot& copy, const Service& service, bool keep_accept) {
-  const model::NetNs& inside = copy.namespaces[service.ns.value];
-  const auto published = [&](const model::Rule& r) {
-    return std::ranges::any_of(service.published,
-                               [&](const auto* p) { return names_port(r, p->host_port); });
-  };
-  for (model::Table& table : copy.namespaces[copy.host.value].ruleset.tables) {
-    for (model::Chain& chain : table.chains) {
-      const bool narrow = keep_accept && table.family == model::NfFamily::kIp;
-      const auto rewrites_it = [&](const model::Rule& r) {
-        return rewrites(r) && published(r) && by_engine(table, chain, r);
-      };
-      for (model::Rule& rule : chain.rules) {
-        if (narrow && rewrites_it(rule)) narrow_to_loopback(rule);
+class Unpublisher {
+ public:
+  Unpublisher(const model::Snapshot& snapshot, const Service& service, bool keep_accept)
+      : service_(service),
+        inside_(snapshot.namespaces[service.ns.value]),
+        keep_accept_(keep_accept) {
+    edits_.ns = snapshot.host;
+    for (const model::Table& table : snapshot.namespaces[snapshot.host.value].ruleset.tables) {
+      for (const model::Chain& chain : table.chains) {
+        for (const model::Rule& rule : chain.rules) look_at({&table, &chain, &rule});
       }
-      std::erase_if(chain.rules, [&](const model::Rule& r) {
-        if (rewrites(r)) return !narrow && rewrites_it(r);
-        return !keep_accept && names_port(r, *service.subject.port) && names_address(r, inside) &&
-               by_engine(table, chain, r);
-      });
     }
   }
-}
 
-void erase_sockets(model::NetNs& ns, const std::vector<const model::Socket*>& gone,
-                   bool loopback_too) {
-  std::erase_if(ns.sockets, [&](const model::Socket& s) {
-    return std::ranges::any_of(gone, [&](const model::Socket* g) {
-      return *g == s && (loopback_too || !g->address.is_loopback());
-    });
-  });
+  trace::Edits run() && { return std::move(edits_); }
+
+ private:
+  void look_at(const trace::RuleRef& ref) {
+    const model::Rule& rule = *ref.rule;
+    if (rewrites(rule)) {
+      if (!is_published(rule) || !by_engine(*ref.table, *ref.chain, rule)) return;
+      // Such a rule still serves a neighbour who sends to 127.0.0.1: PREROUTING comes before the
+      // check for martians (moby#45610).
+      if (keep_accept_ && ref.table->family == model::NfFamily::kIp)
+        edits_.narrowed.push_back({ref, IpAddress::v4(127, 0, 0, 1)});
+      else
+        edits_.removed.push_back(ref);
+    } else if (!keep_accept_ && names_port(rule, *service_.subject.port) &&
+               names_address(rule, inside_) && by_engine(*ref.table, *ref.chain, rule)) {
+      edits_.removed.push_back(ref);
+    }
+  }
+
+  bool is_published(const model::Rule& rule) const {
+    return std::ranges::any_of(service_.published,
+                               [&](const auto* p) { return names_port(rule, p->host_port); });
+  }
+
+  const Service& service_;
+  const model::NetNs& inside_;
+  bool keep_accept_;
+  trace::Edits edits_;
+};
+
+void close(trace::Edits& edits, const std::vector<const model::Socket*>& sockets,
+           bool loopback_too) {
+  for (const model::Socket* s : sockets) {
+    if (loopback_too || !s->address.is_loopback()) edits.closed.push_back(s);
+  }
 }
 
 }  // namespace
 
-void unpublish(model::Snapshot& copy, const Draft& draft, bool keep_accept) {
-  const Service& service = *draft.service;
-  change_rules(copy, service, keep_accept);
-  erase_sockets(copy.namespaces[copy.host.value], service.fronts, !keep_accept);
-  model::Container* container = same_container(copy, *service.engine, *service.container);
-  if (container == nullptr) return;
-  std::erase_if(container->published, [&](const model::PublishedPort& p) {
-    return std::ranges::any_of(service.published, [&](const auto* q) { return *q == p; }) &&
-           (!keep_accept || !p.host_address.is_loopback());
-  });
+trace::Edits unpublished(const model::Snapshot& snapshot, const Service& service,
+                         bool keep_accept) {
+  trace::Edits out = Unpublisher(snapshot, service, keep_accept).run();
+  close(out, service.fronts, !keep_accept);
+  return out;
+}
+
+trace::Edits silenced(const Service& service) {
+  trace::Edits out;
+  out.ns = service.ns;
+  close(out, service.sockets, false);
+  return out;
 }
 
 model::Container* same_container(model::Snapshot& copy, const model::Engine& engine,
@@ -149,10 +161,6 @@ void check_reverse_path(model::Snapshot& copy, const std::vector<std::string>& i
   for (model::Link& link : copy.namespaces[copy.host.value].links) {
     if (std::ranges::find(interfaces, link.name) != interfaces.end()) link.ipv4.rp_filter = 1;
   }
-}
-
-void stop_listening(model::Snapshot& copy, const Service& service) {
-  erase_sockets(copy.namespaces[service.ns.value], service.sockets, false);
 }
 
 std::vector<Move> moves_of(const Scene& scene, const std::string& network,

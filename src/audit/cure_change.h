@@ -8,16 +8,18 @@
 
 #include "audit/evidence.h"
 #include "model/snapshot.h"
+#include "trace/edits.h"
 
 namespace bulkhead::audit {
 
 // The engine no longer publishes the service's ports: its proxies and the rules that name these
 // ports are gone. `keep_accept`: as with a port bound to 127.0.0.1, where engines before Docker 28
-// still let packets to the container's own address through.
-void unpublish(model::Snapshot& copy, const Draft& draft, bool keep_accept);
+// still let packets to the container's own address through. O(rules of the host).
+[[nodiscard]] trace::Edits unpublished(const model::Snapshot& snapshot, const Service& service,
+                                       bool keep_accept);
 
-// The host's own sockets of the service are closed.
-void stop_listening(model::Snapshot& copy, const Service& service);
+// The service's own sockets are closed, but for those that hear the machine itself alone.
+[[nodiscard]] trace::Edits silenced(const Service& service);
 
 // Neither granted by default nor added: as `cap_drop` does.
 void drop_capability(model::Container& container, std::string_view name);

@@ -22,21 +22,38 @@ class Afterwards {
  public:
   Afterwards(const Scene& scene, const Draft& draft) : scene_(scene), draft_(draft) {}
 
-  Effect effect(const model::Snapshot& changed, const Oracle& oracle) const {
+  Effect edited(const trace::Edits& edits) const {
+    const auto oracle = scene_.oracle.edited(edits);
+    return asked(*oracle, ChangeScope(scene_.snapshot, edits));
+  }
+
+  Effect copied(const model::Snapshot& changed, const MakeOracle& make) const {
     Effect out;
     out.computed = true;
     switch (draft_.finding.kind) {
-      case Kind::kT6: out.gone = !still_shared(changed); break;
-      case Kind::kEngineSocket: out.gone = !still_advised(changed); break;
-      default: out.gone = !still_open(oracle);
+      // A new network's addresses are the engine's choice: what else moves is not known here.
+      case Kind::kT6: out.gone = !still_shared(changed); return out;
+      // Packets go as before.
+      case Kind::kEngineSocket: out.gone = !still_advised(changed); return out;
+      default: break;
     }
-    // A new network's addresses are the engine's choice: what else moves is not known here.
-    if (draft_.finding.kind != Kind::kT6)
-      compare(oracle, ChangeScope(scene_.snapshot, changed), out);
-    return out;
+    const auto oracle = make(changed);
+    return oracle ? asked(**oracle, ChangeScope()) : Effect{};
+  }
+
+  [[nodiscard]] bool asks_attackers() const {
+    return std::ranges::any_of(draft_.open, &Asked::as_attacker);
   }
 
  private:
+  Effect asked(const Oracle& oracle, const ChangeScope& scope) const {
+    Effect out;
+    out.computed = true;
+    out.gone = !still_open(oracle);
+    compare(oracle, scope, out);
+    return out;
+  }
+
   const SeatEntry& seat(const Asked& asked) const { return scene_.inventory.seats[asked.seat]; }
 
   bool still_advised(const model::Snapshot& copy) const {
@@ -165,11 +182,13 @@ class Afterwards {
 
 Effect effect_of(const Change& change, const Scene& scene, const MakeOracle& make,
                  const Draft& draft) {
+  const Afterwards afterwards(scene, draft);
+  const auto* edits = std::get_if<MakeEdits>(&change);
+  if (edits != nullptr && !afterwards.asks_attackers()) return afterwards.edited((*edits)());
   model::Snapshot copy = scene.snapshot;
-  change(copy);
-  const auto oracle = make(copy);
-  if (!oracle) return {};
-  return Afterwards(scene, draft).effect(copy, **oracle);
+  if (edits != nullptr) trace::apply((*edits)(), scene.snapshot, copy);
+  if (const auto* copied = std::get_if<ChangeCopy>(&change)) (*copied)(copy);
+  return afterwards.copied(copy, make);
 }
 
 }  // namespace bulkhead::audit

@@ -141,7 +141,7 @@ std::string nft_text(std::span<const CureRule> rules) {
   return out + "}\nEND";
 }
 
-void add_rules(model::Snapshot& snapshot, std::span<const CureRule> rules) {
+trace::Edits with_rules(const model::Snapshot& snapshot, std::span<const CureRule> rules) {
   model::Table table;
   table.family = model::NfFamily::kInet;
   table.name = std::string(kTable);
@@ -160,7 +160,10 @@ void add_rules(model::Snapshot& snapshot, std::span<const CureRule> rules) {
     }
     if (!chain.rules.empty()) table.chains.push_back(std::move(chain));
   }
-  snapshot.namespaces[snapshot.host.value].ruleset.tables.push_back(std::move(table));
+  trace::Edits out;
+  out.ns = snapshot.host;
+  out.tables.push_back(std::move(table));
+  return out;
 }
 
 std::string shell_word(std::string_view text) {

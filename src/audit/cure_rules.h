@@ -11,6 +11,7 @@
 
 #include "base/address.h"
 #include "model/snapshot.h"
+#include "trace/edits.h"
 
 namespace bulkhead::audit {
 
@@ -31,8 +32,9 @@ struct CureRule {
 // "" when an interface has a name that cannot be written safely.
 [[nodiscard]] std::string nft_text(std::span<const CureRule> rules);
 
-// Adds table inet local_guard to the host's namespace of the model.
-void add_rules(model::Snapshot& snapshot, std::span<const CureRule> rules);
+// Table inet local_guard in the host's namespace.
+[[nodiscard]] trace::Edits with_rules(const model::Snapshot& snapshot,
+                                      std::span<const CureRule> rules);
 
 // A word for a shell, quoted when needed; NAME in place of what cannot be shown safely.
 [[nodiscard]] std::string shell_word(std::string_view text);

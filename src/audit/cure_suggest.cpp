@@ -66,7 +66,9 @@ class Suggester {
     if (rules.empty()) return;
     std::string text = nft_text(rules), brief = short_of(rules);
     add(say, std::move(brief), "shell", std::move(text),
-        [rules = std::move(rules)](model::Snapshot& copy) { add_rules(copy, rules); });
+        MakeEdits([&snapshot = scene_.snapshot, rules = std::move(rules)] {
+          return with_rules(snapshot, rules);
+        }));
   }
 
   // "eth0, docker0 -> 22/tcp": the rules without their syntax.
@@ -182,12 +184,12 @@ class Suggester {
     if (paste.empty()) return;
     paste.pop_back();
     add(Phrase::kCureDropRaw, "NET_RAW of " + names, run.empty() ? "compose.yaml" : run,
-        std::move(paste), [from](model::Snapshot& copy) {
+        std::move(paste), ChangeCopy([from](model::Snapshot& copy) {
           for (const SeatEntry* entry : from) {
             model::Container* c = same_container(copy, *entry->engine, *entry->container);
             if (c != nullptr) drop_capability(*c, "NET_RAW");
           }
-        });
+        }));
   }
 
   void check_sources() {
@@ -203,7 +205,7 @@ class Suggester {
       paste += (paste.empty() ? "sysctl -w " : "\nsysctl -w ") + shell_word(setting);
     }
     add(Phrase::kCureReversePath, brief, "shell", std::move(paste),
-        [names](model::Snapshot& copy) { check_reverse_path(copy, names); });
+        ChangeCopy([names](model::Snapshot& copy) { check_reverse_path(copy, names); }));
   }
 
   // sysctl(8): dots in a name are written as slashes.
@@ -240,8 +242,8 @@ class Suggester {
       flags += (flags.empty() ? "-p " : " -p ") + text;
     }
     list.pop_back();
-    const Change change = [&draft = draft_](model::Snapshot& copy) {
-      unpublish(copy, draft, true);
+    const MakeEdits change = [&snapshot = scene_.snapshot, &service] {
+      return unpublished(snapshot, service, true);
     };
     if (service.container->project.empty()) {
       add(Phrase::kCureLoopback, flags, run_of(service.subject.engine), flags, change);
@@ -256,8 +258,8 @@ class Suggester {
     const auto ports = wide_ports(service);
     const std::optional<Port>& own = service.subject.port;
     if (ports.empty() || !own) return;
-    const Change change = [&draft = draft_](model::Snapshot& copy) {
-      unpublish(copy, draft, false);
+    const MakeEdits change = [&snapshot = scene_.snapshot, &service] {
+      return unpublished(snapshot, service, false);
     };
     std::string old;
     for (const model::PublishedPort* p : ports) {
@@ -342,7 +344,7 @@ class Suggester {
     if (docker && service.of_host()) {
       add(Phrase::kCureDaemonHosts, "{ \"hosts\": [\"unix:///var/run/docker.sock\"] }",
           "/etc/docker/daemon.json", "{ \"hosts\": [\"unix:///var/run/docker.sock\"] }",
-          [&service](model::Snapshot& copy) { stop_listening(copy, service); });
+          MakeEdits([&service] { return silenced(service); }));
     }
     CureRule rule;
     rule.hook = CureHook::kInput;
@@ -365,9 +367,9 @@ class Suggester {
       }
     }
     add(Phrase::kCureSplit, subject.network, "shell", std::move(paste),
-        [&scene = scene_, subject](model::Snapshot& copy) {
+        ChangeCopy([&scene = scene_, subject](model::Snapshot& copy) {
           split(copy, scene, subject.network, subject.engine);
-        });
+        }));
     add(Phrase::kCureShared, "shared: true", "bulkhead.yaml",
         "tenants:\n  " + yaml_word(first_tenant()) + ":\n    networks:\n      " +
             yaml_word(subject.network) + ": {shared: true, reason: \"...\"}",
@@ -380,7 +382,7 @@ class Suggester {
 
   void for_engine_socket() {
     const Subject& subject = draft_.finding.subject;
-    const Change change = [subject](model::Snapshot& copy) {
+    const ChangeCopy change = [subject](model::Snapshot& copy) {
       for (model::Engine& e : copy.engines) {
         for (model::Container& c : e.containers) {
           if (e.name == subject.engine && c.name == subject.container) c.mounts.clear();
@@ -481,7 +483,7 @@ class Suggester {
     add_rules_cure(Phrase::kCureDropEgress, {rule});
     add(Phrase::kCureInternal, "internal: true", "compose.yaml",
         "networks:\n  default:\n    internal: true",
-        [rules](model::Snapshot& copy) { add_rules(copy, rules); });
+        MakeEdits([&snapshot = scene_.snapshot, rules] { return with_rules(snapshot, rules); }));
   }
 
   void for_metadata() {

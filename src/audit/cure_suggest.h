@@ -3,20 +3,25 @@
 #pragma once
 
 #include <functional>
+#include <variant>
 #include <vector>
 
 #include "audit/evidence.h"
 #include "audit/finding.h"
 #include "model/snapshot.h"
+#include "trace/edits.h"
 
 namespace bulkhead::audit {
 
-// Does to a model what the cure would do to the host.
-using Change = std::function<void(model::Snapshot&)>;
+// What the cure would do to the host: to rules and sockets, or anything else to a copy of the
+// model. Empty: cannot be computed.
+using MakeEdits = std::function<trace::Edits()>;
+using ChangeCopy = std::function<void(model::Snapshot&)>;
+using Change = std::variant<std::monostate, MakeEdits, ChangeCopy>;
 
 struct Candidate {
-  Cure cure;      // its effect is not filled in
-  Change change;  // empty: cannot be computed
+  Cure cure;  // its effect is not filled in
+  Change change;
 };
 
 // The best first. What is returned refers to `scene` and `draft`, which must outlive it.

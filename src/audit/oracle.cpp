@@ -31,6 +31,23 @@ struct Model {
   verify::Attackers attackers;
 };
 
+// Without attackers: what they may forge is computed from the snapshot.
+struct EditedModel {
+  EditedModel(trace::World edited, std::span<const policy::Zone> zones)
+      : world(std::move(edited)), asker(world, zones) {}
+  EditedModel(const EditedModel&) = delete;
+  EditedModel& operator=(const EditedModel&) = delete;
+
+  trace::World world;
+  query::Asker asker;
+};
+
+class EditedOracle final : private EditedModel, public AskerOracle {
+ public:
+  EditedOracle(trace::World edited, std::span<const policy::Zone> zones)
+      : EditedModel(std::move(edited), zones), AskerOracle(asker) {}
+};
+
 class WorldOracle final : private Model, public AskerOracle {
  public:
   WorldOracle(trace::World built, std::vector<policy::Zone> resolved)
@@ -38,6 +55,10 @@ class WorldOracle final : private Model, public AskerOracle {
 };
 
 }  // namespace
+
+std::unique_ptr<Oracle> AskerOracle::edited(const trace::Edits& edits) const {
+  return std::make_unique<EditedOracle>(asker_.world().edited(edits), asker_.zones());
+}
 
 MakeOracle world_oracle(const policy::Config& config) {
   return [&config](const model::Snapshot& snapshot) -> Result<std::unique_ptr<Oracle>> {

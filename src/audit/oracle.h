@@ -11,6 +11,7 @@
 #include "policy/config.h"
 #include "policy/zone.h"
 #include "query/query.h"
+#include "trace/edits.h"
 
 namespace bulkhead::audit {
 
@@ -22,6 +23,9 @@ class Oracle {
                                          const query::Target& target) const = 0;
   [[nodiscard]] virtual std::span<const policy::Zone> zones() const = 0;
   [[nodiscard]] virtual const model::Snapshot& snapshot() const = 0;
+  // The same with other rules and sockets, for questions of ordinary connections; snapshot() stays
+  // that of this one, which must outlive it.
+  [[nodiscard]] virtual std::unique_ptr<Oracle> edited(const trace::Edits& edits) const = 0;
 };
 
 // Of a model that is there already. The asker must outlive it.
@@ -39,6 +43,7 @@ class AskerOracle : public Oracle {
   [[nodiscard]] const model::Snapshot& snapshot() const override {
     return asker_.world().snapshot();
   }
+  [[nodiscard]] std::unique_ptr<Oracle> edited(const trace::Edits& edits) const override;
 
  private:
   const query::Asker& asker_;

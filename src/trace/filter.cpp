@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "model/find.h"
+#include "trace/filter_edited.h"
 #include "trace/filter_program.h"
 #include "trace/filter_run.h"
 
@@ -11,6 +12,9 @@ namespace bulkhead::trace {
 
 struct Filter::Program final : filtering::Program {
   using filtering::Program::Program;
+};
+struct Filter::Edited final : filtering::Edited {
+  using filtering::Edited::Edited;
 };
 
 namespace {
@@ -96,31 +100,78 @@ HookResult finish(filtering::Run& run, filtering::Flow step) {
 }  // namespace
 
 Filter::Filter(const model::Ruleset& ruleset, bool little_endian)
-    : program_(std::make_unique<Program>(ruleset, little_endian, true)) {}
-Filter::Filter(std::unique_ptr<Program> program) : program_(std::move(program)) {}
+    : program_(std::make_shared<const Program>(ruleset, little_endian, true)) {}
+Filter::Filter(const Filter& base, const Edits& edits)
+    : program_(base.program_), edited_(std::make_unique<const Edited>(*base.program_, edits)) {}
+Filter::Filter(std::shared_ptr<const Program> program) : program_(std::move(program)) {}
 Filter Filter::without_fast_forms(const model::Ruleset& ruleset, bool little_endian) {
-  return Filter(std::make_unique<Program>(ruleset, little_endian, false));
+  return Filter(std::make_shared<const Program>(ruleset, little_endian, false));
 }
 Filter::~Filter() = default;
 Filter::Filter(Filter&&) noexcept = default;
 Filter& Filter::operator=(Filter&&) noexcept = default;
 
+const auto& Filter::hooks(FilterPoint point) const {
+  const auto& all = edited_ != nullptr ? edited_->hooks : program_->hooks;
+  return all[static_cast<std::size_t>(point)];
+}
+
+namespace {
+
+// Evaluates hooks one after the other, those of a program in one Run: what one of them changed the
+// others see.
+class Runs {
+ public:
+  Runs(const filtering::Program& program, const filtering::Edited* edited, FilterPoint point,
+       Context& context)
+      : program_(program), edited_(edited), point_(point), context_(context) {}
+
+  filtering::Run& of(const HookCode& hook) {
+    std::optional<filtering::Run>& run = hook.added ? more_ : run_;
+    const bool stale = last_ != nullptr && last_ != &run;
+    last_ = &run;
+    if (!run) {
+      run.emplace(hook.added ? *edited_->more : program_, hook.added ? nullptr : edited_, point_,
+                  context_);
+      run->nat = nat;
+    } else if (stale) {
+      run->refresh();
+      run->forget_image();
+    }
+    return *run;
+  }
+  [[nodiscard]] const filtering::ChainCode& chain(const HookCode& hook) const {
+    return (hook.added ? *edited_->more : program_).chains[hook.chain];
+  }
+
+  std::optional<NatRequest>* nat = nullptr;  // Run::nat
+
+ private:
+  const filtering::Program& program_;
+  const filtering::Edited* edited_;
+  FilterPoint point_;
+  Context& context_;
+  std::optional<filtering::Run> run_, more_;
+  const std::optional<filtering::Run>* last_ = nullptr;
+};
+
+}  // namespace
+
 HookResult Filter::run(FilterPoint point, std::int32_t from, std::int32_t to,
                        Context& context) const {
-  const auto& hooks =
-      program_->hooks[static_cast<std::size_t>(point)][family_index(point, *context.packet)].filter;
-  if (hooks.empty()) return {};
+  const auto& there = hooks(point)[family_index(point, *context.packet)].filter;
+  if (there.empty()) return {};
   // nft_do_chain_inet_ingress() lets everything pass that is not IP.
   if (point == FilterPoint::kInetIngress && !context.packet->is_ip()) return {};
-  std::optional<filtering::Run> run;
+  Runs runs(*program_, edited_.get(), point, context);
   HookResult result;
-  each_hook(hooks, context.legacy_last, [&](const HookCode& hook) {
+  each_hook(there, context.legacy_last, [&](const HookCode& hook) {
     if (hook.priority < from || hook.priority >= to || !applies(hook, point, context)) return false;
-    if (!run) run.emplace(*program_, point, context);
+    filtering::Run& run = runs.of(hook);
     const RouteKey before(*context.packet);
-    const filtering::Flow step = run->base_chain(hook.chain);
+    const filtering::Flow step = run.base_chain(hook.chain);
     if (step != filtering::Flow::kAccept) {
-      result = finish(*run, step);
+      result = finish(run, step);
       return true;
     }
     if (!hook.reroutes || context.rerouter == nullptr || before == RouteKey(*context.packet)) {
@@ -129,7 +180,7 @@ HookResult Filter::run(FilterPoint point, std::int32_t from, std::int32_t to,
     if (context.rerouter->reroute(context)) return false;
     result.outcome = Outcome::kDrop;
     result.no_route = true;
-    const filtering::ChainCode& chain = program_->chains[hook.chain];
+    const filtering::ChainCode& chain = runs.chain(hook);
     result.decided_by = {chain.table, chain.chain, nullptr};
     return true;
   });
@@ -139,13 +190,13 @@ HookResult Filter::run(FilterPoint point, std::int32_t from, std::int32_t to,
 HookResult Filter::run_nat(FilterPoint point, Context& context,
                            std::optional<NatRequest>& request) const {
   request.reset();
-  const auto& hooks =
-      program_->hooks[static_cast<std::size_t>(point)][family_index(point, *context.packet)].nat;
-  if (hooks.empty()) return {};
-  filtering::Run run(*program_, point, context);
-  run.nat = &request;
+  const auto& there = hooks(point)[family_index(point, *context.packet)].nat;
+  if (there.empty()) return {};
+  Runs runs(*program_, edited_.get(), point, context);
+  runs.nat = &request;
   HookResult result;
-  each_hook(hooks, context.legacy_last, [&](const HookCode& hook) {
+  each_hook(there, context.legacy_last, [&](const HookCode& hook) {
+    filtering::Run& run = runs.of(hook);
     const filtering::Flow step = run.base_chain(hook.chain);
     if (step != filtering::Flow::kAccept) {
       result = finish(run, step);
@@ -157,30 +208,29 @@ HookResult Filter::run_nat(FilterPoint point, Context& context,
 }
 
 bool Filter::has_open_order(FilterPoint point) const {
-  const auto& by_family = program_->hooks[static_cast<std::size_t>(point)];
-  return std::any_of(by_family.begin(), by_family.end(), [](const Hooks& hooks) {
-    return mixes_back_ends(hooks.filter) || mixes_back_ends(hooks.nat);
+  const auto& by_family = hooks(point);
+  return std::any_of(by_family.begin(), by_family.end(), [](const Hooks& of) {
+    return mixes_back_ends(of.filter) || mixes_back_ends(of.nat);
   });
 }
 
 bool Filter::has_chains(FilterPoint point) const {
-  const auto& by_family = program_->hooks[static_cast<std::size_t>(point)];
-  return std::any_of(by_family.begin(), by_family.end(), [](const Hooks& hooks) {
-    return !hooks.filter.empty() || !hooks.nat.empty();
-  });
+  const auto& by_family = hooks(point);
+  return std::any_of(by_family.begin(), by_family.end(),
+                     [](const Hooks& of) { return !of.filter.empty() || !of.nat.empty(); });
 }
 
 bool Filter::has_nat_chains(FilterPoint point) const {
-  const auto& by_family = program_->hooks[static_cast<std::size_t>(point)];
+  const auto& by_family = hooks(point);
   return std::any_of(by_family.begin(), by_family.end(),
-                     [](const Hooks& hooks) { return !hooks.nat.empty(); });
+                     [](const Hooks& of) { return !of.nat.empty(); });
 }
 
 Filter::Priorities Filter::priorities(FilterPoint point) const {
   Priorities out{std::numeric_limits<std::int32_t>::max(),
                  std::numeric_limits<std::int32_t>::min()};
-  for (const Hooks& hooks : program_->hooks[static_cast<std::size_t>(point)]) {
-    for (const HookCode& hook : hooks.filter) {
+  for (const Hooks& of : hooks(point)) {
+    for (const HookCode& hook : of.filter) {
       out.lowest = std::min(out.lowest, hook.priority);
       out.highest = std::max(out.highest, hook.priority);
     }
@@ -189,18 +239,18 @@ Filter::Priorities Filter::priorities(FilterPoint point) const {
 }
 
 bool Filter::has_device_chains(FilterPoint point, std::string_view device) const {
-  const auto& hooks = program_->hooks[static_cast<std::size_t>(point)][0].filter;
-  return std::any_of(hooks.begin(), hooks.end(), [&](const HookCode& hook) {
+  const auto& there = hooks(point)[0].filter;
+  return std::any_of(there.begin(), there.end(), [&](const HookCode& hook) {
     return hook.devices == nullptr || model::names_device(*hook.devices, device);
   });
 }
 
 bool Filter::tracks_connections(IpFamily family) const {
-  return program_->tracks[family == IpFamily::kV4 ? 0 : 1];
+  return (edited_ != nullptr ? edited_->tracks : program_->tracks)[family == IpFamily::kV4 ? 0 : 1];
 }
 
 bool Filter::has_nat(IpFamily family) const {
-  return program_->nat[family == IpFamily::kV4 ? 0 : 1];
+  return (edited_ != nullptr ? edited_->nat : program_->nat)[family == IpFamily::kV4 ? 0 : 1];
 }
 
 }  // namespace bulkhead::trace

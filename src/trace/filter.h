@@ -140,9 +140,14 @@ struct HookResult {  // of one run of a hook
   bool no_route = false;  // kDrop: what a chain changed left no route; decided_by is that chain
 };
 
+struct Edits;
+
 class Filter {
  public:
   Filter(const model::Ruleset& ruleset, bool little_endian);
+  // Shares what it can with `base`; each edit is of the ruleset of `base`, which must have none
+  // itself.
+  Filter(const Filter& base, const Edits& edits);
   ~Filter();
   Filter(Filter&&) noexcept;
   Filter& operator=(Filter&&) noexcept;
@@ -185,8 +190,11 @@ class Filter {
 
  private:
   struct Program;  // filter_program.h
-  explicit Filter(std::unique_ptr<Program> program);
-  std::unique_ptr<Program> program_;
+  struct Edited;   // filter_edited.h
+  explicit Filter(std::shared_ptr<const Program> program);
+  [[nodiscard]] const auto& hooks(FilterPoint point) const;
+  std::shared_ptr<const Program> program_;
+  std::unique_ptr<const Edited> edited_;  // null: as in the ruleset
 };
 
 }  // namespace bulkhead::trace

@@ -1,6 +1,10 @@
 // Parts of building a Program.
 #pragma once
 
+#include <array>
+#include <cstdint>
+#include <functional>
+
 #include "trace/filter_program.h"
 
 namespace bulkhead::trace::filtering {
@@ -26,5 +30,8 @@ void make_fast(Op& op, const model::InRange& range);
 void add_hooks(Program& program);
 // Notes when a rule makes the kernel track connections (filter_conntrack.cpp).
 void note_conntrack_use(Program& program, const model::Table& table, const OpDetail& op);
+// Whether it would by family, without the rules that `is_gone`. O(rules up to those that make it).
+[[nodiscard]] std::array<bool, 2> conntrack_use(
+    const Program& program, const std::function<bool(std::uint32_t rule)>& is_gone);
 
 }  // namespace bulkhead::trace::filtering

@@ -67,16 +67,36 @@ bool op_tracks(const Program& p, const OpDetail& op) {
                      [&](std::uint32_t term) { return any_term_tracks(p, term); });
 }
 
-}  // namespace
-
-void note_conntrack_use(Program& program, const model::Table& table, const OpDetail& op) {
+void note(const Program& program, const model::Table& table, const OpDetail& op,
+          std::array<bool, 2>& tracks) {
   const model::NfFamily family = table.family;
   const bool v4 = family != model::NfFamily::kIp6, v6 = family != model::NfFamily::kIp;
   if (family == model::NfFamily::kArp || family == model::NfFamily::kNetdev) return;
-  if ((program.tracks[0] || !v4) && (program.tracks[1] || !v6)) return;
+  if ((tracks[0] || !v4) && (tracks[1] || !v6)) return;
   if (!op_tracks(program, op)) return;
-  program.tracks[0] = program.tracks[0] || v4;
-  program.tracks[1] = program.tracks[1] || v6;
+  tracks[0] = tracks[0] || v4;
+  tracks[1] = tracks[1] || v6;
+}
+
+}  // namespace
+
+void note_conntrack_use(Program& program, const model::Table& table, const OpDetail& op) {
+  note(program, table, op, program.tracks);
+}
+
+std::array<bool, 2> conntrack_use(const Program& program,
+                                  const std::function<bool(std::uint32_t rule)>& is_gone) {
+  std::array<bool, 2> tracks{};
+  std::size_t detail = 0;  // each statement has one, in the order of the rules
+  for (const ChainCode& chain : program.chains) {
+    for (std::uint32_t rule = chain.first; rule < chain.end; ++rule) {
+      const std::size_t end = detail + program.rules[rule].rule->statements.size();
+      if (is_gone(rule)) detail = end;
+      for (; detail < end; ++detail) note(program, *chain.table, program.details[detail], tracks);
+      if (tracks == program.tracks) return tracks;
+    }
+  }
+  return tracks;
 }
 
 }  // namespace bulkhead::trace::filtering

@@ -8,13 +8,13 @@ namespace {
 constexpr std::size_t kNetwork = 14;
 constexpr std::string_view kWhy = "bytes of the packet that a snapshot does not know";
 
+}  // namespace
+
 bool has_ports(IpProtocol protocol) {
   return protocol == IpProtocol::kTcp || protocol == IpProtocol::kUdp ||
          protocol == IpProtocol::kUdpLite || protocol == IpProtocol::kSctp ||
          protocol == IpProtocol::kDccp;
 }
-
-}  // namespace
 
 Image::Image(const Packet& packet) {
   put(0, packet.destination_mac.octets());

@@ -14,6 +14,9 @@
 
 namespace bulkhead::trace::filtering {
 
+// TCP, UDP and the others that begin with two ports.
+[[nodiscard]] bool has_ports(IpProtocol protocol);
+
 class Image {
  public:
   explicit Image(const Packet& packet);

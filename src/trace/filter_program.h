@@ -77,6 +77,7 @@ struct HookCode {  // one base chain at one filter point
   std::uint32_t chain = 0;
   bool legacy = false;
   bool reroutes = false;                              // route chain, legacy mangle OUTPUT
+  bool added = false;                                 // of Edited::more
   const std::vector<std::string>* devices = nullptr;  // null: any
 };
 

@@ -16,16 +16,14 @@ WideName wide_name(const model::Link* link) {
   return {big_endian_word(bytes.data()), big_endian_word(bytes.data() + 8)};
 }
 
-bool has_ports(IpProtocol protocol) {
-  return protocol == IpProtocol::kTcp || protocol == IpProtocol::kUdp ||
-         protocol == IpProtocol::kUdpLite || protocol == IpProtocol::kSctp ||
-         protocol == IpProtocol::kDccp;
-}
-
 }  // namespace
 
-Run::Run(const Program& program_in, FilterPoint point_in, Context& context_in)
-    : program(program_in), point(point_in), context(context_in), packet(*context_in.packet) {
+Run::Run(const Program& program_in, const Edited* edits, FilterPoint point_in, Context& context_in)
+    : program(program_in),
+      point(point_in),
+      context(context_in),
+      packet(*context_in.packet),
+      edits_(edits) {
   names_ = {wide_name(context.in), wide_name(context.out)};
   refresh();
 }
@@ -188,6 +186,14 @@ Flow Run::rule(const RuleCode& code) {
   return Flow::kContinue;
 }
 
+bool Run::is_passed_over(std::uint32_t rule) {
+  const RuleEdit* edit = edits_->find(rule);
+  if (edit == nullptr || edit->removed) return edit != nullptr;
+  if (!fields.has(edit->asks.field)) return true;
+  if (context.reads != nullptr) reads(edit->asks);
+  return execute(edit->asks) != Flow::kContinue;
+}
+
 bool Run::jump(std::uint32_t target, std::uint32_t return_to) {
   if (depth_ == kDeepest) return false;
   stack_[depth_++] = {chain_, return_to};
@@ -208,6 +214,10 @@ Flow Run::rules(std::uint32_t start) {
       if (depth_ == 0) return Flow::kReturn;
       chain_ = stack_[--depth_].chain;
       at = stack_[depth_].next_rule;
+      continue;
+    }
+    if (edits_ != nullptr && is_passed_over(at)) {
+      ++at;
       continue;
     }
     if (budget_-- == 0) return give_up("the rules jump in circles");

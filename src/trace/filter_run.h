@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "trace/filter.h"
+#include "trace/filter_edited.h"
 #include "trace/filter_image.h"
 #include "trace/filter_program.h"
 #include "trace/filter_value.h"
@@ -29,7 +30,8 @@ enum class Flow : std::uint8_t {
 
 class Run {
  public:
-  Run(const Program& program, FilterPoint point, Context& context);
+  // `edits`: null, or of that program.
+  Run(const Program& program, const Edited* edits, FilterPoint point, Context& context);
 
   // Runs a base chain to its end. kReject and kUnknown leave details in the members below.
   [[nodiscard]] Flow base_chain(std::uint32_t chain);
@@ -88,6 +90,7 @@ class Run {
  private:
   [[nodiscard]] Flow rules(std::uint32_t chain);
   [[nodiscard]] Flow rule(const RuleCode& code);
+  [[nodiscard]] bool is_passed_over(std::uint32_t rule);
   [[nodiscard]] bool jump(std::uint32_t target, std::uint32_t return_to);
   [[nodiscard]] bool follows(Field field) const;
   void reads_statement(const OpDetail& op) const;
@@ -95,6 +98,7 @@ class Run {
   [[nodiscard]] Flow address_op(const Op& op);
   [[nodiscard]] static bool holds(const Wide& wanted, std::uint64_t high, std::uint64_t low);
 
+  const Edited* const edits_;
   struct Frame {
     std::uint32_t chain, next_rule;
   };

@@ -5,8 +5,6 @@
 namespace bulkhead::trace {
 namespace {
 
-constexpr std::uint8_t kUnreachable4 = 3, kUnreachable6 = 1;
-
 std::string_view family_name(model::NfFamily family) {
   switch (family) {
     case model::NfFamily::kInet: return "inet";

@@ -8,9 +8,6 @@
 namespace bulkhead::trace {
 namespace {
 
-constexpr std::uint8_t kTimeExceeded4 = 11, kTimeExceeded6 = 3, kUnreachable4 = 3,
-                       kUnreachable6 = 1;
-
 bool is_neighbour_discovery(const Packet& p) {
   return p.protocol == IpProtocol::kIcmpV6 && p.icmp_type >= 133 && p.icmp_type <= 137;
 }

@@ -28,7 +28,7 @@ std::uint8_t scope_of(const model::Address& a, bool route_localnet) {
 // __ip_dev_find(): is this one of our addresses, or at least a local route?
 bool is_ours(const Stack& stack, IpAddress address) {
   if (stack.machine->has_address(address)) return true;
-  const RouteHit hit = stack.fib4.local_table(address);
+  const RouteHit hit = stack.fib4().local_table(address);
   return hit.ok() && hit.route->type == rtn::kLocal;
 }
 
@@ -81,7 +81,7 @@ std::string_view refuse_source(const Stack& stack, const Device& in, const Packe
   const int strictness = in.rp_filter;
   if (strictness == 0) {
     if (in.accept_local) return {};
-    if (!machine.custom_local_routes && !stack.fib4.custom_rules()) {
+    if (!machine.custom_local_routes && !stack.fib4().custom_rules()) {
       return machine.has_address(source)
                  ? "source is one of the receiver's own addresses (accept_local is off)"
                  : std::string_view{};
@@ -94,12 +94,12 @@ std::string_view refuse_source(const Stack& stack, const Device& in, const Packe
   flow.iif = oif ? oif : machine.loopback->index();
   flow.mark = in.source_valid_mark ? packet.mark : 0;
   flow.tos = packet.tos & 0x1c;
-  if (stack.fib4.dissects() && !is_arp) {
+  if (stack.fib4().dissects() && !is_arp) {
     flow.protocol = packet.protocol;
     flow.source_port = packet.destination_port;
     flow.destination_port = packet.source_port;
   }
-  const RouteHit hit = stack.fib4.lookup(flow, false, choices);
+  const RouteHit hit = stack.fib4().lookup(flow, false, choices);
   if (!hit.ok()) return strictness != 0 ? "reverse path filter: no route back to the source" : "";
   if (hit.route->type != rtn::kUnicast && (hit.route->type != rtn::kLocal || !in.accept_local)) {
     return "source is one of the receiver's own or a broadcast address";
@@ -145,7 +145,7 @@ std::optional<IpAddress> select_address4(const Machine& machine, const Device* d
 std::uint8_t address_type4(const Stack& stack, IpAddress address, const Device* device) {
   if (is_zeronet(address) || is_limited_broadcast(address)) return rtn::kBroadcast;
   if (address.is_multicast()) return rtn::kMulticast;
-  const RouteHit hit = stack.fib4.local_table(address);
+  const RouteHit hit = stack.fib4().local_table(address);
   if (!hit.ok()) return rtn::kUnicast;
   return device == nullptr || hit.device == device ? hit.route->type : rtn::kUnicast;
 }
@@ -170,7 +170,7 @@ Output route_output4(const Stack& stack, const Flow& asked, bool any_source, Cho
     return make_output(machine, flow, has_source ? flow.source : kLoopback4, {}, rtn::kLocal,
                        machine.loopback);
   }
-  RouteHit hit = stack.fib4.lookup(flow, false, choices);
+  RouteHit hit = stack.fib4().lookup(flow, false, choices);
   if (!hit.ok()) {
     if (out == nullptr) return failed(hit.error);
     // The tables know no way, but the socket is bound to an interface: taken as on-link there.
@@ -230,12 +230,12 @@ bool route_input4(const Stack& stack, const Device& in, const Packet& packet, bo
     flow.iif = in.index();
     flow.mark = packet.mark;
     flow.tos = packet.tos & 0x1c;
-    if (stack.fib4.dissects() && !is_arp) {
+    if (stack.fib4().dissects() && !is_arp) {
       flow.protocol = packet.protocol;
       flow.source_port = packet.source_port;
       flow.destination_port = packet.destination_port;
     }
-    hit = stack.fib4.lookup(flow, false, choices);
+    hit = stack.fib4().lookup(flow, false, choices);
     out.route = hit.route;
     if (!hit.ok()) {
       out.kind = Dst::Kind::kError;
@@ -300,7 +300,7 @@ Surroundings::FibAnswer Stack::fib_route(IpAddress lookup, IpAddress other, std:
     if (!flow.oif) flow.iif = machine->loopback->index();
   }
   const RouteHit hit =
-      lookup.is_v4() ? fib4.lookup(flow, true, nullptr) : fib6.lookup(flow, nullptr);
+      lookup.is_v4() ? fib4().lookup(flow, true, nullptr) : fib6().lookup(flow, nullptr);
   if (!hit.ok() || hit.route == nullptr) return answer;
   answer.type = hit.route->type;
   answer.found = true;

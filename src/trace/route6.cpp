@@ -129,7 +129,7 @@ Output route_output6(const Stack& stack, const Flow& asked, bool bound_device, C
   flow.source_known = !flow.source.is_unspecified();
   flow.strict_interface =
       bound_device || needs_strict_interface(flow.destination) || (flow.oif && !flow.source_known);
-  const RouteHit hit = stack.fib6.lookup(flow, choices);
+  const RouteHit hit = stack.fib6().lookup(flow, choices);
   Output out;
   out.source = flow.source;
   if (!hit.ok()) {
@@ -191,11 +191,11 @@ bool route_input6(const Stack& stack, const Device& in, const Packet& packet, Ch
   flow.tos = packet.tos;
   flow.strict_interface = needs_strict_interface(packet.destination);
   flow.protocol = packet.protocol;
-  if (stack.fib6.dissects()) {
+  if (stack.fib6().dissects()) {
     flow.source_port = packet.source_port;
     flow.destination_port = packet.destination_port;
   }
-  const RouteHit hit = stack.fib6.lookup(flow, choices);
+  const RouteHit hit = stack.fib6().lookup(flow, choices);
   out.route = hit.route;
   if (!hit.ok() || (hit.device == nullptr && hit.route == nullptr)) {
     out.device = machine.loopback;

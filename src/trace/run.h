@@ -23,6 +23,10 @@
 
 namespace bulkhead::trace {
 
+// Types of ICMP and ICMPv6 errors (RFC 792, RFC 4443).
+inline constexpr std::uint8_t kUnreachable4 = 3, kUnreachable6 = 1, kTimeExceeded4 = 11,
+                              kTimeExceeded6 = 3;
+
 inline constexpr std::int32_t kFirst = std::numeric_limits<std::int32_t>::min();
 inline constexpr std::int32_t kLast = std::numeric_limits<std::int32_t>::max();
 

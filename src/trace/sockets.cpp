@@ -29,8 +29,8 @@ int score(const model::Socket& s, const Packet& p, IfIndex in) {
 }
 
 // A connected socket there hears one source alone.
-bool hears_only_some(const Machine& m, const Packet& p) {
-  const auto* const listening = m.sockets_at(p.protocol, p.destination_port);
+bool hears_only_some(const WorldState& world, const Machine& m, const Packet& p) {
+  const auto* const listening = world.sockets_at(m, p.protocol, p.destination_port);
   return listening != nullptr && std::ranges::any_of(*listening, [](const model::Socket* s) {
            return s->peer && !s->peer->is_unspecified();
          });
@@ -39,7 +39,7 @@ bool hears_only_some(const Machine& m, const Packet& p) {
 }  // namespace
 
 const model::Socket* Run::find_socket(const Machine& m, const Packet& p, IfIndex in) const {
-  const auto* const listening = m.sockets_at(p.protocol, p.destination_port);
+  const auto* const listening = world_.sockets_at(m, p.protocol, p.destination_port);
   if (listening == nullptr) return nullptr;
   const model::Socket* best = nullptr;
   int best_score = -1;
@@ -78,7 +78,7 @@ void Run::socket_receive(Skb& skb) {
   }
   const IfIndex in = skb.dst.arrives_at ? skb.dst.arrives_at : skb.dev->index();
   const model::Socket* socket = find_socket(m, p, in);
-  if (hears_only_some(m, p)) unclear_source(skb);
+  if (hears_only_some(world_, m, p)) unclear_source(skb);
   if (socket == nullptr && m.sockets_unknown) {
     stop_unknown(m.unknown_why);
     return;

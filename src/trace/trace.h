@@ -147,12 +147,17 @@ struct Answer {
   std::vector<Step> steps;  // when Question::explain
 };
 
+struct Edits;  // edits.h
+
 // Indexes of a snapshot (which must outlive it and not change). build is O(size of the snapshot);
 // ask costs a few route lookups and rule evaluations per machine passed, and allocates only for the
 // text of an answer that is not plain. ask() may be called from several threads.
 class World {
  public:
   [[nodiscard]] static Result<World> build(const model::Snapshot& snapshot);
+  // With these differences; snapshot() stays that of this world, which has none itself. What is
+  // kept of the edits is copied. O(size of the edits + links of that namespace).
+  [[nodiscard]] World edited(const Edits& edits) const;
   ~World();
   World(World&&) noexcept;
   World& operator=(World&&) noexcept;

@@ -233,7 +233,7 @@ bool Run::connect4(Machine& m, Flow flow, Skb& skb) {
   flow.source_port = client_port_;
   // Without rules neither the source nor the ports choose the way: the second lookup finds the
   // same.
-  if (world_.stack(m).fib4.custom_rules() || o.dst.device == nullptr)
+  if (world_.stack(m).fib4().custom_rules() || o.dst.device == nullptr)
     o = route_output4(world_.stack(m), flow, m.nonlocal_bind4, &choices_);
   if (o.error != NetError::kNone) {
     local_error(o.error, "no way out of the client: connect() fails");

@@ -26,8 +26,8 @@ bool is_plain(const model::Statement& statement) {
          std::holds_alternative<model::XtMatch>(statement);
 }
 
-bool may_answer_acks(const model::Ruleset& rules) {
-  for (const model::Table& table : rules.tables) {
+bool may_answer_acks(const std::vector<model::Table>& tables) {
+  for (const model::Table& table : tables) {
     for (const model::Chain& chain : table.chains) {
       for (const model::Rule& rule : chain.rules) {
         if (!std::ranges::all_of(rule.statements, is_plain)) return true;
@@ -50,6 +50,26 @@ bool routes_by_source(const model::NetNs& ns) {
 
 Stack::Stack(const Machine& of, bool little_endian)
     : machine(&of), filter(of.ns->ruleset, little_endian) {
+  auto made = std::make_shared<Tables>();
+  for (const auto& d : of.devices) {
+    std::vector<MacAddress>& macs = made->port_macs.emplace_back();
+    for (const Device* port : d->ports) macs.push_back(port->mac);
+    std::ranges::sort(macs);
+  }
+  if (of.loopback != nullptr) {
+    made->fib4.build(of);
+    made->fib6.build(of);
+  }
+  tables = std::move(made);
+  note_filter();
+}
+
+Stack::Stack(const Stack& base, Filter edited)
+    : machine(base.machine), filter(std::move(edited)), tables(base.tables) {
+  note_filter();
+}
+
+void Stack::note_filter() {
   tracks4 = filter.tracks_connections(IpFamily::kV4);
   tracks6 = filter.tracks_connections(IpFamily::kV6);
   nat4 = filter.has_nat(IpFamily::kV4);
@@ -60,33 +80,58 @@ Stack::Stack(const Machine& of, bool little_endian)
     nat_chains[p] = filter.has_nat_chains(static_cast<FilterPoint>(p));
     priorities[p] = filter.priorities(static_cast<FilterPoint>(p));
   }
-  for (const auto& d : of.devices) {
-    std::vector<MacAddress>& macs = port_macs.emplace_back();
-    for (const Device* port : d->ports) macs.push_back(port->mac);
-    std::ranges::sort(macs);
+  for (const auto& d : machine->devices) {
     device_chains.push_back({filter.has_device_chains(FilterPoint::kNetdevIngress, d->name()),
                              filter.has_device_chains(FilterPoint::kNetdevEgress, d->name()),
                              filter.has_device_chains(FilterPoint::kInetIngress, d->name())});
   }
-  if (of.loopback == nullptr) return;
-  fib4.build(of);
-  fib6.build(of);
 }
 
-WorldState::WorldState(const model::Snapshot& snapshot)
-    : topology(topology::Topology::build(snapshot)) {
+Ground::Ground(const model::Snapshot& snapshot) : topology(topology::Topology::build(snapshot)) {
   stacks.reserve(topology.machines().size());
   for (const auto& m : topology.machines()) stacks.emplace_back(*m, snapshot.little_endian);
   for (const auto& m : topology.machines()) {
     for (const auto& [address, device] : m->addresses) owners[address].push_back(device);
   }
   source_routes = std::ranges::any_of(snapshot.namespaces, routes_by_source);
-  acks_matter = std::ranges::any_of(
-      snapshot.namespaces, [](const model::NetNs& ns) { return may_answer_acks(ns.ruleset); });
+  acks_matter = std::ranges::any_of(snapshot.namespaces, [](const model::NetNs& ns) {
+    return may_answer_acks(ns.ruleset.tables);
+  });
 }
+
+EditedNamespace::EditedNamespace(const Ground& ground, const Edits& edits)
+    : ns(edits.ns), stack(ground.stacks[ns.value], Filter(ground.stacks[ns.value].filter, edits)) {
+  const Machine& m = *ground.stacks[ns.value].machine;
+  for (const model::Socket* closed : edits.closed) {
+    const auto key = Machine::socket_key(closed->protocol, closed->port);
+    const auto [at, fresh] = sockets.try_emplace(key);
+    if (fresh) {
+      const auto* there = m.sockets_at(closed->protocol, closed->port);
+      if (there != nullptr) at->second = *there;
+    }
+    std::erase(at->second, closed);
+  }
+}
+
+WorldState::WorldState(const model::Snapshot& snapshot)
+    : ground(std::make_shared<const Ground>(snapshot)),
+      topology(ground->topology),
+      acks_matter(ground->acks_matter),
+      source_routes(ground->source_routes) {}
+
+WorldState::WorldState(const WorldState& base, const Edits& edits)
+    : ground(base.ground),
+      edited(std::make_unique<const EditedNamespace>(*ground, edits)),
+      topology(ground->topology),
+      acks_matter(ground->acks_matter || may_answer_acks(edits.tables)),
+      source_routes(ground->source_routes) {}
 
 Result<World> World::build(const model::Snapshot& snapshot) {
   return World(std::make_unique<State>(snapshot));
+}
+
+World World::edited(const Edits& edits) const {
+  return World(std::make_unique<State>(*state_, edits));
 }
 
 World::World(std::unique_ptr<State> state) : state_(std::move(state)) {}

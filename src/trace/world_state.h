@@ -18,6 +18,7 @@
 
 #include "model/snapshot.h"
 #include "topology/topology.h"
+#include "trace/edits.h"
 #include "trace/fib.h"
 #include "trace/filter.h"
 #include "trace/trace.h"
@@ -36,19 +37,28 @@ struct Stack final : Surroundings {
   };
 
   explicit Stack(const Machine& of, bool little_endian);
+  // The same machine with other rules.
+  Stack(const Stack& base, Filter edited);
+
+  // What rests on no rule.
+  struct Tables {
+    Fib4 fib4;
+    Fib6 fib6;
+    std::vector<std::vector<MacAddress>> port_macs;  // of a bridge, sorted; by Device::position
+  };
 
   const Machine* machine;
   Filter filter;
-  Fib4 fib4;
-  Fib6 fib6;
+  std::shared_ptr<const Tables> tables;
   bool tracks4 = false, tracks6 = false, nat4 = false, nat6 = false;
   std::array<bool, kFilterPoints> chains{};      // by FilterPoint: there are any
   std::array<bool, kFilterPoints> open_order{};  // by FilterPoint: Filter::has_open_order
   std::array<bool, kFilterPoints> nat_chains{};  // by FilterPoint
   std::array<Filter::Priorities, kFilterPoints> priorities{};  // by FilterPoint
   std::vector<DeviceChains> device_chains;                     // by Device::position
-  std::vector<std::vector<MacAddress>> port_macs;  // of a bridge, sorted; by Device::position
 
+  [[nodiscard]] const Fib4& fib4() const { return tables->fib4; }
+  [[nodiscard]] const Fib6& fib6() const { return tables->fib6; }
   [[nodiscard]] bool tracks(IpFamily f) const { return f == IpFamily::kV4 ? tracks4 : tracks6; }
   [[nodiscard]] bool nat(IpFamily f) const { return f == IpFamily::kV4 ? nat4 : nat6; }
   // Whether a filter or route chain may stand at a priority p with from <= p < to.
@@ -59,13 +69,16 @@ struct Stack final : Surroundings {
 
   // Whether a port of the bridge has that address itself: such frames are for this machine.
   [[nodiscard]] bool is_port_mac(const Device& bridge, const MacAddress& mac) const {
-    return std::ranges::binary_search(port_macs[bridge.position], mac);
+    return std::ranges::binary_search(tables->port_macs[bridge.position], mac);
   }
 
   // Surroundings
   [[nodiscard]] FibAnswer fib_route(IpAddress lookup, IpAddress other, std::uint32_t mark,
                                     IfIndex iif, IfIndex oif_constraint) const override;
   [[nodiscard]] std::uint8_t address_type(IpAddress address, IfIndex on) const override;
+
+ private:
+  void note_filter();
 };
 
 // What asking for a neighbour came to.
@@ -101,11 +114,37 @@ struct NeighbourKeyHash {
   }
 };
 
-struct WorldState {
-  explicit WorldState(const model::Snapshot& snapshot);
-  ~WorldState();
+// What a world shares with those that were made from it by edits.
+struct Ground {
+  explicit Ground(const model::Snapshot& snapshot);
   topology::Topology topology;
   std::vector<Stack> stacks;  // by NsId
+  // By machine the first device that has an address, in the order of the machines.
+  std::unordered_map<IpAddress, std::vector<Device*>> owners;
+  // Some rule could make of the handshake's ACK something else than of its SYN and yet answer it.
+  bool acks_matter = false;
+  // Somewhere the way of a packet rests on its source.
+  bool source_routes = false;
+};
+
+// The namespace in which a world differs from its ground.
+struct EditedNamespace {
+  EditedNamespace(const Ground& ground, const Edits& edits);
+  model::NsId ns;
+  Stack stack;
+  // By Machine::socket_key, where sockets were closed: those that are left.
+  std::unordered_map<std::uint32_t, std::vector<const model::Socket*>> sockets;
+};
+
+struct WorldState {
+  explicit WorldState(const model::Snapshot& snapshot);
+  WorldState(const WorldState& base, const Edits& edits);
+  WorldState(const WorldState&) = delete;
+  WorldState& operator=(const WorldState&) = delete;
+  ~WorldState();
+  std::shared_ptr<const Ground> ground;
+  std::unique_ptr<const EditedNamespace> edited;  // null: as in the snapshot
+  const topology::Topology& topology;             // of the ground
   mutable std::mutex scratch_lock;
   mutable std::vector<std::unique_ptr<Scratch>> scratches;  // one for each walk under way
   mutable std::shared_mutex lock;
@@ -113,19 +152,26 @@ struct WorldState {
   mutable std::unordered_map<NeighbourKey, std::unique_ptr<const Resolved>, NeighbourKeyHash>
       memory;
 
-  // By machine the first device that has an address, in the order of the machines.
-  std::unordered_map<IpAddress, std::vector<Device*>> owners;
   [[nodiscard]] std::span<Device* const> owners_of(const IpAddress& address) const {
-    const auto at = owners.find(address);
-    return at == owners.end() ? std::span<Device* const>() : at->second;
+    const auto at = ground->owners.find(address);
+    return at == ground->owners.end() ? std::span<Device* const>() : at->second;
   }
 
-  // Some rule could make of the handshake's ACK something else than of its SYN and yet answer it.
-  bool acks_matter = false;
-  // Somewhere the way of a packet rests on its source.
-  bool source_routes = false;
+  bool acks_matter = false, source_routes = false;  // as of the ground, and of what was added
 
-  [[nodiscard]] const Stack& stack(const Machine& m) const { return stacks[m.id.value]; }
+  [[nodiscard]] const Stack& stack(const Machine& m) const {
+    return edited != nullptr && edited->ns == m.id ? edited->stack : ground->stacks[m.id.value];
+  }
+  // Machine::sockets_at
+  [[nodiscard]] const std::vector<const model::Socket*>* sockets_at(const Machine& m,
+                                                                    IpProtocol protocol,
+                                                                    Port port) const {
+    if (edited != nullptr && edited->ns == m.id) {
+      const auto at = edited->sockets.find(Machine::socket_key(protocol, port));
+      if (at != edited->sockets.end()) return at->second.empty() ? nullptr : &at->second;
+    }
+    return m.sockets_at(protocol, port);
+  }
   [[nodiscard]] const Stack::DeviceChains& chains_on(const Device& d) const {
     return stack(*d.machine).device_chains[d.position];
   }

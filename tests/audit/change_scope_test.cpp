@@ -57,7 +57,7 @@ trace::Answer ask(const trace::World& world, const Pair& pair) {
   return world.ask(q);
 }
 
-using Edit = std::function<void(model::Snapshot&)>;
+using Edit = std::function<trace::Edits(const model::Snapshot&)>;
 
 struct Seen {
   int spared = 0, asked = 0, changed = 0;
@@ -66,9 +66,10 @@ struct Seen {
 // Compares each pair of which the scope says that it stays.
 Seen after(const Edit& edit) {
   const model::Snapshot before = shop();
+  const trace::Edits edits = edit(before);
   model::Snapshot changed = before;
-  edit(changed);
-  const ChangeScope scope(before, changed);
+  trace::apply(edits, before, changed);
+  const ChangeScope scope(before, edits);
   const auto old_world = trace::World::build(before), new_world = trace::World::build(changed);
   Seen seen;
   for (const Pair& pair : pairs()) {
@@ -82,9 +83,19 @@ Seen after(const Edit& edit) {
   return seen;
 }
 
-model::Chain& chain(model::Snapshot& s, std::string_view table, std::string_view name) {
+// The rule of that chain and place; from the end when it is negative.
+trace::RuleRef rule(const model::Snapshot& s, std::string_view table, std::string_view name,
+                    int place) {
   const auto t = std::ranges::find(s.namespaces[0].ruleset.tables, table, &model::Table::name);
-  return *std::ranges::find(t->chains, name, &model::Chain::name);
+  const auto c = std::ranges::find(t->chains, name, &model::Chain::name);
+  const auto at = place < 0 ? static_cast<int>(c->rules.size()) + place : place;
+  return {&*t, &*c, &c->rules[static_cast<std::size_t>(at)]};
+}
+
+trace::Edits without(std::vector<trace::RuleRef> rules) {
+  trace::Edits out;
+  out.removed = std::move(rules);
+  return out;
 }
 
 CureRule drop_port(std::uint16_t port) {
@@ -96,46 +107,59 @@ CureRule drop_port(std::uint16_t port) {
   return rule;
 }
 
+trace::Edits with_drop(const model::Snapshot& s, std::uint16_t port) {
+  const std::vector<CureRule> rules{drop_port(port)};
+  return with_rules(s, rules);
+}
+
 TEST(ChangeScope, ADropOfOnePortLeavesTheOthersAlone) {
-  const Seen seen = after([](model::Snapshot& s) {
-    const std::vector<CureRule> rules{drop_port(8080)};
-    add_rules(s, rules);
-  });
+  const Seen seen = after([](const model::Snapshot& s) { return with_drop(s, 8080); });
   EXPECT_GT(seen.changed, 0);
   EXPECT_GT(seen.spared, seen.asked);
 }
 
 TEST(ChangeScope, APortThatIsNoLongerPublishedLeavesTheOthersAlone) {
-  const Seen seen = after([](model::Snapshot& s) {
-    std::vector<model::Rule>& nat = chain(s, "nat", "DOCKER").rules;
-    nat.erase(nat.begin());  // of 8080
-    std::erase_if(s.namespaces[0].sockets,
-                  [](const model::Socket& k) { return k.port == Port{8080}; });
+  const Seen seen = after([](const model::Snapshot& s) {
+    trace::Edits out = without({rule(s, "nat", "DOCKER", 0)});  // of 8080
+    for (const model::Socket& k : s.namespaces[0].sockets) {
+      if (k.port == Port{8080}) out.closed.push_back(&k);
+    }
+    return out;
   });
   EXPECT_GT(seen.changed, 0);
   EXPECT_GT(seen.spared, seen.asked);
 }
 
-TEST(ChangeScope, AnInnerPortCountsBehindTranslationToo) {
-  const Seen seen = after([](model::Snapshot& s) {
-    const std::vector<CureRule> rules{drop_port(80)};
-    add_rules(s, rules);
-    s.namespaces[0].ruleset.tables.back().chains[0].base->hook = model::Hook::kPostrouting;
-    for (model::Rule& r : s.namespaces[0].ruleset.tables.back().chains[0].rules)
-      r.statements.erase(r.statements.begin());  // any interface
+TEST(ChangeScope, APortForOneAddressLeavesTheOthersAlone) {
+  const Seen seen = after([](const model::Snapshot& s) {
+    trace::Edits out;
+    out.narrowed.push_back({rule(s, "nat", "DOCKER", 0), ip("127.0.0.1")});
+    return out;
   });
+  EXPECT_GT(seen.changed, 0);
+  EXPECT_GT(seen.spared, seen.asked);
+}
+
+// A drop of port 80 behind routing, first asking for what `asks` says.
+trace::Edits late_drop(const model::Snapshot& s, const model::Statement* asks) {
+  trace::Edits out = with_drop(s, 80);
+  out.tables[0].chains[0].base->hook = model::Hook::kPostrouting;
+  for (model::Rule& r : out.tables[0].chains[0].rules) {
+    r.statements.erase(r.statements.begin());  // any interface
+    if (asks != nullptr) r.statements.insert(r.statements.begin(), *asks);
+  }
+  return out;
+}
+
+TEST(ChangeScope, AnInnerPortCountsBehindTranslationToo) {
+  const Seen seen = after([](const model::Snapshot& s) { return late_drop(s, nullptr); });
   EXPECT_GT(seen.changed, 0);
   EXPECT_GT(seen.spared, 0);
 }
 
 TEST(ChangeScope, ARuleThatNamesAnAddressLeavesOthersWithItsPortAlone) {
-  const Seen seen = after([](model::Snapshot& s) {
-    const std::vector<CureRule> rules{drop_port(80)};
-    add_rules(s, rules);
-    s.namespaces[0].ruleset.tables.back().chains[0].base->hook = model::Hook::kPostrouting;
-    for (model::Rule& r : s.namespaces[0].ruleset.tables.back().chains[0].rules)
-      r.statements.front() = HostBuilder::is_address(ip("172.18.0.2"));  // for an interface
-  });
+  const model::Statement address = HostBuilder::is_address(ip("172.18.0.2"));
+  const Seen seen = after([&](const model::Snapshot& s) { return late_drop(s, &address); });
   EXPECT_GT(seen.changed, 0);
   EXPECT_LE(seen.asked, 10);  // those to 172.18.0.2 port 80, and to 8080, from five
 }
@@ -143,30 +167,38 @@ TEST(ChangeScope, ARuleThatNamesAnAddressLeavesOthersWithItsPortAlone) {
 // What is not surely about certain ports has everything asked again.
 TEST(ChangeScope, SparesNothingWhenOtherThingsChange) {
   const std::vector<std::pair<const char*, Edit>> edits{
-      {"a route", [](model::Snapshot& s) { s.namespaces[0].routes.pop_back(); }},
-      {"a guest", [](model::Snapshot& s) { s.namespaces[2].sockets.clear(); }},
-      {"a sysctl", [](model::Snapshot& s) { s.namespaces[0].sysctls.ip_forward = 0; }},
-      {"a policy",
-       [](model::Snapshot& s) {
-         chain(s, "filter", "FORWARD").base->policy = model::VerdictKind::kAccept;
+      {"a guest",
+       [](const model::Snapshot& s) {
+         trace::Edits out;
+         out.ns = model::NsId{2};
+         out.closed.push_back(&s.namespaces[2].sockets.front());
+         return out;
        }},
       {"a rule about every port",
-       [](model::Snapshot& s) { chain(s, "filter", "FORWARD").rules.pop_back(); }},
-      {"the order of rules",
-       [](model::Snapshot& s) { std::ranges::reverse(chain(s, "filter", "FORWARD").rules); }},
-      {"a port without its protocol",
-       [](model::Snapshot& s) {
-         model::Rule& r = chain(s, "filter", "DOCKER").rules.front();
-         std::erase_if(r.statements, [](const model::Statement& one) {
-           return one == model::Statement{HostBuilder::is_proto(6)};
-         });
+       [](const model::Snapshot& s) { return without({rule(s, "filter", "FORWARD", -1)}); }},
+      {"all translation",
+       [](const model::Snapshot& s) {
+         trace::Edits out;
+         for (const model::Table& table : s.namespaces[0].ruleset.tables) {
+           for (const model::Chain& chain : table.chains) {
+             if (table.name != "nat") continue;
+             for (const model::Rule& r : chain.rules) out.removed.push_back({&table, &chain, &r});
+           }
+         }
+         return out;
        }},
-      {"all translation", [](model::Snapshot& s) { chain(s, "nat", "DOCKER").rules.clear(); }},
+      {"a port without its protocol",
+       [](const model::Snapshot& s) {
+         trace::Edits out = with_drop(s, 9);
+         for (model::Rule& r : out.tables[0].chains[0].rules)
+           std::erase(r.statements, model::Statement{HostBuilder::is_proto(6)});
+         return out;
+       }},
       {"a new chain that drops what it does not know",
-       [](model::Snapshot& s) {
-         const std::vector<CureRule> rules{drop_port(9)};
-         add_rules(s, rules);
-         s.namespaces[0].ruleset.tables.back().chains[0].base->policy = model::VerdictKind::kDrop;
+       [](const model::Snapshot& s) {
+         trace::Edits out = with_drop(s, 9);
+         out.tables[0].chains[0].base->policy = model::VerdictKind::kDrop;
+         return out;
        }},
   };
   for (const auto& [what, edit] : edits) {

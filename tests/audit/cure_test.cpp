@@ -156,7 +156,8 @@ TEST(Cures, RulesDropInTheModelWhatTheyNameAndNothingElse) {
   EXPECT_TRUE(opens("internet", "192.0.2.10", 5432));
   EXPECT_TRUE(opens("lan", "172.18.0.3", 5432));
   const std::vector<CureRule> rules{port, address};
-  add_rules(h.snapshot, rules);
+  const model::Snapshot before = h.snapshot;
+  trace::apply(with_rules(before, rules), before, h.snapshot);
   EXPECT_FALSE(opens("internet", "192.0.2.10", 5432));
   EXPECT_FALSE(opens("lan", "172.18.0.3", 5432));
   EXPECT_FALSE(opens("lan", "172.18.0.2", 80));
