@@ -85,8 +85,8 @@ const AttackQuestions::Known* AttackQuestions::known_to_alike(const SeatEntry& f
 
 bool AttackQuestions::closed_to(const SeatEntry& from, const Known& known) const {
   const auto theirs = inventory_.seats[from.alike].address;
-  return known.reply->parts && theirs && from.address &&
-         query::same_part(*known.reply->parts, *theirs, *from.address);
+  const auto& parts = known.reply->parts;
+  return parts && theirs && from.address && query::same_part(*parts, *theirs, *from.address);
 }
 
 }  // namespace bulkhead::audit

@@ -105,6 +105,8 @@ std::size_t decode_utf8(std::string_view text, char32_t& code) {
 }
 
 std::string escape_text(std::string_view text, std::size_t limit) {
+  const bool plain = std::ranges::all_of(text, [](char c) { return c >= 0x20 && c < 0x7f; });
+  if (plain && text.size() <= limit) return std::string(text);
   std::string out;
   while (!text.empty()) {
     const std::size_t before = out.size();

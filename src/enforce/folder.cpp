@@ -145,10 +145,12 @@ Result<Lock> Folder::lock(Wait wait) const {
 }
 
 std::optional<Process> Folder::lock_holder() const {
-  const auto text = read("lock");
-  if (!text || !*text) return std::nullopt;
-  const char* at = (*text)->data();
-  const char* const end = at + (*text)->size();
+  const auto found = read("lock");
+  if (!found) return std::nullopt;
+  const std::optional<std::string>& text = *found;
+  if (!text) return std::nullopt;
+  const char* at = text->data();
+  const char* const end = at + text->size();
   Process out;
   const auto pid = std::from_chars(at, end, out.pid);
   if (pid.ec != std::errc() || pid.ptr == end || *pid.ptr != ' ') return std::nullopt;

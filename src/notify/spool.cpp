@@ -31,7 +31,7 @@ std::optional<std::string> take_part(std::string_view& text) {
   const std::size_t line = text.find('\n');
   std::size_t size = 0;
   if (line == std::string_view::npos) return std::nullopt;
-  const std::string_view number = text.substr(0, line);
+  const std::string number(text.substr(0, line));
   const char* last = number.data() + number.size();
   const auto [end, error] = std::from_chars(number.data(), last, size);
   if (error != std::errc() || end != last || size >= text.size() - line - 1) return std::nullopt;

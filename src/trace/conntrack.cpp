@@ -258,12 +258,26 @@ void Run::translate_error(Skb& skb, bool source_side) {
   }
 }
 
+// Notes for which sources the chains wish the same, in place of what they ask of each.
+void Run::reads_wish(const Skb& skb, FilterPoint point, const Machine& m, Context& c) const {
+  const Stack& stack = world_.stack(m);
+  const bool ask = c.reads != nullptr && question_.nat_areas != nullptr && skb.p.source.is_v4() &&
+                   c.reads->follows(skb.p.source) && !c.reads->follows(skb.p.destination) &&
+                   !stack.open_order[static_cast<std::size_t>(point)];
+  if (!ask) return;
+  const AddressCell* const area = question_.nat_areas->of(stack.filter, point, c);
+  if (area == nullptr) return;
+  c.reads->asked_within(*area);
+  c.reads = nullptr;
+}
+
 // What the NAT chains of the hook want; false: they dropped it, or it is not known.
 bool Run::ask_nat(Skb& skb, FilterPoint point, Device* in, Device* out,
                   std::optional<NatRequest>& request) {
   const Machine& m = *(in != nullptr ? in : out)->machine;
   Context c = context_of(skb, in, out);
   c.around = &world_.stack(m);
+  reads_wish(skb, point, m, c);
   const HookResult r = run_nat(point, c, m, request);
   if (r.outcome == Outcome::kDrop || r.outcome == Outcome::kReject) {
     decided(skb, r.decided_by);

@@ -157,6 +157,15 @@ class Runs {
 
 }  // namespace
 
+bool same_request(const std::optional<NatRequest>& a, const std::optional<NatRequest>& b) {
+  if (a.has_value() != b.has_value()) return false;
+  if (!a) return true;
+  return a->destination == b->destination && a->masquerade == b->masquerade &&
+         a->redirect == b->redirect && a->netmap == b->netmap && a->first == b->first &&
+         a->last == b->last && a->port_first == b->port_first && a->port_last == b->port_last &&
+         a->base_port == b->base_port && a->flags == b->flags;
+}
+
 HookResult Filter::run(FilterPoint point, std::int32_t from, std::int32_t to,
                        Context& context) const {
   const auto& there = hooks(point)[family_index(point, *context.packet)].filter;

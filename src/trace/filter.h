@@ -112,6 +112,10 @@ struct NatRequest {
   RuleRef rule;
 };
 
+// Wishes for the same, whichever rule they come from.
+[[nodiscard]] bool same_request(const std::optional<NatRequest>& a,
+                                const std::optional<NatRequest>& b);
+
 struct Context {
   Packet* packet = nullptr;  // mark may be changed by rules
   CtView* ct = nullptr;      // notrack and ct mark may be changed by rules

@@ -92,7 +92,7 @@ std::optional<MacAddress> Run::claimed(Device& dev, IpAddress target, const Skb&
   forgery_->insinuated = false;
   forgery_->claim.reset();
   const Resolved& r = ask_for(dev, target, asking_address(dev, target, cause));
-  const bool believed = r.how == Resolution::kFound && forgery_->claim && r.mac == *forgery_->claim;
+  const bool believed = r.how == Resolution::kFound && forgery_->claim == r.mac;
   if (!believed) insinuate(dev, target);
   forgery_->claiming = false;
   return believed || forgery_->insinuated ? forgery_->claim : std::nullopt;
@@ -110,8 +110,9 @@ void Run::insinuate(Device& dev, IpAddress target) {
   const std::size_t from = scratch_.queue.size();
   forgery_->insinuated = false;
   for (Device* d : topology::sending_devices(*forgery_->link, forgery_->origin->outside)) {
-    forgery_->claim = forgery_->origin->outside ? topology::kOutsiderMac : d->mac;
-    Skb skb = question_of(*forgery_->claim, target, own.front()->local);
+    const MacAddress claim = forgery_->origin->outside ? topology::kOutsiderMac : d->mac;
+    forgery_->claim = claim;
+    Skb skb = question_of(claim, target, own.front()->local);
     if (forgery_->origin->outside)
       enqueue(*d, skb);
     else
@@ -153,7 +154,7 @@ Run::Draws Run::draws(const Device& bridge, const Skb& skb, Device*& to) const {
 }
 
 bool Run::believes(MacAddress sender) const {
-  return claiming() && forgery_->claim && sender == *forgery_->claim;
+  return claiming() && forgery_->claim == sender;
 }
 
 }  // namespace bulkhead::trace

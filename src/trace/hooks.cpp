@@ -92,15 +92,6 @@ bool same_route(const Dst& a, const Dst& b) {
   return a.kind == b.kind && a.device == b.device && a.gateway == b.gateway;
 }
 
-bool same_request(const std::optional<NatRequest>& a, const std::optional<NatRequest>& b) {
-  if (a.has_value() != b.has_value()) return false;
-  if (!a) return true;
-  return a->destination == b->destination && a->masquerade == b->masquerade &&
-         a->redirect == b->redirect && a->netmap == b->netmap && a->first == b->first &&
-         a->last == b->last && a->port_first == b->port_first && a->port_last == b->port_last &&
-         a->base_port == b->base_port;
-}
-
 }  // namespace
 
 // Where legacy tables and nft chains stand at one priority both orders are tried; when they differ,

@@ -330,6 +330,15 @@ bool Run::arp_refuses(const Device& dev, IpAddress asker, IpAddress target) cons
   }
 }
 
+// Most of those who hear a question have nothing to do with the address: seen without a route.
+bool Run::may_answer(const Device& dev, IpAddress target) const {
+  const Stack& stack = world_.stack(*dev.machine);
+  const bool for_others = dev.forward4 && (dev.proxy_arp || dev.link->ipv4.proxy_arp_pvlan != 0 ||
+                                           proxy_entry(dev, target) != nullptr);
+  return for_others || stack.fib4().custom_rules() ||
+         address_type4(stack, target, nullptr) == rtn::kLocal;
+}
+
 // arp_rcv(), arp_process()
 void Run::arp_receive(Device& dev, Skb& skb) {
   if (skb.p.type == PacketType::kOtherHost || dev.no_arp || dev.loopback || !skb.p.arp) return;
@@ -346,6 +355,7 @@ void Run::arp_receive(Device& dev, Skb& skb) {
   }
   const IpAddress sip = arp.sender_ip, tip = arp.target_ip;
   if (tip.is_multicast() || (!dev.route_localnet && tip.is_loopback())) return;
+  if (!may_answer(dev, tip)) return;
   const auto answer = [&](bool remember) {
     if (remember) learn(dev, sip, arp.sender_mac);
     arp_send(dev, Arp{kReply, dev.mac, arp.sender_mac, tip, sip}, arp.sender_mac);

@@ -16,6 +16,7 @@
 
 #include "topology/stacked.h"
 #include "trace/choices.h"
+#include "trace/nat_areas.h"
 #include "trace/packet.h"
 #include "trace/route.h"
 #include "trace/trace.h"
@@ -191,8 +192,10 @@ class Run {
             Device* out) {
     const Machine& m = *(in != nullptr ? in : out)->machine;
     const Stack& stack = world_.stack(m);
-    answer_.seen.add(skb.p.source, skb.p.source_port);
-    answer_.seen.add(skb.p.destination, skb.p.destination_port);
+    if (skb.p.is_ip() && m.id == world_.topology.snapshot().host) {
+      answer_.seen.add(skb.p.source, skb.p.source_port);
+      answer_.seen.add(skb.p.destination, skb.p.destination_port);
+    }
     const bool chains = stack.chains[static_cast<std::size_t>(point)];
     if (chains && (skb.p.tagged || stack.filters(point, from, to)))
       return run_hook(point, from, to, skb, in, out);
@@ -205,6 +208,7 @@ class Run {
   Context context_of(Skb& skb, Device* in, Device* out);
   HookResult run_filter(FilterPoint point, std::int32_t from, std::int32_t to, Context& context,
                         Skb& skb, const Machine& m);
+  void reads_wish(const Skb& skb, FilterPoint point, const Machine& m, Context& context) const;
   HookResult run_nat(FilterPoint point, Context& context, const Machine& m,
                      std::optional<NatRequest>& request);
   void reject(FilterPoint point, Skb& skb, Device* in, Device* out, const RejectAnswer& how);
@@ -246,6 +250,7 @@ class Run {
   void arp_receive(Device& dev, Skb& skb);
   void arp_send(Device& dev, const Arp& arp, MacAddress to);
   [[nodiscard]] static Skb neighbour_answer(const Packet& question, const Arp& q, MacAddress mac);
+  bool may_answer(const Device& dev, IpAddress target) const;
   bool arp_refuses(const Device& dev, IpAddress asker, IpAddress target) const;
   void nd_receive(Skb& skb);
   void learn(const Device& dev, IpAddress address, MacAddress mac);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/address.h"
+#include "trace/source_cells.h"
 
 namespace bulkhead::trace {
 
@@ -46,10 +47,12 @@ class SourceReads {
   void singular() { singular_ = true; }
   void sent_to(const IpAddress& translated);  // a rule chose this destination
   void reached_socket() { reached_ = true; }
+  // Rules came to the same for all sources of this cell (NatAreas).
+  void asked_within(const AddressCell& area);
 
   // ---- what is known then
   [[nodiscard]] bool none() const {
-    return is_clear() && !port_ && tests_.empty() && looks_.empty();
+    return is_clear() && !port_ && tests_.empty() && looks_.empty() && areas_.empty();
   }
   [[nodiscard]] bool is_clear() const { return !unclear_; }
   [[nodiscard]] bool is_singular() const { return singular_; }
@@ -62,6 +65,11 @@ class SourceReads {
   [[nodiscard]] const std::vector<IpAddress>& destinations() const { return sent_to_; }
   // All comparisons, those of indexes too; nullopt: there are more than `most`.
   [[nodiscard]] std::optional<std::vector<Test>> tests(std::size_t most) const;
+  // What a record of the IPv4 address says of others: all for which each comparison comes out the
+  // same. nullopt: some comparison does not cut the addresses into intervals, or there are more
+  // than kMostTests. O(tests * parts).
+  [[nodiscard]] std::optional<AddressCell> cell_of(std::uint32_t address) const;
+  static constexpr std::size_t kMostTests = 512;
 
  private:
   struct Look {
@@ -76,6 +84,7 @@ class SourceReads {
   std::vector<Test> tests_;
   std::vector<Look> looks_;
   std::vector<IpAddress> sent_to_;
+  std::vector<AddressCell> areas_;
   bool port_ = false, unclear_ = false, singular_ = false, reached_ = false;
 };
 

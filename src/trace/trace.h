@@ -63,6 +63,8 @@ struct Edge {
   IfIndex link;
 };
 
+class NatAreas;  // nat_areas.h
+
 struct Question {
   std::variant<LocalOrigin, OutsideOrigin, ForgedOrigin> from;
   IpAddress to;
@@ -74,6 +76,9 @@ struct Question {
   bool explain = false;
   std::vector<Edge> edges = {};
   SourceReads* reads = nullptr;  // filled when given, by all runs that make the answer together
+  // With `reads`: what NAT chains ask of the source is noted by what they wish, and kept there for
+  // other sources of the same question.
+  NatAreas* nat_areas = nullptr;
 };
 
 enum class Leg : std::uint8_t { kRequest, kReply };
@@ -98,8 +103,8 @@ struct Exit {
   Port source_port, destination_port;
 };
 
-// The ends, address and port, that packets of a walk had where rules could see them. A walk knows a
-// handful; when there were more, any may have been among them.
+// The ends, address and port, that IP packets of a walk had where rules of the host could see them.
+// A walk knows a handful; when there were more, any may have been among them.
 class EndsSeen {
  public:
   struct End {

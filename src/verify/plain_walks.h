@@ -36,7 +36,7 @@ class PlainWalks {
     trace::Answer answer;
     trace::SourceReads reads;
   };
-  [[nodiscard]] Walked walk(trace::Question q) const;
+  [[nodiscard]] Walked walk(trace::Question q, trace::NatAreas* areas = nullptr) const;
   [[nodiscard]] std::optional<Settled> bound(const Sender& sender, trace::Question q) const;
   [[nodiscard]] std::optional<Settled> forged(const Forging& forging, trace::Question q,
                                               std::optional<IpAddress> source) const;

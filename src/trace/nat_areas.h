@@ -1,0 +1,42 @@
+// What the NAT chains of a hook wish for a packet, by the IPv4 address that it comes from.
+//
+// Hosts have a rule for each network ("from here, and not out by there: masquerade"). Each of them
+// tells sources apart, but nearly all of them wish the same. Whoever wants to know for which
+// sources a connection gets the same asks the chains once for each part that their rules tell
+// apart, and joins the parts whose wish is the same; what follows is the same for all of them.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "trace/filter.h"
+#include "trace/source_cells.h"
+
+namespace bulkhead::trace {
+
+// What has once been computed is kept: for walks of one world and one question, of different
+// sources. Not for two threads at once.
+class NatAreas {
+ public:
+  NatAreas();
+  ~NatAreas();
+  NatAreas(const NatAreas&) = delete;
+  NatAreas& operator=(const NatAreas&) = delete;
+
+  // The sources whose packets the chains wish the same for as for this one, which is among them;
+  // null when that is not known (choices, other forms of asking than plain comparisons, more parts
+  // than kMostParts). Stays valid as long as this object. `context` is that of a new connection's
+  // packet; it and its packet are left as they are. Cost: once for each place of a walk, one run of
+  // the chains for each part.
+  [[nodiscard]] const AddressCell* of(const Filter& filter, FilterPoint point,
+                                      const Context& context);
+
+  static constexpr std::size_t kMostParts = 512;
+
+ private:
+  struct Place;
+  std::vector<std::unique_ptr<Place>> places_;
+};
+
+}  // namespace bulkhead::trace
