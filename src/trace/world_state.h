@@ -18,6 +18,7 @@
 
 #include "model/snapshot.h"
 #include "topology/topology.h"
+#include "topology/vxlan.h"
 #include "trace/fib.h"
 #include "trace/filter.h"
 #include "trace/trace.h"
@@ -82,6 +83,7 @@ struct Resolved {
   MacAddress mac;
   const Device* exit = nullptr;  // kOutside: where the question left the model
   std::string why;               // kFailed
+  std::string unknown;           // kFailed, but it is not known whether it has: why
   std::vector<RuleRef> rules;
   std::vector<LearnedNeighbour> learned;
   // kFailed, but the neighbour exists and would make itself known by a question of its own.
@@ -101,6 +103,16 @@ struct NeighbourKeyHash {
   }
 };
 
+// What became of the packet around a frame, and what that rests on.
+struct Carried {
+  topology::VxlanPacket packet;
+  topology::VxlanCarried result;
+  std::vector<RuleRef> rules;
+  std::optional<model::NsId> rules_ns;
+  EndsSeen seen;
+  std::vector<Step> steps;  // when it was to be explained
+};
+
 struct WorldState {
   explicit WorldState(const model::Snapshot& snapshot);
   ~WorldState();
@@ -112,6 +124,8 @@ struct WorldState {
   // Entries are never taken out again, so that pointers to them stay good.
   mutable std::unordered_map<NeighbourKey, std::unique_ptr<const Resolved>, NeighbourKeyHash>
       memory;
+  mutable std::vector<std::unique_ptr<const Carried>> carried;  // the same; few: one for each
+                                                                // pair of ends
 
   // By machine the first device that has an address, in the order of the machines.
   std::unordered_map<IpAddress, std::vector<Device*>> owners;
@@ -130,6 +144,10 @@ struct WorldState {
     return stack(*d.machine).device_chains[d.position];
   }
 };
+
+// `within`: how many packets are around it, and itself.
+[[nodiscard]] Carried carry_packet(const WorldState& world, const topology::VxlanPacket& packet,
+                                   unsigned within, bool explain);
 
 struct World::State final : WorldState {
   using WorldState::WorldState;
