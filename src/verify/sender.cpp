@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "topology/outsider.h"
 #include "verify/attacker.h"
 
@@ -30,19 +31,19 @@ void forge(topology::Device& link, bool outside, std::optional<IpAddress> addres
     Forging f = plain;
     f.to = station->mac;
     f.station = station->machine->id;
-    out.push_back({f, std::nullopt, true});
+    out.push_back({f, std::nullopt, true, {}});
     f.tagged = tags && station->kind != topology::DeviceKind::kBridge;
-    if (f.tagged) out.push_back({f, std::nullopt, true});
+    if (f.tagged) out.push_back({f, std::nullopt, true, {}});
   }
 }
 
 // Bound to an address of its own, from any port; and, if it may, frames on each of its wires.
 void from_inside(const query::Seat& seat, const trace::LocalOrigin& origin,
                  const topology::Topology& topology, std::vector<Sender>& out) {
-  out.push_back({origin, std::nullopt, true});
+  out.push_back({origin, std::nullopt, true, {}});
   const topology::Machine* m = topology.machine(origin.ns);
   if (m == nullptr) return;
-  for (const model::Address& a : m->ns->addresses) out.push_back({origin, a.local, true});
+  for (const model::Address& a : m->ns->addresses) out.push_back({origin, a.local, true, {}});
   if (seat.container != nullptr && !may_forge(*seat.container)) return;
   for (const auto& device : m->devices) {
     if (device->up && !device->loopback) forge(*device, false, std::nullopt, out);
@@ -76,7 +77,7 @@ std::vector<Sender> attacking_senders(const query::Seat& seat, const topology::T
     }
     const auto& outside = std::get<trace::OutsideOrigin>(origin);
     if (far) {
-      out.push_back({outside, std::nullopt, true});
+      out.push_back({outside, std::nullopt, true, {}});
       continue;
     }
     // A zone's origins differ by their source alone, and an attacker on its wire has every source.
@@ -84,6 +85,19 @@ std::vector<Sender> attacking_senders(const query::Seat& seat, const topology::T
     topology::Device* link = m != nullptr ? m->device(outside.link) : nullptr;
     if (link != nullptr) forge(*link, true, outside.source, out);
     break;
+  }
+  return out;
+}
+
+std::vector<Sender> injecting_senders(topology::Device& vxlan) {
+  std::vector<Sender> out;
+  if (!vxlan.up) return out;
+  forge(vxlan, true, std::nullopt, out);
+  const auto port = vxlan.link->detail.vxlan_port;
+  for (Sender& sender : out) {
+    sender.through = "frames in VXLAN packets may come out of " + escape_text(vxlan.name()) +
+                     ", as whoever reaches its UDP port" +
+                     (port ? " " + std::to_string(port->number) : "") + " can send them";
   }
   return out;
 }
