@@ -20,19 +20,29 @@ bool blind_to_tags(const topology::Device& bridge) {
   return (bridge.call_iptables || bridge.call_ip6tables) && !bridge.sees_tagged;
 }
 
+// Rules that see whole frames: to those that ask for the frame's type a tagged one is of another.
+bool has_frame_rules(const topology::Device& device) {
+  return std::ranges::any_of(device.machine->ns->ruleset.tables, [](const model::Table& t) {
+    return t.family == model::NfFamily::kBridge || t.family == model::NfFamily::kNetdev;
+  });
+}
+
 void forge(topology::Device& link, bool outside, std::optional<IpAddress> address,
            std::vector<Sender>& out) {
   const MacAddress own = outside ? topology::kOutsiderMac : link.mac;
   const topology::Wires wires = topology::wires(link, outside);
-  const bool tags = std::ranges::any_of(
+  const bool blind = std::ranges::any_of(
       wires.entrances, [](const topology::Device* port) { return blind_to_tags(*port->bridge); });
+  const bool typed = std::ranges::any_of(
+      wires.entrances, [](const topology::Device* port) { return has_frame_rules(*port); });
   const Forging plain{link.machine->id, link.index(), outside, own, {}, {}, false, address};
   for (const topology::Device* station : wires.stations) {
     Forging f = plain;
     f.to = station->mac;
     f.station = station->machine->id;
     out.push_back({f, std::nullopt, true, {}});
-    f.tagged = tags && station->kind != topology::DeviceKind::kBridge;
+    const bool bridge = station->kind == topology::DeviceKind::kBridge;
+    f.tagged = (blind && !bridge) || typed || has_frame_rules(*station);
     if (f.tagged) out.push_back({f, std::nullopt, true, {}});
   }
 }

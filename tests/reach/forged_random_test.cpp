@@ -178,6 +178,11 @@ TEST(ForgedRandom, DevicesUponOthersAreAsTraceSays) {
   k.filter = true;
   compare(k, 7000, 12);
 }
+TEST(ForgedRandom, RulesForFramesAreAsTraceSays) {
+  NetKinds k;
+  k.frames = true;
+  compare(k, 11000, 16);
+}
 TEST(ForgedRandom, VxlansAreAsTraceSays) {
   NetKinds k;
   k.vxlan = true;

@@ -25,6 +25,7 @@ class Builder {
     for (const std::string& m : names_) {
       if (kinds_.policy && one_in(m == "host" ? 2 : 4)) policy(m);
       if ((kinds_.filter || kinds_.nat) && (m == "host" || one_in(4))) rules(m);
+      if (kinds_.frames && m == "host") frame_rules(m);
     }
     RandomNet out;
     out.addresses = addresses_;
@@ -371,6 +372,36 @@ class Builder {
       n.port = constant(be16(one_in(2) ? 80 : 443));
     s.push_back(n);
     return rule(s);
+  }
+
+  model::Rule frame_rule() {
+    const std::uint16_t type = one_in(2) ? 0x0800 : one_in(2) ? 0x86dd : 0x0806;
+    std::vector<model::Statement> s;
+    switch (below(6)) {
+      case 0: s = {is(ll(12, 2), be16(type))}; break;
+      case 1: s = {is(ll(12, 2), be16(0x8100)), is(ll(16, 2), be16(type))}; break;
+      case 2: s = {is(ll(12, 2), be16(0x8100)), is(ll(14, 2), be16(one_in(2) ? 0 : 5))}; break;
+      case 3: s = {is(meta(MetaKey::kProtocol), be16(type))}; break;
+      case 4:
+        s = {is(meta(MetaKey::kProtocol), be16(0x0800)),
+             is(net(12, 4), address_bytes(ip("10.1.0.2")))};
+        break;
+      default: s = {l4(IpProtocol::kUdp), to_port(22)};
+    }
+    s.push_back(one_in(3) ? accept() : drop());
+    return rule(s);
+  }
+
+  void frame_rules(const std::string& m) {
+    std::vector<model::Chain> chains;
+    for (const Hook hook : {Hook::kPrerouting, Hook::kForward, Hook::kInput, Hook::kPostrouting}) {
+      if (!one_in(2)) continue;
+      std::vector<model::Rule> list;
+      for (unsigned i = 0; i < 1 + below(3); ++i) list.push_back(frame_rule());
+      chains.push_back(base("b" + std::to_string(chains.size()), hook,
+                            of(std::vector<std::int32_t>{-300, 0, 50}), list));
+    }
+    if (!chains.empty()) net_.rules(m, table(NfFamily::kBridge, chains));
   }
 
   void rules(const std::string& m) {

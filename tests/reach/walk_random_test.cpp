@@ -225,6 +225,11 @@ TEST(WalkRandom, DevicesUponOthersAreAsTraceSays) {
   k.filter = k.nat = k.odd = true;
   compare(k, 7000, 20);
 }
+TEST(WalkRandom, RulesForFramesAreAsTraceSays) {
+  NetKinds k;
+  k.frames = k.stacked = true;
+  compare(k, 11000, 20);
+}
 TEST(WalkRandom, VxlansAreAsTraceSays) {
   NetKinds k;
   k.vxlan = true;
