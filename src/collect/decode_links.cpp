@@ -130,6 +130,36 @@ Result<model::BridgePort> decode_bridge_port(ByteView bytes) {
                            .guard = flag(IFLA_BRPORT_GUARD, usual.guard)};
 }
 
+// Attributes of later kernels by their numbers: IFLA_VXLAN_LOCALBYPASS (Linux 6.5).
+constexpr std::size_t kVxlanLocalBypass = 31;
+
+model::VxlanInfo decode_vxlan(const AttributeTable<64>& table) {
+  const model::VxlanInfo usual;
+  const auto flag = [&](std::size_t type, bool otherwise) {
+    const auto value = as_u8(table[type]);
+    return value ? *value != 0 : otherwise;
+  };
+  model::VxlanInfo out;
+  out.link = IfIndex{as_u32(table[IFLA_VXLAN_LINK]).value_or(0)};
+  out.learning = flag(IFLA_VXLAN_LEARNING, usual.learning);
+  out.proxy = flag(IFLA_VXLAN_PROXY, usual.proxy);
+  out.route_short_circuit = flag(IFLA_VXLAN_RSC, usual.route_short_circuit);
+  out.local_bypass = flag(kVxlanLocalBypass, usual.local_bypass);
+  out.ttl_inherit = flag(IFLA_VXLAN_TTL_INHERIT, usual.ttl_inherit);
+  out.external = flag(IFLA_VXLAN_COLLECT_METADATA, usual.external);
+  out.vni_filter = flag(IFLA_VXLAN_VNIFILTER, usual.vni_filter);
+  out.group_policy = table[IFLA_VXLAN_GBP].has_value();  // flags without a value
+  out.generic = table[IFLA_VXLAN_GPE].has_value();
+  out.ttl = as_u8(table[IFLA_VXLAN_TTL]).value_or(0);
+  out.tos = as_u8(table[IFLA_VXLAN_TOS]).value_or(0);
+  if (const auto& range = table[IFLA_VXLAN_PORT_RANGE]) {  // struct ifla_vxlan_port_range
+    Cursor cursor(*range);
+    out.first_source = Port{cursor.big_endian<std::uint16_t>().value_or(0)};
+    out.last_source = Port{cursor.big_endian<std::uint16_t>().value_or(0)};
+  }
+  return out;
+}
+
 Status decode_detail(ByteView bytes, model::Link& link) {
   const auto parsed = AttributeTable<64>::parse(bytes);
   if (!parsed) return std::unexpected(parsed.error());
@@ -149,6 +179,7 @@ Status decode_detail(ByteView bytes, model::Link& link) {
     if (!detail.vxlan_local) detail.vxlan_local = as_address(table[IFLA_VXLAN_LOCAL6]);
     detail.vxlan_group = as_address(table[IFLA_VXLAN_GROUP]);
     if (!detail.vxlan_group) detail.vxlan_group = as_address(table[IFLA_VXLAN_GROUP6]);
+    link.vxlan = decode_vxlan(table);
   } else if (link.kind == "vrf") {
     detail.vrf_table = as_u32(table[IFLA_VRF_TABLE]);
   } else if (link.kind == "tun") {

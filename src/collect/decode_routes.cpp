@@ -370,6 +370,10 @@ Result<std::vector<model::BridgeFdbEntry>> decode_fdb(ByteView dump) {
     entry.flags = header.ndm_flags;
     entry.vlan = as_u16(table[NDA_VLAN]);
     entry.destination = as_address(table[NDA_DST]);
+    if (const auto port = as_be16(table[NDA_PORT])) entry.port = Port{*port};
+    entry.vni = as_u32(table[NDA_VNI]);
+    entry.via = IfIndex{as_u32(table[NDA_IFINDEX]).value_or(0)};
+    entry.next_hop_id = as_u32(table[NDA_NH_ID]);
     // What a device listens to (its own multicast filter) is no forwarding entry.
     if ((entry.flags & NTF_SELF) != 0 && mac->is_multicast() && !entry.destination) return {};
     out.push_back(entry);

@@ -80,6 +80,22 @@ struct BridgePort {  // IFLA_BRPORT_*
   friend bool operator==(const BridgePort&, const BridgePort&) = default;
 };
 
+// IFLA_VXLAN_* beside the members of LinkDetail.
+struct VxlanInfo {
+  IfIndex link;  // in the namespace that sends its packets: by which these leave; none: as routed
+  bool learning = true, proxy = false, route_short_circuit = false, local_bypass = true,
+       ttl_inherit = false;
+  bool external = false, vni_filter = false, group_policy = false, generic = false;
+  std::uint8_t ttl = 0, tos = 0;   // 0: the kernel's choice; tos 1: that of the inner packet
+  Port first_source, last_source;  // 0: the namespace's ephemeral ports
+  BULKHEAD_FIELDS(BULKHEAD_F(link) BULKHEAD_F(learning) BULKHEAD_F(proxy)
+                      BULKHEAD_F(route_short_circuit) BULKHEAD_F(local_bypass)
+                      BULKHEAD_F(ttl_inherit) BULKHEAD_F(external) BULKHEAD_F(vni_filter)
+                      BULKHEAD_F(group_policy) BULKHEAD_F(generic) BULKHEAD_F(ttl) BULKHEAD_F(tos)
+                      BULKHEAD_F(first_source) BULKHEAD_F(last_source))
+  friend bool operator==(const VxlanInfo&, const VxlanInfo&) = default;
+};
+
 // What a virtual link adds: which members are set depends on Link::kind.
 struct LinkDetail {
   std::optional<std::uint32_t>
@@ -112,14 +128,16 @@ struct Link {
   std::uint8_t operstate = 0;  // IF_OPER_*: unknown 0, notpresent 1, down 2, lowerlayerdown 3, up 6
   bool carrier = true;
   IfIndex master;               // bridge, bond, vrf; in the same namespace
-  IfIndex peer;                 // IFLA_LINK: veth peer, parent of macvlan, ipvlan, vlan, vxlan
-  std::optional<NsId> peer_ns;  // where `peer` lives; absent: in this namespace, or not known
+  IfIndex peer;                 // IFLA_LINK: veth peer, parent of macvlan, ipvlan, vlan
+  std::optional<NsId> peer_ns;  // where `peer` lives, or from where a vxlan's packets are sent;
+                                // absent: in this namespace, or not known
   bool peer_elsewhere = false;  // it lives in another namespace (IFLA_LINK_NETNSID is there)
   std::string alias;
   std::vector<std::string> alternative_names;
   std::uint32_t group = 0;
   std::optional<BridgeInfo> bridge;
   std::optional<BridgePort> port;  // it is the port of a bridge
+  std::optional<VxlanInfo> vxlan;
   LinkDetail detail;
   Ipv4Conf ipv4;
   std::optional<Ipv6Conf> ipv6;  // absent: IPv6 does not run on it
@@ -129,8 +147,8 @@ struct Link {
                       BULKHEAD_F(mac) BULKHEAD_F(mtu) BULKHEAD_F(flags) BULKHEAD_F(operstate)
                       BULKHEAD_F(carrier) BULKHEAD_F(master) BULKHEAD_F(peer) BULKHEAD_F(peer_ns)
                       BULKHEAD_F(peer_elsewhere) BULKHEAD_F(alias) BULKHEAD_F(alternative_names)
-                      BULKHEAD_F(group) BULKHEAD_F(bridge) BULKHEAD_F(port) BULKHEAD_F(detail)
-                      BULKHEAD_F(ipv4) BULKHEAD_F(ipv6) BULKHEAD_F(xdp) BULKHEAD_F(tc_filters))
+                      BULKHEAD_F(group) BULKHEAD_F(bridge) BULKHEAD_F(port) BULKHEAD_F(vxlan)
+                      BULKHEAD_F(detail) BULKHEAD_F(ipv4) BULKHEAD_F(ipv6) BULKHEAD_F(xdp) BULKHEAD_F(tc_filters))
   friend bool operator==(const Link&, const Link&) = default;
 };
 
@@ -239,9 +257,16 @@ struct BridgeFdbEntry {
   std::uint16_t state = 0;
   std::uint8_t flags = 0;
   std::optional<std::uint16_t> vlan;
-  std::optional<IpAddress> destination;  // vxlan
+  // Of vxlan devices: where frames for `mac` are sent (all zeros: for all others), with what
+  // differs from the device's own port and number, and by which link of the sending namespace.
+  std::optional<IpAddress> destination;
+  std::optional<Port> port;
+  std::optional<std::uint32_t> vni;
+  IfIndex via;
+  std::optional<std::uint32_t> next_hop_id;  // NDA_NH_ID: one of a group instead
   BULKHEAD_FIELDS(BULKHEAD_F(link) BULKHEAD_F(bridge) BULKHEAD_F(mac) BULKHEAD_F(state)
-                      BULKHEAD_F(flags) BULKHEAD_F(vlan) BULKHEAD_F(destination))
+                      BULKHEAD_F(flags) BULKHEAD_F(vlan) BULKHEAD_F(destination) BULKHEAD_F(port)
+                      BULKHEAD_F(vni) BULKHEAD_F(via) BULKHEAD_F(next_hop_id))
   friend bool operator==(const BridgeFdbEntry&, const BridgeFdbEntry&) = default;
 };
 

@@ -80,6 +80,7 @@ class Names {
     }
     for (const model::BridgeFdbEntry& e : ns.fdb) {
       if ((e.state & kByHand) != 0) others(std::nullopt, e.mac);
+      if (e.destination) others(e.destination, std::nullopt);
     }
   }
   void add(const model::Route& r, NsId id) {

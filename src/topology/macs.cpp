@@ -5,6 +5,7 @@ namespace bulkhead::topology {
 namespace {
 
 constexpr std::size_t kMostDepth = 16;  // of links behind links
+constexpr std::size_t kMostMacs = 1'000'000;
 
 // Which MACs are heard through `d`, seen from its machine: those of the far end and of everything
 // switched behind it.
@@ -33,6 +34,9 @@ void macs_through(const Device& d, std::vector<MacAddress>& out, std::size_t dep
   if (depth > kMostDepth) return;
   if (d.peer != nullptr) macs_of_machine_side(*d.peer, out, depth + 1);
   if (d.kind == DeviceKind::kVlan && d.parent != nullptr) macs_through(*d.parent, out, depth + 1);
+  for (const Device* end : d.far_ends) {
+    if (out.size() < kMostMacs) macs_of_machine_side(*end, out, depth + 1);
+  }
 }
 
 }  // namespace
@@ -46,16 +50,23 @@ void Topology::learn_macs() {
 
 void Topology::place_macs(Machine& m) {
   std::vector<MacAddress> macs;
+  // A MAC behind two ports cannot be placed: such frames are flooded (null).
+  const auto place = [&](const Device& on, Device* port) {
+    for (const MacAddress& mac : macs) {
+      const auto [at, fresh] = macs_.try_emplace({&on, mac}, port);
+      if (!fresh && at->second != port) at->second = nullptr;
+    }
+    macs.clear();
+  };
   for (auto& bridge : m.devices) {
+    for (Device* end : bridge->far_ends) {
+      macs_of_machine_side(*end, macs, 0);
+      place(*bridge, end);
+    }
     if (bridge->kind != DeviceKind::kBridge) continue;
     for (Device* port : bridge->ports) {
-      macs.clear();
       macs_through(*port, macs, 0);
-      // A MAC behind two ports cannot be placed: such frames are flooded (null).
-      for (const MacAddress& mac : macs) {
-        const auto [at, fresh] = macs_.try_emplace({bridge.get(), mac}, port);
-        if (!fresh && at->second != port) at->second = nullptr;
-      }
+      place(*bridge, port);
     }
   }
 }

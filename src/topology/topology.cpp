@@ -18,6 +18,7 @@ DeviceKind kind_of(const model::Link& link) {
   if (link.kind == "macvlan" || link.kind == "macvtap") return DeviceKind::kMacvlan;
   if (link.kind == "ipvlan" || link.kind == "ipvtap") return DeviceKind::kIpvlan;
   if (link.kind == "vlan") return DeviceKind::kVlan;
+  if (link.kind == "vxlan") return DeviceKind::kVxlan;
   return DeviceKind::kOther;
 }
 
@@ -154,6 +155,9 @@ void Topology::join_links() {
         d->parent = other;
         if (other != nullptr) other->children.push_back(d.get());
         d->leads_outside = other == nullptr;
+      } else if (d->kind == DeviceKind::kVxlan) {
+        d->underlay = where;
+        d->leads_outside = true;  // until join_vxlans() knows better
       } else if (d->kind == DeviceKind::kOther) {
         d->leads_outside = true;
       }
@@ -198,6 +202,7 @@ Topology Topology::build(const model::Snapshot& snapshot) {
   }
   t.join_links();
   t.break_rings();
+  t.join_vxlans();
   t.learn_macs();
   return t;
 }

@@ -28,6 +28,7 @@ enum class DeviceKind : std::uint8_t {
   kMacvlan,
   kIpvlan,
   kVlan,
+  kVxlan,
   kOther,
 };
 
@@ -40,12 +41,16 @@ struct Device {
   bool up = false;             // IFF_UP
   bool leads_outside = false;  // what is sent here leaves the model
   bool loopback = false, no_arp = false, point_to_point = false;
-  Device* peer = nullptr;          // the other end of a veth pair, wherever it lives
-  Device* bridge = nullptr;        // of which this is a port
-  Device* parent = nullptr;        // of a macvlan, ipvlan or vlan
-  bool unmodelled_master = false;  // bond, vrf, team...
-  std::vector<Device*> ports;      // of a bridge
-  std::vector<Device*> children;   // macvlans, ipvlans and vlans on top
+  Device* peer = nullptr;       // the other end of a veth pair, wherever it lives
+  Device* bridge = nullptr;     // of which this is a port
+  Device* parent = nullptr;     // of a macvlan, ipvlan or vlan
+  Machine* underlay = nullptr;  // of a vxlan: who sends its packets; null: not known
+  std::vector<Device*>
+      far_ends;  // of a vxlan: those of its number that it may exchange frames with
+  std::vector<const model::BridgeFdbEntry*> vxlan_entries;  // of a vxlan (topology/vxlan.h)
+  bool unmodelled_master = false;                           // bond, vrf, team...
+  std::vector<Device*> ports;                               // of a bridge
+  std::vector<Device*> children;                            // macvlans, ipvlans and vlans on top
   std::vector<const model::Address*> addresses4, addresses6;
   std::vector<const model::Neighbour*> neighbours;
   MacAddress mac;
@@ -69,6 +74,7 @@ struct Machine {
   std::vector<std::unique_ptr<Device>> devices;
   std::vector<Device*> by_index;  // sorted by ifindex
   Device* loopback = nullptr;     // null: the namespace could not be read
+  std::vector<Device*> vxlans;    // whose packets it sends and takes, wherever they live
   bool custom_local_routes = false;
   bool forward6_all = false, proxy_ndp_all = false;
   bool nonlocal_bind4 = false, nonlocal_bind6 = false, mark_reflect = false, mark_accept = false;
@@ -106,6 +112,7 @@ struct Wires {
                                    // what stands on a bridge itself is there as the bridge
   std::vector<Device*> entrances;  // ports by which it enters bridges, nearest first: there these
                                    // learn who sent it
+  std::vector<Device*> tunnels;    // vxlans out of which it comes: there these learn it
 };
 [[nodiscard]] Wires wires(Device& from, bool outside);  // O(devices behind)
 
@@ -136,7 +143,8 @@ class Topology {
     Device* port = nullptr;  // null although known: behind two ports, so its frames are flooded
   };
   // Where frames for a MAC go inside one bridge. Every machine that exists counts as having
-  // spoken; entries that were set by hand decide.
+  // spoken; entries that were set by hand decide. Of a vxlan: `port` is the far end behind which it
+  // is, and no entry counts.
   [[nodiscard]] Place find_mac(const Device& bridge, MacAddress mac) const {
     const auto at = macs_.find({&bridge, mac});
     return at == macs_.end() ? Place{} : Place{true, at->second};
@@ -155,6 +163,7 @@ class Topology {
   };
   void join_links();
   void break_rings();
+  void join_vxlans();             // vxlan.cpp
   void learn_macs();              // macs.cpp
   void place_macs(Machine& m);    // macs.cpp
   void place_static(Machine& m);  // macs.cpp

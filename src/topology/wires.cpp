@@ -22,6 +22,7 @@ class Walk {
       case DeviceKind::kMacvlan: return leaves_child(d);
       case DeviceKind::kIpvlan: return leaves_ipvlan(d);
       case DeviceKind::kVlan: return leaves_vlan(d);
+      case DeviceKind::kVxlan: return leaves_vxlan(d);
       case DeviceKind::kLoopback:
       case DeviceKind::kOther: return;
     }
@@ -70,6 +71,15 @@ class Walk {
     tag_ = 0;
   }
 
+  // Ends that are joined in a ring are entered once each.
+  void leaves_vxlan(Device& d) {
+    for (Device* end : d.far_ends) {
+      if (!end->up || !tunnels_.insert(end).second) continue;
+      out.tunnels.push_back(end);
+      arrives(*end);
+    }
+  }
+
   // A frame with a tag goes to the VLAN device of that number first; true when there is one.
   bool arrives_tagged(const Device& d) {
     Device* const vlan = tag_ != 0 ? vlan_taker(d, tag_).device : nullptr;
@@ -90,8 +100,8 @@ class Walk {
     }
   }
 
-  std::uint16_t tag_ = 0;                                 // of the VLAN whose frames are followed
-  std::unordered_set<const Device*> standing_, bridges_;  // bridges may be joined in a ring
+  std::uint16_t tag_ = 0;  // of the VLAN whose frames are followed
+  std::unordered_set<const Device*> standing_, bridges_, tunnels_;  // all may be in a ring
 };
 
 }  // namespace

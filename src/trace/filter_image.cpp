@@ -5,7 +5,6 @@
 namespace bulkhead::trace::filtering {
 namespace {
 
-constexpr std::size_t kNetwork = 14;
 constexpr std::string_view kWhy = "bytes of the packet that a snapshot does not know";
 
 }  // namespace
@@ -19,11 +18,16 @@ bool has_ports(IpProtocol protocol) {
 Image::Image(const Packet& packet) {
   put(0, packet.destination_mac.octets());
   put(6, packet.source_mac.octets());
-  put(12, static_cast<std::uint16_t>(packet.ether_type), 2);
+  if (packet.tagged) {
+    put(12, 0x8100, 2);
+    put(14, packet.vlan, 2);  // of no priority
+    network_ = kLinkBytes + kTagBytes;
+  }
+  put(network_ - 2, static_cast<std::uint16_t>(packet.ether_type), 2);
   if (!packet.is_ip()) {
     if (packet.arp) put_arp(*packet.arp);
-    known_ = transport_ = end_ = kNetwork + 28;
-    if (!packet.arp) unknown(kNetwork, 28);
+    known_ = transport_ = end_ = network_ + 28;
+    if (!packet.arp) unknown(network_, 28);
     return;
   }
   if (packet.source.is_v4()) {
@@ -49,39 +53,39 @@ void Image::unknown(std::size_t at, std::size_t count, std::uint8_t bits) {
 }
 
 void Image::put_arp(const Arp& arp) {  // RFC 826, Ethernet and IPv4
-  put(kNetwork, 0x0001'0800'0604ULL, 6);
-  put(kNetwork + 6, arp.operation, 2);
-  put(kNetwork + 8, arp.sender_mac.octets());
-  put(kNetwork + 14, arp.sender_ip.octets().first(4));
-  put(kNetwork + 18, arp.target_mac.octets());
-  put(kNetwork + 24, arp.target_ip.octets().first(4));
+  put(network_, 0x0001'0800'0604ULL, 6);
+  put(network_ + 6, arp.operation, 2);
+  put(network_ + 8, arp.sender_mac.octets());
+  put(network_ + 14, arp.sender_ip.octets().first(4));
+  put(network_ + 18, arp.target_mac.octets());
+  put(network_ + 24, arp.target_ip.octets().first(4));
 }
 
 void Image::put_ipv4(const Packet& packet) {  // RFC 791, no options, never a fragment
-  put(kNetwork, 0x45, 1);
-  put(kNetwork + 1, packet.tos, 1);
-  put(kNetwork + 2, packet.length, 2);
-  unknown(kNetwork + 4, 2);        // identification
-  unknown(kNetwork + 6, 1, 0x40);  // "do not fragment" depends on path MTU discovery
-  put(kNetwork + 8, packet.hop_limit, 1);
-  put(kNetwork + 9, static_cast<std::uint8_t>(packet.protocol), 1);
-  unknown(kNetwork + 10, 2);  // checksum
-  put(kNetwork + 12, packet.source.octets());
-  put(kNetwork + 16, packet.destination.octets().first(4));
-  transport_ = kNetwork + 20;
+  put(network_, 0x45, 1);
+  put(network_ + 1, packet.tos, 1);
+  put(network_ + 2, packet.length, 2);
+  unknown(network_ + 4, 2);        // identification
+  unknown(network_ + 6, 1, 0x40);  // "do not fragment" depends on path MTU discovery
+  put(network_ + 8, packet.hop_limit, 1);
+  put(network_ + 9, static_cast<std::uint8_t>(packet.protocol), 1);
+  unknown(network_ + 10, 2);  // checksum
+  put(network_ + 12, packet.source.octets());
+  put(network_ + 16, packet.destination.octets().first(4));
+  transport_ = network_ + 20;
 }
 
 void Image::put_ipv6(const Packet& packet) {  // RFC 8200, no extension headers
   const int payload = std::max(0, int{packet.length} - 40);
-  put(kNetwork, 0x6000U | static_cast<unsigned>(packet.tos) << 4, 2);
-  unknown(kNetwork + 1, 1, 0x0f);  // flow label
-  unknown(kNetwork + 2, 2);
-  put(kNetwork + 4, static_cast<std::uint64_t>(payload), 2);
-  put(kNetwork + 6, static_cast<std::uint8_t>(packet.protocol), 1);
-  put(kNetwork + 7, packet.hop_limit, 1);
-  put(kNetwork + 8, packet.source.octets());
-  put(kNetwork + 24, packet.destination.octets());
-  transport_ = kNetwork + 40;
+  put(network_, 0x6000U | static_cast<unsigned>(packet.tos) << 4, 2);
+  unknown(network_ + 1, 1, 0x0f);  // flow label
+  unknown(network_ + 2, 2);
+  put(network_ + 4, static_cast<std::uint64_t>(payload), 2);
+  put(network_ + 6, static_cast<std::uint8_t>(packet.protocol), 1);
+  put(network_ + 7, packet.hop_limit, 1);
+  put(network_ + 8, packet.source.octets());
+  put(network_ + 24, packet.destination.octets());
+  transport_ = network_ + 40;
 }
 
 void Image::put_transport(const Packet& packet) {
@@ -100,7 +104,7 @@ void Image::put_transport(const Packet& packet) {
     put(transport_ + 18, 0, 2);   // urgent pointer: unused by ordinary connections
     known_ = transport_ + 20;
   } else if (packet.protocol == IpProtocol::kUdp) {  // RFC 768
-    const std::size_t header = transport_ - kNetwork;
+    const std::size_t header = transport_ - network_;
     put(transport_ + 4, packet.length > header ? packet.length - header : 8, 2);
     unknown(transport_ + 6, 2);
     known_ = transport_ + 8;
@@ -110,13 +114,13 @@ void Image::put_transport(const Packet& packet) {
     unknown(transport_ + 2, 6);
     known_ = transport_ + 8;
   }
-  end_ = std::max(known_, kNetwork + packet.length);
+  end_ = std::max(known_, network_ + packet.length);
 }
 
 std::size_t Image::start(model::PayloadBase base) const {
   switch (base) {
     case model::PayloadBase::kLink: return 0;
-    case model::PayloadBase::kNetwork: return kNetwork;
+    case model::PayloadBase::kNetwork: return network_;
     case model::PayloadBase::kTransport:
     case model::PayloadBase::kInner:
     case model::PayloadBase::kTunnel: break;
@@ -159,12 +163,12 @@ void Image::store(Packet& packet) const {
   if (!packet.is_ip()) return;
   const bool v4 = packet.source.is_v4();
   const std::size_t width = v4 ? 4 : 16;
-  const std::size_t source = kNetwork + (v4 ? 12 : 8);
+  const std::size_t source = network_ + (v4 ? 12 : 8);
   packet.source = IpAddress::from_octets(std::span(bytes_).subspan(source, width)).value();
   packet.destination =
       IpAddress::from_octets(std::span(bytes_).subspan(source + width, width)).value();
-  packet.tos = static_cast<std::uint8_t>(v4 ? number(kNetwork + 1, 1) : number(kNetwork, 2) >> 4);
-  packet.hop_limit = bytes_[kNetwork + (v4 ? 8 : 7)];
+  packet.tos = static_cast<std::uint8_t>(v4 ? number(network_ + 1, 1) : number(network_, 2) >> 4);
+  packet.hop_limit = bytes_[network_ + (v4 ? 8 : 7)];
   if (has_ports(packet.protocol)) {
     packet.source_port.number = static_cast<std::uint16_t>(number(transport_, 2));
     packet.destination_port.number = static_cast<std::uint16_t>(number(transport_ + 2, 2));

@@ -1,8 +1,9 @@
 // A packet as bytes, made on demand from the fields of trace::Packet: what payload expressions
 // read.
 //
-// Layers lie one after the other: Ethernet header (14 bytes), network header (20, 40, or ARP's 28),
-// transport header. What a snapshot cannot know is marked in `doubt`, bit by bit.
+// Layers lie one after the other: Ethernet header (14 bytes, 18 with a VLAN tag, which rules see at
+// its place although it travels beside the frame: nft_payload_copy_vlan()), network header (20, 40,
+// or ARP's 28), transport header. What a snapshot cannot know is marked in `doubt`, bit by bit.
 #pragma once
 
 #include <array>
@@ -32,8 +33,8 @@ class Image {
   void store(Packet& packet) const;
 
  private:
-  static constexpr std::size_t kLinkBytes = 14;
-  static constexpr std::size_t kMost = kLinkBytes + 40 + 20;
+  static constexpr std::size_t kLinkBytes = 14, kTagBytes = 4;
+  static constexpr std::size_t kMost = kLinkBytes + kTagBytes + 40 + 20;
 
   void put(std::size_t at, std::uint64_t number, std::size_t width);
   void put(std::size_t at, std::span<const std::uint8_t> bytes);
@@ -46,9 +47,10 @@ class Image {
 
   std::array<std::uint8_t, kMost> bytes_{};
   std::array<std::uint8_t, kMost> doubt_{};
-  std::size_t transport_ = 0;  // where it starts
-  std::size_t known_ = 0;      // bytes of the headers that are laid out
-  std::size_t end_ = 0;        // of the packet; between known_ and end_ nothing is known
+  std::size_t network_ = kLinkBytes;  // where it starts
+  std::size_t transport_ = 0;         // the same
+  std::size_t known_ = 0;             // bytes of the headers that are laid out
+  std::size_t end_ = 0;               // of the packet; between known_ and end_ nothing is known
 };
 
 }  // namespace bulkhead::trace::filtering

@@ -76,7 +76,8 @@ void Run::refresh() {
   fields.set(Field::kProtocol, static_cast<std::uint16_t>(packet.ether_type));
   fields.set(Field::kPacketType, static_cast<std::uint8_t>(packet.type));
   if (has_mac_header())
-    fields.set(Field::kEtherType, static_cast<std::uint16_t>(packet.ether_type));
+    fields.set(Field::kEtherType, packet.tagged ? std::uint16_t{0x8100}
+                                                : static_cast<std::uint16_t>(packet.ether_type));
   in_host_order(Field::kMark, packet.mark);
   in_host_order(Field::kIif, context.in == nullptr ? 0 : context.in->index.value);
   in_host_order(Field::kOif, context.out == nullptr ? 0 : context.out->index.value);

@@ -43,9 +43,11 @@ void Run::start_forged(const ForgedOrigin& origin) {
   if (!link->up) return local_error(NetError::kNoDevice, "the attacker's interface is down");
   forgery_ = std::make_unique<Forgery>(origin, *link);
   Forgery& forgery = *forgery_;
-  for (Device* d : topology::sending_devices(*link, origin.outside))
-    std::ranges::copy(topology::wires(*d, origin.outside).entrances,
-                      std::back_inserter(forgery.entrances));
+  for (Device* d : topology::sending_devices(*link, origin.outside)) {
+    const topology::Wires wires = topology::wires(*d, origin.outside);
+    std::ranges::copy(wires.entrances, std::back_inserter(forgery.entrances));
+    std::ranges::copy(wires.tunnels, std::back_inserter(forgery.tunnels));
+  }
   Skb skb = packet_from(origin.source);
   skb.p.tagged = origin.tagged;
   skb.p.source_mac = origin.mac;

@@ -157,10 +157,6 @@ class Run::RouteAgain final : public Rerouter {
 bool Run::run_hook(FilterPoint point, std::int32_t from, std::int32_t to, Skb& skb, Device* in,
                    Device* out) {
   const Machine& m = *(in != nullptr ? in : out)->machine;
-  if (skb.p.tagged && point > FilterPoint::kIpPostrouting) {
-    stop_unknown("rules that may see VLAN tags are not modelled");
-    return false;
-  }
   Context c = context_of(skb, in, out);
   c.around = &world_.stack(m);
   RouteAgain again(*this, skb);
@@ -305,6 +301,8 @@ void Run::reject_on_link(Skb& skb, Device& in, const RejectAnswer& how) {
   answer.p.destination_mac = skb.p.source_mac;
   answer.ours = skb.ours;
   answer.leg = Leg::kReply;
+  answer.p.tagged = skb.p.tagged && in.bridge != nullptr;  // nft_reject_br_push_etherhdr()
+  answer.p.vlan = skb.p.vlan;
   transmit(in, answer);
 }
 

@@ -34,6 +34,7 @@ Skb error_of(const Skb& cause, IpProtocol protocol, std::uint8_t type, std::uint
 }  // namespace
 
 void Run::icmp_error(Skb& cause, std::uint8_t type, std::uint8_t code) {
+  if (forgery_ && cause.ours) return;  // who forges is not told of refusals: they are never open
   if (is_error(cause.p) || cause.dst.group || cause.p.type != PacketType::kHost) return;
   if (cause.p.source.is_unspecified() || cause.p.source.is_multicast()) return;
   if (cause.p.source.is_v4())

@@ -75,6 +75,20 @@ void Run::ip_receive(Device& dev, Skb& skb) {
 void Run::ip_route_in(Skb& skb) {
   Device& dev = *skb.dev;
   const Machine& m = *dev.machine;
+  if (skb.p.destination.is_multicast() && skb.dst.kind == Dst::Kind::kNone &&
+      hears_group(dev, skb)) {
+    // Its source is looked at as that of a broadcast is (ip_mc_validate_source).
+    std::string_view why;
+    if (skb.p.destination.is_v6()) {
+      skb.dst.kind = Dst::Kind::kLocal;
+      skb.dst.group = skb.dst.local = true;
+      skb.dst.device = m.loopback;
+    } else if (!route_input4(world_.stack(m), dev, skb.p, false, IpAddress::v4(255, 255, 255, 255),
+                             skb.p.source, &choices_, skb.dst, why)) {
+      return lost(skb, why, " (on " + dev.name() + ")");
+    }
+    return ip_local_deliver(skb);
+  }
   if (skb.p.destination.is_multicast() && skb.p.destination.is_v6()) {
     if (is_neighbour_discovery(skb.p)) {
       if (heard_solicitation(dev, skb.p)) ip_local_deliver(skb);
@@ -172,8 +186,8 @@ void Run::ip_local_deliver(Skb& skb) {
     return;
   }
   // __udp4_lib_mcast_deliver(): every socket that matches gets a copy; nobody is told of a failure.
-  const bool to_all =
-      skb.dst.group && skb.p.destination.is_v4() && skb.p.protocol == IpProtocol::kUdp;
+  const bool to_all = skb.dst.group && skb.p.protocol == IpProtocol::kUdp &&
+                      (skb.p.destination.is_v4() || (carrying_ && skb.ours));
   if (skb.dst.group && !to_all) {
     lost(skb, "for a broadcast address");
     return;

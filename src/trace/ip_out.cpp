@@ -104,7 +104,8 @@ bool Run::ip_output(Skb& skb, Device* in) {
 
 void Run::ip_finish_output(Skb& skb) {
   Device& out = *skb.dst.device;
-  if (skb.dst.group && skb.p.destination.is_v4() && !out.loopback) {
+  if (skb.dst.group && skb.p.destination.is_v4() && !out.loopback &&
+      !(carrying_ && skb.ours && skb.p.destination.is_multicast())) {
     lost(skb, "to a broadcast or multicast address");
     return;
   }

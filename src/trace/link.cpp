@@ -79,6 +79,7 @@ void Run::put_on_wire(Device& dev, Skb& skb) {
       if (dev.parent == nullptr) break;
       transmit_vlan(dev, skb);
       return;
+    case DeviceKind::kVxlan: transmit_vxlan(dev, skb); return;
     case DeviceKind::kOther: break;
   }
   outsider_hears(dev, skb);

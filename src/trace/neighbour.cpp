@@ -159,6 +159,7 @@ Run::Way Run::resolve(Device& dev, IpAddress target, const Skb& cause) {
   }
   const Resolved& r = ask_for(dev, target, asking_address(dev, target, cause));
   const Way way{r.how, r.mac, &r};
+  if (r.how == Resolution::kFailed && !r.unknown.empty()) stop_unknown(r.unknown);
   if (stopped_) return way;
   if (!cached) {
     // As things stand it is not known: that is the first of the two ways.
@@ -225,6 +226,8 @@ const Resolved& Run::ask_for(Device& dev, IpAddress target, IpAddress source) {
     r.how = Resolution::kFound;
     r.mac = asking.mac;
     learn(dev, target, asking.mac);
+  } else if (!asking.unknown.empty()) {
+    r.unknown = std::move(asking.unknown);
   } else if (asking.exit != nullptr) {
     r.how = Resolution::kOutside;
   } else if (!stopped_ && depth_ == 0) {

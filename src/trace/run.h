@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "topology/stacked.h"
+#include "topology/vxlan.h"
 #include "trace/choices.h"
 #include "trace/nat_areas.h"
 #include "trace/packet.h"
@@ -89,6 +90,7 @@ struct Scratch {
   std::vector<LearnedNeighbour> learned;
   std::vector<std::unique_ptr<const Resolved>>
       held;  // answers that are not for the World to remember
+  std::vector<std::unique_ptr<const Carried>> carried;  // such of packets around frames
   static constexpr std::size_t kMostTracked = 64;
 };
 
@@ -98,6 +100,9 @@ class Run {
       Answer& answer);
   // Walks; fills `answer` but for what several runs make together.
   void go();
+  // The same for a packet that the kernel sends around a frame: where it gets to.
+  [[nodiscard]] topology::VxlanCarried carry(const topology::VxlanPacket& packet, Port source_port,
+                                             unsigned within);
 
  private:
   // ---- walk.cpp: the client, and what the run comes to
@@ -155,6 +160,18 @@ class Run {
   void forward_to(Device& to, const Device& from, Skb skb);
   // True when it was routed to an ipvlan in l3s mode that stands on where it came in.
   bool route_l3s(Skb& skb);
+
+  // ---- vxlan.cpp
+  void transmit_vxlan(Device& dev, Skb& skb);
+  void send_vxlan(Device& dev, const Skb& skb, const topology::VxlanRemote& remote);
+  void proxied(Device& dev, const Skb& skb);
+  void not_known(const Skb& skb, std::string why);
+  [[nodiscard]] bool may_be_drawn(const Device& vxlan, const Skb& skb) const;
+  const Carried& carried(const topology::VxlanPacket& packet);
+  void start_carrying(const topology::VxlanPacket& packet);
+  void arrived(const Skb& skb, const Machine& m, const model::Socket* socket);
+  // A packet to a group that `dev` has joined, for VXLAN.
+  [[nodiscard]] bool hears_group(const Device& dev, const Skb& skb) const;
 
   // ---- bridge.cpp
   void bridge_receive(Device& port, Skb& skb);
@@ -289,7 +306,7 @@ class Run {
     bool answered = false;
     MacAddress mac;
     const Device* exit = nullptr;
-    std::string why;
+    std::string why, unknown;
     std::vector<RuleRef> rules;
   };
 
@@ -319,12 +336,19 @@ class Run {
     const ForgedOrigin* origin;
     Device* link;
     std::vector<Device*> entrances;   // of its frames into bridges
+    std::vector<Device*> tunnels;     // vxlans out of which they come
     std::vector<MacAddress> passed;   // bridges, before they could be misled
     bool claiming = false;            // the question on its way is about an answer to it
     std::optional<MacAddress> claim;  // what it said
     bool insinuated = false;          // and was learned from a question of its own
   };
   std::unique_ptr<Forgery> forgery_;  // of a question about a forged packet
+  struct Carrying {
+    const topology::VxlanPacket* packet;
+    topology::VxlanCarried result;
+  };
+  std::unique_ptr<Carrying> carrying_;  // of a packet around a frame
+  unsigned within_ = 0;                 // how many such packets are around this one
   IpAddress client_address_, server_address_;
   Port client_port_, server_port_;
   std::uint32_t client_uid_ = 0;

@@ -78,6 +78,8 @@ void Run::socket_receive(Skb& skb) {
   }
   const IfIndex in = skb.dst.arrives_at ? skb.dst.arrives_at : skb.dev->index();
   const model::Socket* socket = find_socket(m, p, in);
+  if (carrying_ && skb.ours && skb.leg == Leg::kRequest && p.protocol == IpProtocol::kUdp)
+    return socket != nullptr || skb.dst.group ? arrived(skb, m, socket) : refuse(skb, m);
   if (hears_only_some(world_, m, p)) unclear_source(skb);
   if (socket == nullptr && m.sockets_unknown) {
     stop_unknown(m.unknown_why);
@@ -148,7 +150,7 @@ void Run::refuse(Skb& skb, const Machine& m) {
     lost(skb, "the handshake ends at a machine that does not know the connection");
   else
     lost(skb, "nothing listens on port ", std::to_string(skb.p.destination_port.number));
-  if (skb.dst.group) return;
+  if (skb.dst.group || (forgery_ && skb.ours)) return;  // a refusal is never open
   if (skb.p.protocol != IpProtocol::kTcp) {
     const bool v4 = skb.p.source.is_v4();
     icmp_error(skb, v4 ? 3 : 1, v4 ? 3 : 4);

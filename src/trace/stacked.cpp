@@ -138,7 +138,7 @@ bool Run::receive_macvlan(Device& dev, Skb& skb) {  // macvlan_handle_frame
   if (std::ranges::find(dev.children, DeviceKind::kMacvlan, &Device::kind) == dev.children.end())
     return false;
   if (has_source_macvlan(dev)) {
-    stop_unknown("a macvlan in source mode on " + dev.name() + " is not modelled");
+    not_known(skb, "a macvlan in source mode on " + dev.name() + " is not modelled");
     return true;
   }
   if (skb.p.destination_mac.is_multicast()) {

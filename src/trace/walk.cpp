@@ -38,6 +38,7 @@ Run::Run(const WorldState& world, const Question& question, Choices& choices, Sc
   scratch_.tracked.reserve(Scratch::kMostTracked);
   scratch_.learned.clear();
   scratch_.held.clear();
+  scratch_.carried.clear();
 }
 
 void Run::go() {
@@ -437,6 +438,11 @@ void Run::outsider_hears(const Device& device, const Skb& skb) {
 void Run::leave_model(const Skb& skb, const Device& device, std::optional<IpAddress> next_hop) {
   if (!skb.ours) return;
   if (stopped_) return;
+  if (carrying_ && skb.leg == Leg::kRequest) {
+    carrying_->result.outside = true;
+    if (explain_) step(skb, *device.machine, "exit", &device, "leaves what is known");
+    return;
+  }
   if (forgery_ && skb.leg == Leg::kReply)  // what goes to somebody else is not heard
     return lost(skb, "the answer goes to somebody else, by ", device.name());
   Exit exit;

@@ -18,6 +18,7 @@
 
 #include "model/snapshot.h"
 #include "topology/topology.h"
+#include "topology/vxlan.h"
 #include "trace/edits.h"
 #include "trace/fib.h"
 #include "trace/filter.h"
@@ -95,6 +96,7 @@ struct Resolved {
   MacAddress mac;
   const Device* exit = nullptr;  // kOutside: where the question left the model
   std::string why;               // kFailed
+  std::string unknown;           // kFailed, but it is not known whether it has: why
   std::vector<RuleRef> rules;
   std::vector<LearnedNeighbour> learned;
   // kFailed, but the neighbour exists and would make itself known by a question of its own.
@@ -112,6 +114,16 @@ struct NeighbourKeyHash {
     return mix(mix(reinterpret_cast<std::size_t>(k.device), std::hash<IpAddress>{}(k.target)),
                std::hash<IpAddress>{}(k.source));
   }
+};
+
+// What became of the packet around a frame, and what that rests on.
+struct Carried {
+  topology::VxlanPacket packet;
+  topology::VxlanCarried result;
+  std::vector<RuleRef> rules;
+  std::optional<model::NsId> rules_ns;
+  EndsSeen seen;
+  std::vector<Step> steps;  // when it was to be explained
 };
 
 // What a world shares with those that were made from it by edits.
@@ -151,6 +163,8 @@ struct WorldState {
   // Entries are never taken out again, so that pointers to them stay good.
   mutable std::unordered_map<NeighbourKey, std::unique_ptr<const Resolved>, NeighbourKeyHash>
       memory;
+  mutable std::vector<std::unique_ptr<const Carried>> carried;  // the same; few: one for each
+                                                                // pair of ends
 
   [[nodiscard]] std::span<Device* const> owners_of(const IpAddress& address) const {
     const auto at = ground->owners.find(address);
@@ -176,6 +190,10 @@ struct WorldState {
     return stack(*d.machine).device_chains[d.position];
   }
 };
+
+// `within`: how many packets are around it, and itself.
+[[nodiscard]] Carried carry_packet(const WorldState& world, const topology::VxlanPacket& packet,
+                                   unsigned within, bool explain);
 
 struct World::State final : WorldState {
   using WorldState::WorldState;

@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "topology/vxlan.h"
 #include "verify/plain_walks.h"
 #include "verify/sender.h"
 
@@ -15,6 +16,8 @@ namespace {
 
 // Of one symbolic walk about one destination, in operations on sets: a few seconds.
 constexpr std::uint64_t kMostWork = 2'000'000;
+// VXLAN devices; beyond that any may be filled.
+constexpr std::size_t kMostTunnels = 256;
 
 bool names(const std::vector<std::string>& capabilities, std::string_view name) {
   return std::ranges::any_of(capabilities, [name](std::string_view c) {
@@ -91,6 +94,13 @@ void doubt(query::Reply& best, const std::string& why) {
   best.answer.reason = "forged packets: " + why;
 }
 
+query::Reply nothing_yet() {
+  query::Reply none;
+  none.answer.verdict = trace::Verdict::kClosed;
+  none.answer.how = trace::How::kDropped;
+  return none;
+}
+
 // A source that is asked for cannot be had by all.
 bool can_send_as(const Sender& sender, const std::optional<IpAddress>& source) {
   if (!source || sender.forges()) return true;
@@ -127,16 +137,36 @@ struct Attackers::Round {
   }
 };
 
+void Attackers::prepare() {
+  if (topology_ != nullptr) return;
+  const model::Snapshot& snapshot = asker_.world().snapshot();
+  topology_ = std::make_unique<topology::Topology>(topology::Topology::build(snapshot));
+  plain_ = std::make_unique<PlainWalks>(asker_.world(), *topology_);
+  alike_ = topology::alike_namespaces(snapshot);
+  for (const auto& m : topology_->machines()) {
+    for (const auto& d : m->devices) {
+      if (d->kind == topology::DeviceKind::kVxlan && d->up) vxlans_.push_back(d.get());
+    }
+  }
+}
+
 query::Reply Attackers::ask(const query::Seat& seat, const query::Target& target,
                             query::Reply ordinary) {
+  query::Reply best = ask_on_wires(seat, target, std::move(ordinary));
+  if (best.answer.verdict != trace::Verdict::kClosed) return best;
+  for (topology::Device* vxlan : tunnels(seat)) {
+    best.parts.reset();
+    ask_through(*vxlan, target, best);
+    if (best.answer.verdict != trace::Verdict::kClosed) break;
+  }
+  return best;
+}
+
+query::Reply Attackers::ask_on_wires(const query::Seat& seat, const query::Target& target,
+                                     query::Reply ordinary) {
   query::Reply best = std::move(ordinary);
   if (best.answer.verdict == trace::Verdict::kOpen) return best;
-  const model::Snapshot& snapshot = asker_.world().snapshot();
-  if (topology_ == nullptr) {
-    topology_ = std::make_unique<topology::Topology>(topology::Topology::build(snapshot));
-    plain_ = std::make_unique<PlainWalks>(asker_.world(), *topology_);
-    alike_ = topology::alike_namespaces(snapshot);
-  }
+  prepare();
   const IpFamily family = target.to.unmapped().family();
   Round round;
   if (best.answer.verdict != trace::Verdict::kClosed || family != IpFamily::kV4)
@@ -153,6 +183,70 @@ query::Reply Attackers::ask(const query::Seat& seat, const query::Target& target
   if (round.parts && best.answer.verdict == trace::Verdict::kClosed)
     best.parts.emplace(round.parts->begin(), round.parts->end());
   return best;
+}
+
+// Frames out of the device, of anybody's making.
+void Attackers::ask_through(topology::Device& vxlan, const query::Target& target,
+                            query::Reply& best) {
+  const IpFamily family = target.to.unmapped().family();
+  for (const Sender& sender : injecting_senders(vxlan)) {
+    if (sender.family().value_or(family) != family || !can_send_as(sender, target.source)) continue;
+    query::Reply got = nothing_yet();
+    Round round;
+    if (!try_plainly(sender, target, round, got)) try_sender(sender, target, got);
+    if (got.answer.verdict == trace::Verdict::kClosed) continue;
+    return doubt(best, sender.through);
+  }
+}
+
+// Whether a UDP packet of root's making may get to the port of the device's end, or comes there out
+// of one of the others.
+bool Attackers::may_fill(const query::Seat& seat, topology::Device& vxlan,
+                         const std::vector<topology::Device*>& others) {
+  if (vxlan.underlay == nullptr || !vxlan.link->detail.vxlan_port) return true;  // not known
+  const bool external = vxlan.link->vxlan && vxlan.link->vxlan->external;
+  query::Target target;
+  target.port = *vxlan.link->detail.vxlan_port;
+  target.protocol = IpProtocol::kUdp;
+  for (const auto& [address, device] : vxlan.underlay->addresses) {
+    if (!external && address.family() != topology::vxlan_family(vxlan)) continue;
+    target.to = address;
+    query::Reply got = asker_.ask(seat, target);
+    if (got.answer.verdict == trace::Verdict::kClosed)
+      got = ask_on_wires(seat, target, std::move(got));
+    for (topology::Device* other : others) {
+      if (got.answer.verdict == trace::Verdict::kClosed) ask_through(*other, target, got);
+    }
+    const bool elsewhere = got.answer.verdict == trace::Verdict::kOpen &&
+                           got.answer.socket_ns != vxlan.underlay->id;  // 127.0.0.1 is one's own
+    if (got.answer.verdict != trace::Verdict::kClosed && !elsewhere) return true;
+  }
+  return false;
+}
+
+const std::vector<topology::Device*>& Attackers::tunnels(const query::Seat& seat) {
+  prepare();
+  SeatKey key{seat.container, seat.zone, 0, 0, 0};
+  if (!seat.origins.empty() && !vxlans_.empty()) {
+    if (const auto* local = std::get_if<trace::LocalOrigin>(&seat.origins.front()))
+      key = {seat.container, seat.zone, local->ns.value, local->uid, 0};
+    else if (const auto* outside = std::get_if<trace::OutsideOrigin>(&seat.origins.front()))
+      key = {seat.container, seat.zone, outside->ns.value, 0, outside->link.value};
+  }
+  const auto [at, fresh] = tunnels_.try_emplace(key);
+  if (!fresh) return at->second;
+  std::vector<topology::Device*> left = vxlans_;
+  std::vector<topology::Device*>& found = at->second;
+  for (bool more = !left.empty(); more;) {
+    const std::size_t before = found.size();
+    std::erase_if(left, [&](topology::Device* vxlan) {
+      const bool fills = found.size() > kMostTunnels || may_fill(seat, *vxlan, found);
+      if (fills) found.push_back(vxlan);
+      return fills;
+    });
+    more = found.size() > before && !left.empty();
+  }
+  return found;
 }
 
 bool Attackers::is_spared(const Sender& sender, const query::Target& target,

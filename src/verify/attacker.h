@@ -6,6 +6,9 @@
 // NET_RAW and NET_ADMIN: what bind() allows, its own addresses and any source port. Senders on the
 // Internet: any address there and any source port; nobody on their way to the host lies.
 //
+// What gets in by way of a VXLAN device, in frames that the attacker sends to its UDP port, is
+// unknown, not closed: see injecting_senders().
+//
 // Not asked about: packets whose source is their destination, frames to group addresses, fragments,
 // IP options, other TCP flags and hop limits than usual, and other protocols than TCP and UDP.
 #pragma once
@@ -13,8 +16,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
+#include <tuple>
 #include <vector>
 
 #include "query/query.h"
@@ -44,12 +49,24 @@ class Attackers {
 
   [[nodiscard]] query::Reply ask(const query::Seat& seat, const query::Target& target,
                                  query::Reply ordinary);
+  // VXLAN devices out of which frames may come that root in the seat has made: it gets UDP packets
+  // to the port of one of their ends, perhaps by way of another such device. Remembered for the
+  // seat. Cost: ask() for each address of each machine that has such a port.
+  [[nodiscard]] const std::vector<topology::Device*>& tunnels(const query::Seat& seat);
+
   // A bound was met: some of what is unknown would be known with more work.
   [[nodiscard]] bool exhausted() const { return exhausted_; }
 
  private:
   struct Family;
   [[nodiscard]] Family& family(IpFamily family);
+  void prepare();
+  // By the wires of the seat alone.
+  [[nodiscard]] query::Reply ask_on_wires(const query::Seat& seat, const query::Target& target,
+                                          query::Reply ordinary);
+  void ask_through(topology::Device& vxlan, const query::Target& target, query::Reply& best);
+  [[nodiscard]] bool may_fill(const query::Seat& seat, topology::Device& vxlan,
+                              const std::vector<topology::Device*>& others);
   class Senders;  // by seat
   struct Round;   // what is known of one question so far
   // A station like it was tried, which no rule could tell from it.
@@ -69,6 +86,12 @@ class Attackers {
   std::vector<topology::Alike> alike_;  // by namespace
   std::array<std::unique_ptr<Family>, 2> families_;
   std::unique_ptr<Senders> senders_;
+  std::vector<topology::Device*> vxlans_;  // that are up
+  // By what makes a seat: its container, its zone, and the namespace, user and link of its first
+  // origin.
+  using SeatKey = std::tuple<const model::Container*, const policy::Zone*, std::uint32_t,
+                             std::uint32_t, std::uint32_t>;
+  std::map<SeatKey, std::vector<topology::Device*>> tunnels_;
 };
 
 }  // namespace bulkhead::verify

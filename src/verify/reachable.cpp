@@ -7,6 +7,7 @@
 
 #include "reach/reach.h"
 #include "topology/alike.h"
+#include "verify/attacker.h"
 #include "verify/destinations.h"
 #include "verify/sender.h"
 
@@ -52,9 +53,13 @@ class Collector {
   }
 
   // What no ordinary connection gets. After run().
-  Status attack(reach::Reach& reach, const topology::Topology& topology) {
+  Status attack(reach::Reach& reach, const topology::Topology& topology,
+                std::span<topology::Device* const> tunnels) {
     const IpFamily family = reach.fields().family();
     std::vector<Sender> senders = attacking_senders(seat_, topology);
+    for (topology::Device* vxlan : tunnels) {
+      for (Sender& sender : injecting_senders(*vxlan)) senders.push_back(std::move(sender));
+    }
     std::erase_if(senders, [&](const Sender& s) { return s.family().value_or(family) != family; });
     const Everyday everyday(topology, reach.fields());
     for (const IpProtocol protocol : {IpProtocol::kTcp, IpProtocol::kUdp}) {
@@ -239,13 +244,16 @@ class Collector {
       if (!more) return std::unexpected(more.error());
       *in_doubt = *std::move(more);
     }
-    return remember(fields, answer->open(), protocol);
+    return sender.through.empty() ? remember(fields, answer->open(), protocol) : Status{};
   }
 
   Status forged(reach::Reach& reach, const Sender& sender, const reach::Outcome& outcome,
                 const reach::Answer& answer, const packet::Preferences& like, IpProtocol protocol,
                 Forgeries& found) {
-    if (const auto& exit = outcome.exit) {
+    if (!sender.through.empty()) {
+      if (outcome.verdict != reach::Verdict::kClosed)
+        found.add("forged packets: " + sender.through, outcome.set);
+    } else if (const auto& exit = outcome.exit) {
       leaves(reach.fields(), *exit, outcome.set, protocol);
     } else if (outcome.verdict == reach::Verdict::kOpen) {
       if (Status s = forged(reach, sender, outcome, answer.open(), like, protocol); !s) return s;
@@ -502,7 +510,8 @@ Result<Reachable> Solver::attempt(const query::Seat& seat, const Limits& limits,
     Status s = collector.run(*reach);
     if (s && limits.as_attacker) {
       if (!topology_) topology_ = topology::Topology::build(asker_.world().snapshot());
-      s = collector.attack(*reach, *topology_);
+      if (!attackers_) attackers_ = std::make_unique<Attackers>(asker_);
+      s = collector.attack(*reach, *topology_, attackers_->tunnels(seat));
     }
     if (!s) {
       reach.reset();  // it stays at its limits

@@ -29,6 +29,8 @@ class Reach;
 
 namespace bulkhead::verify {
 
+class Attackers;
+
 struct AddressRange {  // both ends included, one family
   IpAddress first, last;
   friend auto operator<=>(const AddressRange&, const AddressRange&) = default;
@@ -140,6 +142,7 @@ class Solver {
   const query::Asker& asker_;
   std::array<std::unique_ptr<reach::Reach>, 2> reach_;  // by family; null: not built yet
   std::optional<topology::Topology> topology_;          // when attackers are asked about
+  std::unique_ptr<Attackers> attackers_;                // the same
 };
 
 // Of one seat alone.

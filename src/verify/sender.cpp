@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "topology/outsider.h"
 #include "verify/attacker.h"
 
@@ -19,30 +20,40 @@ bool blind_to_tags(const topology::Device& bridge) {
   return (bridge.call_iptables || bridge.call_ip6tables) && !bridge.sees_tagged;
 }
 
+// Rules that see whole frames: to those that ask for the frame's type a tagged one is of another.
+bool has_frame_rules(const topology::Device& device) {
+  return std::ranges::any_of(device.machine->ns->ruleset.tables, [](const model::Table& t) {
+    return t.family == model::NfFamily::kBridge || t.family == model::NfFamily::kNetdev;
+  });
+}
+
 void forge(topology::Device& link, bool outside, std::optional<IpAddress> address,
            std::vector<Sender>& out) {
   const MacAddress own = outside ? topology::kOutsiderMac : link.mac;
   const topology::Wires wires = topology::wires(link, outside);
-  const bool tags = std::ranges::any_of(
+  const bool blind = std::ranges::any_of(
       wires.entrances, [](const topology::Device* port) { return blind_to_tags(*port->bridge); });
+  const bool typed = std::ranges::any_of(
+      wires.entrances, [](const topology::Device* port) { return has_frame_rules(*port); });
   const Forging plain{link.machine->id, link.index(), outside, own, {}, {}, false, address};
   for (const topology::Device* station : wires.stations) {
     Forging f = plain;
     f.to = station->mac;
     f.station = station->machine->id;
-    out.push_back({f, std::nullopt, true});
-    f.tagged = tags && station->kind != topology::DeviceKind::kBridge;
-    if (f.tagged) out.push_back({f, std::nullopt, true});
+    out.push_back({f, std::nullopt, true, {}});
+    const bool bridge = station->kind == topology::DeviceKind::kBridge;
+    f.tagged = (blind && !bridge) || typed || has_frame_rules(*station);
+    if (f.tagged) out.push_back({f, std::nullopt, true, {}});
   }
 }
 
 // Bound to an address of its own, from any port; and, if it may, frames on each of its wires.
 void from_inside(const query::Seat& seat, const trace::LocalOrigin& origin,
                  const topology::Topology& topology, std::vector<Sender>& out) {
-  out.push_back({origin, std::nullopt, true});
+  out.push_back({origin, std::nullopt, true, {}});
   const topology::Machine* m = topology.machine(origin.ns);
   if (m == nullptr) return;
-  for (const model::Address& a : m->ns->addresses) out.push_back({origin, a.local, true});
+  for (const model::Address& a : m->ns->addresses) out.push_back({origin, a.local, true, {}});
   if (seat.container != nullptr && !may_forge(*seat.container)) return;
   for (const auto& device : m->devices) {
     if (device->up && !device->loopback) forge(*device, false, std::nullopt, out);
@@ -76,7 +87,7 @@ std::vector<Sender> attacking_senders(const query::Seat& seat, const topology::T
     }
     const auto& outside = std::get<trace::OutsideOrigin>(origin);
     if (far) {
-      out.push_back({outside, std::nullopt, true});
+      out.push_back({outside, std::nullopt, true, {}});
       continue;
     }
     // A zone's origins differ by their source alone, and an attacker on its wire has every source.
@@ -84,6 +95,19 @@ std::vector<Sender> attacking_senders(const query::Seat& seat, const topology::T
     topology::Device* link = m != nullptr ? m->device(outside.link) : nullptr;
     if (link != nullptr) forge(*link, true, outside.source, out);
     break;
+  }
+  return out;
+}
+
+std::vector<Sender> injecting_senders(topology::Device& vxlan) {
+  std::vector<Sender> out;
+  if (!vxlan.up) return out;
+  forge(vxlan, true, std::nullopt, out);
+  const auto port = vxlan.link->detail.vxlan_port;
+  for (Sender& sender : out) {
+    sender.through = "frames in VXLAN packets may come out of " + escape_text(vxlan.name()) +
+                     ", as whoever reaches its UDP port" +
+                     (port ? " " + std::to_string(port->number) : "") + " can send them";
   }
   return out;
 }

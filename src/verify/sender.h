@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -29,6 +30,9 @@ struct Sender {
   std::variant<trace::LocalOrigin, trace::OutsideOrigin, Forging> from;
   std::optional<IpAddress> bound;  // LocalOrigin: to this address of its own
   bool any_source_port = false;
+  // Not empty: the frames come out of a tunnel, and this is why it is not known what they get
+  // (injecting_senders).
+  std::string through = {};
 
   // Of what it sends; nullopt: both.
   [[nodiscard]] std::optional<IpFamily> family() const;
@@ -40,6 +44,10 @@ struct Sender {
 // All that root there can do beside. O(machines on the seat's wires).
 [[nodiscard]] std::vector<Sender> attacking_senders(const query::Seat& seat,
                                                     const topology::Topology& topology);
+
+// Who can send UDP packets to the port of a VXLAN device's other end can let any frame come out of
+// the device: no sender is looked at (vxlan_rcv). What the frames' answers come to is not followed.
+[[nodiscard]] std::vector<Sender> injecting_senders(topology::Device& vxlan);
 
 // One of its own addresses, as which it need not lie; nullopt: it has none of that family there.
 [[nodiscard]] std::optional<IpAddress> own_address(const Forging& forging,

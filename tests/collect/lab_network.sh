@@ -12,6 +12,9 @@ $H link set va master br0 up; $H link set va type bridge_slave isolated on hairp
 $H link property add dev va altname va-long-name
 $H link add vb type veth peer name eth0 netns $P-b; $H link set vb up
 $H link add vx type vxlan id 42 dstport 4789 local 192.0.2.1 group 239.1.1.1 dev vb; 
+$H link add vy type vxlan id 43 dstport 4790 srcport 40000 40100 tos 0x20 ttl 9 nolearning proxy rsc l2miss l3miss
+bridge -n $P-host fdb append 02:00:00:00:00:43 dev vy dst 192.0.2.43 port 4444 vni 44 via vb self permanent
+$H link add ve type vxlan external dstport 4791; $H link set ve netns $P-a
 $H link add mv link vb type macvlan mode bridge; $H link set mv netns $P-b
 $H tuntap add tap0 mode tap
 $H addr add 10.1.0.1/24 dev br0; $H addr add fd00:1::1/64 dev br0 nodad; $H addr add 10.2.0.1 peer 10.2.0.2/32 dev vb

@@ -111,6 +111,37 @@ TEST_F(LabNetwork, DetailsOfVirtualLinksAreRead) {
   EXPECT_FALSE(link(*host_, "va").tc_filters);
 }
 
+TEST_F(LabNetwork, VxlansAreReadWithWhatTheySendTo) {
+  model::VxlanInfo usual;
+  usual.link = link(*host_, "vb").index;
+  EXPECT_EQ(link(*host_, "vx").vxlan, usual);
+  model::VxlanInfo odd;
+  odd.learning = false;
+  odd.proxy = odd.route_short_circuit = true;
+  odd.ttl = 9;
+  odd.tos = 0x20;
+  odd.first_source = Port{40000};
+  odd.last_source = Port{40100};
+  EXPECT_EQ(link(*host_, "vy").vxlan, odd);
+  ASSERT_TRUE(link(*a_, "ve").vxlan);
+  EXPECT_TRUE(link(*a_, "ve").vxlan->external);
+  EXPECT_TRUE(link(*a_, "ve").peer_elsewhere);  // its packets are sent where it was made
+  ASSERT_TRUE(link(*a_, "ve").peer_ns);
+  EXPECT_EQ(&snapshot_.namespaces.at(link(*a_, "ve").peer_ns->value), host_);
+  const auto entry = [&](const std::string& device) {
+    const auto at =
+        std::ranges::find(host_->fdb, link(*host_, device).index, &model::BridgeFdbEntry::link);
+    return at == host_->fdb.end() ? model::BridgeFdbEntry{} : *at;
+  };
+  EXPECT_TRUE(entry("vx").mac.is_zero());
+  EXPECT_EQ(entry("vx").destination, IpAddress::parse("239.1.1.1").value());
+  EXPECT_EQ(entry("vx").via, link(*host_, "vb").index);
+  EXPECT_FALSE(entry("vx").port);
+  EXPECT_EQ(entry("vy").mac, MacAddress({2, 0, 0, 0, 0, 0x43}));
+  EXPECT_EQ(entry("vy").port, Port{4444});
+  EXPECT_EQ(entry("vy").vni, 44U);
+}
+
 // Every number of the per-interface arrays against its file, in every namespace.
 TEST_F(LabNetwork, SettingsOfEveryInterfaceAreThoseOfTheirFiles) {
   std::size_t compared = 0;

@@ -63,7 +63,8 @@ def ask(binary, network, asked):
 
 
 def replay(attacker, said):
-    """Sends the program's own witnesses for what it calls open and nothing else reached."""
+    """Sends the program's own witnesses for what it calls open and nothing else reached, with tags in every name."""
+    attacker.thorough = True
     for _ in range(REPLAYS):
         for target in sorted(attacker.open):
             answer = said[target]

@@ -27,11 +27,14 @@ class Attacker:
         self.network, self.name, self.sources, self.neighbours = network, name, sources, neighbours
         self.senders, self.receivers = macs  # Senders, first itself, and Receivers
         self.forger = Forger(network.path(name), legs, addresses[1])
+        self.hosts = {network.mac('host', device) for device in HOST}
+        self.framed = False  # the case has rules that see whole frames: tags matter to the host too
         self.number = 1
         self.begin([])
 
     def begin(self, targets):
         self.open = set(targets)  # not reached yet
+        self.thorough = False  # frames with a tag bear every MAC address, not its own alone
         self.reached = {}  # Target -> Attempt
         self.attempts = {}  # number -> Attempt
 
@@ -74,7 +77,7 @@ class Attacker:
         if source == target.address or (':' in source) != (':' in target.address):
             return
         for to in self.receivers:
-            if to.tagged and sender != self.senders[0]:
+            if to.tagged and not self.thorough and (sender != self.senders[0] or to.mac in self.hosts and not self.framed):
                 continue
             self.number += 1
             self._send(Attempt(target, source, 20000 + self.number % 40000, sender, to), self.number)
@@ -102,6 +105,7 @@ class Attacker:
                     self.open.discard(attempt.target)
 
     def attack(self, case):
+        self.framed = 'table bridge' in case.nft
         for sources in self.sources + [(case.source, case.source6)] * bool(case.source):
             if self.open:
                 self.phase(sources, case.claims if case.source in sources else ())
@@ -138,4 +142,4 @@ def attackers(network, wide):
 def receivers(wide, leg, bridge, *macs):
     """|macs|: beside the bridge. |wide|: also what `as: attacker` does not speak of."""
     plain = [Receiver(mac, leg) for mac in (bridge, *macs)]
-    return plain + [Receiver(mac, leg, True) for mac in macs] + [Receiver(frames.BROADCAST, leg)] * wide
+    return plain + [Receiver(mac, leg, True) for mac in (bridge, *macs)] + [Receiver(frames.BROADCAST, leg)] * wide

@@ -119,6 +119,14 @@ CASES = [
     Case('own-only', 'frames of g1 must bear its MAC and its addresses', chain(
         'prerouting', 'iifname p1 ether saddr != $g1_mac drop', 'iifname p1 ip saddr != $g1 drop',
         'iifname p1 ip6 saddr != $g1_6 drop', policy='accept', family='bridge', priority='-300')),
+    Case('typed', 'rules ask for the type of a frame, which with a tag is another', chain(
+        'prerouting', 'iifname p1 ether type { ip, ip6 } drop', policy='accept', family='bridge', priority='-300'), UNSEEN),
+    Case('typed-too', 'they look behind the tag as well', chain(
+        'prerouting', 'iifname p1 ether type { ip, ip6 } drop', 'iifname p1 ether type 8021q vlan type { ip, ip6 } drop',
+        policy='accept', family='bridge', priority='-300'), UNSEEN),
+    Case('by-protocol', 'what the packet is, with a tag or without, and the number of the tag', chain(
+        'forward', 'iifname p1 meta protocol ip udp dport 1-65535 drop', 'iifname p1 ether type 8021q vlan id 0 drop',
+        policy='accept', family='bridge', priority='-200'), UNSEEN),
     Case('reject', 'refusals instead of silence, by address',
          chain('forward', 'ip saddr { $g1, $g2 } reject',
                'ip6 saddr { $g1_6, $g2_6 } tcp dport 1-65535 reject with tcp reset', policy='accept')

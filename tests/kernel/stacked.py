@@ -8,35 +8,18 @@
     macvlans on up0: b1, b2 (bridge), p1, p2 (private), v1, v2 (vepa); on up1: t1 (passthru); on br9: c9 (bridge)
 
 and the same in IPv6. In each case something changes: the switch sends back to where a frame came from (hairpin), or
-rules stand at the device below, at the host's hooks, or in a child. Everybody asks everybody else; ends 1 on any
-contradiction, when more than one answer in 200 is an unknown that its case does not name (what a machine remembers of
-its neighbours moves while it is read; each is told), and when the truth is too thin to judge by.
+rules stand at the device below, at the host's hooks, or in a child.
 """
 
-import argparse
-import collections
-import contextlib
-import ipaddress
-import json
-import os
-import shutil
-import signal
-import subprocess
 import sys
-import tempfile
-import time
 
-from spaces import LabError, Spaces, forget, inside, quicken, run, stale, sysctl
-from truth import _answer
+from everybody import Case, Everybody, main
+from spaces import inside, run, sysctl
 
-LISTEN = 'tcp,::,80 tcp,::,81 udp,::,514'
-ASKED = (('tcp', 80), ('tcp', 81), ('tcp', 9), ('udp', 514), ('udp', 9))
 PLACES = {  # namespace: its last number, on which device of the host, its mode
     'b1': (11, 'up0', 'bridge'), 'b2': (12, 'up0', 'bridge'), 'p1': (13, 'up0', 'private'), 'p2': (14, 'up0', 'private'),
     'v1': (15, 'up0', 'vepa'), 'v2': (16, 'up0', 'vepa'), 't1': (17, 'up1', 'passthru'),
 }
-Case = collections.namedtuple('Case', 'name why do unknown')
-Question = collections.namedtuple('Question', 'vantage proto address port')
 
 
 def netdev(device, text):
@@ -74,12 +57,10 @@ CASES = (
 )
 
 
-class Network:
-    def __init__(self, labd, directory):
-        self.labd, self.dir = labd, directory
-        self.spaces = Spaces('stacked')
-        self.listeners = []
-        self.addresses = {}
+class Network(Everybody):
+    name = 'stacked'
+    cases = CASES
+    unchanged = ('tracked', 'input')
 
     def build(self):
         spaces = self.spaces
@@ -98,61 +79,17 @@ class Network:
             spaces.ip('host', ['link add c%s link %s type macvlan mode %s' % (name, below, mode),
                                'link set c%s netns %s%s name eth0' % (name, spaces.prefix, name)])
             spaces.ip(name, ['link set eth0 up'])
-        self._address('host', 'up0', '10.9.0.1', 'fd09::1')
-        self._address('host', 'up1', '10.8.0.5', 'fd08::5')
-        self._address('host', 'br9', '10.9.9.1', 'fd09:9::1')
-        self._address('lan', 'eth0', '10.9.0.9', 'fd09::9')
-        self._address('g9', 'eth0', '10.9.9.2', 'fd09:9::2')
-        self._address('c9', 'eth0', '10.9.9.3', 'fd09:9::3')
+        self.address('host', 'up0', '10.9.0.1', 'fd09::1')
+        self.address('host', 'up1', '10.8.0.5', 'fd08::5')
+        self.address('host', 'br9', '10.9.9.1', 'fd09:9::1')
+        self.address('lan', 'eth0', '10.9.0.9', 'fd09::9')
+        self.address('g9', 'eth0', '10.9.9.2', 'fd09:9::2')
+        self.address('c9', 'eth0', '10.9.9.3', 'fd09:9::3')
         for name, (number, _, _) in PLACES.items():
-            self._address(name, 'eth0', '10.9.0.%d' % number, 'fd09::%d' % number)
-        for name in self.addresses:
-            quicken(spaces.path(name))
-            log = '%s/%s.log' % (self.dir, name)
-            self.listeners.append(subprocess.Popen([self.labd, 'listen', '--netns', spaces.path(name), '--log', log,
-                                                    *LISTEN.split()], stdin=subprocess.DEVNULL))
-        until = time.monotonic() + 20
-        while not all(os.path.exists('%s/%s.log' % (self.dir, n)) for n in self.addresses):
-            if time.monotonic() > until:
-                raise LabError('listeners did not start')
-            time.sleep(0.02)
+            self.address(name, 'eth0', '10.9.0.%d' % number, 'fd09::%d' % number)
+        self.listen()
 
-    def _address(self, name, device, v4, v6):
-        self.spaces.ip(name, ['addr add %s/24 dev %s' % (v4, device), 'addr add %s/64 dev %s nodad' % (v6, device)])
-        self.addresses.setdefault(name, []).extend((v4, v6))
-
-    def close(self):
-        for listener in self.listeners:
-            with contextlib.suppress(OSError):
-                listener.kill()
-            listener.wait()
-        self.spaces.delete()
-
-    @contextlib.contextmanager
-    def case(self, case):
-        for name, what in case.do:
-            self._do(name, what)
-        for name in self.addresses:
-            forget(self.spaces.path(name))
-        try:
-            yield
-        finally:
-            with contextlib.suppress(LabError):
-                self._undo(case)
-
-    def _do(self, name, what):
-        with inside(self.spaces.path(name)):
-            if isinstance(what, str):
-                run(*what.split())
-            elif what[0] == 'nft':
-                run('nft', '-f', '-', text=what[1])
-        if what[0] == 'sysctl':
-            sysctl(self.spaces.path(name), what[1])
-
-    def _undo(self, case):
-        for name, _ in case.do:
-            with inside(self.spaces.path(name)):
-                run('nft', 'flush', 'ruleset')
+    def undo(self, case):
         with inside(self.spaces.path('sw')):
             run('bridge', 'link', 'set', 'dev', 'p0', 'hairpin', 'off')
         with inside(self.spaces.path('b2')):
@@ -160,116 +97,10 @@ class Network:
             run('ip', 'addr', 'replace', 'fd09::12/64', 'dev', 'eth0', 'nodad')
         sysctl(self.spaces.path('host'), {'net.bridge.bridge-nf-call-iptables': 0, 'net.bridge.bridge-nf-call-ip6tables': 0})
 
-    def questions(self):
-        """All of those on one's own networks; of the others one port, for they get no route."""
-        asked = []
-        for name, own in self.addresses.items():
-            networks = [ipaddress.ip_network('%s/%d' % (a, 64 if ':' in a else 24), strict=False) for a in own]
-            for other, all_of in self.addresses.items():
-                for address in all_of if other != name else ():
-                    near = any(ipaddress.ip_address(address) in n for n in networks)
-                    asked += [Question(name, proto, address, port) for proto, port in (ASKED if near else ASKED[:1])]
-        return asked
-
-    def measure(self, asked, tag):
-        names = list(self.addresses)
-        lines = ['%d %s %s %d %sq%d' % (names.index(q.vantage), q.proto, q.address, q.port, tag, i) for i, q in enumerate(asked)]
-        done = subprocess.run([self.labd, 'probe', '400', '1300', '2', '6000', '0', *(self.spaces.path(n) for n in names)],
-                              input='\n'.join(lines) + '\n', stdout=subprocess.PIPE, text=True, timeout=120, check=True)
-        received = set()
-        for name in names:
-            with open('%s/%s.log' % (self.dir, name)) as log:
-                received.update(log.read().split())
-        return [_answer(line, '%sq%d' % (tag, i) in received) for i, line in enumerate(done.stdout.splitlines())]
-
-    def ask(self, binary, asked):
-        lines = [json.dumps({'id': i, 'from': 'netns:' + self.spaces.path(q.vantage) if q.vantage != 'host' else 'host',
-                             'to': q.address, 'port': q.port, 'proto': q.proto}) for i, q in enumerate(asked)]
-        file = self.dir + '/questions'
-        with open(file, 'w') as out:
-            out.write('\n'.join(lines) + '\n')
-        done = subprocess.run(['nsenter', '--net=' + self.spaces.path('host'), binary, 'query', file], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120)
-        answers = [json.loads(line) for line in done.stdout.splitlines()]
-        if [a.get('id') for a in answers] != list(range(len(asked))):
-            raise LabError('%s: %d answers to %d questions; exit %d: %s' % (binary, len(answers), len(asked), done.returncode,
-                                                                         done.stderr.strip()[:600]))
-        return answers
-
-
-def judge(case, who, asked, truth, said, count):
-    wrong = 0
-    for q, real, got in zip(asked, truth, said):
-        verdict = got['verdict']
-        if verdict == 'unknown':
-            count['unknown'] += 1
-            named = case.unknown is not None and case.unknown in str(got.get('reason'))
-            kind = None if named else 'UNKNOWN'
-        else:
-            kind = 'CONTRADICTION' if (verdict == 'open') != real.open else None if got.get('how') in real.hows else 'HOW'
-        count['unnamed'] += kind == 'UNKNOWN'
-        if kind:
-            wrong += kind != 'UNKNOWN'
-            count['told'] += 1
-            if count['told'] <= 24:
-                print('%s %s, %s: %s %s %d from %s: kernel %s (%s); said %s %s: %s' % (
-                    kind, case.name, who, q.address, q.proto, q.port, q.vantage, real.hows[0], real.detail, verdict,
-                    got.get('how'), got.get('reason')), flush=True)
-    return wrong
-
-
-def judged(options, network):
-    count = collections.Counter()
-    wrong = 0
-    every = network.questions()
-    last = None
-    for i, case in enumerate(c for c in CASES if not options.cases or c.name in options.cases):
+    def leaves_out(self, question):
         # A private macvlan is answered by the host only if the host had asked it before, by a frame that came back.
-        asked = [q for q in every if not (q.vantage in ('p1', 'p2') and q.address in network.addresses['host'])]
-        with network.case(case):
-            said = {p: network.ask(p, asked) for p in options.programs}
-            truth = network.measure(asked, 'c%d' % i)
-        states = [a.hows[0] for a in truth]
-        count.update(states)
-        changed = sum(a != b for a, b in zip(states, last)) if last else len(states)
-        last = states if case.name == 'plain' else last
-        print('%-10s %d asked, %d open, %d not as without: %s' % (case.name, len(asked), states.count('accepted'), changed, case.why), flush=True)
-        if not changed:
-            print('  the case changes nothing')
-            wrong += case.name != 'tracked' and case.name != 'input'
-        for program, answers in said.items():
-            wrong += judge(case, os.path.basename(program), asked, truth, answers, count)
-    total = sum(count[h] for h in ('accepted', 'refused', 'unreachable', 'dropped'))
-    print(dict(count))
-    if count['unnamed'] * 200 > total * len(options.programs):
-        print('too much is not known')
-        wrong += 1
-    if count['accepted'] < 0.2 * total or min(count[h] for h in ('accepted', 'refused', 'unreachable', 'dropped')) < 5:
-        print('too little to judge by')
-        wrong += 1
-    return wrong
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--bulkhead', required=True, dest='programs', action='append', help='a program to judge; may be given again')
-    parser.add_argument('--labd', required=True)
-    parser.add_argument('cases', nargs='*')
-    options = parser.parse_args()
-    if os.geteuid():
-        sys.exit('kernel labs need root')
-    options.programs = [os.path.abspath(p) for p in options.programs]
-    stale()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    directory = tempfile.mkdtemp(prefix='bk%d-' % os.getpid())
-    network = Network(os.path.abspath(options.labd), directory)
-    try:
-        network.build()
-        return 1 if judged(options, network) else 0
-    finally:
-        network.close()
-        shutil.rmtree(directory, ignore_errors=True)
+        return question.vantage in ('p1', 'p2') and question.address in self.addresses['host']
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(main(Network, __doc__))

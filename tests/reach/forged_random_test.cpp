@@ -178,6 +178,18 @@ TEST(ForgedRandom, DevicesUponOthersAreAsTraceSays) {
   k.filter = true;
   compare(k, 7000, 12);
 }
+TEST(ForgedRandom, RulesForFramesAreAsTraceSays) {
+  NetKinds k;
+  k.frames = true;
+  compare(k, 11000, 16);
+}
+TEST(ForgedRandom, VxlansAreAsTraceSays) {
+  NetKinds k;
+  k.vxlan = true;
+  compare(k, 8000, 12);
+  k.filter = true;
+  compare(k, 9000, 12);
+}
 
 }  // namespace
 }  // namespace bulkhead::reach::testing

@@ -25,6 +25,7 @@ class Builder {
     for (const std::string& m : names_) {
       if (kinds_.policy && one_in(m == "host" ? 2 : 4)) policy(m);
       if ((kinds_.filter || kinds_.nat) && (m == "host" || one_in(4))) rules(m);
+      if (kinds_.frames && m == "host") frame_rules(m);
     }
     RandomNet out;
     out.addresses = addresses_;
@@ -99,6 +100,7 @@ class Builder {
             .route("host", "default", "fd09::9", "up0");
     }
     if (kinds_.stacked && one_in(2)) stacked();
+    if (kinds_.vxlan) vxlans();
     if (one_in(3)) {  // leads out of what is known
       net_.device("host", "wan0");
       address("host", "wan0", "198.51.100.2/24");
@@ -141,6 +143,69 @@ class Builder {
     net_.link("out", "eth0.5").detail.vlan_id = 5;
     address("out", "eth0.5", net4 + "70/24");
     address("out", "eth0.5", net6 + "70/64");
+  }
+
+  struct End {
+    std::string machine, dev, from;
+    MacAddress mac;
+  };
+
+  // Some machines as ends of one number; some of them with a bridge on it and a guest there.
+  void vxlans() {
+    const bool v4 = one_in(2), group = one_in(4);
+    std::vector<End> ends;
+    const std::vector<std::string> machines = names_;
+    for (const std::string& m : machines) {
+      if (ends.size() >= 4 || !(m == "host" || m == "out" || one_in(2))) continue;
+      const auto& own = net_.ns(m).addresses;
+      const auto from = std::ranges::find_if(own, [&](const model::Address& a) {
+        return a.local.is_v4() == v4 && !a.local.is_loopback() && !a.local.is_link_local();
+      });
+      if (from == own.end()) continue;
+      const std::string text = from->local.to_string();
+      const IfIndex by = from->link;
+      ends.push_back({m, "vx5", text, {}});
+      net_.vxlan(m, "vx5", one_in(12) ? 6 : 5, text);
+      model::Link& l = net_.link(m, "vx5");
+      ends.back().mac = l.mac;
+      if (group) {
+        l.detail.vxlan_group = ip(v4 ? "239.8.8.8" : "ff05::8");
+        l.vxlan->link = by;
+      }
+      if (one_in(5)) l.detail.vxlan_local.reset();
+      if (one_in(6)) l.vxlan->learning = false;
+      if (one_in(8)) l.vxlan->proxy = true;
+      if (one_in(20)) l.vxlan->external = true;
+      if (one_in(8)) l.vxlan->tos = static_cast<std::uint8_t>(one_in(2) ? 1 : 0x20);
+      if (one_in(8)) l.vxlan->ttl = 1;
+      const std::string number = std::to_string(ends.size());
+      std::string at = "vx5";
+      if (one_in(3)) {
+        const std::string guest = "x" + number;
+        net_.bridge(m, "brx").address(m, "brx", "fe80::b9:" + number + "/64");
+        net_.link(m, "vx5").master = net_.link(m, "brx").index;
+        net_.link(m, "vx5").port = model::BridgePort{};
+        machine(guest);
+        net_.joined(m, "brx", "vx" + number + "g", guest);
+        address(guest, "eth0", "10.50.0.1" + number + "/24");
+        address(guest, "eth0", "fd50::1" + number + "/64");
+        at = "brx";
+      }
+      address(m, at, "10.50.0." + number + "/24");
+      address(m, at, "fd50::" + number + "/64");
+    }
+    for (const End& end : ends) {
+      if (group) {
+        net_.entry(end.machine, end.dev, v4 ? "239.8.8.8" : "ff05::8");
+        net_.ns(end.machine).fdb.back().via = net_.link(end.machine, end.dev).vxlan->link;
+      }
+      for (const End& other : ends) {
+        if (&other == &end) continue;
+        if (!group && !one_in(6)) net_.entry(end.machine, end.dev, other.from);
+        if (one_in(8)) net_.entry(end.machine, end.dev, of(ends).from, other.mac);
+      }
+      if (one_in(8)) net_.entry(end.machine, end.dev, v4 ? "198.51.100.9" : "fd0a::9");
+    }
   }
 
   void settings() {
@@ -252,7 +317,9 @@ class Builder {
     if (need_l4 || one_in(2)) {
       out.push_back(l4(one_in(2) ? IpProtocol::kTcp : IpProtocol::kUdp));
       if (one_in(2))
-        out.push_back(to_port(of(std::vector<std::uint16_t>{22, 80, 443, 8080, 8081})));
+        out.push_back(to_port(kinds_.vxlan && one_in(2)
+                                  ? std::uint16_t{4789}
+                                  : of(std::vector<std::uint16_t>{22, 80, 443, 8080, 8081})));
     }
     return out;
   }
@@ -305,6 +372,36 @@ class Builder {
       n.port = constant(be16(one_in(2) ? 80 : 443));
     s.push_back(n);
     return rule(s);
+  }
+
+  model::Rule frame_rule() {
+    const std::uint16_t type = one_in(2) ? 0x0800 : one_in(2) ? 0x86dd : 0x0806;
+    std::vector<model::Statement> s;
+    switch (below(6)) {
+      case 0: s = {is(ll(12, 2), be16(type))}; break;
+      case 1: s = {is(ll(12, 2), be16(0x8100)), is(ll(16, 2), be16(type))}; break;
+      case 2: s = {is(ll(12, 2), be16(0x8100)), is(ll(14, 2), be16(one_in(2) ? 0 : 5))}; break;
+      case 3: s = {is(meta(MetaKey::kProtocol), be16(type))}; break;
+      case 4:
+        s = {is(meta(MetaKey::kProtocol), be16(0x0800)),
+             is(net(12, 4), address_bytes(ip("10.1.0.2")))};
+        break;
+      default: s = {l4(IpProtocol::kUdp), to_port(22)};
+    }
+    s.push_back(one_in(3) ? accept() : drop());
+    return rule(s);
+  }
+
+  void frame_rules(const std::string& m) {
+    std::vector<model::Chain> chains;
+    for (const Hook hook : {Hook::kPrerouting, Hook::kForward, Hook::kInput, Hook::kPostrouting}) {
+      if (!one_in(2)) continue;
+      std::vector<model::Rule> list;
+      for (unsigned i = 0; i < 1 + below(3); ++i) list.push_back(frame_rule());
+      chains.push_back(base("b" + std::to_string(chains.size()), hook,
+                            of(std::vector<std::int32_t>{-300, 0, 50}), list));
+    }
+    if (!chains.empty()) net_.rules(m, table(NfFamily::kBridge, chains));
   }
 
   void rules(const std::string& m) {

@@ -16,6 +16,8 @@ struct NetKinds {
   bool policy = false;  // routing rules and odd routes
   bool odd = false;     // isolation, hairpin, rp_filter, neighbours that are remembered, links down
   bool stacked = false;  // VLANs, macvlans and ipvlans on the uplink or a bridge
+  bool frames = false;   // rules of bridges, which may ask for tags
+  bool vxlan = false;    // machines joined by number, over their own networks
 };
 
 struct RandomNet {

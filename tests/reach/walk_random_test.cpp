@@ -225,6 +225,20 @@ TEST(WalkRandom, DevicesUponOthersAreAsTraceSays) {
   k.filter = k.nat = k.odd = true;
   compare(k, 7000, 20);
 }
+TEST(WalkRandom, RulesForFramesAreAsTraceSays) {
+  NetKinds k;
+  k.frames = k.stacked = true;
+  compare(k, 11000, 20);
+}
+TEST(WalkRandom, VxlansAreAsTraceSays) {
+  NetKinds k;
+  k.vxlan = true;
+  compare(k, 8000, 20);
+  k.filter = k.odd = true;
+  compare(k, 9000, 20);
+  k.nat = k.policy = true;
+  compare(k, 10000, 15);
+}
 
 }  // namespace
 }  // namespace bulkhead::reach::testing

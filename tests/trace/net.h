@@ -2,6 +2,7 @@
 // makes for each address.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <stdexcept>
 #include <string>
@@ -65,6 +66,36 @@ class Net {
     model::Link& l = link(name, dev);
     l.peer = link(below, below_dev).index;
     if (below != name) l.peer_ns = ids_.at(below);
+    return *this;
+  }
+  // Sends from `local` of the same machine, or of `below`; port 4789.
+  Net& vxlan(const std::string& name, const std::string& dev, std::uint32_t number,
+             std::string_view local, const std::string& below = {}) {
+    device(name, dev, "vxlan");
+    model::Link& l = link(name, dev);
+    l.vxlan = model::VxlanInfo{};
+    l.detail.vxlan_id = number;
+    l.detail.vxlan_port = Port{4789};
+    l.detail.vxlan_local = ip(local);
+    if (!below.empty()) l.peer_ns = ids_.at(below);
+    const std::string& at = below.empty() ? name : below;
+    const std::string any = ip(local).is_v4() ? "0.0.0.0" : "::";
+    const bool there = std::ranges::any_of(ns(at).sockets, [&](const model::Socket& s) {
+      return s.protocol == IpProtocol::kUdp && s.port == Port{4789} && s.address == ip(any);
+    });
+    if (!there) listen(at, any, 4789, true, {}, IpProtocol::kUdp);
+    return *this;
+  }
+  // An entry by hand; of no MAC: for all others.
+  Net& entry(const std::string& name, const std::string& dev, std::string_view destination,
+             MacAddress mac = {}) {
+    model::BridgeFdbEntry e;
+    e.link = link(name, dev).index;
+    e.mac = mac;
+    e.state = model::nud::kPermanent;
+    e.flags = 2;  // NTF_SELF
+    e.destination = ip(destination);
+    ns(name).fdb.push_back(e);
     return *this;
   }
   Net& device(const std::string& name, const std::string& dev, const std::string& kind = "") {

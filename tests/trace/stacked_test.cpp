@@ -255,6 +255,40 @@ TEST(Stacked, AVlanPassesABridgeThatDoesNotLookAtTags) {
   EXPECT_FALSE(open(n, "a", "10.5.0.3"));
 }
 
+// nft_payload_copy_vlan(): the tag is at its place in the link header, whatever `meta protocol` is.
+TEST(Stacked, RulesForFramesSeeATagWhereItWouldBe) {
+  struct Row {
+    std::vector<model::Statement> matches;
+    bool taken;
+  };
+  const std::vector<Row> rows{
+      {{is(ll(12, 2), be16(0x0800))}, false},
+      {{is(meta(MetaKey::kProtocol), be16(0x0800))}, true},
+      {{is(ll(12, 2), be16(0x8100)), is(ll(14, 2), be16(5))}, true},
+      {{is(ll(12, 2), be16(0x8100)), is(ll(14, 2), be16(6))}, false},
+      {{is(ll(16, 2), be16(0x0800))}, true},
+      {{is(net(16, 4), address("10.5.0.3"))}, true},
+      {{is(meta(MetaKey::kL4proto), bytes({6})), is(th(2, 2), be16(80))}, true},
+  };
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    Net n;
+    for (const char* m : {"host", "a", "b"}) n.machine(m);
+    n.bridge("host", "br0").joined("host", "br0", "va", "a").joined("host", "br0", "vb", "b");
+    for (const auto& [m, number] : {std::pair("a", "2"), std::pair("b", "3")}) {
+      n.stacked(m, "eth0.5", "vlan", m, "eth0");
+      n.link(m, "eth0.5").detail.vlan_id = 5;
+      n.address(m, "eth0.5", std::string("10.5.0.") + number + "/24");
+    }
+    n.listen("b", "::", 80);
+    std::vector<model::Statement> rule_of{is_not(meta(MetaKey::kProtocol), be16(0x0806))};
+    rule_of.insert(rule_of.end(), rows[i].matches.begin(), rows[i].matches.end());
+    rule_of.push_back(drop());
+    n.rules("host", table(model::NfFamily::kBridge,
+                          {base("f", model::Hook::kForward, 0, {rule(rule_of)})}));
+    EXPECT_EQ(open(n, "a", "10.5.0.3"), !rows[i].taken) << i;
+  }
+}
+
 TEST(Stacked, ARingOfDevicesUponEachOtherEnds) {
   Net n = macvlans(kBridge, kBridge);
   n.link("a", "eth0").peer_ns = n.id("b");

@@ -106,6 +106,61 @@ TEST(Attacker, PosesAsItsNeighbour) {
   }
 }
 
+// c reaches the host's port for VXLAN; behind that device is a bridge with a guest of its own.
+Net with_overlay(IpFamily under) {
+  Net n = attacked_net();
+  for (const char* m : {"over", "d"}) n.machine(m);
+  n.bridge("over", "br7").joined("over", "br7", "vd", "d");
+  n.vxlan("over", "vx7", 7, under == IpFamily::kV4 ? "10.2.0.1" : "fd02::1", "host");
+  n.link("over", "vx7").master = n.link("over", "br7").index;
+  n.link("over", "vx7").port = model::BridgePort{};
+  n.address("d", "eth0", "10.7.0.2/24").address("d", "eth0", "fd07::2/64");
+  n.listen("d", "::", 80).listen("d", "::", 514, false, {}, IpProtocol::kUdp);
+  for (const char* there : {"10.7.0.0/24", "fd07::/64"}) n.route("host", there, "", "", 7);
+  return n;
+}
+
+TEST(Attacker, FramesInVxlanPacketsMayGetInWhereTheirPortIsReached) {
+  for (const AttackerRow& row : kRows) {
+    for (const char* to : {"10.7.0.2", "fd07::2"}) {
+      Asked asked(with_overlay(row.family));
+      EXPECT_EQ(asked.ask(kC, to, 514, false, IpProtocol::kUdp).answer.verdict, Verdict::kClosed);
+      for (const auto& [protocol, port] :
+           {std::pair(IpProtocol::kUdp, 514), {IpProtocol::kTcp, 80}}) {
+        const query::Reply reply =
+            asked.ask(kC, to, static_cast<std::uint16_t>(port), true, protocol);
+        EXPECT_EQ(reply.answer.verdict, Verdict::kUnknown) << to;
+        EXPECT_NE(reply.answer.reason.find("may come out of vx7"), std::string::npos)
+            << reply.answer.reason;
+      }
+      // Nobody listens there: no frame opens that.
+      EXPECT_EQ(asked.ask(kC, to, 515, true, IpProtocol::kUdp).answer.verdict, Verdict::kClosed);
+      Limits limits;
+      limits.as_attacker = true;
+      limits.to = Prefix::single(ip(to));
+      const Reachable all = asked.reachable(kC, limits);
+      EXPECT_TRUE(std::ranges::any_of(all.unknown, [](const Unknown& u) {
+        return u.reason.find("may come out of vx7") != std::string::npos;
+      }));
+    }
+  }
+}
+
+TEST(Attacker, NoFrameGetsInWhereThePortForVxlanIsGuarded) {
+  for (const AttackerRow& row : kRows) {
+    for (const char* to : {"10.7.0.2", "fd07::2"}) {
+      Net n = with_overlay(row.family);
+      n.rules("host",
+              table(NfFamily::kInet, {base("in", Hook::kInput, 0,
+                                           {rule({is(meta(model::MetaKey::kL4proto), bytes({17})),
+                                                  is(th(2, 2), be16(4789)), drop()})})}));
+      Asked asked(n);
+      EXPECT_EQ(asked.ask(kC, to, 514, true, IpProtocol::kUdp).answer.verdict, Verdict::kClosed);
+      EXPECT_EQ(asked.verdict(kC, to), Verdict::kClosed);
+    }
+  }
+}
+
 TEST(Attacker, OnAnotherSegmentHearsNoAnswerToItsNeighbour) {
   for (const AttackerRow& row : kRows) {
     // c may send as b, but what the answer asks for stays on b's bridge.

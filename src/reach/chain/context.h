@@ -90,7 +90,11 @@ struct Context {
   std::map<TermKey, std::vector<Case>> values;
   ReasonId too_short;  // a comparison longer than its value
 
-  [[nodiscard]] bool arp() const { return frames == FrameKind::kArp; }
+  [[nodiscard]] bool arp() const {
+    return frames == FrameKind::kArp || frames == FrameKind::kTaggedArp;
+  }
+  [[nodiscard]] bool tagged() const { return frames > FrameKind::kArp; }
+  [[nodiscard]] std::size_t link_bytes() const { return tagged() ? 18 : 14; }
   [[nodiscard]] bool v4() const { return fields.family() == IpFamily::kV4; }
   [[nodiscard]] bool is_ip_point() const { return point <= HookPoint::kIpPostrouting; }
 };

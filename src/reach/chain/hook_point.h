@@ -30,6 +30,9 @@ inline constexpr std::size_t kHookPoints = static_cast<std::size_t>(HookPoint::k
 // What the frames at a hook carry. ARP is there only for IPv4's fields, in which an ARP frame has
 // its sender's address as kSource, the one that is asked or told about as kDestination, the
 // operation as kIcmpType, and its sender's MAC address as kSourceMac.
-enum class FrameKind : std::uint8_t { kIp, kArp };
+//
+// A tag is at its place in the link header for rules, although it travels beside the frame
+// (nft_payload_copy_vlan()); its number is 0 or, of kTagged, not known.
+enum class FrameKind : std::uint8_t { kIp, kArp, kPriorityTagged, kTagged, kTaggedArp };
 
 }  // namespace bulkhead::reach

@@ -47,6 +47,13 @@ unsigned possible_transports(const Here& here) {
 Frame::Frame(const Here& here, Transport kind) : here_(here) {
   put(Quantity::kDestinationMac, true);
   put(Quantity::kSourceMac, true);
+  if (here_.context.tagged()) {
+    constant(0x8100, 16);
+    if (here_.context.frames == FrameKind::kPriorityTagged)
+      constant(0, 16);
+    else
+      unknown(16);
+  }
   if (here_.context.arp()) {
     arp();
     return;
@@ -169,8 +176,8 @@ std::optional<std::size_t> start_of(const Here& here, model::PayloadBase base,
   const std::size_t network = here.context.v4() ? 20 : 40;
   switch (base) {
     case model::PayloadBase::kLink: return std::size_t{offset};
-    case model::PayloadBase::kNetwork: return Frame::kLinkBytes + offset;
-    case model::PayloadBase::kTransport: return Frame::kLinkBytes + network + offset;
+    case model::PayloadBase::kNetwork: return here.context.link_bytes() + offset;
+    case model::PayloadBase::kTransport: return here.context.link_bytes() + network + offset;
     case model::PayloadBase::kInner:
     case model::PayloadBase::kTunnel: break;
   }
@@ -180,8 +187,9 @@ std::optional<std::size_t> start_of(const Here& here, model::PayloadBase base,
 Cube long_enough(const Here& here, std::size_t end, std::size_t known) {
   if (end <= known) return {};
   if (here.context.arp()) return Cube::none();
-  if (end > 0xffff + Frame::kLinkBytes) return Cube::none();
-  return here.where(Quantity::kLength, IntervalSet::range(end - Frame::kLinkBytes, 0xffff));
+  const std::size_t link = here.context.link_bytes();
+  if (end > 0xffff + link) return Cube::none();
+  return here.where(Quantity::kLength, IntervalSet::range(end - link, 0xffff));
 }
 
 Cube has_mac_header(const Here& here) {
@@ -209,7 +217,7 @@ Case case_of(const Here& here, Transport kind, std::size_t from, std::size_t end
 Cases by_transport(const Here& here, std::size_t from, std::size_t end, unsigned kinds) {
   const ReasonId why = here.reason("bytes of the packet that a snapshot does not know");
   const bool same_for_all =
-      here.context.arp() || end <= Frame::kLinkBytes + (here.context.v4() ? 20U : 40U);
+      here.context.arp() || end <= here.context.link_bytes() + (here.context.v4() ? 20U : 40U);
   if (same_for_all) return {case_of(here, Transport::kOther, from, end, why)};
   struct Group {
     Case value;

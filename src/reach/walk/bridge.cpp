@@ -175,7 +175,8 @@ void Walk::bridge_finish(Device& port, Flow flow) {  // br_handle_frame_finish
   if (forgery_) note_passage(flow);
   const MacAddress to = flow.p.destination_mac;
   if (to.is_multicast()) {
-    if (flow.ours) return unknown(std::move(flow), "a packet in a multicast frame");
+    if (flow.ours && !carries(flow))
+      return unknown(std::move(flow), "a packet in a multicast frame");
     bridge_flood(bridge, flow, &port);
     return bridge_up(bridge, std::move(flow), port);
   }
@@ -224,7 +225,7 @@ void Walk::bridge_flood(Device& bridge, const Flow& flow, Device* from) {
       to.push_back(port);
   }
   if (to.empty()) return drop(flow, "the bridge has no port for it: " + escape_text(bridge.name()));
-  if (to.size() > 1 && flow.ours) {
+  if (to.size() > 1 && flow.ours && !(carries(flow) && flow.p.destination_mac.is_multicast())) {
     return unknown(flow, "the bridge sends it to several ports, as it does not know its MAC: " +
                              escape_text(bridge.name()));
   }
@@ -271,7 +272,8 @@ void Walk::bridge_transmit(Device& bridge, Flow flow) {  // br_dev_xmit
   flow.from_isolated_port = false;
   flow.dev = &bridge;
   if (flow.p.destination_mac.is_multicast()) {
-    if (flow.ours) return unknown(std::move(flow), "a packet in a multicast frame");
+    if (flow.ours && !carries(flow))
+      return unknown(std::move(flow), "a packet in a multicast frame");
     return bridge_flood(bridge, flow, nullptr);
   }
   bridge_send(bridge, std::move(flow), nullptr);

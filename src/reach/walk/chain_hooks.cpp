@@ -31,8 +31,8 @@ struct ChainHooks::Rules {
   Links links;
   RuleRoutes routes;
   mutable Chains chains;
-  mutable std::optional<Chains>
-      of_arp;  // the same stages; made when the first ARP frame meets rules
+  // The same stages for other kinds of frames; made when the first of them meets rules.
+  mutable std::map<FrameKind, Chains> others;
   std::array<bool, kHookPoints> has{}, open_order{};
   // Stages that were given out, by Stage::id.
   mutable std::vector<Chains::Stage> stages;
@@ -92,8 +92,10 @@ std::vector<Hooks::Stage> ChainHooks::stages(const topology::Machine& m, HookPoi
 
 Chains& ChainHooks::chains(const Rules& rules, const topology::Machine& m, FrameKind frames) {
   if (frames == FrameKind::kIp) return rules.chains;
-  if (!rules.of_arp) rules.of_arp = rules.make(m, algebra_, effects_, little_endian_, frames);
-  return *rules.of_arp;
+  const auto at = rules.others.find(frames);
+  if (at != rules.others.end()) return at->second;
+  return rules.others.emplace(frames, rules.make(m, algebra_, effects_, little_endian_, frames))
+      .first->second;
 }
 
 bool ChainHooks::alike(const topology::Machine& m, const Stage& a, const Stage& b, FrameKind frames,

@@ -68,6 +68,7 @@ void Walk::put_on_wire(Device& dev, Flow f) {
     case DeviceKind::kVlan:
       if (dev.parent == nullptr) return outsider_hears(dev, std::move(f));
       return transmit_vlan(dev, std::move(f));
+    case DeviceKind::kVxlan: return transmit_vxlan(dev, std::move(f));
     case DeviceKind::kOther: return outsider_hears(dev, std::move(f));
   }
 }

@@ -59,9 +59,11 @@ void Walk::start(const ForgedRequest& request) {
   if (!link->up)
     return fails(std::move(flow), NetError::kNoDevice, "the attacker's interface is down");
   forgery_->link = link;
-  for (Device* d : topology::sending_devices(*link, request.outside))
-    std::ranges::copy(topology::wires(*d, request.outside).entrances,
-                      std::back_inserter(forgery_->entrances));
+  for (Device* d : topology::sending_devices(*link, request.outside)) {
+    const topology::Wires wires = topology::wires(*d, request.outside);
+    std::ranges::copy(wires.entrances, std::back_inserter(forgery_->entrances));
+    std::ranges::copy(wires.tunnels, std::back_inserter(forgery_->tunnels));
+  }
   Header& p = flow.p;
   p.t = asked_tuple(source, source_port, request.protocol, request.asked);
   p.tcp_flags = request.protocol == IpProtocol::kTcp ? tcp::kSyn : 0;

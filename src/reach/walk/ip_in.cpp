@@ -80,8 +80,31 @@ void Walk::ip_receive(Device& dev, Flow flow) {
       [&](Flow f) { drop(std::move(f), "::1 or a multicast source from the network"); }, received);
 }
 
+// Its source is looked at as that of a broadcast is (ip_mc_validate_source).
+void Walk::group_in(Flow flow) {
+  Device& dev = *flow.dev;
+  if (algebra_.family() == IpFamily::kV6) {
+    flow.dst.kind = Dst::Kind::kLocal;
+    flow.dst.group = flow.dst.local = true;
+    flow.dst.device = dev.machine->loopback;
+    return local_deliver(std::move(flow));
+  }
+  routes::Ask ask = ask_of(flow);
+  ask.uid = 0;
+  ask.destination = AddressOperand::of(IpAddress::v4(255, 255, 255, 255));
+  by_ways(flow, routes(*dev.machine).input(algebra_, dev, ask, false, flow.set),
+          [&](Flow f, const routes::Way& way) {
+            if (!way.dropped.empty())
+              return drop(std::move(f),
+                          std::string(way.dropped) + " (on " + escape_text(dev.name()) + ")");
+            f.dst = way.dst;
+            local_deliver(std::move(f));
+          });
+}
+
 void Walk::route_in(Flow flow) {
   Device& dev = *flow.dev;
+  if (flow.dst.kind == Dst::Kind::kNone && hears_group(dev, flow)) return group_in(std::move(flow));
   const Next usual = [&](Flow f) {
     if (f.dst.kind != Dst::Kind::kNone) return routed_in(std::move(f));
     routes::Ask ask = ask_of(f);
@@ -182,8 +205,8 @@ void Walk::to_ipvlan(const Device& dev, Flow flow) {
 void Walk::delivered(Flow flow) {
   if (is_discovery(flow.p)) return nd_receive(std::move(flow));
   // __udp4_lib_mcast_deliver(): every socket that matches gets a copy; nobody is told of a failure.
-  const bool to_all =
-      flow.dst.group && algebra_.family() == IpFamily::kV4 && flow.p.t.protocol == IpProtocol::kUdp;
+  const bool to_all = flow.dst.group && flow.p.t.protocol == IpProtocol::kUdp &&
+                      (algebra_.family() == IpFamily::kV4 || carries(flow));
   if (flow.dst.group && !to_all) return drop(std::move(flow), "for a broadcast address");
   if (flow.p.is_icmp()) return icmp_deliver(std::move(flow));
   if (flow.p.type == PacketType::kHost || to_all) return socket_receive(std::move(flow));

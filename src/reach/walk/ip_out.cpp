@@ -100,7 +100,7 @@ void Walk::output(Flow flow, Device* in) {
 
 void Walk::finish_output(Flow flow) {
   Device& out = *flow.dst.device;
-  if (flow.dst.group && algebra_.family() == IpFamily::kV4 && !out.loopback) {
+  if (flow.dst.group && algebra_.family() == IpFamily::kV4 && !out.loopback && !carries(flow)) {
     return drop(std::move(flow), "to a broadcast or multicast address");
   }
   const AddressOperand hop =

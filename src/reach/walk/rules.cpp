@@ -10,6 +10,12 @@ namespace {
 
 constexpr std::uint8_t kUnreachable4 = 3, kUnreachable6 = 1;
 
+FrameKind kind_of(const Header& p) {
+  if (p.is_arp) return p.tagged ? FrameKind::kTaggedArp : FrameKind::kArp;
+  if (!p.tagged) return FrameKind::kIp;
+  return p.vlan == 0 ? FrameKind::kPriorityTagged : FrameKind::kTagged;
+}
+
 bool on_link(HookPoint point) {
   return point > HookPoint::kIpPostrouting;
 }
@@ -156,8 +162,6 @@ void Walk::hook(HookPoint point, std::int32_t from, std::int32_t to, Flow flow, 
   const Machine& m = *(in != nullptr ? in : out)->machine;
   if (m.rules_unknown) return unknown(std::move(flow), m.unknown_why);
   if (!hooks_.has_chains(m, point)) return next(std::move(flow));
-  if (flow.p.tagged && on_link(point))
-    return unknown(std::move(flow), "rules that may see VLAN tags are not modelled");
   if (flow.p.is_arp && (!flow.p.neighbour || flow.p.neighbour->sender_mac != flow.p.source_mac))
     return unknown(std::move(flow), "rules that may see a strange ARP frame");
   Stages stages{hooks_.stages(m, point, from, to, false), {}};
@@ -173,7 +177,7 @@ void Walk::run_stages(HookPoint point, const Stages& stages, std::size_t at, Flo
   const Machine& m = *(in != nullptr ? in : out)->machine;
   const Next on = [&](Flow f) { run_stages(point, stages, at + 1, std::move(f), in, out, next); };
   const bool arp = flow.p.is_arp;
-  const FrameKind frames = arp ? FrameKind::kArp : FrameKind::kIp;
+  const FrameKind frames = kind_of(flow.p);
   const Image image = arp ? image_of_arp(flow, in, out) : image_of(flow, in, out);
   if (!other.empty() &&
       (other.size() != first.size() || !hooks_.alike(m, first[at], other[at], frames, image))) {
@@ -308,6 +312,8 @@ void Walk::reject_on_link(Flow flow, Device& in, const RejectAnswer& how) {
   a.p.source_mac = flow.p.destination_mac;
   a.p.destination_mac = flow.p.source_mac;
   a.leg = Leg::kReply;
+  a.p.tagged = flow.p.tagged && in.bridge != nullptr;  // nft_reject_br_push_etherhdr()
+  a.p.vlan = flow.p.vlan;
   transmit(in, std::move(a));
 }
 

@@ -104,6 +104,7 @@ void Walk::new_connection(Flow flow) {
 }
 
 void Walk::heard_by(Flow flow, const model::Socket& socket) {
+  if (carries(flow)) return arrived(std::move(flow), &socket);
   const Machine& m = *flow.dev->machine;
   flow.socket = &socket;
   flow.server = &m;

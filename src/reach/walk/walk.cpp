@@ -10,11 +10,12 @@ namespace bulkhead::reach {
 
 namespace walks {
 
-Walk::Walk(const topology::Topology& topology, Algebra& algebra, Hooks& hooks)
+Walk::Walk(const topology::Topology& topology, Algebra& algebra, Hooks& hooks, Underlay* underlay)
     : topology_(topology),
       algebra_(algebra),
       hooks_(hooks),
-      residents_(topology, algebra.family()) {
+      residents_(topology, algebra.family()),
+      underlay_(underlay) {
   for (const auto& m : topology.machines()) {
     for (auto p = HookPoint::kIpPrerouting; p <= HookPoint::kInetIngress;
          p = static_cast<HookPoint>(static_cast<int>(p) + 1)) {
@@ -57,6 +58,17 @@ std::vector<Outcome> Walk::from(const ForgedRequest& request) {
   std::vector<Outcome> out = walked(request);
   last_work_ = std::numeric_limits<std::uint64_t>::max();
   algebra_.hold_apart(false);
+  return out;
+}
+
+// Its source port, a hash of the frame, varies.
+topology::VxlanCarried Walk::from(const topology::VxlanPacket& packet) {
+  carrying_ = std::make_unique<Carrying>(packet);
+  carrying_->asked = algebra_.none();
+  std::vector<Outcome> outcomes = walked(packet);
+  topology::VxlanCarried out = carried(outcomes);
+  if (const auto& error = algebra_.error()) out.unknown = error->message;
+  carrying_.reset();
   return out;
 }
 
@@ -142,6 +154,10 @@ void Walk::unknown(Flow flow, std::string_view why) {
 
 void Walk::leave(Flow flow, const Device& device, std::optional<IpAddress>) {
   if (!flow.ours) return;
+  if (carries(flow)) {
+    carrying_->parts.push_back({flow.set, std::nullopt, flow.in_doubt});
+    return;
+  }
   // What goes to somebody else is not heard.
   if (forgery_ && flow.leg == Leg::kReply)
     return settle(std::move(flow), Verdict::kClosed, How::kDropped,

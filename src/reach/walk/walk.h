@@ -24,13 +24,17 @@
 #include "reach/walk/hooks.h"
 #include "reach/walk/outcome.h"
 #include "topology/stacked.h"
+#include "topology/vxlan.h"
 
 namespace bulkhead::reach::walks {
 
+class Underlay;
+
 class Walk {
  public:
-  // All must outlive it.
-  Walk(const topology::Topology& topology, Algebra& algebra, Hooks& hooks);
+  // All must outlive it. Without an underlay it is not known where packets around frames get to.
+  Walk(const topology::Topology& topology, Algebra& algebra, Hooks& hooks,
+       Underlay* underlay = nullptr);
 
   // Everything that a process may ask for with connect() (TCP) or send() (UDP): packets whose
   // kDestination and kDestinationPort vary; the source is chosen by the route, the source port is
@@ -39,6 +43,8 @@ class Walk {
   // The same from a machine that is not in the model, on the wire of a link that leads out of it.
   [[nodiscard]] std::vector<Outcome> from(const OutsideRequest& request);
   [[nodiscard]] std::vector<Outcome> from(const ForgedRequest& request);
+  // Where a packet around a frame gets to, of this Walk's family.
+  [[nodiscard]] topology::VxlanCarried from(const topology::VxlanPacket& packet);
 
  private:
   using Next = std::function<void(Flow)>;
@@ -130,6 +136,21 @@ class Walk {
   void forward_to(Device& to, const Device& from, Flow flow);
   void route_l3s(Flow flow, const Next& usual);
 
+  // ---- vxlan.cpp
+  void transmit_vxlan(Device& dev, Flow flow);
+  void send_vxlan(Device& dev, const Flow& flow, const std::vector<topology::VxlanRemote>& remotes);
+  [[nodiscard]] bool keep_one(const Device& dev, const Flow& flow,
+                              std::vector<topology::VxlanTaker>& copies) const;
+  void come_out(const Flow& flow, const topology::VxlanTaker& at);
+  void proxied(Device& dev, const Flow& flow);
+  [[nodiscard]] bool may_be_drawn(const Device& vxlan, const Flow& flow) const;
+  void start(const topology::VxlanPacket& packet);
+  [[nodiscard]] topology::VxlanCarried carried(const std::vector<Outcome>& outcomes);
+  [[nodiscard]] bool carries(const Flow& flow) const;
+  void arrived(Flow flow, const model::Socket* socket);
+  // A packet to a group that `dev` has joined, for VXLAN.
+  [[nodiscard]] bool hears_group(const Device& dev, const Flow& flow) const;
+
   // ---- bridge.cpp
   void bridge_receive(Device& port, Flow flow);
   void bridge_prerouting(Device& port, Flow flow, const Next& next);
@@ -148,6 +169,7 @@ class Walk {
   // ---- ip_in.cpp
   void ip_receive(Device& dev, Flow flow);
   void ip_prerouting(Flow flow, Device& in, const Next& next);
+  void group_in(Flow flow);
   void route_in(Flow flow);
   void routed_in(Flow flow);
   void ip_error(Flow flow);
@@ -297,12 +319,26 @@ class Walk {
     const ForgedRequest* request;
     Device* link = nullptr;           // null: not found
     std::vector<Device*> entrances;   // of its frames into bridges
+    std::vector<Device*> tunnels;     // vxlans out of which they come
     bool claiming = false;            // the question on its way is about an answer to it
     std::optional<MacAddress> claim;  // what it said
     bool insinuated = false;          // and was learned from a question of its own
     std::map<std::pair<const Device*, IpAddress>, std::optional<MacAddress>> claims;
   };
   std::unique_ptr<Forgery> forgery_;  // while forged packets are asked about
+  Underlay* underlay_;                // null: there is none
+  struct Carrying {
+    explicit Carrying(const topology::VxlanPacket& of) : packet(&of) {}
+    struct Part {
+      packet::PacketSet set;
+      std::optional<topology::VxlanArrival> arrival;  // none: outside
+      bool in_doubt = false;
+    };
+    const topology::VxlanPacket* packet;
+    std::optional<packet::PacketSet> asked;
+    std::vector<Part> parts;
+  };
+  std::unique_ptr<Carrying> carrying_;  // while a packet around a frame is asked about
   std::map<std::tuple<const Device*, IpAddress, IpAddress>, std::vector<Resolution>> asked_;
 };
 
