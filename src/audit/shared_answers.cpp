@@ -17,9 +17,10 @@ SharedAnswers::Known* SharedAnswers::known_to_alike(const SeatEntry& from, const
 
 SharedAnswers::Told SharedAnswers::ask(std::size_t seat, const Dial& dial, IpProtocol protocol) {
   const SeatEntry& from = inventory_.seats[seat];
+  const std::optional<IpAddress>& own = from.address;
   const Known* known = known_to_alike(from, dial);
-  if (known != nullptr && known->for_all && known->reply->answer.socket_ns != from.ns &&
-      known->reads.same_for(*from.address))
+  if (known != nullptr && own && known->for_all && known->reply->answer.socket_ns != from.ns &&
+      known->reads.same_for(*own))
     return {known->reply, true};
   auto reply = std::make_shared<query::Reply>();
   if (from.seat.origins.empty()) {
