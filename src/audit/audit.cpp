@@ -6,6 +6,7 @@
 
 #include "audit/advice.h"
 #include "audit/attackers.h"
+#include "audit/beyond.h"
 #include "audit/cure.h"
 #include "audit/evidence.h"
 #include "audit/segments.h"
@@ -232,6 +233,8 @@ Result<Report> audit(const model::Snapshot& snapshot, const policy::Config& writ
   append(drafts, find_broken_promises(scene, make, drafts));
   append(drafts, find_engine_advice(scene));
   append(drafts, find_exits(scene));
+  BeyondFound beyond = find_beyond(scene);
+  append(drafts, std::move(beyond.drafts));
   merge_same(drafts);
   std::ranges::stable_sort(drafts, [](const Draft& a, const Draft& b) {
     return reading_order(a.finding) < reading_order(b.finding);
@@ -248,6 +251,7 @@ Result<Report> audit(const model::Snapshot& snapshot, const policy::Config& writ
   }
   list_exposures(scene, report);
   report.unknowns = unknowns_of(scene, &Answers::unknown);
+  report.unknowns.insert(report.unknowns.end(), beyond.unknowns.begin(), beyond.unknowns.end());
   report.attacker_unknowns = unknowns_of(scene, &Answers::forged_unknown);
   list_gaps(snapshot, report);
   suppress(config, at_ms, report);
@@ -260,7 +264,7 @@ std::vector<ProbeWish> wanted_probes(const Report& report) {
   std::vector<ProbeWish> out;
   for (const Finding& finding : report.findings) {
     if (finding.kind == Kind::kEgress || finding.kind == Kind::kMetadata ||
-        finding.kind == Kind::kManagementNetwork)
+        finding.kind == Kind::kManagementNetwork || finding.beyond)
       continue;
     for (const Reach& r : finding.reaches) {
       const bool known = std::ranges::any_of(out, [&](const ProbeWish& w) {

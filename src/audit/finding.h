@@ -191,6 +191,7 @@ struct Finding {
   std::vector<RuleQuote> closing, opening;  // the two sides of a contradiction
   std::vector<LinkCrossing> crossings;      // of a segment: the ways that could be asked about
   State state = State::kComputed;
+  bool beyond = false;      // of a machine beyond the host: an audit sends nothing to it
   bool assumed = false;     // no policy and no traffic says that it is needless
   std::vector<Cure> cures;  // the first is the advised one
   std::vector<Reference> references;

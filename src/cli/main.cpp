@@ -199,7 +199,7 @@ struct CommandLine {
                      "Only from this vantage: host, container:NAME, netns:PATH; may be repeated")
         ->type_name("VANTAGE")
         ->allow_extra_args(false);
-    verb->add_option("--to", scan.to, "Only this address or container; may be repeated")
+    verb->add_option("--to", scan.to, "Only this address, container, or target of bulkhead.yaml; may be repeated")
         ->type_name("WHAT")
         ->allow_extra_args(false);
     verb->add_option("--ports", scan.ports,
@@ -212,6 +212,8 @@ struct CommandLine {
     verb->add_option("--services", scan.services,
                      "Recognise the services of these files NAME.yaml, too")
         ->type_name("DIR");
+    verb->add_flag("--i-own-this", scan.i_own_this,
+                   "Ask public addresses beyond this host, too: they are yours");
     verb->add_option("--rate", scan.rate, "At most so many probes a second")
         ->type_name("N")
         ->check(CLI::Range(1, 10'000'000))

@@ -16,6 +16,8 @@ using Listener = std::tuple<const model::Socket*, std::size_t, IpAddress, Port, 
 
 Listener listener_of(const scan::Aim& aim, const scan::OpenPort& open) {
   if (open.socket != nullptr) return {open.socket, 0, {}, open.port, aim.protocol};
+  // Of a machine beyond the host, too, the first seat that gets there asks for all.
+  if (aim.beyond) return {nullptr, 0, aim.to, open.port, aim.protocol};
   return {nullptr, aim.seat, aim.to, open.port, aim.protocol};
 }
 

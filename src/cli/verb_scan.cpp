@@ -1,3 +1,6 @@
+#include <algorithm>
+
+#include "base/machine.h"
 #include "base/text.h"
 #include "cli/deliver.h"
 #include "cli/language.h"
@@ -8,11 +11,13 @@
 #include "console/interrupts.h"
 #include "console/progress.h"
 #include "identify/catalogue_files.h"
+#include "policy/meaning.h"
 #include "probe/sweep.h"
 #include "query/query.h"
 #include "report/html.h"
 #include "report/sarif.h"
 #include "report/scan_text.h"
+#include "scan/beyond.h"
 #include "scan/record.h"
 #include "scan/result.h"
 #include "seats/broker_sockets.h"
@@ -30,7 +35,24 @@ void show(const probe::Progress& progress) {
        .left_ms = progress.left_ms});
 }
 
-Result<scan::Wanted> read_wanted(const ScanOptions& options, const model::Snapshot& snapshot) {
+// Those of others on the Internet only when somebody says that they are his.
+std::vector<scan::BeyondAim> aims_beyond(const ScanOptions& options,
+                                         const services::Matcher& matcher,
+                                         policy::BeyondHost& beyond) {
+  std::vector<scan::BeyondAim> out;
+  for (policy::Beyond& one : beyond.machines) {
+    if (is_near(one.to) || options.i_own_this)
+      out.push_back(scan::aim_beyond(std::move(one), matcher));
+    else
+      beyond.left_out.push_back(
+          {one.target + " (" + one.to.to_string() + ")",
+           "is a public address; if it is yours, say so with --i-own-this"});
+  }
+  return out;
+}
+
+Result<scan::Wanted> read_wanted(const ScanOptions& options, const model::Snapshot& snapshot,
+                                 const policy::BeyondHost& beyond) {
   scan::Wanted wanted;
   wanted.full = options.full;
   for (const std::string& text : options.from) {
@@ -39,7 +61,7 @@ Result<scan::Wanted> read_wanted(const ScanOptions& options, const model::Snapsh
     wanted.from.push_back(*std::move(vantage));
   }
   for (const std::string& text : options.to) {
-    auto addresses = read_addresses(snapshot, text);
+    auto addresses = read_scanned(snapshot, beyond, text, options.i_own_this);
     if (!addresses) return within("--to", addresses.error());
     wanted.to.insert(wanted.to.end(), addresses->begin(), addresses->end());
   }
@@ -127,6 +149,13 @@ std::string text_of(const ScanOptions& options, const model::Snapshot& snapshot,
                              : report::scan_text(snapshot, result, style);
 }
 
+// As --fail-on is elsewhere, when nothing is said.
+bool is_alarming(const scan::Result& result) {
+  return std::ranges::any_of(result.beyond, [](const scan::BeyondFinding& f) {
+    return f.suppressed_by.empty() && f.severity >= audit::Severity::kHigh;
+  });
+}
+
 }  // namespace
 
 Exit run_scan(const ScanOptions& options) {
@@ -136,8 +165,10 @@ Exit run_scan(const ScanOptions& options) {
   auto session = open_session(options.source, collect::Broker::Rights::kScanning);
   if (!session) return complain(session.error());
   const model::Snapshot& snapshot = *session->snapshot;
-  auto wanted = read_wanted(options, snapshot);
+  policy::BeyondHost beyond = policy::beyond_host(session->config);
+  auto wanted = read_wanted(options, snapshot, beyond);
   if (!wanted) return complain(wanted.error());
+  wanted->beyond = aims_beyond(options, *matcher, beyond);
   auto world = trace::World::build(snapshot);
   if (!world) return complain(world.error());
   const query::Asker asker(*world, session->zones);
@@ -145,15 +176,21 @@ Exit run_scan(const ScanOptions& options) {
   if (!plan) return complain(plan.error());
   scan::Result result;
   result.plan = *std::move(plan);
+  if (wanted->to.empty()) {
+    for (const auto& left : beyond.left_out) result.plan.left_out.push_back({left.what, left.why});
+  }
   std::optional<collect::Broker>& broker = session->broker;
   if (!broker) return complain({ErrorCode::kInvalidInput, "packets cannot be sent from a file"});
   seats::BrokerSockets sockets = sockets_of(*broker, snapshot, result.plan);
   send(options, payloads_for(*matcher, snapshot), sockets, result);
   result.judged = scan::judge(asker, result.plan, result.swept);
   if (options.identify && result.finished) identify_open_ports(*matcher, sockets, result);
+  result.beyond =
+      scan::judge_beyond(asker, policy::in_force(session->config, snapshot.taken_at_ms), *matcher,
+                         result, snapshot.taken_at_ms);
   const Exit delivered = deliver(text_of(options, snapshot, result), options.file);
   if (delivered != Exit::kDone) return delivered;
-  if (!result.judged.disagreements.empty()) return Exit::kFindings;
+  if (!result.judged.disagreements.empty() || is_alarming(result)) return Exit::kFindings;
   return scan::is_incomplete(result) ? Exit::kIncomplete : Exit::kDone;
 }
 

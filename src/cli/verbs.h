@@ -88,6 +88,7 @@ struct ScanOptions {
   std::string file = "-";
   std::string command;   // as it was typed
   std::string services;  // a folder with more entries of the catalogue; empty: none
+  bool i_own_this = false;  // public addresses beyond the host are asked, too
 };
 Exit run_scan(const ScanOptions& options);
 

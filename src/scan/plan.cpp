@@ -36,6 +36,7 @@ class Planner {
       return std::unexpected(s.error());
     find_addresses();
     find_candidates();
+    for (const BeyondAim& one : wanted_.beyond) out_.beyond.push_back(one.machine);
     for (std::size_t i = 0; i < out_.seats.size(); ++i) from_seat(i);
     return std::move(out_);
   }
@@ -139,11 +140,18 @@ class Planner {
     });
   }
 
+  [[nodiscard]] bool is_beyond(const IpAddress& to) const {
+    return !addresses_.contains(to) &&
+           std::ranges::any_of(out_.beyond,
+                               [&](const policy::Beyond& one) { return one.to == to; });
+  }
+
   // Those of others; one's own where somebody else sits there too.
   [[nodiscard]] std::map<IpAddress, std::vector<model::NsId>> targets(const Seat& seat) const {
     std::map<IpAddress, std::vector<model::NsId>> out;
     if (!wanted_.to.empty()) {
       for (const IpAddress& to : wanted_.to) {
+        if (holds_container(seat) && is_beyond(to)) continue;  // asked as what it is
         const auto known = addresses_.find(to);
         const bool own = to.is_loopback();
         out[to] = own                         ? std::vector{seat.ns}
@@ -173,18 +181,53 @@ class Planner {
     for (const auto& [to, at] : targets(seat)) {
       for (const IpProtocol protocol : kProtocols) {
         Aim aim{.seat = index, .to = to, .at = at, .protocol = protocol};
-        IntervalSet open, doubt;
-        if (!computed)
-          doubt = real_ports();
-        else
-          compute(*computed, to, protocol, open, doubt);
-        aim.ports = wanted_ports(protocol, open.unite(doubt));
-        if (aim.ports.empty()) continue;
-        aim.open = open.intersect(aim.ports);
-        aim.doubt = doubt.intersect(aim.ports);
-        out_.aims.push_back(std::move(aim));
+        const Computed known = compute(computed, to, protocol);
+        aim.ports = wanted_ports(protocol, known.open.unite(known.doubt));
+        add_aim(std::move(aim), known);
       }
     }
+    if (!holds_container(seat)) return;
+    for (std::size_t i = 0; i < wanted_.beyond.size(); ++i) beyond(index, i, computed);
+  }
+
+  void beyond(std::size_t index, std::size_t which, const Result<verify::Reachable>& computed) {
+    const IpAddress& to = out_.beyond[which].to;
+    if (addresses_.contains(to) || !speaks(out_.seats[index], to.family())) return;
+    if (!wanted_.to.empty() && std::ranges::find(wanted_.to, to) == wanted_.to.end()) return;
+    for (const IpProtocol protocol : kProtocols) {
+      Aim aim{.seat = index, .to = to, .at = {}, .protocol = protocol};
+      aim.beyond = which;
+      const bool udp = protocol == IpProtocol::kUdp;
+      aim.ports = udp ? wanted_.beyond[which].udp : wanted_.beyond[which].tcp;
+      if (!wanted_.ports.empty() || (wanted_.full && !udp)) aim.ports = wanted_ports(protocol, {});
+      add_aim(std::move(aim), compute(computed, to, protocol));
+    }
+  }
+
+  // Of those that may be named, somebody who is no process of the host's.
+  static bool holds_container(const Seat& seat) {
+    return std::ranges::any_of(
+        seat.names, [](const std::string& name) { return name.starts_with("container:"); });
+  }
+
+  struct Computed {
+    IntervalSet open, doubt;
+  };
+  void add_aim(Aim aim, const Computed& known) {
+    if (aim.ports.empty()) return;
+    aim.open = known.open.intersect(aim.ports);
+    aim.doubt = known.doubt.intersect(aim.ports);
+    out_.aims.push_back(std::move(aim));
+  }
+
+  static Computed compute(const Result<verify::Reachable>& computed, const IpAddress& to,
+                          IpProtocol protocol) {
+    Computed out;
+    if (computed)
+      compute(*computed, to, protocol, out.open, out.doubt);
+    else
+      out.doubt = real_ports();
+    return out;
   }
 
   static void compute(const verify::Reachable& computed, const IpAddress& to, IpProtocol protocol,

@@ -9,6 +9,7 @@ seen::Target target_of(const model::Snapshot& snapshot, const Result& result, st
   const Aim& aim = result.plan.aims[index];
   seen::Target out{.to = aim.to, .protocol = aim.protocol, .swept = result.swept[index]};
   for (const model::NsId ns : aim.at) out.names.push_back(audit::name_of(snapshot, ns));
+  if (aim.beyond) out.names.push_back(result.plan.beyond[*aim.beyond].target);
   for (const OpenPort& open : result.judged.open[index]) {
     if (open.service) out.services.push_back({open.port, *open.service});
   }

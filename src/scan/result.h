@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "scan/beyond_finding.h"
 #include "scan/judge.h"
 #include "scan/plan.h"
 
@@ -15,6 +16,7 @@ struct Result {
   std::vector<Swept> swept;       // of Plan::aims
   std::vector<SeatCheck> checks;  // of Plan::seats
   Judged judged;
+  std::vector<BeyondFinding> beyond;  // open ports of declared machines beyond the host
   std::uint64_t elapsed_ms = 0;
   bool finished = true;  // neither interrupted nor out of time
 };
