@@ -199,6 +199,12 @@ struct CommandLine {
                      "Only from this vantage: host, container:NAME, netns:PATH; may be repeated")
         ->type_name("VANTAGE")
         ->allow_extra_args(false);
+    verb->add_option("--seat", scan.seats,
+                     "From a neighbour's seat that is made for this scan on this bridge or LAN "
+                     "interface (or network of an engine), and removed with it; without --from, "
+                     "from seats alone; may be repeated")
+        ->type_name("LINK[=ADDRESS]")
+        ->allow_extra_args(false);
     verb->add_option("--to", scan.to, "Only this address, container, or target of bulkhead.yaml; may be repeated")
         ->type_name("WHAT")
         ->allow_extra_args(false);
@@ -218,6 +224,10 @@ struct CommandLine {
         ->type_name("N")
         ->check(CLI::Range(1, 10'000'000))
         ->capture_default_str();
+    verb->add_option("--max-load", scan.max_load,
+                     "Send nothing while this host's load average is above N, or something waits "
+                     "for a processor for more than N% of the time")
+        ->type_name("N");
     verb->add_option("--deadline", scan.deadline, "Stop after so many seconds, with what is known")
         ->type_name("SECONDS")
         ->check(CLI::Range(1, 86'400))

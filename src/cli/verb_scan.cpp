@@ -4,11 +4,13 @@
 #include "base/text.h"
 #include "cli/deliver.h"
 #include "cli/language.h"
+#include "cli/made_seats.h"
 #include "cli/scan_services.h"
 #include "cli/targets.h"
 #include "cli/verbs.h"
 #include "cli/version.h"
 #include "console/interrupts.h"
+#include "console/machine_load.h"
 #include "console/progress.h"
 #include "identify/catalogue_files.h"
 #include "policy/meaning.h"
@@ -32,7 +34,8 @@ void show(const probe::Progress& progress) {
       {.percent = progress.ports == 0 ? 100 : progress.done * 100 / progress.ports,
        .probes = progress.sent,
        .elapsed_ms = progress.elapsed_ms,
-       .left_ms = progress.left_ms});
+       .left_ms = progress.left_ms,
+       .paused = progress.paused});
 }
 
 // Those of others on the Internet only when somebody says that they are his.
@@ -91,6 +94,13 @@ Status check_words(const ScanOptions& options) {
   return {};
 }
 
+Result<std::optional<console::MaxLoad>> read_max_load(const std::string& text) {
+  if (text.empty()) return std::optional<console::MaxLoad>();
+  auto load = console::MaxLoad::parse(text);
+  if (!load) return within("--max-load", load.error());
+  return std::optional(*load);
+}
+
 std::vector<probe::Aim> to_aims(const scan::Plan& plan) {
   std::vector<probe::Aim> out;
   out.reserve(plan.aims.size());
@@ -113,21 +123,22 @@ seats::BrokerSockets sockets_of(collect::Broker& broker, const model::Snapshot& 
   return {broker, std::move(inodes)};
 }
 
-void send(const ScanOptions& options, const probe::UdpPayloads& payloads,
-          probe::SocketSource& sockets, scan::Result& result) {
+void send(const ScanOptions& options, const std::optional<console::MaxLoad>& max_load,
+          const probe::UdpPayloads& payloads, probe::SocketSource& sockets, scan::Result& result) {
   probe::SweepLimits limits;
   limits.rate = options.rate;
   limits.all_ms = options.deadline * 1000;
   limits.raw = !options.connect_only;
   if (options.identify) limits.payloads = &payloads;
+  if (max_load) limits.hold = [&] { return max_load->is_exceeded(); };
   const bool terminal = console::stderr_is_terminal();
-  const console::Interrupts interrupts;
   probe::Sweep seen = probe::sweep(sockets, result.plan.seats.size(), to_aims(result.plan), limits,
                                    console::Interrupts::flag(), terminal ? show : nullptr);
   if (terminal) console::clear_progress();
   result.swept = std::move(seen.aims);
   result.checks = std::move(seen.seats);
   result.elapsed_ms = seen.elapsed_ms;
+  result.paused_ms = seen.paused_ms;
   result.finished = seen.finished;
 }
 
@@ -160,14 +171,21 @@ bool is_alarming(const scan::Result& result) {
 
 Exit run_scan(const ScanOptions& options) {
   if (auto good = check_words(options); !good) return complain(good.error());
+  const auto max_load = read_max_load(options.max_load);
+  if (!max_load) return complain(max_load.error());
   const auto matcher = identify::read_catalogue(options.services);
   if (!matcher) return complain(within("--services", matcher.error()).error());
-  auto session = open_session(options.source, collect::Broker::Rights::kScanning);
+  using collect::Broker;
+  auto session = open_session(options.source, options.seats.empty() ? Broker::Rights::kScanning
+                                                                    : Broker::Rights::kSeating);
   if (!session) return complain(session.error());
+  auto seats_made = make_seats(*session, options.source, options.seats);
+  if (!seats_made) return complain(seats_made.error());
   const model::Snapshot& snapshot = *session->snapshot;
   policy::BeyondHost beyond = policy::beyond_host(session->config);
   auto wanted = read_wanted(options, snapshot, beyond);
   if (!wanted) return complain(wanted.error());
+  wanted->seats = *std::move(seats_made);
   wanted->beyond = aims_beyond(options, *matcher, beyond);
   auto world = trace::World::build(snapshot);
   if (!world) return complain(world.error());
@@ -182,9 +200,11 @@ Exit run_scan(const ScanOptions& options) {
   std::optional<collect::Broker>& broker = session->broker;
   if (!broker) return complain({ErrorCode::kInvalidInput, "packets cannot be sent from a file"});
   seats::BrokerSockets sockets = sockets_of(*broker, snapshot, result.plan);
-  send(options, payloads_for(*matcher, snapshot), sockets, result);
+  const console::Interrupts interrupts;
+  send(options, *max_load, payloads_for(*matcher, snapshot), sockets, result);
   result.judged = scan::judge(asker, result.plan, result.swept);
-  if (options.identify && result.finished) identify_open_ports(*matcher, sockets, result);
+  if (options.identify && result.finished)
+    identify_open_ports(*matcher, sockets, console::Interrupts::flag(), result);
   result.beyond =
       scan::judge_beyond(asker, policy::in_force(session->config, snapshot.taken_at_ms), *matcher,
                          result, snapshot.taken_at_ms);

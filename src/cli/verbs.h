@@ -78,6 +78,7 @@ struct ScanOptions {
   SourceOptions source;
   OutputOptions output;
   std::vector<std::string> from, to, ports;  // vantages; addresses or containers; 22,80-90,53/udp
+  std::vector<std::string> seats;            // LINK[=ADDRESS[,ADDRESS]]: neighbours to be made
   bool full = false;                         // all TCP ports everywhere
   bool connect_only = false;
   bool identify = true;           // ask what answers which service it is
@@ -88,6 +89,7 @@ struct ScanOptions {
   std::string file = "-";
   std::string command;   // as it was typed
   std::string services;  // a folder with more entries of the catalogue; empty: none
+  std::string max_load;     // 2.5 or 40%; empty: whatever it is
   bool i_own_this = false;  // public addresses beyond the host are asked, too
 };
 Exit run_scan(const ScanOptions& options);

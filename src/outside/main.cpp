@@ -15,6 +15,7 @@
 #include "console/exit_code.h"
 #include "console/files.h"
 #include "console/interrupts.h"
+#include "console/machine_load.h"
 #include "console/progress.h"
 #include "identify/catalogue_files.h"
 #include "outside/resolve.h"
@@ -33,6 +34,7 @@ constexpr const char* kProgram = "bulkhead-scan";
 
 struct Options {
   std::vector<std::string> targets, ports;
+  std::string max_load;
   std::uint64_t rate = 5'000, deadline = 600;  // probes a second; seconds
   bool json = false, xml = false, identify = true, i_own_this = false, connect_only = false;
   std::string output, old, zone, language, services;
@@ -53,6 +55,10 @@ void describe(CLI::App& app, Options& options) {
       ->type_name("N")
       ->check(CLI::Range(1, 10'000'000))
       ->capture_default_str();
+  app.add_option("--max-load", options.max_load,
+                 "Send nothing while this machine's load average is above N, or something waits "
+                 "for a processor for more than N% of the time")
+      ->type_name("N");
   app.add_option("--deadline", options.deadline, "Stop after so many seconds, with what is known")
       ->type_name("SECONDS")
       ->check(CLI::Range(1, 86'400))
@@ -125,6 +131,11 @@ Result<Work> make_work(const Options& options, const services::Matcher& matcher)
   work.limits.rate = options.rate;
   work.limits.all_ms = options.deadline * 1000;
   work.limits.raw = !options.connect_only;
+  if (!options.max_load.empty()) {
+    auto load = console::MaxLoad::parse(options.max_load);
+    if (!load) return within("--max-load", load.error());
+    work.limits.hold = [load = *load] { return load.is_exceeded(); };
+  }
   return work;
 }
 
@@ -133,7 +144,8 @@ void show(const probe::Progress& progress) {
       {.percent = progress.ports == 0 ? 100 : progress.done * 100 / progress.ports,
        .probes = progress.sent,
        .elapsed_ms = progress.elapsed_ms,
-       .left_ms = progress.left_ms});
+       .left_ms = progress.left_ms,
+       .paused = progress.paused});
 }
 
 seen::Record run_scan(const services::Matcher& matcher, const Work& work, const Options& options) {

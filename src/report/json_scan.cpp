@@ -109,7 +109,7 @@ std::string scan_json(const model::Snapshot& snapshot, const scan::Result& resul
   for (std::size_t i = 0; i < result.plan.seats.size(); ++i)
     seats.push_back(seat_json(snapshot, result, i));
   const scan::Judged& judged = result.judged;
-  const Json out = {{"schema", "https://bulkhead.example/schemas/scan/1"},
+  Json out = {{"schema", "https://bulkhead.example/schemas/scan/1"},
                     {"host", snapshot.host_name},
                     {"finished", result.finished},
                     {"elapsed_ms", result.elapsed_ms},
@@ -122,6 +122,7 @@ std::string scan_json(const model::Snapshot& snapshot, const scan::Result& resul
                       {"resolved", judged.resolved},
                       {"disagreeing", judged.disagreeing},
                       {"unproven", judged.unproven}}}};
+  if (result.paused_ms != 0) out["paused_ms"] = result.paused_ms;
   return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

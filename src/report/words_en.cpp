@@ -349,6 +349,7 @@ std::string_view words(Label label) {
     case kScanDisagreement: return "DISAGREEMENT: {from} -> {to} {whose}";
     case kScanObserved: return "observed {state}: {proof}";
     case kScanComputed: return "computed {verdict}: {reason}";
+    case kScanPaused: return "Paused for {seconds} s: the host's load was above --max-load.";
     case kScanBeyond:
       return "{severity} {threat} {target}, beyond this host: {service} at {dial} is open to {who}";
     case kScanBeyondPermitted: return "permitted by the whitelist: {who}";

@@ -328,6 +328,7 @@ std::string_view words(Label label) {
     case kScanDisagreement: return "不一致: {from} -> {to} {whose}";
     case kScanObserved: return "観測は{state}: {proof}";
     case kScanComputed: return "計算は{verdict}: {reason}";
+    case kScanPaused: return "{seconds}秒間休止: ホストの負荷が--max-loadを超えました。";
     case kScanBeyond:
       return "{severity} {threat} {target} (このホストの外): {dial}の{service}が{who}に開いています";
     case kScanBeyondPermitted: return "ホワイトリストが許可: {who}";

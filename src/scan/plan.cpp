@@ -32,8 +32,7 @@ class Planner {
       : asker_(asker), snapshot_(asker.world().snapshot()), wanted_(wanted), solver_(asker) {}
 
   Result<Plan> plan() {
-    if (Status s = wanted_.from.empty() ? all_seats() : named_seats(); !s)
-      return std::unexpected(s.error());
+    if (Status s = find_seats(); !s) return std::unexpected(s.error());
     find_addresses();
     find_candidates();
     for (const BeyondAim& one : wanted_.beyond) out_.beyond.push_back(one.machine);
@@ -42,6 +41,28 @@ class Planner {
   }
 
  private:
+  Status find_seats() {
+    for (const Wanted::MadeSeat& seat : wanted_.seats) {
+      if (Status made = made_seat(seat); !made) return made;
+    }
+    if (wanted_.from.empty()) return wanted_.seats.empty() ? all_seats() : Status();
+    return named_seats();
+  }
+
+  Status made_seat(const Wanted::MadeSeat& made) {
+    for (std::uint32_t i = 0; i < snapshot_.namespaces.size(); ++i) {
+      if (snapshot_.namespaces[i].inode != made.inode) continue;
+      query::Seat seat;
+      seat.vantage = {query::VantageKind::kNetns, made.name, {}, {}};
+      seat.origins.push_back(trace::LocalOrigin{model::NsId{i}});
+      out_.seats.push_back({made.name, {made.name}, std::move(seat), model::NsId{i}});
+      own_.insert(model::NsId{i});
+      return {};
+    }
+    return fail(ErrorCode::kUnavailable,
+                "the seat " + escape_text(made.name, 64) + " was made and is not found");
+  }
+
   Status all_seats() {
     auto host = asker_.seat(query::Vantage{});
     if (!host) return std::unexpected(host.error());
@@ -86,6 +107,7 @@ class Planner {
 
   void find_addresses() {
     for (std::uint32_t i = 0; i < snapshot_.namespaces.size(); ++i) {
+      if (own_.contains(model::NsId{i})) continue;  // nobody lives there
       for (const model::Address& a : snapshot_.namespaces[i].addresses) {
         if (!usable(a) || a.local.is_loopback()) continue;
         auto& at = addresses_[a.local];
@@ -266,6 +288,7 @@ class Planner {
   const model::Snapshot& snapshot_;
   const Wanted& wanted_;
   verify::Solver solver_;
+  std::set<model::NsId> own_;  // of the scan itself: neighbours' seats
   std::map<IpAddress, std::vector<model::NsId>> addresses_;
   std::map<IpProtocol, IntervalSet> candidates_;
   Plan out_;

@@ -45,6 +45,12 @@ struct Wanted {                      // empty: all
   std::vector<IpAddress> to;
   std::vector<PortsWanted> ports;
   bool full = false;  // each TCP port of each address
+  // Neighbours' seats that were made for this scan. With them and without `from`: from them alone.
+  struct MadeSeat {
+    std::string name;
+    std::uint64_t inode = 0;  // of its namespace
+  };
+  std::vector<MadeSeat> seats;
   // Asked from each namespace in which a container sits; with `to`, those of them that it names.
   std::vector<BeyondAim> beyond;
 };

@@ -23,6 +23,7 @@ seen::Record record_of(const model::Snapshot& snapshot, const Result& result) {
   out.host = snapshot.host_name;
   out.taken_at_ms = snapshot.taken_at_ms;
   out.elapsed_ms = result.elapsed_ms;
+  out.paused_ms = result.paused_ms;
   out.finished = result.finished;
   for (std::size_t i = 0; i < result.plan.seats.size(); ++i) {
     seen::SeenFrom seat{result.plan.seats[i].vantage, result.checks[i], {}};

@@ -18,6 +18,7 @@ struct Result {
   Judged judged;
   std::vector<BeyondFinding> beyond;  // open ports of declared machines beyond the host
   std::uint64_t elapsed_ms = 0;
+  std::uint64_t paused_ms = 0;  // of them: the host was too busy (--max-load)
   bool finished = true;  // neither interrupted nor out of time
 };
 
