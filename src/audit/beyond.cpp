@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "audit/identity.h"
 #include "audit/threats.h"
@@ -35,6 +36,8 @@ class BeyondFinder {
     for (const policy::Zone& zone : scene.oracle.zones()) {
       if (zone.link) edges_.push_back({scene.snapshot.host, zone.link});
     }
+    for (const model::NetNs& ns : scene.snapshot.namespaces)
+      for (const model::Address& a : ns.addresses) here_.insert(a.local);
   }
 
   BeyondFound find() {
@@ -42,7 +45,8 @@ class BeyondFinder {
     for (const policy::ScanTarget& target : scene_.config.scan.targets) {
       std::vector<const policy::Beyond*> machines;
       for (const policy::Beyond& one : beyond.machines) {
-        if (!one.of_zone && one.target == target.name) machines.push_back(&one);
+        if (!one.of_zone && one.target == target.name && !here_.contains(one.to))
+          machines.push_back(&one);
       }
       if (!machines.empty()) this->target(machines);
     }
@@ -158,8 +162,8 @@ class BeyondFinder {
     const services::Service* known = known_at(first.ports);
     Finding& f = draft.finding;
     f.beyond = true;
-    f.kind = kind_beyond(first, known == nullptr ? std::nullopt
-                                                 : std::optional(known->service_class));
+    f.kind =
+        kind_beyond(first, known == nullptr ? std::nullopt : std::optional(known->service_class));
     f.subject.network = first.target;
     f.id = finding_id(f.kind, f.subject);
     f.references = references_of(f.kind);
@@ -175,7 +179,7 @@ class BeyondFinder {
       f.notes.push_back({Phrase::kNoteRepresentative,
                          {{"address", f.reaches.front().to.to_string()},
                           {"port", to_string(policy::PortSpec{f.reaches.front().port,
-                                                               f.reaches.front().protocol})}}});
+                                                              f.reaches.front().protocol})}}});
     out_.drafts.push_back(std::move(draft));
   }
 
@@ -197,6 +201,7 @@ class BeyondFinder {
   }
 
   const Scene& scene_;
+  std::set<IpAddress> here_;  // what is of this host is asked about as that
   std::vector<trace::Edge> edges_;
   std::optional<trace::Exit> exit_;  // by which the first of a target's ways leaves
   std::map<std::string, Unknown> unknowns_;

@@ -15,11 +15,11 @@ constexpr std::uint32_t kTentative = 0x40, kDuplicate = 0x08;  // IFA_F_TENTATIV
 constexpr int kLookedForAgain = 5, kBetweenMs = 700;
 
 void announce(const seats::Neighbour& seat) {
-  std::fprintf(stderr,
-               "bulkhead: making a neighbour's seat on %s %s, with %s; it ends with this process\n",
-               seat.wish.bridge ? "bridge" : "interface", escape_text(seat.link, 32).c_str(),
-               seat.network.empty() ? "the address that was given"
-                                    : ("an address of " + seat.network + " that nobody has").c_str());
+  std::fprintf(
+      stderr, "bulkhead: making a neighbour's seat on %s %s, with %s; it ends with this process\n",
+      seat.wish.bridge ? "bridge" : "interface", escape_text(seat.link, 32).c_str(),
+      seat.network.empty() ? "the address that was given"
+                           : ("an address of " + seat.network + " that nobody has").c_str());
 }
 
 // The flags of the seat's own IPv6 address; 0 when it has none. Duplicates are found out within

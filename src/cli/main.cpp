@@ -6,10 +6,10 @@
 #include <functional>
 
 #include "base/text.h"
-#include "cli/completion.h"
 #include "cli/exit_code.h"
 #include "cli/files.h"
 #include "cli/verbs.h"
+#include "console/completion.h"
 
 namespace bulkhead::cli {
 namespace {
@@ -108,6 +108,13 @@ struct CommandLine {
             "made goes before it, if it does not say so, as internet:FILE; may be repeated")
         ->type_name("[ZONE:]FILE")
         ->allow_extra_args(false);
+    verb->add_option("--with-max-age", audit.with_max_age,
+                     "Refuse a result that was made longer before the host was read (12h, 7d)")
+        ->type_name("TIME")
+        ->capture_default_str();
+    verb->add_option("--services", audit.services,
+                     "Name the services of these files NAME.yaml, too, by process, image and port")
+        ->type_name("DIR");
     verb->add_option("--at", audit.at, "Take this instant for now (RFC 3339)")->type_name("TIME");
     add_format(*verb, audit.format, audit.file, {"terminal", "json", "sarif", "html"});
     verb->callback([this] {
@@ -205,7 +212,8 @@ struct CommandLine {
                      "from seats alone; may be repeated")
         ->type_name("LINK[=ADDRESS]")
         ->allow_extra_args(false);
-    verb->add_option("--to", scan.to, "Only this address, container, or target of bulkhead.yaml; may be repeated")
+    verb->add_option("--to", scan.to,
+                     "Only this address, container, or target of bulkhead.yaml; may be repeated")
         ->type_name("WHAT")
         ->allow_extra_args(false);
     verb->add_option("--ports", scan.ports,
@@ -373,7 +381,7 @@ struct CommandLine {
     completion->callback([this] { run = [this] { return run_completion(); }; });
   }
   Exit run_completion() {
-    auto script = completion_script(app, shell);
+    auto script = console::completion_script(app, shell);
     if (!script) return complain(script.error());
     if (auto printed = print(*script); !printed) return complain(printed.error());
     return Exit::kDone;

@@ -70,7 +70,8 @@ void identify_open_ports(const services::Matcher& matcher, probe::SocketSource& 
         targets.push_back(target_of(sockets, aim, open));
     }
   }
-  const std::vector<services::Finding> found = identify::identify(matcher, targets, {.stop = &stop});
+  const std::vector<services::Finding> found =
+      identify::identify(matcher, targets, {.stop = &stop});
   if (stop) result.finished = false;
   for (std::size_t i = 0; i < result.judged.open.size(); ++i) {
     for (scan::OpenPort& open : result.judged.open[i]) {

@@ -15,8 +15,8 @@ namespace bulkhead::cli {
 inline constexpr std::size_t kMostIdentified = 1024;
 
 // Fills OpenPort::service of what a catalogue's entry fits. A listener that several seats reach is
-// asked once, from the first of them. Returns within identify::Limits::all_ms and a little, and soon
-// after `stop`: the result is not finished then. `sockets` are of the plan's seats.
+// asked once, from the first of them. Returns within identify::Limits::all_ms and a little, and
+// soon after `stop`: the result is not finished then. `sockets` are of the plan's seats.
 void identify_open_ports(const services::Matcher& matcher, probe::SocketSource& sockets,
                          const std::atomic<bool>& stop, scan::Result& result);
 

@@ -34,7 +34,6 @@ using seen::read_protocol;
 // public address that is none of this host's needs `i_own_this` (kInvalidInput).
 [[nodiscard]] Result<std::vector<IpAddress>> read_scanned(const model::Snapshot& snapshot,
                                                           const policy::BeyondHost& beyond,
-                                                          const std::string& text,
-                                                          bool i_own_this);
+                                                          const std::string& text, bool i_own_this);
 
 }  // namespace bulkhead::cli

@@ -47,9 +47,8 @@ std::vector<scan::BeyondAim> aims_beyond(const ScanOptions& options,
     if (is_near(one.to) || options.i_own_this)
       out.push_back(scan::aim_beyond(std::move(one), matcher));
     else
-      beyond.left_out.push_back(
-          {one.target + " (" + one.to.to_string() + ")",
-           "is a public address; if it is yours, say so with --i-own-this"});
+      beyond.left_out.push_back({one.target + " (" + one.to.to_string() + ")",
+                                 "is a public address; if it is yours, say so with --i-own-this"});
   }
   return out;
 }
@@ -176,8 +175,8 @@ Exit run_scan(const ScanOptions& options) {
   const auto matcher = identify::read_catalogue(options.services);
   if (!matcher) return complain(within("--services", matcher.error()).error());
   using collect::Broker;
-  auto session = open_session(options.source, options.seats.empty() ? Broker::Rights::kScanning
-                                                                    : Broker::Rights::kSeating);
+  auto session = open_session(
+      options.source, options.seats.empty() ? Broker::Rights::kScanning : Broker::Rights::kSeating);
   if (!session) return complain(session.error());
   auto seats_made = make_seats(*session, options.source, options.seats);
   if (!seats_made) return complain(seats_made.error());
@@ -205,9 +204,8 @@ Exit run_scan(const ScanOptions& options) {
   result.judged = scan::judge(asker, result.plan, result.swept);
   if (options.identify && result.finished)
     identify_open_ports(*matcher, sockets, console::Interrupts::flag(), result);
-  result.beyond =
-      scan::judge_beyond(asker, policy::in_force(session->config, snapshot.taken_at_ms), *matcher,
-                         result, snapshot.taken_at_ms);
+  result.beyond = scan::judge_beyond(asker, policy::in_force(session->config, snapshot.taken_at_ms),
+                                     *matcher, result, snapshot.taken_at_ms);
   const Exit delivered = deliver(text_of(options, snapshot, result), options.file);
   if (delivered != Exit::kDone) return delivered;
   if (!result.judged.disagreements.empty() || is_alarming(result)) return Exit::kFindings;

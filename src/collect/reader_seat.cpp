@@ -50,7 +50,8 @@ using SeatAddress = std::array<std::uint8_t, 16>;  // the first four of IPv4
 
 // The request, read.
 struct SeatRequest {
-  std::uint32_t link = 0, bridge = 0, length4 = 0, has6 = 0, length6 = 0, gateway4 = 0, gateway6 = 0;
+  std::uint32_t link = 0, bridge = 0, length4 = 0, has6 = 0, length6 = 0, gateway4 = 0,
+                gateway6 = 0;
   std::vector<SeatAddress> candidates;
   SeatAddress address6{}, to4{}, to6{};
 };
@@ -121,7 +122,8 @@ class Asked {
     return at;
   }
   void end(std::size_t at) {
-    reinterpret_cast<nlattr*>(buffer_.data() + at)->nla_len = static_cast<std::uint16_t>(sized_ - at);
+    reinterpret_cast<nlattr*>(buffer_.data() + at)->nla_len =
+        static_cast<std::uint16_t>(sized_ - at);
   }
 
   int run() {
@@ -353,8 +355,8 @@ class Keeper {
     const int here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
     if (!step("its descriptors", own_ < 0 || here < 0 ? errno : 0)) return false;
     const bool bridge = request_.bridge != 0;
-    const int made = bridge ? add_port(host_, request_.link, here)
-                            : add_macvlan(host_, request_.link, here);
+    const int made =
+        bridge ? add_port(host_, request_.link, here) : add_macvlan(host_, request_.link, here);
     close(here);
     if (!step(bridge ? "a port of the bridge (veth)" : "a macvlan on the interface", made))
       return false;
@@ -371,13 +373,13 @@ class Keeper {
       const auto chosen = choose(request_.candidates, error);
       if (!step("an address that nobody has", chosen ? 0 : error)) return false;
       said_.chosen = *chosen;
-      if (!step("its address", add_address(own_, AF_INET, request_.candidates[*chosen],
-                                           request_.length4)))
+      if (!step("its address",
+                add_address(own_, AF_INET, request_.candidates[*chosen], request_.length4)))
         return false;
     }
     return request_.has6 == 0 ||
-           step("its IPv6 address", add_address(own_, AF_INET6, request_.address6,
-                                                request_.length6));
+           step("its IPv6 address",
+                add_address(own_, AF_INET6, request_.address6, request_.length6));
   }
 
   bool routes() {
@@ -398,7 +400,8 @@ class Keeper {
   if (getppid() != reader) _exit(0);
   const int low = std::min(pipe_end, host), high = std::max(pipe_end, host);
   if (low > 3) close_range(3, static_cast<unsigned>(low) - 1, 0);
-  if (high > low + 1) close_range(static_cast<unsigned>(low) + 1, static_cast<unsigned>(high) - 1, 0);
+  if (high > low + 1)
+    close_range(static_cast<unsigned>(low) + 1, static_cast<unsigned>(high) - 1, 0);
   close_range(static_cast<unsigned>(high) + 1, ~0U, 0);
   const Said said = Keeper(request, host).make();
   static_cast<void>(!write(pipe_end, &said, sizeof said));

@@ -23,8 +23,8 @@ enum class Op : std::uint32_t {
   kConnectUnix = 8,      // path
   kProcessCgroups = 9,   // u32 pids
   kListConmons = 10,     // nothing: conmons and forwarders
-  kMakeSeat = 11,        // u32 link, bridge, length4, has6, length6, gateway4, gateway6, candidates;
-                         // 16 bytes address6, gateway4, gateway6, each candidate. Rights::kSeating
+  kMakeSeat = 11,  // u32 link, bridge, length4, has6, length6, gateway4, gateway6, candidates;
+                   // 16 bytes address6, gateway4, gateway6, each candidate. Rights::kSeating
 };
 
 // Groups of a kReadNamespace request.

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "console/completion.h"
 #include "console/exit_code.h"
 #include "console/files.h"
 #include "console/interrupts.h"
@@ -35,6 +36,7 @@ constexpr const char* kProgram = "bulkhead-scan";
 struct Options {
   std::vector<std::string> targets, ports;
   std::string max_load;
+  std::string shell;                           // print its completion and do nothing else
   std::uint64_t rate = 5'000, deadline = 600;  // probes a second; seconds
   bool json = false, xml = false, identify = true, i_own_this = false, connect_only = false;
   std::string output, old, zone, language, services;
@@ -44,8 +46,10 @@ struct Options {
 void describe(CLI::App& app, Options& options) {
   app.set_version_flag("--version", [] { return std::string(kProgram) + " " + BULKHEAD_VERSION; });
   app.add_option("TARGET", options.targets,
-                 "An address, a prefix (up to 4,096 addresses) or a name; several are taken")
-      ->required();
+                 "An address, a prefix (up to 4,096 addresses) or a name; several are taken");
+  app.add_option("--completion", options.shell,
+                 "Print a completion script for this shell, and nothing else: bash, zsh or fish")
+      ->type_name("SHELL");
   app.add_option("--ports", options.ports,
                  "These ports, as 22,8000-8100,53/udp, or all; may be repeated (default: those of "
                  "all services that are known)")
@@ -198,6 +202,13 @@ Exit run(const Options& options) {
   return incomplete ? Exit::kIncomplete : Exit::kDone;
 }
 
+Exit print_completion(const CLI::App& app, const std::string& shell) {
+  const auto script = console::completion_script(app, shell);
+  if (!script) return complain(script.error(), kProgram);
+  const auto printed = console::print(*script);
+  return printed ? Exit::kDone : complain(printed.error(), kProgram);
+}
+
 Exit parse_and_run(int argc, char** argv) {
   CLI::App app{"What of these machines answers, seen from here.", kProgram};
   Options options;
@@ -208,6 +219,10 @@ Exit parse_and_run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? Exit::kDone : Exit::kUsage;
   }
+  if (!options.shell.empty()) return print_completion(app, options.shell);
+  if (options.targets.empty())
+    return complain(
+        {ErrorCode::kInvalidInput, "TARGET is required: an address, a prefix or a name"}, kProgram);
   return run(options);
 }
 

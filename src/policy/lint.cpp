@@ -281,9 +281,9 @@ class Linter {
 
   void asked_zones() {
     for (const ZoneRule& zone : config_.zones) {
-      if (config_.scan.zones ? std::ranges::find(*config_.scan.zones, zone.name) !=
-                                   config_.scan.zones->end()
-                             : zone.role == ZoneRole::kManagement && !zone.prefixes.empty())
+      if (config_.scan.zones
+              ? std::ranges::find(*config_.scan.zones, zone.name) != config_.scan.zones->end()
+              : zone.role == ZoneRole::kManagement && !zone.prefixes.empty())
         zone_to_ask(zone.name, zone.place, "");
     }
   }

@@ -56,10 +56,10 @@ class BeyondCollector {
           add_all(prefix, like);
           continue;
         }
-        out_.left_out.push_back({"zone " + name,
-                                 prefix.to_string() + " holds more than " +
-                                     std::to_string(kMostOfPrefix) +
-                                     " addresses; name those that matter in scan: {targets: …}"});
+        out_.left_out.push_back(
+            {"zone " + name, prefix.to_string() + " holds more than " +
+                                 std::to_string(kMostOfPrefix) +
+                                 " addresses; name those that matter in scan: {targets: …}"});
       }
     }
   }

@@ -19,9 +19,9 @@ struct Config;
 
 struct ScanTarget {  // targets: {NAME: {at: […], ports: […], is: management}}
   std::string name;
-  std::vector<Prefix> at;          // addresses, and prefixes of at most kMostOfPrefix
-  std::vector<std::string> zones;  // whose prefixes are meant
-  std::vector<PortSpec> ports;     // none: those of the catalogue
+  std::vector<Prefix> at;                    // addresses, and prefixes of at most kMostOfPrefix
+  std::vector<std::string> zones;            // whose prefixes are meant
+  std::vector<PortSpec> ports;               // none: those of the catalogue
   std::optional<services::ServiceClass> is;  // management or traditional; absent: by what answers
   std::string why;
   yaml::Place place;
@@ -33,7 +33,7 @@ struct ScanRules {
   std::optional<std::vector<std::string>> zones;
 };
 
-inline constexpr std::size_t kMostOfPrefix = 256;    // addresses
+inline constexpr std::size_t kMostOfPrefix = 256;     // addresses
 inline constexpr std::size_t kMostBeyondHost = 1024;  // addresses in all
 // Of a prefix of more than one address the network's own and its broadcast address are no machines.
 [[nodiscard]] std::vector<IpAddress> machines_of(const Prefix& prefix);
@@ -42,8 +42,8 @@ inline constexpr std::size_t kMostBeyondHost = 1024;  // addresses in all
 // One address beyond the host.
 struct Beyond {
   IpAddress to;
-  std::string target;     // of ScanRules::targets, or a zone's name
-  bool of_zone = false;   // that is a zone's
+  std::string target;       // of ScanRules::targets, or a zone's name
+  bool of_zone = false;     // that is a zone's
   bool management = false;  // it lies in a zone of role management
   std::vector<PortSpec> ports;
   std::optional<services::ServiceClass> is;

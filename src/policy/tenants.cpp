@@ -169,9 +169,8 @@ bool declares_host_service(const Config& config, PortSpec port, const model::Eng
   });
 }
 
-bool declares_egress(const Config& config, std::span<const Zone> zones,
-                     const model::Engine& engine, const model::Container& container,
-                     const IpAddress& to, PortSpec port) {
+bool declares_egress(const Config& config, std::span<const Zone> zones, const model::Engine& engine,
+                     const model::Container& container, const IpAddress& to, PortSpec port) {
   const TenantName owner = tenant_of(config, engine, container);
   const Tenant* tenant = owner.by == TenantBy::kPolicy ? config.tenant(owner.name) : nullptr;
   if (tenant == nullptr) return false;

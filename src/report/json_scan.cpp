@@ -89,8 +89,8 @@ Json beyond_json(const scan::Result& result, const scan::BeyondFinding& f) {
               {"permitted", f.permitted},
               {"known_by", to_string(f.by)}};
   if (f.service)
-    out["service"] = {{"id", f.service->id}, {"name", f.service->name},
-                      {"access", f.service->access}};
+    out["service"] = {
+        {"id", f.service->id}, {"name", f.service->name}, {"access", f.service->access}};
   if (!f.likely.empty()) out["likely"] = f.likely;
   if (!f.suppressed_by.empty()) out["suppressed_by"] = f.suppressed_by;
   return out;
@@ -110,18 +110,18 @@ std::string scan_json(const model::Snapshot& snapshot, const scan::Result& resul
     seats.push_back(seat_json(snapshot, result, i));
   const scan::Judged& judged = result.judged;
   Json out = {{"schema", "https://bulkhead.example/schemas/scan/1"},
-                    {"host", snapshot.host_name},
-                    {"finished", result.finished},
-                    {"elapsed_ms", result.elapsed_ms},
-                    {"disagreements", std::move(disagreements)},
-                    {"beyond", std::move(beyond)},
-                    {"left_out", std::move(left_out)},
-                    {"seats", std::move(seats)},
-                    {"counts",
-                     {{"confirmed", judged.confirmed},
-                      {"resolved", judged.resolved},
-                      {"disagreeing", judged.disagreeing},
-                      {"unproven", judged.unproven}}}};
+              {"host", snapshot.host_name},
+              {"finished", result.finished},
+              {"elapsed_ms", result.elapsed_ms},
+              {"disagreements", std::move(disagreements)},
+              {"beyond", std::move(beyond)},
+              {"left_out", std::move(left_out)},
+              {"seats", std::move(seats)},
+              {"counts",
+               {{"confirmed", judged.confirmed},
+                {"resolved", judged.resolved},
+                {"disagreeing", judged.disagreeing},
+                {"unproven", judged.unproven}}}};
   if (result.paused_ms != 0) out["paused_ms"] = result.paused_ms;
   return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

@@ -8,8 +8,8 @@
 namespace bulkhead::report {
 namespace {
 
-constexpr std::size_t kDisagreement = 0, kUnowned = 1, kNoLogin = 2,
-                      kOpenPort = 3, kBeyondFirst = 4;  // in scan_rules()
+constexpr std::size_t kDisagreement = 0, kUnowned = 1, kNoLogin = 2, kOpenPort = 3,
+                      kBeyondFirst = 4;  // in scan_rules()
 
 const std::vector<SarifRule>& scan_rules() {
   static const std::vector<SarifRule> kRules{
@@ -101,6 +101,7 @@ class ScanLog {
     out.fingerprint = f.id + " " + dial;
     out.suppressed_by = escape_text(f.suppressed_by);
     out.places.push_back({safe(machine.target) + " " + dial, "address"});
+    out.file = "bulkhead.yaml";  // which declares it
     SarifLog::Json from = SarifLog::Json::array();
     for (const std::string& vantage : f.from) from.push_back(safe(vantage));
     out.properties = {{"severity", to_string(f.severity)}, {"reached_from", std::move(from)}};

@@ -148,8 +148,8 @@ BeyondText beyond_text(const scan::Result& result, const scan::BeyondFinding& fi
                   {"dial", dial_text(machine.to, finding.port) + "/" + to_string(finding.protocol)},
                   {"who", vantages_text(finding.from, style)}});
   if (!finding.permitted.empty())
-    out.permitted = say(Label::kScanBeyondPermitted, style,
-                        {{"who", vantages_text(finding.permitted, style)}});
+    out.permitted =
+        say(Label::kScanBeyondPermitted, style, {{"who", vantages_text(finding.permitted, style)}});
   if (!finding.suppressed_by.empty())
     out.suppressed = say(Label::kScanBeyondSuppressed, style,
                          {{"reason", escape_text(finding.suppressed_by, 160)}});

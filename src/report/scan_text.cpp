@@ -145,10 +145,10 @@ class ScanWriter {
 
   void totals() {
     if (result_.paused_ms != 0)
-      add_wrapped(out_, "",
-                  tell(Label::kScanPaused,
-                       {{"seconds", std::to_string((result_.paused_ms + 999) / 1000)}}),
-                  style_);
+      add_wrapped(
+          out_, "",
+          tell(Label::kScanPaused, {{"seconds", std::to_string((result_.paused_ms + 999) / 1000)}}),
+          style_);
     std::array<std::uint64_t, scan::kStates> sum{};
     std::uint64_t sent = 0, lost = 0;
     for (const scan::Swept& swept : result_.swept) {

@@ -349,6 +349,12 @@ std::string_view words(Label label) {
     case kScanDisagreement: return "DISAGREEMENT: {from} -> {to} {whose}";
     case kScanObserved: return "observed {state}: {proof}";
     case kScanComputed: return "computed {verdict}: {reason}";
+    case kCompared:
+      return "Compared with a scan from {zone} by {host} of {instant}, {hours} {hours|hour|hours} "
+             "before this host was read.";
+    case kComparedAfter:
+      return "Compared with a scan from {zone} by {host} of {instant}, {hours} {hours|hour|hours} "
+             "after this host was read.";
     case kScanPaused: return "Paused for {seconds} s: the host's load was above --max-load.";
     case kScanBeyond:
       return "{severity} {threat} {target}, beyond this host: {service} at {dial} is open to {who}";

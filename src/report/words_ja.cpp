@@ -328,9 +328,16 @@ std::string_view words(Label label) {
     case kScanDisagreement: return "不一致: {from} -> {to} {whose}";
     case kScanObserved: return "観測は{state}: {proof}";
     case kScanComputed: return "計算は{verdict}: {reason}";
+    case kCompared:
+      return "{zone}からの{host}によるスキャン ({instant}、このホストを読んだ時の{hours}時間前) "
+             "と比較しました。";
+    case kComparedAfter:
+      return "{zone}からの{host}によるスキャン ({instant}、このホストを読んだ時の{hours}時間後) "
+             "と比較しました。";
     case kScanPaused: return "{seconds}秒間休止: ホストの負荷が--max-loadを超えました。";
     case kScanBeyond:
-      return "{severity} {threat} {target} (このホストの外): {dial}の{service}が{who}に開いています";
+      return "{severity} {threat} {target} (このホストの外): "
+             "{dial}の{service}が{who}に開いています";
     case kScanBeyondPermitted: return "ホワイトリストが許可: {who}";
     case kScanBeyondSuppressed: return "抑制中: {reason}";
     case kScanMore: return "ほか{count}件";

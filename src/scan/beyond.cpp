@@ -173,8 +173,8 @@ BeyondAim aim_beyond(policy::Beyond machine, const services::Matcher& matcher) {
   if (machine.ports.empty()) {
     for (const std::uint16_t port : services::tcp_ports(matcher))
       if (port != 0) out.tcp = out.tcp.unite(IntervalSet::single(port));
-    const bool console = machine.management || machine.of_zone ||
-                         machine.is == services::ServiceClass::kManagement;
+    const bool console =
+        machine.management || machine.of_zone || machine.is == services::ServiceClass::kManagement;
     if (console) out.udp = IntervalSet::single(kIpmi).unite(IntervalSet::single(kSnmp));
   }
   out.machine = std::move(machine);

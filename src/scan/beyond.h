@@ -13,8 +13,8 @@
 
 namespace bulkhead::scan {
 
-// Worst first; those that are suppressed, or that each container is permitted, last (severity info).
-// `config` as it is in force.
+// Worst first; those that are suppressed, or that each container is permitted, last (severity
+// info). `config` as it is in force.
 [[nodiscard]] std::vector<BeyondFinding> judge_beyond(const query::Asker& asker,
                                                       const policy::Config& config,
                                                       const services::Matcher& matcher,

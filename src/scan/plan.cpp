@@ -195,10 +195,25 @@ class Planner {
     return out;
   }
 
+  // The smallest prefix that holds all that is named: of the rest nothing needs to be computed.
+  [[nodiscard]] std::optional<Prefix> named_network() const {
+    if (wanted_.to.empty()) return std::nullopt;
+    const IpAddress& first = wanted_.to.front();
+    for (unsigned length = first.bits();; --length) {
+      const Prefix prefix = Prefix::covering(first, static_cast<std::uint8_t>(length));
+      const bool all = std::ranges::all_of(wanted_.to, [&](const IpAddress& to) {
+        return to.family() == first.family() && prefix.contains(to);
+      });
+      if (all) return prefix;
+      if (length == 0) return std::nullopt;  // of both families
+    }
+  }
+
   void from_seat(std::size_t index) {
     const Seat& seat = out_.seats[index];
     verify::Limits limits;
     limits.doubts = true;
+    limits.to = named_network();
     const auto computed = solver_.from(seat.seat, limits);
     for (const auto& [to, at] : targets(seat)) {
       for (const IpProtocol protocol : kProtocols) {

@@ -19,7 +19,7 @@ struct Result {
   std::vector<BeyondFinding> beyond;  // open ports of declared machines beyond the host
   std::uint64_t elapsed_ms = 0;
   std::uint64_t paused_ms = 0;  // of them: the host was too busy (--max-load)
-  bool finished = true;  // neither interrupted nor out of time
+  bool finished = true;         // neither interrupted nor out of time
 };
 
 // A seat could not be used, or ports stayed unknown for want of time, sockets or answers that were

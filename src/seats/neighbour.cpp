@@ -11,7 +11,7 @@
 namespace bulkhead::seats {
 namespace {
 
-constexpr std::size_t kTried = 8;        // candidates
+constexpr std::size_t kTried = 8;         // candidates
 constexpr std::size_t kLooked = 100'000;  // addresses of a network, from its end
 constexpr std::uint32_t kLoopbackFlag = 8, kPointToPoint = 16, kNoArp = 128;  // IFF_*
 
@@ -46,8 +46,8 @@ class NeighbourReader {
 
  private:
   [[nodiscard]] const model::Link* named(std::string_view name) const {
-    const auto at = std::ranges::find_if(
-        host_.links, [&](const model::Link& l) { return l.name == name; });
+    const auto at =
+        std::ranges::find_if(host_.links, [&](const model::Link& l) { return l.name == name; });
     return at == host_.links.end() ? nullptr : &*at;
   }
 
@@ -68,18 +68,22 @@ class NeighbourReader {
     for (const model::Link& link : host_.links) {
       if (is_fit(link)) known += (known.empty() ? "" : ", ") + escape_text(link.name, 32);
     }
-    return fail(ErrorCode::kNotFound,
-                "--seat: " + seat_quoted(where) + " is no interface of this host and no network "
-                "of an engine; there are " + (known.empty() ? "none" : escape_text(known, 400)));
+    return fail(ErrorCode::kNotFound, "--seat: " + seat_quoted(where) +
+                                          " is no interface of this host and no network "
+                                          "of an engine; there are " +
+                                          (known.empty() ? "none" : escape_text(known, 400)));
   }
 
   [[nodiscard]] Status is_fit(const model::Link& link) const {
     std::string wrong;
-    if ((link.flags & kLoopbackFlag) != 0) wrong = "is the loopback";
+    if ((link.flags & kLoopbackFlag) != 0)
+      wrong = "is the loopback";
     else if ((link.flags & (kPointToPoint | kNoArp)) != 0 || link.hw_type != 1)
       wrong = "has no neighbours";
-    else if ((link.flags & 1) == 0) wrong = "is down";
-    else if (link.master && link.kind != "bridge") wrong = "is a port of another; name that bridge";
+    else if ((link.flags & 1) == 0)
+      wrong = "is down";
+    else if (link.master && link.kind != "bridge")
+      wrong = "is a port of another; name that bridge";
     else if (link.bridge && link.bridge->stp)
       wrong = "runs the spanning tree protocol, and a new port would have to wait for it";
     else if (link.kind == "bridge" && !has_port(link))
@@ -120,8 +124,8 @@ class NeighbourReader {
     const auto read = IpAddress::parse(word.substr(0, slash));
     if (!read) return within("--seat", read.error());
     if (!not_a_machine(*read).empty() || read->is_loopback())
-      return fail(ErrorCode::kInvalidInput, "--seat: " + seat_quoted(word) +
-                                                " can be no machine's address");
+      return fail(ErrorCode::kInvalidInput,
+                  "--seat: " + seat_quoted(word) + " can be no machine's address");
     std::uint8_t length = 0;
     if (slash != std::string_view::npos) {
       const std::string_view digits = word.substr(slash + 1);
@@ -134,15 +138,17 @@ class NeighbourReader {
     } else if (const model::Address* own = own_address(link, read->family())) {
       length = own->prefix_length;
     } else {
-      return fail(ErrorCode::kInvalidInput,
-                  "--seat: " + seat_quoted(link.name) + " has no address that would tell the "
-                  "network of " + read->to_string() + "; write " + read->to_string() + "/24");
+      return fail(ErrorCode::kInvalidInput, "--seat: " + seat_quoted(link.name) +
+                                                " has no address that would tell the "
+                                                "network of " +
+                                                read->to_string() + "; write " + read->to_string() +
+                                                "/24");
     }
     if (has_it(*read))
       return fail(ErrorCode::kInvalidInput, "--seat: " + read->to_string() + " is in use");
-    const bool twice = read->is_v4() ? !out_.wish.candidates.empty() : out_.wish.address6.has_value();
-    if (twice)
-      return fail(ErrorCode::kInvalidInput, "--seat: more than one address of a family");
+    const bool twice =
+        read->is_v4() ? !out_.wish.candidates.empty() : out_.wish.address6.has_value();
+    if (twice) return fail(ErrorCode::kInvalidInput, "--seat: more than one address of a family");
     if (read->is_v4())
       out_.wish.candidates = {*read}, out_.wish.length4 = length;
     else
@@ -153,9 +159,10 @@ class NeighbourReader {
   [[nodiscard]] Status choose(const model::Link& link) {
     const model::Address* own = own_address(link, IpFamily::kV4);
     if (own == nullptr)
-      return fail(ErrorCode::kInvalidInput,
-                  "--seat: " + seat_quoted(link.name) + " has no IPv4 address, so that none can be "
-                  "chosen; write " + escape_text(link.name, 32) + "=192.0.2.7/24");
+      return fail(ErrorCode::kInvalidInput, "--seat: " + seat_quoted(link.name) +
+                                                " has no IPv4 address, so that none can be "
+                                                "chosen; write " +
+                                                escape_text(link.name, 32) + "=192.0.2.7/24");
     const Prefix network = Prefix::covering(own->local, own->prefix_length);
     const std::uint32_t first = number(network.first()), last = number(network.last());
     for (std::uint32_t at = last - 1; at > first && last - at < kLooked; --at) {

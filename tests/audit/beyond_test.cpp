@@ -66,10 +66,17 @@ TEST(AuditBeyond, AnAuditSendsNothingThere) {
     EXPECT_NE(wish.to, testing_hosts::ip("10.1.0.5"));
 }
 
+TEST(AuditBeyond, WhatIsOfThisHostIsNotBeyondIt) {
+  const Report report =
+      audit_of(two_on_a_lan().snapshot, with("at: [10.1.0.1, 172.18.0.3], ports: [445]"));
+  EXPECT_THAT(beyond(report), IsEmpty());
+}
+
 TEST(AuditBeyond, WhoIsPermittedIsNotCounted) {
-  const Report report = audit_of(
-      two_on_a_lan().snapshot, with("at: [10.1.0.5], ports: [445]",
-                            "tenants: {shop: {egress: [{from: api, to: 10.1.0.5, port: 445/tcp}]}}\n"));
+  const Report report =
+      audit_of(two_on_a_lan().snapshot,
+               with("at: [10.1.0.5], ports: [445]",
+                    "tenants: {shop: {egress: [{from: api, to: 10.1.0.5, port: 445/tcp}]}}\n"));
   const auto found = beyond(report);
   ASSERT_THAT(found, SizeIs(1));
   EXPECT_THAT(from(*found[0]), ElementsAre("container:docker/web"));
@@ -85,6 +92,32 @@ TEST(AuditBeyond, ARuleThatStopsItEndsIt) {
   }());
   const Report report = audit_of(h.snapshot, with("at: [10.1.0.5], ports: [445]"));
   EXPECT_THAT(beyond(report), IsEmpty());
+}
+
+// Of something that answers on every port, though nothing listens.
+TEST(AuditContradictions, NeighbouringPortsOfWhichTheSameIsSaidAreOne) {
+  const auto h = two_on_a_lan();
+  policy::Config config;
+  const MakeOracle make = world_oracle(config);
+  auto oracle = make(h.snapshot);
+  ASSERT_TRUE(oracle);
+  Report report = audit_of(h.snapshot);
+  std::vector<model::Observation> seen;
+  for (std::uint16_t port = 7000; port < 7100; ++port) {
+    if (port == 7050) continue;
+    seen.push_back({.vantage = "lan",
+                    .from = h.snapshot.host,
+                    .to = testing_hosts::ip("192.0.2.10"),
+                    .port = Port{port},
+                    .protocol = IpProtocol::kTcp,
+                    .how = "accepted"});
+  }
+  merge_outside(report, seen, **oracle);
+  ASSERT_THAT(report.contradictions, SizeIs(2));
+  EXPECT_EQ(report.contradictions[0].port, Port{7000});
+  EXPECT_EQ(report.contradictions[0].last, Port{7049});
+  EXPECT_EQ(report.contradictions[1].last, Port{7099});
+  EXPECT_EQ(report.observed, 99U);
 }
 
 TEST(AuditBeyond, ItsCureClosesItInTheModel) {

@@ -1,9 +1,9 @@
 #include "console/machine_load.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdlib>
-#include <unistd.h>
 
 namespace bulkhead::console {
 namespace {
@@ -11,8 +11,10 @@ namespace {
 TEST(MachineLoad, ReadsWhatTheKernelWrites) {
   EXPECT_EQ(load_of("0.52 0.58 0.59 2/735 12345\n"), 0.52);
   EXPECT_EQ(load_of("12.00 1 1 1/2 3\n"), 12.0);
-  EXPECT_EQ(pressure_of("some avg10=3.40 avg60=1.00 avg300=0.10 total=123\nfull avg10=0.00\n"), 3.4);
-  for (const char* text : {"", "x", "-1 2 3", "nan 1 1", "inf 1"}) EXPECT_FALSE(load_of(text)) << text;
+  EXPECT_EQ(pressure_of("some avg10=3.40 avg60=1.00 avg300=0.10 total=123\nfull avg10=0.00\n"),
+            3.4);
+  for (const char* text : {"", "x", "-1 2 3", "nan 1 1", "inf 1"})
+    EXPECT_FALSE(load_of(text)) << text;
   for (const char* text : {"", "full avg10=1.0 x", "some avg10=", "some avg60=1.0"})
     EXPECT_FALSE(pressure_of(text)) << text;
 }

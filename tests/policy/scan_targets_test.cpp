@@ -47,9 +47,8 @@ TEST(ScanTargets, AddressesPrefixesZonesAndTrustGroupsAreExpandedOnceEach) {
   EXPECT_THAT(names_of(beyond),
               ElementsAre("nas 10.1.0.5", "nas fd00::5", "stores 10.7.0.7", "desks 10.8.0.1",
                           "desks 10.8.0.2", "bmc 10.9.0.1", "bmc 10.9.0.2"));
-  EXPECT_THAT(beyond.machines[0].ports,
-              ElementsAre(PortSpec{Port{445}, IpProtocol::kTcp},
-                          PortSpec{Port{111}, IpProtocol::kUdp}));
+  EXPECT_THAT(beyond.machines[0].ports, ElementsAre(PortSpec{Port{445}, IpProtocol::kTcp},
+                                                    PortSpec{Port{111}, IpProtocol::kUdp}));
   EXPECT_EQ(beyond.machines[0].is, services::ServiceClass::kTraditional);
   EXPECT_FALSE(beyond.machines[0].management);
   EXPECT_TRUE(beyond.machines[5].management);
@@ -77,8 +76,8 @@ TEST(ScanTargets, AManagementZoneThatIsTooWideIsLeftOutWithItsReason) {
 
 TEST(ScanTargets, NoMoreThanSoManyInAll) {
   std::string text = "bulkhead: 1\nscan: {targets: {all: {at: [";
-  for (int i = 0; i < 5; ++i) text += (i > 0 ? ", " : "") + std::string("'fd00::") +
-                                      std::to_string(i) + ":0/120'";
+  for (int i = 0; i < 5; ++i)
+    text += (i > 0 ? ", " : "") + std::string("'fd00::") + std::to_string(i) + ":0/120'";
   const BeyondHost beyond = beyond_host(good(text + "]}}}\n"));
   EXPECT_THAT(beyond.machines, SizeIs(kMostBeyondHost));
   ASSERT_THAT(beyond.left_out, SizeIs(1));
@@ -122,8 +121,8 @@ TEST(ScanTargets, TheWhitelistLetsThroughWhatItsEgressNames) {
   const model::Engine& engine = h.engine();
   const auto let = [&](std::size_t who, const char* to, std::uint16_t port,
                        IpProtocol protocol = IpProtocol::kTcp) {
-    return declares_egress(config, zones, engine, engine.containers[who],
-                           testing_hosts::ip(to), {Port{port}, protocol});
+    return declares_egress(config, zones, engine, engine.containers[who], testing_hosts::ip(to),
+                           {Port{port}, protocol});
   };
   EXPECT_TRUE(let(0, "10.1.0.9", 445));
   EXPECT_FALSE(let(0, "10.1.0.9", 446));

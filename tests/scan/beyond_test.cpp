@@ -12,9 +12,9 @@ namespace {
 using packet::IntervalSet;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-using ::testing::SizeIs;
 using testing::Planned;
 using testing::shop;
+using ::testing::SizeIs;
 
 const services::Matcher& matcher() {
   static const services::Matcher kMatcher = [] {
@@ -37,7 +37,8 @@ policy::Config config_of(const std::string& text) {
   return config.value_or(policy::Config{});
 }
 
-constexpr const char* kNas = "scan: {targets: {nas: {at: [192.0.2.99], ports: [445, 9999, 161/udp]}}}\n";
+constexpr const char* kNas =
+    "scan: {targets: {nas: {at: [192.0.2.99], ports: [445, 9999, 161/udp]}}}\n";
 
 TEST(ScanBeyond, ContainersAskAndTheHostDoesNot) {
   const Planned p(shop().snapshot, wanting(config_of(kNas)));
@@ -147,9 +148,8 @@ TEST(ScanBeyond, WithoutAnAnswerItIsByItsPortAndSaysSo) {
 }
 
 TEST(ScanBeyond, AZoneOfManagementIsThatNetwork) {
-  const Answered a(
-      "zones: {bmc: {role: management, interface: eth0, prefixes: [192.0.2.96/29]}}\n",
-      {"container:docker/web"}, 22, nullptr, "");
+  const Answered a("zones: {bmc: {role: management, interface: eth0, prefixes: [192.0.2.96/29]}}\n",
+                   {"container:docker/web"}, 22, nullptr, "");
   const auto found = a.found();
   ASSERT_FALSE(found.empty());
   EXPECT_EQ(found[0].kind, audit::Kind::kManagementNetwork);
@@ -167,9 +167,9 @@ TEST(ScanBeyond, PermittedToAllIsNoThreatAndASuppressedOneIsLast) {
   EXPECT_EQ(both.found()[0].severity, audit::Severity::kHigh);
   EXPECT_THAT(both.found()[0].permitted, ElementsAre("container:docker/web"));
   const std::string id = both.found()[0].id;
-  const Answered quiet(kNas + allow + "suppress: [{id: " + id +
-                           ", reason: known, expires: 2099-01-01}]\n",
-                       kBoth, 9999, "redis", "open");
+  const Answered quiet(
+      kNas + allow + "suppress: [{id: " + id + ", reason: known, expires: 2099-01-01}]\n", kBoth,
+      9999, "redis", "open");
   EXPECT_EQ(quiet.found()[0].suppressed_by, "known");
 }
 
