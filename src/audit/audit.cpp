@@ -6,6 +6,7 @@
 
 #include "audit/advice.h"
 #include "audit/attackers.h"
+#include "audit/beyond.h"
 #include "audit/cure.h"
 #include "audit/evidence.h"
 #include "audit/segments.h"
@@ -181,6 +182,30 @@ void note(Report& report, const model::Observation& o, bool agrees) {
   }
 }
 
+// "nothing listens on port 80": the same is said of 81.
+std::string without_port(std::string reason, Port port) {
+  const std::string word = " port " + std::to_string(port.number);
+  if (reason.ends_with(word)) reason.resize(reason.size() - word.size());
+  return reason;
+}
+
+// A machine that answers on every port is one line, not 65,535.
+void contradict(Report& report, Contradiction one) {
+  if (!report.contradictions.empty()) {
+    Contradiction& before = report.contradictions.back();
+    const Port end = before.last.value_or(before.port);
+    const bool same =
+        before.vantage == one.vantage && before.to == one.to && before.protocol == one.protocol &&
+        before.computed == one.computed && before.observed == one.observed &&
+        without_port(before.reason, before.port) == without_port(one.reason, one.port);
+    if (same && end.number + 1U == one.port.number) {
+      before.last = one.port;
+      return;
+    }
+  }
+  report.contradictions.push_back(std::move(one));
+}
+
 // Compares one connection with the model.
 void merge_one(Report& report, const model::Observation& o, const query::Vantage& vantage,
                const Oracle& oracle) {
@@ -200,8 +225,8 @@ void merge_one(Report& report, const model::Observation& o, const query::Vantage
                       (answer.verdict == trace::Verdict::kOpen) == accepted;
   note(report, o, agrees);
   if (agrees) return;
-  report.contradictions.push_back({o.vantage, o.to, o.port, o.protocol,
-                                   std::string(to_string(answer.how)), o.how, answer.reason});
+  contradict(report, {o.vantage, o.to, o.port, o.protocol, std::string(to_string(answer.how)),
+                      o.how, answer.reason});
 }
 
 }  // namespace
@@ -222,7 +247,7 @@ Result<Report> audit(const model::Snapshot& snapshot, const policy::Config& writ
   if (!oracle) return std::unexpected(oracle.error());
   const std::uint64_t at_ms = options.at_ms != 0 ? options.at_ms : snapshot.taken_at_ms;
   const policy::Config config = policy::in_force(written, at_ms);
-  const Inventory inventory = take_inventory(snapshot, config, **oracle);
+  const Inventory inventory = take_inventory(snapshot, config, **oracle, options.services);
   Reachability reach = ask_all(inventory, **oracle);
   ask_attackers(config, inventory, **oracle, reach);
   const Scene scene{snapshot, config, **oracle, inventory, reach};
@@ -232,6 +257,8 @@ Result<Report> audit(const model::Snapshot& snapshot, const policy::Config& writ
   append(drafts, find_broken_promises(scene, make, drafts));
   append(drafts, find_engine_advice(scene));
   append(drafts, find_exits(scene));
+  BeyondFound beyond = find_beyond(scene);
+  append(drafts, std::move(beyond.drafts));
   merge_same(drafts);
   std::ranges::stable_sort(drafts, [](const Draft& a, const Draft& b) {
     return reading_order(a.finding) < reading_order(b.finding);
@@ -248,6 +275,7 @@ Result<Report> audit(const model::Snapshot& snapshot, const policy::Config& writ
   }
   list_exposures(scene, report);
   report.unknowns = unknowns_of(scene, &Answers::unknown);
+  report.unknowns.insert(report.unknowns.end(), beyond.unknowns.begin(), beyond.unknowns.end());
   report.attacker_unknowns = unknowns_of(scene, &Answers::forged_unknown);
   list_gaps(snapshot, report);
   suppress(config, at_ms, report);
@@ -260,7 +288,7 @@ std::vector<ProbeWish> wanted_probes(const Report& report) {
   std::vector<ProbeWish> out;
   for (const Finding& finding : report.findings) {
     if (finding.kind == Kind::kEgress || finding.kind == Kind::kMetadata ||
-        finding.kind == Kind::kManagementNetwork)
+        finding.kind == Kind::kManagementNetwork || finding.beyond)
       continue;
     for (const Reach& r : finding.reaches) {
       const bool known = std::ranges::any_of(out, [&](const ProbeWish& w) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "audit/finding.h"
@@ -12,6 +13,7 @@
 #include "base/result.h"
 #include "model/snapshot.h"
 #include "policy/config.h"
+#include "services/catalogue.h"
 
 namespace bulkhead::audit {
 
@@ -19,6 +21,8 @@ struct Options {
   // Unix time by which suppressions and what is declared expire; 0: when the snapshot was taken.
   std::uint64_t at_ms = 0;
   std::size_t cures = 64;  // models built to try cures
+  // A user's own services (services/added.h); the report points into it.
+  std::span<const services::Service> services = {};
 };
 
 // Enumerates every listener and published port against every vantage. Observations that the

@@ -93,8 +93,8 @@ class Afterwards {
   bool still_open(const Oracle& oracle) const {
     std::map<std::size_t, bool> seats;  // whether asked as attacker
     for (const Asked& asked : draft_.open) seats[asked.seat] |= asked.as_attacker();
-    const IpProtocol protocol =
-        draft_.service == nullptr ? IpProtocol::kTcp : draft_.service->subject.protocol;
+    const IpProtocol protocol = draft_.service == nullptr ? draft_.finding.subject.protocol
+                                                          : draft_.service->subject.protocol;
     const auto open = [&](std::size_t from, const Dial& dial) {
       if (reaches(ask(oracle, from, dial, protocol).answer)) return true;
       return seats[from] && opens_to_attacker(oracle, from, dial, protocol);

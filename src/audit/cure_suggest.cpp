@@ -31,6 +31,7 @@ class Suggester {
 
  private:
   void suggest() {
+    if (draft_.finding.beyond) return for_beyond();
     switch (draft_.finding.kind) {
       case Kind::kT1:
       case Kind::kT2:
@@ -496,6 +497,28 @@ class Suggester {
       if (!rule.in.empty()) add_once(rules, std::move(rule));
     }
     add_rules_cure(Phrase::kCureDropMetadata, std::move(rules));
+  }
+
+  // Each address by which somebody gets there, or the whole prefix in which the file names it.
+  void for_beyond() {
+    std::vector<CureRule> rules;
+    for (const Asked& asked : draft_.open) {
+      CureRule rule;
+      rule.hook = CureHook::kPrerouting;
+      rule.in = container_bridges();
+      rule.destination = Prefix::single(asked.dial.to);
+      if (!rule.in.empty()) add_once(rules, std::move(rule));
+    }
+    for (const policy::ScanTarget& target : scene_.config.scan.targets) {
+      if (target.name != draft_.finding.subject.network) continue;
+      for (const Prefix& prefix : target.at) {
+        if (prefix.length() == prefix.address().bits()) continue;
+        for (CureRule& rule : rules) {
+          if (prefix.contains(rule.destination->address())) rule.destination = prefix;
+        }
+      }
+    }
+    add_rules_cure(Phrase::kCureDropBeyond, std::move(rules));
   }
 
   void for_management() {

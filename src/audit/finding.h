@@ -191,6 +191,7 @@ struct Finding {
   std::vector<RuleQuote> closing, opening;  // the two sides of a contradiction
   std::vector<LinkCrossing> crossings;      // of a segment: the ways that could be asked about
   State state = State::kComputed;
+  bool beyond = false;      // of a machine beyond the host: an audit sends nothing to it
   bool assumed = false;     // no policy and no traffic says that it is needless
   std::vector<Cure> cures;  // the first is the advised one
   std::vector<Reference> references;
@@ -216,12 +217,21 @@ struct Contradiction {
   IpProtocol protocol = IpProtocol::kTcp;
   std::string computed, observed;  // how
   std::string reason;              // of the computed answer
+  std::optional<Port> last = {};   // of neighbouring ports of which the same is said
 };
 
 enum class SuppressionState : std::uint8_t { kActive, kExpired, kUnused };
 struct SuppressionUse {
   std::string id, reason, expires;
   SuppressionState state = SuppressionState::kUnused;
+};
+
+// A scan from outside that was compared.
+struct ComparedScan {
+  std::string vantage, host;  // where it was made, by whom
+  std::uint64_t taken_at_ms = 0;
+  bool after = false;        // the host was read
+  std::uint64_t age_ms = 0;  // between the two
 };
 
 struct Report {
@@ -242,6 +252,7 @@ struct Report {
   } attackers;
   std::vector<Unknown> attacker_unknowns;
   std::size_t observed = 0;  // real connections that were compared
+  std::vector<ComparedScan> compared;
 };
 
 }  // namespace bulkhead::audit

@@ -48,8 +48,9 @@ bool same_bind(const model::PublishedPort& port, const model::Socket& socket) {
 
 class Taker {
  public:
-  Taker(const model::Snapshot& snapshot, const policy::Config& config, const Oracle& oracle)
-      : snapshot_(snapshot), config_(config), oracle_(oracle) {}
+  Taker(const model::Snapshot& snapshot, const policy::Config& config, const Oracle& oracle,
+        std::span<const services::Service> added)
+      : snapshot_(snapshot), config_(config), oracle_(oracle), added_(added) {}
 
   Inventory take() {
     find_published();
@@ -97,9 +98,9 @@ class Taker {
   }
 
   // A UDP socket on an ephemeral port belongs to somebody who asks, not to a service.
-  static bool waits_for_answers(const model::Socket& socket) {
+  bool waits_for_answers(const model::Socket& socket) const {
     return socket.protocol == IpProtocol::kUdp && socket.port.number >= kFirstEphemeral &&
-           services::match(socket.port, socket.protocol, "", "").service == nullptr;
+           services::match(socket.port, socket.protocol, "", "", added_).service == nullptr;
   }
 
   bool front(const model::Socket& socket) {
@@ -202,7 +203,7 @@ class Taker {
     Subject& subject = service.subject;
     const std::string image = service.container == nullptr ? "" : service.container->image;
     const Port own = subject.port.value_or(Port{});  // set where the service was found
-    const auto match = services::match(own, subject.protocol, subject.process, image);
+    const auto match = services::match(own, subject.protocol, subject.process, image, added_);
     subject.known_as = match.service;
     subject.known_by = match.by;
     std::set<Dial> seen;
@@ -361,6 +362,7 @@ class Taker {
   const model::Snapshot& snapshot_;
   const policy::Config& config_;
   const Oracle& oracle_;
+  std::span<const services::Service> added_;
   Inventory out_;
   std::vector<Published> published_;
   std::map<const model::PublishedPort*, std::vector<const model::Socket*>> fronts_;
@@ -422,8 +424,8 @@ std::string link_name(const model::Snapshot& snapshot, model::NsId ns, IfIndex l
 }
 
 Inventory take_inventory(const model::Snapshot& snapshot, const policy::Config& config,
-                         const Oracle& oracle) {
-  return Taker(snapshot, config, oracle).take();
+                         const Oracle& oracle, std::span<const services::Service> added) {
+  return Taker(snapshot, config, oracle, added).take();
 }
 
 int nearness(const SeatEntry& seat) {

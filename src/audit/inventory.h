@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -73,7 +74,8 @@ struct Inventory {
     const Inventory& inventory);
 
 [[nodiscard]] Inventory take_inventory(const model::Snapshot& snapshot,
-                                       const policy::Config& config, const Oracle& oracle);
+                                       const policy::Config& config, const Oracle& oracle,
+                                       std::span<const services::Service> added = {});
 
 // "host", "container docker/web", "netns /run/netns/x": for paths.
 [[nodiscard]] std::string name_of(const model::Snapshot& snapshot, model::NsId ns);

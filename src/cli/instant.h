@@ -12,4 +12,7 @@ namespace bulkhead::cli {
 // Unix time in milliseconds. Fractions of a second are read and dropped.
 [[nodiscard]] Result<std::uint64_t> parse_instant(std::string_view text);
 
+// 30s, 15m, 6h or 1d, as milliseconds; at most a year. `option` is named when it is none of these.
+[[nodiscard]] Result<std::uint64_t> parse_period(std::string_view text, std::string_view option);
+
 }  // namespace bulkhead::cli

@@ -6,10 +6,10 @@
 #include <functional>
 
 #include "base/text.h"
-#include "cli/completion.h"
 #include "cli/exit_code.h"
 #include "cli/files.h"
 #include "cli/verbs.h"
+#include "console/completion.h"
 
 namespace bulkhead::cli {
 namespace {
@@ -108,6 +108,13 @@ struct CommandLine {
             "made goes before it, if it does not say so, as internet:FILE; may be repeated")
         ->type_name("[ZONE:]FILE")
         ->allow_extra_args(false);
+    verb->add_option("--with-max-age", audit.with_max_age,
+                     "Refuse a result that was made longer before the host was read (12h, 7d)")
+        ->type_name("TIME")
+        ->capture_default_str();
+    verb->add_option("--services", audit.services,
+                     "Name the services of these files NAME.yaml, too, by process, image and port")
+        ->type_name("DIR");
     verb->add_option("--at", audit.at, "Take this instant for now (RFC 3339)")->type_name("TIME");
     add_format(*verb, audit.format, audit.file, {"terminal", "json", "sarif", "html"});
     verb->callback([this] {
@@ -199,7 +206,14 @@ struct CommandLine {
                      "Only from this vantage: host, container:NAME, netns:PATH; may be repeated")
         ->type_name("VANTAGE")
         ->allow_extra_args(false);
-    verb->add_option("--to", scan.to, "Only this address or container; may be repeated")
+    verb->add_option("--seat", scan.seats,
+                     "From a neighbour's seat that is made for this scan on this bridge or LAN "
+                     "interface (or network of an engine), and removed with it; without --from, "
+                     "from seats alone; may be repeated")
+        ->type_name("LINK[=ADDRESS]")
+        ->allow_extra_args(false);
+    verb->add_option("--to", scan.to,
+                     "Only this address, container, or target of bulkhead.yaml; may be repeated")
         ->type_name("WHAT")
         ->allow_extra_args(false);
     verb->add_option("--ports", scan.ports,
@@ -212,10 +226,16 @@ struct CommandLine {
     verb->add_option("--services", scan.services,
                      "Recognise the services of these files NAME.yaml, too")
         ->type_name("DIR");
+    verb->add_flag("--i-own-this", scan.i_own_this,
+                   "Ask public addresses beyond this host, too: they are yours");
     verb->add_option("--rate", scan.rate, "At most so many probes a second")
         ->type_name("N")
         ->check(CLI::Range(1, 10'000'000))
         ->capture_default_str();
+    verb->add_option("--max-load", scan.max_load,
+                     "Send nothing while this host's load average is above N, or something waits "
+                     "for a processor for more than N% of the time")
+        ->type_name("N");
     verb->add_option("--deadline", scan.deadline, "Stop after so many seconds, with what is known")
         ->type_name("SECONDS")
         ->check(CLI::Range(1, 86'400))
@@ -361,7 +381,7 @@ struct CommandLine {
     completion->callback([this] { run = [this] { return run_completion(); }; });
   }
   Exit run_completion() {
-    auto script = completion_script(app, shell);
+    auto script = console::completion_script(app, shell);
     if (!script) return complain(script.error());
     if (auto printed = print(*script); !printed) return complain(printed.error());
     return Exit::kDone;

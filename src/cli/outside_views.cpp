@@ -39,6 +39,26 @@ std::string shown(const OutsideView& view) {
   return "--with " + escape_text(view.file);
 }
 
+audit::ComparedScan compared(const OutsideView& view, std::uint64_t read_at_ms) {
+  audit::ComparedScan out;
+  out.host = view.record.host;
+  out.taken_at_ms = view.record.taken_at_ms;
+  out.after = out.taken_at_ms > read_at_ms;
+  out.age_ms = out.after ? out.taken_at_ms - read_at_ms : read_at_ms - out.taken_at_ms;
+  return out;
+}
+
+Status is_fresh(const OutsideView& view, const audit::ComparedScan& scan,
+                std::uint64_t max_age_ms) {
+  if (scan.age_ms <= max_age_ms) return {};
+  return fail(ErrorCode::kInvalidInput,
+              shown(view) + ": was made on " + seen::instant_text(scan.taken_at_ms) + ", " +
+                  std::to_string(scan.age_ms / 86'400'000) + " days " +
+                  (scan.after ? "after" : "before") +
+                  " this host was read, and may be of another state of it; scan again, or allow "
+                  "it with --with-max-age 30d");
+}
+
 // Who saw it and when stands beside how it ended, for a person.
 void say_who(audit::Report& report, std::size_t from, const seen::Record& record) {
   for (std::size_t i = from; i < report.contradictions.size(); ++i) {
@@ -73,8 +93,10 @@ Result<OutsideView> read_outside_view(const std::string& text) {
   return out;
 }
 
-Status merge_outside_view(audit::Report& report, const OutsideView& view,
+Status merge_outside_view(audit::Report& report, const OutsideView& view, std::uint64_t max_age_ms,
                           const audit::Oracle& oracle) {
+  const audit::ComparedScan scan = compared(view, oracle.snapshot().taken_at_ms);
+  if (Status fresh = is_fresh(view, scan, max_age_ms); !fresh) return fresh;
   auto vantage = scan::zone_vantage(oracle.zones(), view.zone);
   if (!vantage) return within(shown(view), vantage.error());
   const scan::FromOutside seen =
@@ -89,6 +111,8 @@ Status merge_outside_view(audit::Report& report, const OutsideView& view,
                  shown(view).c_str(), seen.left_out, scan::kMostFromOutside);
   const std::size_t before = report.contradictions.size();
   audit::merge_outside(report, seen.observations, oracle);
+  report.compared.push_back(scan);
+  report.compared.back().vantage = *vantage;
   say_who(report, before, view.record);
   return {};
 }

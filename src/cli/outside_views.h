@@ -20,8 +20,9 @@ struct OutsideView {
 [[nodiscard]] Result<OutsideView> read_outside_view(const std::string& text);
 
 // Compares it with the model and with what the report says. What of it could not be used is told on
-// standard error; kInvalidInput when it holds no address of this host.
+// standard error; kInvalidInput when it holds no address of this host, or was made more than
+// `max_age_ms` before or after the host was read: what ran then may be another thing now.
 [[nodiscard]] Status merge_outside_view(audit::Report& report, const OutsideView& view,
-                                        const audit::Oracle& oracle);
+                                        std::uint64_t max_age_ms, const audit::Oracle& oracle);
 
 }  // namespace bulkhead::cli

@@ -16,6 +16,8 @@ using Listener = std::tuple<const model::Socket*, std::size_t, IpAddress, Port, 
 
 Listener listener_of(const scan::Aim& aim, const scan::OpenPort& open) {
   if (open.socket != nullptr) return {open.socket, 0, {}, open.port, aim.protocol};
+  // Of a machine beyond the host, too, the first seat that gets there asks for all.
+  if (aim.beyond) return {nullptr, 0, aim.to, open.port, aim.protocol};
   return {nullptr, aim.seat, aim.to, open.port, aim.protocol};
 }
 
@@ -57,7 +59,7 @@ probe::UdpPayloads payloads_for(const services::Matcher& matcher, const model::S
 }
 
 void identify_open_ports(const services::Matcher& matcher, probe::SocketSource& sockets,
-                         scan::Result& result) {
+                         const std::atomic<bool>& stop, scan::Result& result) {
   std::vector<identify::Target> targets;
   std::map<Listener, std::size_t> asked;
   for (std::size_t i = 0; i < result.judged.open.size(); ++i) {
@@ -68,7 +70,9 @@ void identify_open_ports(const services::Matcher& matcher, probe::SocketSource& 
         targets.push_back(target_of(sockets, aim, open));
     }
   }
-  const std::vector<services::Finding> found = identify::identify(matcher, targets, {});
+  const std::vector<services::Finding> found =
+      identify::identify(matcher, targets, {.stop = &stop});
+  if (stop) result.finished = false;
   for (std::size_t i = 0; i < result.judged.open.size(); ++i) {
     for (scan::OpenPort& open : result.judged.open[i]) {
       const auto at = asked.find(listener_of(result.plan.aims[i], open));

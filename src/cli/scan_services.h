@@ -1,6 +1,8 @@
 // What answers at the open ports of a scan, asked of the services themselves.
 #pragma once
 
+#include <atomic>
+
 #include "model/snapshot.h"
 #include "probe/lane.h"
 #include "probe/socket_source.h"
@@ -13,10 +15,10 @@ namespace bulkhead::cli {
 inline constexpr std::size_t kMostIdentified = 1024;
 
 // Fills OpenPort::service of what a catalogue's entry fits. A listener that several seats reach is
-// asked once, from the first of them. Returns within identify::Limits::all_ms and a little.
-// `sockets` are of the plan's seats.
+// asked once, from the first of them. Returns within identify::Limits::all_ms and a little, and
+// soon after `stop`: the result is not finished then. `sockets` are of the plan's seats.
 void identify_open_ports(const services::Matcher& matcher, probe::SocketSource& sockets,
-                         scan::Result& result);
+                         const std::atomic<bool>& stop, scan::Result& result);
 
 // What makes the services of UDP ports speak: those of the catalogue, and what listens on this host
 // on whatever port.

@@ -100,4 +100,13 @@ Result<Session> open_session(const SourceOptions& options, collect::Broker::Righ
   return session;
 }
 
+Status read_again(Session& session, const SourceOptions& options) {
+  if (!session.broker) return fail(ErrorCode::kInternal, "a file is not read again");
+  auto snapshot = collect::take_snapshot(*session.broker, collect_options(options));
+  if (!snapshot) return std::unexpected(snapshot.error());
+  session.snapshot = std::make_unique<model::Snapshot>(std::move(*snapshot));
+  session.zones = policy::resolve_zones(session.config, *session.snapshot);
+  return {};
+}
+
 }  // namespace bulkhead::cli

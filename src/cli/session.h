@@ -37,4 +37,7 @@ struct Session {
     const SourceOptions& options,
     collect::Broker::Rights rights = collect::Broker::Rights::kReading);
 
+// Reads the host once more, when something has been made there since; the rest stays.
+[[nodiscard]] Status read_again(Session& session, const SourceOptions& options);
+
 }  // namespace bulkhead::cli

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/machine.h"
 #include "base/text.h"
 
 namespace bulkhead::cli {
@@ -46,6 +47,43 @@ Result<std::vector<IpAddress>> read_addresses(const model::Snapshot& snapshot,
     }
   }
   if (out.empty()) out.push_back(*first);
+  return out;
+}
+
+namespace {
+
+bool is_here(const model::Snapshot& snapshot, const IpAddress& address) {
+  return std::ranges::any_of(snapshot.namespaces, [&](const model::NetNs& ns) {
+    return std::ranges::any_of(ns.addresses,
+                               [&](const model::Address& a) { return a.local == address; });
+  });
+}
+
+Status may_ask(const model::Snapshot& snapshot, const std::string& text, const IpAddress& address,
+               bool i_own_this) {
+  if (i_own_this || is_near(address) || is_here(snapshot, address)) return {};
+  return fail(ErrorCode::kInvalidInput,
+              "'" + escape_text(text, 64) + "' is a public address (" + address.to_string() +
+                  "), and none of this host's; scanning machines of others may be a crime; if it "
+                  "is yours, say so with --i-own-this");
+}
+
+}  // namespace
+
+Result<std::vector<IpAddress>> read_scanned(const model::Snapshot& snapshot,
+                                            const policy::BeyondHost& beyond,
+                                            const std::string& text, bool i_own_this) {
+  std::vector<IpAddress> out;
+  for (const policy::Beyond& one : beyond.machines)
+    if (one.target == text) out.push_back(one.to);
+  if (out.empty()) {
+    auto read = read_addresses(snapshot, text);
+    if (!read) return read;
+    out = *std::move(read);
+  }
+  for (const IpAddress& address : out)
+    if (auto may = may_ask(snapshot, text, address, i_own_this); !may)
+      return std::unexpected(may.error());
   return out;
 }
 

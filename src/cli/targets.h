@@ -8,6 +8,7 @@
 #include "base/address.h"
 #include "base/result.h"
 #include "model/snapshot.h"
+#include "policy/config.h"
 #include "seen/ports.h"
 
 namespace bulkhead::cli {
@@ -28,5 +29,11 @@ using seen::read_protocol;
 // All addresses of a container, or one address.
 [[nodiscard]] Result<std::vector<IpAddress>> read_addresses(const model::Snapshot& snapshot,
                                                             const std::string& text);
+
+// The same; or all addresses of a target or zone that a scan asks beyond the host, by its name. A
+// public address that is none of this host's needs `i_own_this` (kInvalidInput).
+[[nodiscard]] Result<std::vector<IpAddress>> read_scanned(const model::Snapshot& snapshot,
+                                                          const policy::BeyondHost& beyond,
+                                                          const std::string& text, bool i_own_this);
 
 }  // namespace bulkhead::cli

@@ -7,10 +7,12 @@
 #include "cli/probing.h"
 #include "cli/verbs.h"
 #include "cli/version.h"
+#include "identify/catalogue_files.h"
 #include "report/audit_text.h"
 #include "report/html.h"
 #include "report/json.h"
 #include "report/sarif.h"
+#include "services/added.h"
 
 namespace bulkhead::cli {
 namespace {
@@ -41,8 +43,10 @@ Result<Views> read_views(const AuditOptions& options) {
 }
 
 Result<audit::Report> make_report(const AuditOptions& options, const Views& views,
-                                  Session& session) {
+                                  std::uint64_t max_age_ms,
+                                  std::span<const services::Service> added, Session& session) {
   audit::Options how;
+  how.services = added;
   if (!options.at.empty()) {
     auto at = parse_instant(options.at);
     if (!at) return within("--at", at.error());
@@ -58,10 +62,17 @@ Result<audit::Report> make_report(const AuditOptions& options, const Views& view
     audit::merge_observations(*report, probe_wishes(session, audit::wanted_probes(*report)),
                               **oracle);
   for (const OutsideView& view : views) {
-    if (auto merged = merge_outside_view(*report, view, **oracle); !merged)
+    if (auto merged = merge_outside_view(*report, view, max_age_ms, **oracle); !merged)
       return std::unexpected(merged.error());
   }
   return report;
+}
+
+Result<services::AddedServices> read_added(const std::string& folder) {
+  if (folder.empty()) return services::AddedServices();
+  const auto matcher = identify::read_catalogue(folder);
+  if (!matcher) return std::unexpected(matcher.error());
+  return services::AddedServices(matcher->entries());
 }
 
 std::string text_of(const AuditOptions& options, const audit::Report& report) {
@@ -78,9 +89,13 @@ std::string text_of(const AuditOptions& options, const audit::Report& report) {
 Exit run_audit(const AuditOptions& options) {
   auto views = read_views(options);
   if (!views) return complain(views.error());
+  auto max_age = parse_period(options.with_max_age, "--with-max-age");
+  if (!max_age) return complain(max_age.error());
+  auto added = read_added(options.services);
+  if (!added) return complain(within("--services", added.error()).error());
   auto session = open_session(options.source);
   if (!session) return complain(session.error());
-  auto report = make_report(options, *views, *session);
+  auto report = make_report(options, *views, *max_age, added->all(), *session);
   if (!report) return complain(report.error());
   const Exit delivered = deliver(text_of(options, *report), options.file);
   if (delivered != Exit::kDone) return delivered;

@@ -1,18 +1,25 @@
+#include <algorithm>
+
+#include "base/machine.h"
 #include "base/text.h"
 #include "cli/deliver.h"
 #include "cli/language.h"
+#include "cli/made_seats.h"
 #include "cli/scan_services.h"
 #include "cli/targets.h"
 #include "cli/verbs.h"
 #include "cli/version.h"
 #include "console/interrupts.h"
+#include "console/machine_load.h"
 #include "console/progress.h"
 #include "identify/catalogue_files.h"
+#include "policy/meaning.h"
 #include "probe/sweep.h"
 #include "query/query.h"
 #include "report/html.h"
 #include "report/sarif.h"
 #include "report/scan_text.h"
+#include "scan/beyond.h"
 #include "scan/record.h"
 #include "scan/result.h"
 #include "seats/broker_sockets.h"
@@ -27,10 +34,27 @@ void show(const probe::Progress& progress) {
       {.percent = progress.ports == 0 ? 100 : progress.done * 100 / progress.ports,
        .probes = progress.sent,
        .elapsed_ms = progress.elapsed_ms,
-       .left_ms = progress.left_ms});
+       .left_ms = progress.left_ms,
+       .paused = progress.paused});
 }
 
-Result<scan::Wanted> read_wanted(const ScanOptions& options, const model::Snapshot& snapshot) {
+// Those of others on the Internet only when somebody says that they are his.
+std::vector<scan::BeyondAim> aims_beyond(const ScanOptions& options,
+                                         const services::Matcher& matcher,
+                                         policy::BeyondHost& beyond) {
+  std::vector<scan::BeyondAim> out;
+  for (policy::Beyond& one : beyond.machines) {
+    if (is_near(one.to) || options.i_own_this)
+      out.push_back(scan::aim_beyond(std::move(one), matcher));
+    else
+      beyond.left_out.push_back({one.target + " (" + one.to.to_string() + ")",
+                                 "is a public address; if it is yours, say so with --i-own-this"});
+  }
+  return out;
+}
+
+Result<scan::Wanted> read_wanted(const ScanOptions& options, const model::Snapshot& snapshot,
+                                 const policy::BeyondHost& beyond) {
   scan::Wanted wanted;
   wanted.full = options.full;
   for (const std::string& text : options.from) {
@@ -39,7 +63,7 @@ Result<scan::Wanted> read_wanted(const ScanOptions& options, const model::Snapsh
     wanted.from.push_back(*std::move(vantage));
   }
   for (const std::string& text : options.to) {
-    auto addresses = read_addresses(snapshot, text);
+    auto addresses = read_scanned(snapshot, beyond, text, options.i_own_this);
     if (!addresses) return within("--to", addresses.error());
     wanted.to.insert(wanted.to.end(), addresses->begin(), addresses->end());
   }
@@ -69,6 +93,13 @@ Status check_words(const ScanOptions& options) {
   return {};
 }
 
+Result<std::optional<console::MaxLoad>> read_max_load(const std::string& text) {
+  if (text.empty()) return std::optional<console::MaxLoad>();
+  auto load = console::MaxLoad::parse(text);
+  if (!load) return within("--max-load", load.error());
+  return std::optional(*load);
+}
+
 std::vector<probe::Aim> to_aims(const scan::Plan& plan) {
   std::vector<probe::Aim> out;
   out.reserve(plan.aims.size());
@@ -91,21 +122,22 @@ seats::BrokerSockets sockets_of(collect::Broker& broker, const model::Snapshot& 
   return {broker, std::move(inodes)};
 }
 
-void send(const ScanOptions& options, const probe::UdpPayloads& payloads,
-          probe::SocketSource& sockets, scan::Result& result) {
+void send(const ScanOptions& options, const std::optional<console::MaxLoad>& max_load,
+          const probe::UdpPayloads& payloads, probe::SocketSource& sockets, scan::Result& result) {
   probe::SweepLimits limits;
   limits.rate = options.rate;
   limits.all_ms = options.deadline * 1000;
   limits.raw = !options.connect_only;
   if (options.identify) limits.payloads = &payloads;
+  if (max_load) limits.hold = [&] { return max_load->is_exceeded(); };
   const bool terminal = console::stderr_is_terminal();
-  const console::Interrupts interrupts;
   probe::Sweep seen = probe::sweep(sockets, result.plan.seats.size(), to_aims(result.plan), limits,
                                    console::Interrupts::flag(), terminal ? show : nullptr);
   if (terminal) console::clear_progress();
   result.swept = std::move(seen.aims);
   result.checks = std::move(seen.seats);
   result.elapsed_ms = seen.elapsed_ms;
+  result.paused_ms = seen.paused_ms;
   result.finished = seen.finished;
 }
 
@@ -127,17 +159,33 @@ std::string text_of(const ScanOptions& options, const model::Snapshot& snapshot,
                              : report::scan_text(snapshot, result, style);
 }
 
+// As --fail-on is elsewhere, when nothing is said.
+bool is_alarming(const scan::Result& result) {
+  return std::ranges::any_of(result.beyond, [](const scan::BeyondFinding& f) {
+    return f.suppressed_by.empty() && f.severity >= audit::Severity::kHigh;
+  });
+}
+
 }  // namespace
 
 Exit run_scan(const ScanOptions& options) {
   if (auto good = check_words(options); !good) return complain(good.error());
+  const auto max_load = read_max_load(options.max_load);
+  if (!max_load) return complain(max_load.error());
   const auto matcher = identify::read_catalogue(options.services);
   if (!matcher) return complain(within("--services", matcher.error()).error());
-  auto session = open_session(options.source, collect::Broker::Rights::kScanning);
+  using collect::Broker;
+  auto session = open_session(
+      options.source, options.seats.empty() ? Broker::Rights::kScanning : Broker::Rights::kSeating);
   if (!session) return complain(session.error());
+  auto seats_made = make_seats(*session, options.source, options.seats);
+  if (!seats_made) return complain(seats_made.error());
   const model::Snapshot& snapshot = *session->snapshot;
-  auto wanted = read_wanted(options, snapshot);
+  policy::BeyondHost beyond = policy::beyond_host(session->config);
+  auto wanted = read_wanted(options, snapshot, beyond);
   if (!wanted) return complain(wanted.error());
+  wanted->seats = *std::move(seats_made);
+  wanted->beyond = aims_beyond(options, *matcher, beyond);
   auto world = trace::World::build(snapshot);
   if (!world) return complain(world.error());
   const query::Asker asker(*world, session->zones);
@@ -145,15 +193,22 @@ Exit run_scan(const ScanOptions& options) {
   if (!plan) return complain(plan.error());
   scan::Result result;
   result.plan = *std::move(plan);
+  if (wanted->to.empty()) {
+    for (const auto& left : beyond.left_out) result.plan.left_out.push_back({left.what, left.why});
+  }
   std::optional<collect::Broker>& broker = session->broker;
   if (!broker) return complain({ErrorCode::kInvalidInput, "packets cannot be sent from a file"});
   seats::BrokerSockets sockets = sockets_of(*broker, snapshot, result.plan);
-  send(options, payloads_for(*matcher, snapshot), sockets, result);
+  const console::Interrupts interrupts;
+  send(options, *max_load, payloads_for(*matcher, snapshot), sockets, result);
   result.judged = scan::judge(asker, result.plan, result.swept);
-  if (options.identify && result.finished) identify_open_ports(*matcher, sockets, result);
+  if (options.identify && result.finished)
+    identify_open_ports(*matcher, sockets, console::Interrupts::flag(), result);
+  result.beyond = scan::judge_beyond(asker, policy::in_force(session->config, snapshot.taken_at_ms),
+                                     *matcher, result, snapshot.taken_at_ms);
   const Exit delivered = deliver(text_of(options, snapshot, result), options.file);
   if (delivered != Exit::kDone) return delivered;
-  if (!result.judged.disagreements.empty()) return Exit::kFindings;
+  if (!result.judged.disagreements.empty() || is_alarming(result)) return Exit::kFindings;
   return scan::is_incomplete(result) ? Exit::kIncomplete : Exit::kDone;
 }
 

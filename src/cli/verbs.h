@@ -22,9 +22,11 @@ struct AuditOptions {
   OutputOptions output;
   bool probe = true;
   std::string fail_on = "high";
-  std::string at;                 // overrides the snapshot's instant (RFC 3339)
-  std::vector<std::string> with;  // results of bulkhead-scan: FILE or VANTAGE:FILE
-  std::string format;             // terminal, json, sarif, html; empty: as output says
+  std::string at;                   // overrides the snapshot's instant (RFC 3339)
+  std::vector<std::string> with;    // results of bulkhead-scan: FILE or VANTAGE:FILE
+  std::string with_max_age = "7d";  // of these results, before or after the host was read
+  std::string services;             // a folder with more entries of the catalogue; empty: none
+  std::string format;               // terminal, json, sarif, html; empty: as output says
   std::string file = "-";
 };
 Exit run_audit(const AuditOptions& options);
@@ -78,6 +80,7 @@ struct ScanOptions {
   SourceOptions source;
   OutputOptions output;
   std::vector<std::string> from, to, ports;  // vantages; addresses or containers; 22,80-90,53/udp
+  std::vector<std::string> seats;            // LINK[=ADDRESS[,ADDRESS]]: neighbours to be made
   bool full = false;                         // all TCP ports everywhere
   bool connect_only = false;
   bool identify = true;           // ask what answers which service it is
@@ -86,8 +89,10 @@ struct ScanOptions {
   std::vector<std::string> diff;  // none, or two files with results: nothing is sent
   std::string format;             // terminal, json, xml, sarif, html; empty: as output says
   std::string file = "-";
-  std::string command;   // as it was typed
-  std::string services;  // a folder with more entries of the catalogue; empty: none
+  std::string command;      // as it was typed
+  std::string services;     // a folder with more entries of the catalogue; empty: none
+  std::string max_load;     // 2.5 or 40%; empty: whatever it is
+  bool i_own_this = false;  // public addresses beyond the host are asked, too
 };
 Exit run_scan(const ScanOptions& options);
 

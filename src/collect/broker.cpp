@@ -6,7 +6,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
+#include <optional>
 
 #include "base/text.h"
 #include "collect/access.h"
@@ -39,7 +42,7 @@ int keep_only(int channel) {
   prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   if (getppid() != parent) _exit(0);
   setsockopt(channel, SOL_SOCKET, SO_SNDBUFFORCE, &kChannelBuffer, sizeof kChannelBuffer);
-  run_reader(channel);
+  run_reader(channel, rights);
 }
 
 Result<int> receive_descriptor(Result<Answer> answer, const std::string& what) {
@@ -88,6 +91,48 @@ Result<int> Broker::open_socket(std::uint64_t ns_inode, int family, int type) {
   append_value(payload, static_cast<std::uint32_t>(type));
   return receive_descriptor(BrokerAccess::ask(*this, Op::kOpenSocket, payload),
                             "socket in namespace " + std::to_string(ns_inode));
+}
+
+Result<MadeSeat> Broker::make_seat(const SeatWish& wish) {
+  const auto gateway = [&](IpFamily family) {
+    const auto found = std::ranges::find(wish.gateways, family, &IpAddress::family);
+    return found == wish.gateways.end() ? std::optional<IpAddress>() : *found;
+  };
+  const auto four = gateway(IpFamily::kV4), six = gateway(IpFamily::kV6);
+  Bytes payload;
+  for (const std::uint32_t value :
+       {wish.link.value, std::uint32_t{wish.bridge}, std::uint32_t{wish.length4},
+        std::uint32_t{wish.address6.has_value()}, std::uint32_t{wish.length6},
+        std::uint32_t{four.has_value()}, std::uint32_t{six.has_value()},
+        static_cast<std::uint32_t>(wish.candidates.size())})
+    append_value(payload, value);
+  const auto append = [&](const std::optional<IpAddress>& address) {
+    std::array<std::uint8_t, 16> bytes{};
+    if (address) std::ranges::copy(address->octets(), bytes.begin());
+    append_value(payload, bytes);
+  };
+  append(wish.address6);
+  append(four);
+  append(six);
+  for (const IpAddress& candidate : wish.candidates) append(candidate);
+  auto answer = BrokerAccess::ask(*this, Op::kMakeSeat, payload);
+  if (!answer) return std::unexpected(answer.error());
+  const SectionData* section = answer->find(Section::kSeat);
+  const int error = section == nullptr ? EPROTO : section->error;
+  if (error != 0) {
+    const SectionData* step = answer->find(Section::kProblem);
+    const std::string what =
+        step == nullptr ? "it" : std::string(step->bytes.begin(), step->bytes.end());
+    return fail(errno_code(error), escape_text(what, 64) + " cannot be had: " + errno_text(error));
+  }
+  Cursor cursor(section->bytes);
+  const auto inode = cursor.native<std::uint64_t>();
+  const auto chosen = cursor.native<std::uint32_t>();
+  if (!inode || !chosen) return fail(ErrorCode::kInternal, "the reader's answer is too short");
+  MadeSeat out;
+  out.inode = *inode;
+  if (*chosen < wish.candidates.size()) out.address = wish.candidates[*chosen];
+  return out;
 }
 
 Result<int> Broker::connect_unix(const std::string& path) {

@@ -11,14 +11,16 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "collect/seat_wish.h"
 
 namespace bulkhead::collect {
 
 class Broker {
  public:
   class Channel;  // collect/access.h: the dump requests, of no use elsewhere
-  // Raw sockets are for scans alone: only then the reader keeps CAP_NET_RAW.
-  enum class Rights : std::uint8_t { kReading, kScanning };
+  // Raw sockets are for scans alone: only then the reader keeps CAP_NET_RAW. Seats are made only
+  // with kSeating, which is scanning too.
+  enum class Rights : std::uint8_t { kReading, kScanning, kSeating };
   // Forks the reader. Works without root too: then what needs rights fails with kDenied.
   [[nodiscard]] static Result<Broker> start(Rights rights = Rights::kReading);
   Broker(Broker&&) noexcept;
@@ -31,6 +33,9 @@ class Broker {
   // and non-blocking. Only AF_INET and AF_INET6, SOCK_STREAM, SOCK_DGRAM and SOCK_RAW, which is
   // IPPROTO_TCP with a large queue. The caller owns it.
   [[nodiscard]] Result<int> open_socket(std::uint64_t ns_inode, int family, int type);
+  // Makes a neighbour's seat, which ends with this broker. kDenied with the step that failed, and
+  // what the kernel said of it: no right, or no such kind of link in this kernel.
+  [[nodiscard]] Result<MadeSeat> make_seat(const SeatWish& wish);
   // Connects to a unix socket by path.
   [[nodiscard]] Result<int> connect_unix(const std::string& path);
 

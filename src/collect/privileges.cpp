@@ -78,7 +78,7 @@ constexpr std::uint64_t bit(unsigned capability) {
 }  // namespace
 
 Status keep_reader_capabilities(Broker::Rights rights) {
-  const std::uint64_t raw = rights == Broker::Rights::kScanning ? bit(CAP_NET_RAW) : 0;
+  const std::uint64_t raw = rights == Broker::Rights::kReading ? 0 : bit(CAP_NET_RAW);
   return reduce_to(bit(CAP_SYS_ADMIN) | bit(CAP_NET_ADMIN) | bit(CAP_SYS_PTRACE) |
                    bit(CAP_DAC_READ_SEARCH) | raw);
 }

@@ -19,6 +19,7 @@
 #include "collect/reader_netlink.h"
 #include "collect/reader_output.h"
 #include "collect/reader_processes.h"
+#include "collect/reader_seat.h"
 #include "collect/wire.h"
 
 namespace bulkhead::collect {
@@ -57,7 +58,7 @@ std::vector<std::string> split_paths(ByteView bytes) {
 
 class Reader {
  public:
-  explicit Reader(int channel) : channel_(channel), out_(channel) {}
+  Reader(int channel, Broker::Rights rights) : channel_(channel), rights_(rights), out_(channel) {}
 
   [[nodiscard]] bool serve_one() {
     RequestHeader header;
@@ -84,6 +85,7 @@ class Reader {
       case Op::kConnectUnix: return connect_unix(cursor);
       case Op::kProcessCgroups: return cgroups(cursor);
       case Op::kListConmons: return conmons();
+      case Op::kMakeSeat: return seat(cursor);
     }
     return false;
   }
@@ -175,6 +177,15 @@ class Reader {
     return true;
   }
 
+  bool seat(Cursor& cursor) {
+    if (rights_ != Broker::Rights::kSeating) return false;
+    if (const int error = namespaces_.enter_own(); error != 0) {
+      out_.section(Section::kSeat, {}, error);
+      return true;
+    }
+    return make_seat(cursor, out_);
+  }
+
   void hand_over(int fd, int error) {
     if (fd < 0) {
       out_.section(Section::kDescriptor, {}, error);
@@ -227,6 +238,7 @@ class Reader {
   }
 
   int channel_;
+  Broker::Rights rights_;
   ReaderOutput out_;
   ReaderNamespaces namespaces_;
   Bytes payload_;
@@ -234,8 +246,8 @@ class Reader {
 
 }  // namespace
 
-void run_reader(int channel) {
-  Reader reader(channel);
+void run_reader(int channel, Broker::Rights rights) {
+  Reader reader(channel, rights);
   while (reader.serve_one()) {
   }
   _exit(0);

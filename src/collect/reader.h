@@ -4,9 +4,11 @@
 // sends was read from the kernel; everything that it is asked passes the checks here.
 #pragma once
 
+#include "collect/broker.h"
+
 namespace bulkhead::collect {
 
 // Serves requests on `channel` until the other end is closed. Never returns.
-[[noreturn]] void run_reader(int channel);
+[[noreturn]] void run_reader(int channel, Broker::Rights rights);
 
 }  // namespace bulkhead::collect

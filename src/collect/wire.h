@@ -23,6 +23,8 @@ enum class Op : std::uint32_t {
   kConnectUnix = 8,      // path
   kProcessCgroups = 9,   // u32 pids
   kListConmons = 10,     // nothing: conmons and forwarders
+  kMakeSeat = 11,  // u32 link, bridge, length4, has6, length6, gateway4, gateway6, candidates;
+                   // 16 bytes address6, gateway4, gateway6, each candidate. Rights::kSeating
 };
 
 // Groups of a kReadNamespace request.
@@ -81,6 +83,7 @@ enum class Section : std::uint16_t {
   kCgroups,       // per process u32 length and the text of /proc/PID/cgroup
   kConmons,       // records of reader_conmon.h
   kForwarders,    // records of reader_conmon.h
+  kSeat,          // u64 inode, u32 candidate; with an errno kProblem names the step
   kDescriptor,    // with a file descriptor
   kLastSection = kDescriptor,
 };

@@ -15,6 +15,7 @@ void show_progress(const ProgressLine& progress) {
   const std::uint64_t ms = progress.elapsed_ms == 0 ? 1 : progress.elapsed_ms;
   std::string left;
   if (progress.left_ms != 0) left = ", " + std::to_string(progress.left_ms / 1000 + 1) + " s left";
+  if (progress.paused) left = ", paused: the load is above --max-load";
   std::fprintf(stderr, "\r\033[K%3llu %%, %llu probes/s%s",
                static_cast<unsigned long long>(progress.percent),
                static_cast<unsigned long long>(progress.probes * 1000 / ms), left.c_str());

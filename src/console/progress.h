@@ -10,6 +10,7 @@ struct ProgressLine {
   std::uint64_t probes = 0;
   std::uint64_t elapsed_ms = 0;
   std::uint64_t left_ms = 0;  // 0: not known
+  bool paused = false;        // the machine is too busy
 };
 
 [[nodiscard]] bool stderr_is_terminal();

@@ -35,7 +35,7 @@ class Run {
   std::vector<services::Finding> all() {
     std::vector<services::Finding> out;
     for (std::size_t i = 0; i < seats_.size(); ++i) waiting_.push_back(i);
-    while ((!waiting_.empty() || !live_.empty()) && Clock::now() < end_) {
+    while ((!waiting_.empty() || !live_.empty()) && Clock::now() < end_ && !stopped()) {
       start_what_may();
       wait_for_events();
       expire();
@@ -49,6 +49,10 @@ class Run {
   }
 
  private:
+  [[nodiscard]] bool stopped() const {
+    return limits_.stop != nullptr && limits_.stop->load(std::memory_order_relaxed);
+  }
+
   struct Seat {
     const Target* target;
     services::Interview interview;

@@ -10,6 +10,7 @@
 // One thread; the sockets come from the caller, so they may belong to any network namespace.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -40,6 +41,7 @@ struct Limits {
   std::uint32_t exchange_ms = 4000;  // one exchange, whatever comes
   std::uint32_t all_ms = 60'000;     // all of them; what is not asked then is said to be withheld
   services::Depth depth = services::Depth::kProtocol;
+  const std::atomic<bool>* stop = nullptr;  // true: ends at once, as if all_ms were over
 };
 
 // In the order of `targets`. A target to which no connection comes about twice in a row is given

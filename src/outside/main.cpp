@@ -12,9 +12,11 @@
 #include <vector>
 
 #include "base/text.h"
+#include "console/completion.h"
 #include "console/exit_code.h"
 #include "console/files.h"
 #include "console/interrupts.h"
+#include "console/machine_load.h"
 #include "console/progress.h"
 #include "identify/catalogue_files.h"
 #include "outside/resolve.h"
@@ -33,6 +35,8 @@ constexpr const char* kProgram = "bulkhead-scan";
 
 struct Options {
   std::vector<std::string> targets, ports;
+  std::string max_load;
+  std::string shell;                           // print its completion and do nothing else
   std::uint64_t rate = 5'000, deadline = 600;  // probes a second; seconds
   bool json = false, xml = false, identify = true, i_own_this = false, connect_only = false;
   std::string output, old, zone, language, services;
@@ -42,8 +46,10 @@ struct Options {
 void describe(CLI::App& app, Options& options) {
   app.set_version_flag("--version", [] { return std::string(kProgram) + " " + BULKHEAD_VERSION; });
   app.add_option("TARGET", options.targets,
-                 "An address, a prefix (up to 4,096 addresses) or a name; several are taken")
-      ->required();
+                 "An address, a prefix (up to 4,096 addresses) or a name; several are taken");
+  app.add_option("--completion", options.shell,
+                 "Print a completion script for this shell, and nothing else: bash, zsh or fish")
+      ->type_name("SHELL");
   app.add_option("--ports", options.ports,
                  "These ports, as 22,8000-8100,53/udp, or all; may be repeated (default: those of "
                  "all services that are known)")
@@ -53,6 +59,10 @@ void describe(CLI::App& app, Options& options) {
       ->type_name("N")
       ->check(CLI::Range(1, 10'000'000))
       ->capture_default_str();
+  app.add_option("--max-load", options.max_load,
+                 "Send nothing while this machine's load average is above N, or something waits "
+                 "for a processor for more than N% of the time")
+      ->type_name("N");
   app.add_option("--deadline", options.deadline, "Stop after so many seconds, with what is known")
       ->type_name("SECONDS")
       ->check(CLI::Range(1, 86'400))
@@ -125,6 +135,11 @@ Result<Work> make_work(const Options& options, const services::Matcher& matcher)
   work.limits.rate = options.rate;
   work.limits.all_ms = options.deadline * 1000;
   work.limits.raw = !options.connect_only;
+  if (!options.max_load.empty()) {
+    auto load = console::MaxLoad::parse(options.max_load);
+    if (!load) return within("--max-load", load.error());
+    work.limits.hold = [load = *load] { return load.is_exceeded(); };
+  }
   return work;
 }
 
@@ -133,7 +148,8 @@ void show(const probe::Progress& progress) {
       {.percent = progress.ports == 0 ? 100 : progress.done * 100 / progress.ports,
        .probes = progress.sent,
        .elapsed_ms = progress.elapsed_ms,
-       .left_ms = progress.left_ms});
+       .left_ms = progress.left_ms,
+       .paused = progress.paused});
 }
 
 seen::Record run_scan(const services::Matcher& matcher, const Work& work, const Options& options) {
@@ -186,6 +202,13 @@ Exit run(const Options& options) {
   return incomplete ? Exit::kIncomplete : Exit::kDone;
 }
 
+Exit print_completion(const CLI::App& app, const std::string& shell) {
+  const auto script = console::completion_script(app, shell);
+  if (!script) return complain(script.error(), kProgram);
+  const auto printed = console::print(*script);
+  return printed ? Exit::kDone : complain(printed.error(), kProgram);
+}
+
 Exit parse_and_run(int argc, char** argv) {
   CLI::App app{"What of these machines answers, seen from here.", kProgram};
   Options options;
@@ -196,6 +219,10 @@ Exit parse_and_run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? Exit::kDone : Exit::kUsage;
   }
+  if (!options.shell.empty()) return print_completion(app, options.shell);
+  if (options.targets.empty())
+    return complain(
+        {ErrorCode::kInvalidInput, "TARGET is required: an address, a prefix or a name"}, kProgram);
   return run(options);
 }
 

@@ -26,21 +26,6 @@ void insert(Ports& ports, const seen::PortRange& range) {
     ports.insert(static_cast<std::uint16_t>(port));
 }
 
-Ports ports_of(const services::Entry& entry) {
-  Ports out(entry.ports.begin(), entry.ports.end());
-  out.insert(entry.also.begin(), entry.also.end());
-  return out;
-}
-
-Ports tcp_ports(const services::Matcher& matcher) {
-  Ports out;
-  for (const services::Entry& entry : matcher.entries()) {
-    if (entry.tcp && entry.service_class != services::ServiceClass::kClient)
-      out.merge(ports_of(entry));
-  }
-  return out;
-}
-
 }  // namespace
 
 Result<Questions> make_questions(const services::Matcher& matcher,
@@ -49,7 +34,7 @@ Result<Questions> make_questions(const services::Matcher& matcher,
   out.payloads = identify::udp_payloads(matcher);
   Ports of_tcp, of_udp;
   if (wanted.empty()) {
-    of_tcp = tcp_ports(matcher);
+    of_tcp = services::tcp_ports(matcher);
     for (const auto& [port, payloads] : out.payloads) {
       if (udp) of_udp.insert(port.number);
     }

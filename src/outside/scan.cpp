@@ -58,8 +58,8 @@ class Identification {
     }
   }
 
-  void ask(const services::Matcher& matcher) {
-    const auto findings = identify::identify(matcher, asked_, {});
+  void ask(const services::Matcher& matcher, const std::atomic<bool>& stop) {
+    const auto findings = identify::identify(matcher, asked_, {.stop = &stop});
     for (std::size_t i = 0; i < findings.size(); ++i) {
       const services::Finding& finding = findings[i];
       seen::Target& target = *of_[i];
@@ -129,10 +129,12 @@ seen::Record scan(const services::Matcher& matcher, const Work& work, probe::Soc
   seen::Record out;
   out.finished = swept.finished;
   out.elapsed_ms = swept.elapsed_ms;
+  out.paused_ms = swept.paused_ms;
   if (work.identify && swept.finished) {
     Identification identification(sockets, work.questions);
     identification.consider(aims.targets);
-    identification.ask(matcher);
+    identification.ask(matcher, stop);
+    if (stop) out.finished = false;
     if (identification.beyond() > 0)
       out.left_out.push_back({std::to_string(identification.beyond()) + " open ports",
                               "no more than " + std::to_string(kMostIdentified) +

@@ -3,27 +3,13 @@
 #include <algorithm>
 #include <map>
 
+#include "base/machine.h"
 #include "base/text.h"
 
 namespace bulkhead::outside {
 namespace {
 
 constexpr std::size_t kShown = 80;
-
-// What nobody can mean, whoever owns it; "" when it can be scanned.
-std::string not_a_machine(const IpAddress& address) {
-  if (address.is_unspecified()) return "stands for no machine";
-  if (address.is_multicast()) return "is a multicast group";
-  if (address == IpAddress::v4(255, 255, 255, 255)) return "is the broadcast address";
-  if (address.is_v6() && address.is_link_local())
-    return "is link-local, which needs an interface beside it; give another address of that "
-           "machine";
-  return {};
-}
-
-bool is_near(const IpAddress& address) {
-  return address.is_loopback() || address.is_private() || address.is_link_local();
-}
 
 class Reader {
  public:
@@ -69,7 +55,7 @@ class Reader {
     const IpAddress address = as_written.unmapped();
     const std::string meant =
         name.empty() && address == as_written ? "" : " (" + address.to_string() + ")";
-    if (const std::string why = not_a_machine(address); !why.empty())
+    if (const std::string why(not_a_machine(address)); !why.empty())
       return wrong(text, why + meant);
     if (!is_near(address) && !i_own_this_)
       return wrong(text, "is a public address" + meant +

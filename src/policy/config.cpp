@@ -6,6 +6,7 @@
 
 #include "policy/names.h"
 #include "policy/nearest.h"
+#include "policy/read_scan.h"
 #include "policy/reader.h"
 #include "policy/whitelist.h"
 
@@ -106,6 +107,8 @@ void read_key(const yaml::Entry& entry, const Names& names, Reader& reader, Conf
   } else if (key == "suppress") {
     reader.each_item(entry.value, "suppress",
                      [&](const yaml::Node& item) { read_suppression(item, reader, config); });
+  } else if (key == "scan") {
+    // Behind all others: its targets name trust groups.
   } else if (std::ranges::find(kTopKeys, key) != kTopKeys.end()) {
     reader.not_yet(entry);
   } else {
@@ -126,6 +129,9 @@ void read_document(const yaml::Node& root, Reader& reader, Config& config) {
   }
   if (!versioned)
     reader.complain({1, 1}, "the key 'bulkhead' is missing; begin the file with 'bulkhead: 1'");
+  for (const yaml::Entry& entry : root.entries) {
+    if (entry.key == "scan") read_scan(entry.value, names, reader, config);
+  }
   copy_likes(reader, config);
 }
 

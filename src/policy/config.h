@@ -16,6 +16,8 @@
 #include "base/address.h"
 #include "base/result.h"
 #include "policy/party.h"
+#include "policy/port_spec.h"
+#include "policy/scan_targets.h"
 #include "policy/zone.h"
 #include "yaml/yaml.h"
 
@@ -34,13 +36,6 @@ struct TrustGroup {  // trust: {NAME: [prefixes]}
   std::vector<Prefix> prefixes;
   yaml::Place place = {};
 };
-
-struct PortSpec {  // 22/tcp
-  Port port;
-  IpProtocol protocol = IpProtocol::kTcp;
-  friend auto operator<=>(const PortSpec&, const PortSpec&) = default;
-};
-[[nodiscard]] std::string to_string(const PortSpec& port);  // "22/tcp"
 
 // What is done with a tenant's traffic: nothing, only said, or held.
 enum class Mode : std::uint8_t { kOff, kAudit, kEnforce };
@@ -145,6 +140,7 @@ struct Config {
   std::vector<NeverRule> never;
   std::vector<TestRule> tests;
   std::vector<Suppression> suppress;
+  ScanRules scan;
   [[nodiscard]] Mode mode_of(const Tenant& tenant) const { return tenant.mode.value_or(mode); }
   // null when there is none. O(tenants).
   [[nodiscard]] const Tenant* tenant(std::string_view name) const;

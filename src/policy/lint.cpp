@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/machine.h"
 #include "base/text.h"
 #include "policy/meaning.h"
 #include "policy/reader.h"
@@ -41,6 +42,8 @@ class Linter {
     for (const NeverRule& rule : config_.never) never(rule);
     for (const TestRule& rule : config_.tests) test(rule);
     for (const Member& member : bound_.members) held(member);
+    for (const ScanTarget& target : config_.scan.targets) scan_target(target);
+    asked_zones();
     std::ranges::stable_sort(out_, {},
                              [](const Lint& l) { return std::pair(l.place.line, l.place.column); });
     return std::move(out_);
@@ -256,6 +259,50 @@ class Linter {
     expiry(rule.clause);
     is_there(rule.from, "this test");
     is_there(rule.to, "this test");
+  }
+
+  // A scan asks the prefixes of a zone; of one that has none there is nothing to ask.
+  void scan_target(const ScanTarget& target) {
+    const bool nothing = target.at.empty() && target.zones.empty();
+    if (nothing)
+      warn(LintKind::kEmpty, target.place,
+           "scan target " + quoted(target.name) + " holds no address; write at: [192.0.2.7]");
+    for (const std::string& zone : target.zones)
+      zone_to_ask(zone, target.place, "scan target " + quoted(target.name) + ": ");
+    for (const Prefix& prefix : target.at) public_target(target, prefix);
+  }
+
+  void public_target(const ScanTarget& target, const Prefix& prefix) {
+    if (is_near(prefix.first())) return;
+    warn(LintKind::kTooWide, target.place,
+         "scan target " + quoted(target.name) + ": " + prefix.to_string() +
+             " is public, and asked only by scan --i-own-this");
+  }
+
+  void asked_zones() {
+    for (const ZoneRule& zone : config_.zones) {
+      if (config_.scan.zones
+              ? std::ranges::find(*config_.scan.zones, zone.name) != config_.scan.zones->end()
+              : zone.role == ZoneRole::kManagement && !zone.prefixes.empty())
+        zone_to_ask(zone.name, zone.place, "");
+    }
+  }
+
+  void zone_to_ask(const std::string& name, yaml::Place place, const std::string& head) {
+    for (const ZoneRule& zone : config_.zones) {
+      if (zone.name != name) continue;
+      if (zone.prefixes.empty())
+        warn(LintKind::kEmpty, place,
+             head + "zone " + quoted(name) + " has no prefixes: a scan asks nothing of it");
+      for (const Prefix& prefix : zone.prefixes) {
+        if (is_too_wide(prefix))
+          warn(LintKind::kTooWide, place,
+               head + "zone " + quoted(name) + ": " + prefix.to_string() + " holds more than " +
+                   std::to_string(kMostOfPrefix) +
+                   " addresses, and a scan asks none of them; name those that matter in scan: "
+                   "{targets: {NAME: {at: […]}}}, or write scan: {zones: []}");
+      }
+    }
   }
 
   void held(const Member& member) {

@@ -80,6 +80,22 @@ bool covers(const Config& config, const Party& from, const model::Engine& engine
   return tenant != nullptr && is_service(*tenant, from.name, container);
 }
 
+bool holds(std::span<const Prefix> prefixes, const IpAddress& address) {
+  return std::ranges::any_of(prefixes, [&](const Prefix& p) { return p.contains(address); });
+}
+
+bool covers(const Config& config, std::span<const Zone> zones, const Party& to,
+            const IpAddress& address) {
+  if (to.kind == PartyKind::kPrefix) return to.prefix.contains(address);
+  if (to.kind == PartyKind::kTrust) {
+    const TrustGroup* group = config.group(to.name);
+    return group != nullptr && holds(group->prefixes, address);
+  }
+  return std::ranges::any_of(zones, [&](const Zone& zone) {
+    return names_zone(to, zone) && holds(zone.prefixes, address) && !holds(zone.excluded, address);
+  });
+}
+
 }  // namespace
 
 bool is_service(const Tenant& tenant, std::string_view name, const model::Container& container) {
@@ -150,6 +166,20 @@ bool declares_host_service(const Config& config, PortSpec port, const model::Eng
     return rule.port == port && std::ranges::any_of(rule.from, [&](const auto& f) {
              return covers(config, f, engine, container);
            });
+  });
+}
+
+bool declares_egress(const Config& config, std::span<const Zone> zones, const model::Engine& engine,
+                     const model::Container& container, const IpAddress& to, PortSpec port) {
+  const TenantName owner = tenant_of(config, engine, container);
+  const Tenant* tenant = owner.by == TenantBy::kPolicy ? config.tenant(owner.name) : nullptr;
+  if (tenant == nullptr) return false;
+  return std::ranges::any_of(tenant->egress, [&](const EgressRule& rule) {
+    return std::ranges::find(rule.ports, port) != rule.ports.end() &&
+           std::ranges::any_of(
+               rule.from, [&](const Party& f) { return is_service(*tenant, f.name, container); }) &&
+           std::ranges::any_of(rule.to,
+                               [&](const Party& t) { return covers(config, zones, t, to); });
   });
 }
 

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "model/engine.h"
 #include "policy/config.h"
+#include "policy/zone.h"
 
 namespace bulkhead::policy {
 
@@ -43,5 +45,11 @@ struct TenantName {
 [[nodiscard]] bool declares_host_service(const Config& config, PortSpec port,
                                          const model::Engine& engine,
                                          const model::Container& container);
+
+// Whether the file lets this container send to a port of an address beyond the host. A zone counts
+// by its prefixes; a name (fqdn) covers none, as nothing resolves it.
+[[nodiscard]] bool declares_egress(const Config& config, std::span<const Zone> zones,
+                                   const model::Engine& engine, const model::Container& container,
+                                   const IpAddress& to, PortSpec port);
 
 }  // namespace bulkhead::policy

@@ -24,7 +24,7 @@ using seen::Proof;
 using seen::State;
 
 constexpr std::size_t kTurn = 64;
-constexpr std::uint64_t kTellEveryUs = 200'000;
+constexpr std::uint64_t kTellEveryUs = 200'000, kHoldEveryUs = 500'000;
 // The last round waits longer: what comes only now would be called silence.
 constexpr std::uint64_t kLastPatienceUs = 300'000;
 // A few ports go first, until something comes back. A neighbour that must be resolved may take a
@@ -106,8 +106,11 @@ class Loop {
     while (!waiting_.empty() || !active_.empty()) {
       const std::uint64_t now = now_us();
       if (stop_.load(std::memory_order_relaxed) || now >= end_us_) break;
-      begin_waiting();
-      for (auto& [id, active] : active_) send(active);
+      look_whether_to_hold(now);
+      if (!paused_) {
+        begin_waiting();
+        for (auto& [id, active] : active_) send(active);
+      }
       receive();
       settle();
       say(now_us());
@@ -116,10 +119,20 @@ class Loop {
     for (auto& [id, active] : active_) finish(active);
     for (const std::size_t aim : waiting_) not_begun(aim);
     out_.elapsed_ms = (now_us() - begin_us_) / 1000;
+    if (paused_) paused_us_ += now_us() - held_us_;
+    out_.paused_ms = paused_us_ / 1000;
     return std::move(out_);
   }
 
  private:
+  // The time since the last look counts as that look found it.
+  void look_whether_to_hold(std::uint64_t now) {
+    if (!limits_.hold || now < held_us_ + kHoldEveryUs) return;
+    if (paused_) paused_us_ += now - held_us_;
+    held_us_ = now;
+    paused_ = limits_.hold();
+  }
+
   const seen::SeatCheck& check(std::size_t seat, IpFamily family) {
     const auto [at, fresh] = checks_.try_emplace({seat, family});
     if (fresh) {
@@ -218,6 +231,7 @@ class Loop {
     const std::uint64_t now = now_us();
     std::uint64_t next = now + kLongest;
     for (const auto& [id, active] : active_) {
+      if (paused_) break;
       if (active.asked_all || active.lane->room() == 0 || active.may_ask() == 0) continue;
       next = std::min(next, std::max(active.pace.next_us(now), pace_.next_us(now)));
     }
@@ -307,7 +321,8 @@ class Loop {
                       .ports = ports_,
                       .done = done_,
                       .sent = sent_,
-                      .left_ms = 0};
+                      .left_ms = 0,
+                      .paused = paused_};
     for (const auto& [id, active] : active_) progress.done += active.rounds.settled();
     if (progress.done * 50 > ports_)  // too little was seen before
       progress.left_ms = progress.elapsed_ms * (ports_ - progress.done) / progress.done;
@@ -330,6 +345,8 @@ class Loop {
   std::vector<Port> batch_;
   std::uint32_t last_id_ = 0;
   std::uint64_t ports_ = 0, done_ = 0, sent_ = 0;
+  std::uint64_t held_us_ = 0, paused_us_ = 0;
+  bool paused_ = false;
   Sweep out_;
 };
 

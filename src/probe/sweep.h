@@ -38,6 +38,9 @@ struct SweepLimits {
   // false: two quick rounds, for who looks for what answers; more stays unknown.
   bool patient_udp = true;
   const UdpPayloads* payloads = nullptr;  // outlives the sweep
+  // Asked twice a second; true: nothing is sent until it says otherwise. What was sent is waited
+  // for all the same, and all_ms goes on.
+  std::function<bool()> hold = {};
 };
 
 struct Progress {
@@ -45,12 +48,13 @@ struct Progress {
   std::uint64_t ports = 0, done = 0;  // to be asked about, and settled or given up
   std::uint64_t sent = 0;
   std::uint64_t left_ms = 0;  // as it goes now; 0: not known yet
+  bool paused = false;        // by SweepLimits::hold
 };
 
 struct Sweep {
   std::vector<seen::Swept> aims;       // as they were given
   std::vector<seen::SeatCheck> seats;  // by number; of those that were used
-  std::uint64_t elapsed_ms = 0;
+  std::uint64_t elapsed_ms = 0, paused_ms = 0;
   bool finished = true;  // neither interrupted nor out of time
 };
 

@@ -120,4 +120,15 @@ std::string listed(const std::vector<std::string>& parts) {
   return out;
 }
 
+std::vector<std::string> compared_lines(const audit::Report& report, const Style& style) {
+  constexpr std::uint64_t kHourMs = 3'600'000;
+  return each(report.compared, [&](const audit::ComparedScan& scan) {
+    return say(scan.after ? Label::kComparedAfter : Label::kCompared, style,
+               {{"zone", safe(scan.vantage)},
+                {"host", safe(scan.host)},
+                {"instant", utc_text(scan.taken_at_ms)},
+                {"hours", std::to_string(scan.age_ms / kHourMs)}});
+  });
+}
+
 }  // namespace bulkhead::report

@@ -28,6 +28,9 @@ namespace bulkhead::report {
     const audit::Report& report, const Style& style);
 // "lan (eth1)"
 [[nodiscard]] std::vector<std::string> guessed_zones(const audit::Report& report);
+// Scans from outside that were compared, and how old they are.
+[[nodiscard]] std::vector<std::string> compared_lines(const audit::Report& report,
+                                                      const Style& style);
 // Something counts as open to the Internet up to an uplink whose address is private.
 [[nodiscard]] bool is_up_to_uplink(const audit::Report& report);
 

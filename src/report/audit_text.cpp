@@ -81,7 +81,7 @@ class Writer {
       add_wrapped(out_, "  ",
                   tell(Label::kContradictionLine, {{"vantage", safe(c.vantage)},
                                                    {"to", c.to.to_string()},
-                                                   {"port", port_text(c.port, c.protocol)},
+                                                   {"port", contradicted_text(c)},
                                                    {"computed", c.computed},
                                                    {"observed", safe(c.observed)}}),
                   style_);
@@ -303,6 +303,7 @@ class Writer {
     if (const auto zones = guessed_zones(report_); !zones.empty())
       line(tell(Label::kZonesGuessed, {{"zones", joined(zones, style_)}}));
     if (is_up_to_uplink(report_)) line(tell(Label::kUplinkPrivate));
+    for (const std::string& compared : compared_lines(report_, style_)) line(compared);
     if (!style_.details && standing != 0) line(inked(tell(Label::kMoreHint), Ink::kDim, style_));
     line(tell(Label::kCounts, {{"findings", std::to_string(standing)},
                                {"critical", std::to_string(by[Severity::kCritical])},

@@ -97,7 +97,7 @@ class AuditPage {
     for (const audit::Contradiction& c : report_.contradictions) {
       page_.text(tell(Label::kContradictionLine, {{"vantage", safe(c.vantage)},
                                                   {"to", c.to.to_string()},
-                                                  {"port", port_text(c.port, c.protocol)},
+                                                  {"port", contradicted_text(c)},
                                                   {"computed", c.computed},
                                                   {"observed", safe(c.observed)}}),
                  Tone::kBad);
@@ -211,6 +211,7 @@ class AuditPage {
     if (const auto zones = guessed_zones(report_); !zones.empty())
       page_.text(tell(Label::kZonesGuessed, {{"zones", joined(zones, style_)}}));
     if (is_up_to_uplink(report_)) page_.text(tell(Label::kUplinkPrivate));
+    for (const std::string& compared : compared_lines(report_, style_)) page_.text(compared);
     const auto suppressed = std::ranges::count_if(
         report_.findings, [](const Finding& f) { return !f.suppressed_by.empty(); });
     if (suppressed != 0)

@@ -34,6 +34,7 @@ class ScanPage {
                       {{"seat", safe(left.what)}, {"reason", escape_text(left.why, kLongestWhy)}}),
                  Tone::kBad);
     for (const scan::Disagreement& d : result_.judged.disagreements) disagreement(d);
+    for (const scan::BeyondFinding& finding : result_.beyond) beyond(finding);
     for (std::size_t i = 0; i < result_.plan.seats.size(); ++i) seat(i);
     return page_.finish();
   }
@@ -78,6 +79,16 @@ class ScanPage {
     page_.text(text.observed);
     page_.text(text.computed);
     for (const audit::RuleQuote& rule : d.rules) page_.field(tell(Label::kRules), rule_text(rule));
+    page_.end_card();
+  }
+
+  void beyond(const scan::BeyondFinding& finding) {
+    const BeyondText text = beyond_text(result_, finding, style_);
+    const bool bad = finding.severity >= audit::Severity::kHigh && finding.suppressed_by.empty();
+    page_.begin_card(bad ? Tone::kBad : Tone::kNote);
+    page_.card_title({}, text.head);
+    for (const std::string& line : {text.permitted, text.suppressed})
+      if (!line.empty()) page_.text(line);
     page_.end_card();
   }
 

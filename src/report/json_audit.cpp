@@ -246,6 +246,7 @@ Json others_json(const audit::Report& report, Json out) {
                               {"computed", c.computed},
                               {"observed", c.observed},
                               {"reason", c.reason}});
+    if (c.last) contradictions.back()["last_port"] = c.last->number;
   }
   const auto unknown_json = [](const audit::Unknown& u) -> Json {
     return {{"reason", u.reason}, {"count", u.count}, {"examples", u.examples}};
@@ -288,6 +289,12 @@ std::string audit_json(const audit::Report& report, const Style& style) {
   out["findings"] = std::move(findings);
   out["exposures"] = exposures_json(report);
   out = others_json(report, std::move(out));
+  for (const audit::ComparedScan& c : report.compared)
+    out["compared"].push_back({{"from", c.vantage},
+                               {"host", c.host},
+                               {"taken_at_ms", c.taken_at_ms},
+                               {"after", c.after},
+                               {"age_ms", c.age_ms}});
   return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

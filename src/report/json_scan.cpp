@@ -36,6 +36,7 @@ Json target_json(const model::Snapshot& snapshot, const scan::Result& result, st
   for (const scan::OpenPort& port : result.judged.open[index])
     open.push_back(open_json(snapshot, port));
   for (const scan::PortRun& run : swept.runs) runs.push_back(run_json(run));
+  if (aim.beyond) places.push_back(result.plan.beyond[*aim.beyond].target);
   return {{"to", aim.to.to_string()},         {"places", std::move(places)},
           {"proto", to_string(aim.protocol)}, {"engine", to_string(swept.engine)},
           {"rounds", swept.rounds},           {"rtt_us", swept.rtt_us},
@@ -75,10 +76,32 @@ Json disagreement_json(const scan::Result& result, const scan::Disagreement& d) 
           {"computed", std::move(computed)}};
 }
 
+Json beyond_json(const scan::Result& result, const scan::BeyondFinding& f) {
+  const policy::Beyond& machine = result.plan.beyond[f.beyond];
+  Json out = {{"id", f.id},
+              {"threat", to_string(f.kind)},
+              {"severity", to_string(f.severity)},
+              {"target", machine.target},
+              {"to", machine.to.to_string()},
+              {"port", f.port.number},
+              {"proto", to_string(f.protocol)},
+              {"from", f.from},
+              {"permitted", f.permitted},
+              {"known_by", to_string(f.by)}};
+  if (f.service)
+    out["service"] = {
+        {"id", f.service->id}, {"name", f.service->name}, {"access", f.service->access}};
+  if (!f.likely.empty()) out["likely"] = f.likely;
+  if (!f.suppressed_by.empty()) out["suppressed_by"] = f.suppressed_by;
+  return out;
+}
+
 }  // namespace
 
 std::string scan_json(const model::Snapshot& snapshot, const scan::Result& result) {
   Json disagreements = Json::array(), left_out = Json::array(), seats = Json::array();
+  Json beyond = Json::array();
+  for (const scan::BeyondFinding& f : result.beyond) beyond.push_back(beyond_json(result, f));
   for (const scan::Disagreement& d : result.judged.disagreements)
     disagreements.push_back(disagreement_json(result, d));
   for (const auto& left : result.plan.left_out)
@@ -86,18 +109,20 @@ std::string scan_json(const model::Snapshot& snapshot, const scan::Result& resul
   for (std::size_t i = 0; i < result.plan.seats.size(); ++i)
     seats.push_back(seat_json(snapshot, result, i));
   const scan::Judged& judged = result.judged;
-  const Json out = {{"schema", "https://bulkhead.example/schemas/scan/1"},
-                    {"host", snapshot.host_name},
-                    {"finished", result.finished},
-                    {"elapsed_ms", result.elapsed_ms},
-                    {"disagreements", std::move(disagreements)},
-                    {"left_out", std::move(left_out)},
-                    {"seats", std::move(seats)},
-                    {"counts",
-                     {{"confirmed", judged.confirmed},
-                      {"resolved", judged.resolved},
-                      {"disagreeing", judged.disagreeing},
-                      {"unproven", judged.unproven}}}};
+  Json out = {{"schema", "https://bulkhead.example/schemas/scan/1"},
+              {"host", snapshot.host_name},
+              {"finished", result.finished},
+              {"elapsed_ms", result.elapsed_ms},
+              {"disagreements", std::move(disagreements)},
+              {"beyond", std::move(beyond)},
+              {"left_out", std::move(left_out)},
+              {"seats", std::move(seats)},
+              {"counts",
+               {{"confirmed", judged.confirmed},
+                {"resolved", judged.resolved},
+                {"disagreeing", judged.disagreeing},
+                {"unproven", judged.unproven}}}};
+  if (result.paused_ms != 0) out["paused_ms"] = result.paused_ms;
   return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -68,7 +68,7 @@ namespace bulkhead::report {
   X(kScanTitle) X(kScanLeftOut) X(kScanPartial) X(kScanDisagreement) X(kScanObserved)              \
   X(kScanComputed) X(kScanMore) X(kScanNothingOpen) X(kScanUnchecked) X(kScanConfirmed)            \
   X(kScanResolved) X(kScanDisagrees) X(kScanCounts) X(kScanAgreement) X(kScanRates)                \
-  X(kPageAgreement)                                                                                \
+  X(kPageAgreement) X(kScanBeyond) X(kScanBeyondPermitted) X(kScanBeyondSuppressed) X(kScanPaused) X(kCompared) X(kComparedAfter) \
   X(kStateOpen) X(kStateClosed) X(kStateFiltered) X(kStateUnknown) X(kProofAccepted)               \
   X(kProofReset) X(kProofPortUnreachable) X(kProofSilence) X(kProofIcmp) X(kProofSendRefused)      \
   X(kProofLost) X(kProofNoSocket) X(kProofNotFinished) X(kProofNoUdpAnswer) X(kProofUnchecked)                      \

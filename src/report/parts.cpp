@@ -50,6 +50,11 @@ std::string inner_port_text(Port port, IpProtocol protocol) {
   return "?/" + std::string(to_string(protocol));
 }
 
+std::string contradicted_text(const audit::Contradiction& c) {
+  if (!c.last) return port_text(c.port, c.protocol);
+  return std::to_string(c.port.number) + "-" + port_text(*c.last, c.protocol);
+}
+
 std::string dial_text(IpAddress to, Port port) {
   return (to.is_v6() ? "[" + to.to_string() + "]" : to.to_string()) + ":" +
          std::to_string(port.number);

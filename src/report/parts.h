@@ -20,6 +20,8 @@ namespace bulkhead::report {
 [[nodiscard]] std::string port_text(Port port, IpProtocol protocol);  // "5432/tcp"
 // Of a port inside a container, which may not be known: "?/tcp".
 [[nodiscard]] std::string inner_port_text(Port port, IpProtocol protocol);
+// "5432/tcp", "8000-8100/tcp"
+[[nodiscard]] std::string contradicted_text(const audit::Contradiction& contradiction);
 [[nodiscard]] std::string dial_text(IpAddress to, Port port);  // "[2001:db8::1]:80"
 [[nodiscard]] std::string utc_text(std::uint64_t unix_ms);     // "2026-11-24 23:44 UTC"
 

@@ -72,6 +72,11 @@ SarifLog::Place place_of(const audit::Subject& s) {
   return {"host" + (s.process.empty() ? "" : "/" + safe(s.process)) + port, "host"};
 }
 
+// Not of a shell or a program: "compose.yaml", "/etc/docker/daemon.json". Ours, so safe in a URI.
+bool is_file(std::string_view where) {
+  return where.ends_with(".yaml") || where.ends_with(".json");
+}
+
 SarifLog::Result result_of(const Finding& finding, const Style& style) {
   SarifLog::Result out;
   out.rule = static_cast<std::size_t>(finding.kind);
@@ -79,6 +84,9 @@ SarifLog::Result result_of(const Finding& finding, const Style& style) {
   out.message = say(finding.what, finding, style) + "\n" + say(finding.why, finding, style);
   if (!finding.cures.empty()) out.message += "\n" + say(finding.cures.front().say, finding, style);
   out.fingerprint = finding.id;
+  const auto in_a_file =
+      std::ranges::find_if(finding.cures, [](const audit::Cure& c) { return is_file(c.where); });
+  if (in_a_file != finding.cures.end()) out.file = in_a_file->where;
   out.suppressed_by = escape_text(finding.suppressed_by);
   out.places.push_back(place_of(finding.subject));
   for (const audit::Subject& member : finding.members) out.places.push_back(place_of(member));
@@ -103,7 +111,7 @@ SarifLog::Result result_of(const audit::Contradiction& c, const Style& style) {
   out.message = say(Label::kContradictionLine, style,
                     {{"vantage", safe(c.vantage)},
                      {"to", c.to.to_string()},
-                     {"port", port_text(c.port, c.protocol)},
+                     {"port", contradicted_text(c)},
                      {"computed", c.computed},
                      {"observed", safe(c.observed)}});
   out.places.push_back({dial_text(c.to, c.port) + "/" + to_string(c.protocol), "address"});

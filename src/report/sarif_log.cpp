@@ -44,6 +44,12 @@ void SarifLog::add(Result result) {
   for (const Place& place : result.places) {
     Json logical = {{"fullyQualifiedName", place.full_name}, {"kind", place.kind}};
     Json location;
+    if (locations.empty() && !result.file.empty()) {
+      const bool whole = result.file.starts_with('/');
+      location["physicalLocation"] = {
+          {"artifactLocation", {{"uri", (whole ? "file://" : "") + result.file}}},
+          {"region", {{"startLine", 1}}}};
+    }
     location["logicalLocations"] = Json::array({std::move(logical)});
     locations.push_back(std::move(location));
   }

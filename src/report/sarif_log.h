@@ -30,6 +30,10 @@ class SarifLog {
     SarifLevel level = SarifLevel::kNote;
     std::string message, fingerprint, suppressed_by;
     std::vector<Place> places;
+    // The file in which it is mended, as viewers show it: "compose.yaml",
+    // "/etc/docker/daemon.json";
+    // "": in none. Stands with the first place.
+    std::string file;
     Json properties = Json::object();
   };
   void add(Result result);

@@ -8,8 +8,8 @@
 namespace bulkhead::report {
 namespace {
 
-constexpr std::size_t kDisagreement = 0, kUnowned = 1, kNoLogin = 2,
-                      kOpenPort = 3;  // in scan_rules()
+constexpr std::size_t kDisagreement = 0, kUnowned = 1, kNoLogin = 2, kOpenPort = 3,
+                      kBeyondFirst = 4;  // in scan_rules()
 
 const std::vector<SarifRule>& scan_rules() {
   static const std::vector<SarifRule> kRules{
@@ -18,7 +18,13 @@ const std::vector<SarifRule>& scan_rules() {
       {"unowned-service", "UnownedService",
        "A service has no owner yet: the first visitor becomes its administrator."},
       {"open-service", "ServiceWithoutLogin", "A service answers without a login."},
-      {"open-port", "OpenPort", "A port answers."}};
+      {"open-port", "OpenPort", "A port answers."},
+      {"T2", "ManagementBeyondHost",
+       "A management interface beyond the host is reachable from containers."},
+      {"T5", "TraditionalServiceBeyondHost",
+       "A service beyond the host is reachable from containers."},
+      {"management-network", "ManagementNetworkReachable",
+       "A network for management is reachable from containers."}};
   return kRules;
 }
 
@@ -30,7 +36,9 @@ class ScanLog {
 
   std::string write() {
     for (const scan::Disagreement& d : result_.judged.disagreements) disagreement(d);
+    for (const scan::BeyondFinding& finding : result_.beyond) beyond(finding);
     for (std::size_t i = 0; i < result_.plan.aims.size(); ++i) {
+      if (result_.plan.aims[i].beyond) continue;  // told with who gets there
       for (const scan::OpenPort& port : result_.judged.open[i])
         open_port(result_.plan.aims[i], port);
     }
@@ -73,6 +81,32 @@ class ScanLog {
         "disagreement " + seat_text(aim.seat) + " " + aimed_text(aim, d.observed.ports);
     out.places = places(aim, d.observed.ports);
     out.properties = {{"from", seat_text(aim.seat)}};
+    log_.add(std::move(out));
+  }
+
+  static std::size_t rule_of(audit::Kind kind) {
+    if (kind == audit::Kind::kT2) return kBeyondFirst;
+    return kind == audit::Kind::kT5 ? kBeyondFirst + 1 : kBeyondFirst + 2;
+  }
+
+  void beyond(const scan::BeyondFinding& f) {
+    const policy::Beyond& machine = result_.plan.beyond[f.beyond];
+    const BeyondText text = beyond_text(result_, f, style_);
+    SarifLog::Result out;
+    out.rule = rule_of(f.kind);
+    if (f.severity >= audit::Severity::kHigh) out.level = SarifLevel::kError;
+    if (f.severity == audit::Severity::kMedium) out.level = SarifLevel::kWarning;
+    out.message = text.head + (text.permitted.empty() ? "" : "\n" + text.permitted);
+    const std::string dial = dial_text(machine.to, f.port) + "/" + to_string(f.protocol);
+    out.fingerprint = f.id + " " + dial;
+    out.suppressed_by = escape_text(f.suppressed_by);
+    out.places.push_back({safe(machine.target) + " " + dial, "address"});
+    out.file = "bulkhead.yaml";  // which declares it
+    SarifLog::Json from = SarifLog::Json::array();
+    for (const std::string& vantage : f.from) from.push_back(safe(vantage));
+    out.properties = {{"severity", to_string(f.severity)}, {"reached_from", std::move(from)}};
+    if (f.service)
+      out.properties["service"] = {{"id", f.service->id}, {"access", f.service->access}};
     log_.add(std::move(out));
   }
 

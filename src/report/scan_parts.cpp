@@ -1,8 +1,11 @@
 #include "report/scan_parts.h"
 
+#include <algorithm>
 #include <system_error>
 
 #include "audit/inventory.h"
+#include "base/text.h"
+#include "report/audit_parts.h"
 #include "report/parts.h"
 
 namespace bulkhead::report {
@@ -25,6 +28,18 @@ Label proof_label(Proof proof) {
     case Proof::kUnchecked: return Label::kProofUnchecked;
   }
   return Label::kProofNotFinished;
+}
+
+constexpr std::size_t kMostVantagesNamed = 6;
+
+std::string vantages_text(const std::vector<std::string>& vantages, const Style& style) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < std::min(vantages.size(), kMostVantagesNamed); ++i)
+    names.push_back(safe(vantages[i]));
+  if (vantages.size() > kMostVantagesNamed)
+    names.push_back(say(Label::kScanMore, style,
+                        {{"count", std::to_string(vantages.size() - kMostVantagesNamed)}}));
+  return listed(names);
 }
 
 }  // namespace
@@ -114,6 +129,31 @@ std::string open_service_text(const scan::Aim& aim, const scan::OpenPort& port,
                               const Style& style) {
   if (port.service) return safe(port.service->name) + " (" + safe(port.service->access) + ")";
   return listener_text(port.socket, port.port, aim.protocol, style);
+}
+
+BeyondText beyond_text(const scan::Result& result, const scan::BeyondFinding& finding,
+                       const Style& style) {
+  const policy::Beyond& machine = result.plan.beyond[finding.beyond];
+  std::string service = say(Label::kSomeService, style);
+  if (finding.service)
+    service = safe(finding.service->name) + " (" + safe(finding.service->access) + ")";
+  else if (!finding.likely.empty())
+    service = say(Label::kByPort, style, {{"service", safe(finding.likely)}});
+  BeyondText out;
+  out.head = say(Label::kScanBeyond, style,
+                 {{"severity", say(severity_label(finding.severity), style)},
+                  {"threat", std::string(to_string(finding.kind))},
+                  {"target", safe(machine.target)},
+                  {"service", service},
+                  {"dial", dial_text(machine.to, finding.port) + "/" + to_string(finding.protocol)},
+                  {"who", vantages_text(finding.from, style)}});
+  if (!finding.permitted.empty())
+    out.permitted =
+        say(Label::kScanBeyondPermitted, style, {{"who", vantages_text(finding.permitted, style)}});
+  if (!finding.suppressed_by.empty())
+    out.suppressed = say(Label::kScanBeyondSuppressed, style,
+                         {{"reason", escape_text(finding.suppressed_by, 160)}});
+  return out;
 }
 
 }  // namespace bulkhead::report

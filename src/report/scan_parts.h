@@ -39,4 +39,11 @@ struct DisagreementText {
 [[nodiscard]] std::string open_service_text(const scan::Aim& aim, const scan::OpenPort& port,
                                             const Style& style);
 
+// What answers beyond the host, to whom, and who of them may; the second is "" when nobody may.
+struct BeyondText {
+  std::string head, permitted, suppressed;
+};
+[[nodiscard]] BeyondText beyond_text(const scan::Result& result, const scan::BeyondFinding& finding,
+                                     const Style& style);
+
 }  // namespace bulkhead::report

@@ -31,6 +31,7 @@ class ScanWriter {
                                          {"targets", std::to_string(result_.plan.aims.size())}}),
                 style_);
     disagreements();
+    for (const scan::BeyondFinding& finding : result_.beyond) beyond(finding);
     for (const auto& left : result_.plan.left_out) {
       add_wrapped(out_, "  ",
                   tell(Label::kScanLeftOut,
@@ -70,6 +71,14 @@ class ScanWriter {
       add_wrapped(out_, "      ", rule_text(rule), style_);
   }
 
+  void beyond(const scan::BeyondFinding& finding) {
+    const BeyondText text = beyond_text(result_, finding, style_);
+    const bool red = finding.severity >= audit::Severity::kHigh && finding.suppressed_by.empty();
+    add_wrapped(out_, "", inked(text.head, red ? Ink::kRed : Ink::kYellow, style_), style_);
+    for (const std::string& line : {text.permitted, text.suppressed})
+      if (!line.empty()) add_wrapped(out_, "    ", line, style_);
+  }
+
   void seat(std::size_t index) {
     const std::string names = names_text(result_.plan.seats[index]);
     std::vector<std::size_t> mine;
@@ -101,6 +110,7 @@ class ScanWriter {
     const Aim& aim = result_.plan.aims[index];
     std::string head = aim.to.to_string() + " " + std::string(to_string(aim.protocol));
     if (const std::string who = whose_text(snapshot_, aim); !who.empty()) head += "  " + who;
+    if (aim.beyond) head += "  " + safe(result_.plan.beyond[*aim.beyond].target);
     add_wrapped(out_, "  ", head, style_);
     const std::size_t shown = style_.details ? open.size() : std::min(open.size(), kMostOpenShown);
     for (std::size_t i = 0; i < shown; ++i) open_port(aim, open[i]);
@@ -134,6 +144,11 @@ class ScanWriter {
   }
 
   void totals() {
+    if (result_.paused_ms != 0)
+      add_wrapped(
+          out_, "",
+          tell(Label::kScanPaused, {{"seconds", std::to_string((result_.paused_ms + 999) / 1000)}}),
+          style_);
     std::array<std::uint64_t, scan::kStates> sum{};
     std::uint64_t sent = 0, lost = 0;
     for (const scan::Swept& swept : result_.swept) {

@@ -13,6 +13,7 @@ std::string_view words(audit::Phrase phrase) {
     case kT5What: return "{service} of {owner} is open to {who} ({dial})";
     case kT6What: return "{count} tenants share the network {network}: {tenants}";
     case kManagementNetworkWhat: return "{who} can get to the management network {zone}";
+    case kBeyondWhat: return "{who} can send to {target}, beyond this host ({dial})";
     case kFirewallWhat: return "{dial} is open to {who}, though the firewall says closed";
     case kV4OnlyWhat:
       return "Port {port} of {owner} is closed over IPv4, but open to {who} over IPv6";
@@ -38,6 +39,7 @@ std::string_view words(audit::Phrase phrase) {
     case kWhySameSegment: return "nothing stands between them and {dial}";
     case kWhySegment: return "one link-layer segment; today {ways}";
     case kWhyManagementNetwork: return "the host forwards to {interface}, and no rule stops it";
+    case kWhyBeyond: return "the host sends it on by {interface}, and no rule stops it";
     case kWhyFirewall: return "{closing} would refuse; {opening} sends it on before that is asked";
     case kWhyV4Only: return "{closing} closes IPv4 only; [{address}] has no such rule";
     case kWhyIpv6: return "{closing} closes IPv4; for {address} there is no such rule";
@@ -63,6 +65,7 @@ std::string_view words(audit::Phrase phrase) {
     case kImpactApplication: return "an application";
     case kFromInternet: return "reachable from the Internet";
     case kFromLan: return "reachable from a neighbouring network";
+    case kTargetDeclared: return "bulkhead.yaml names it as a target";
     case kFromContainers: return "reachable from containers";
     case kByPortOnly: return "known by its port only: one step lower";
     case kAssumed: return "assumed: no policy says that it is needed, and no traffic was seen";
@@ -88,6 +91,8 @@ std::string_view words(audit::Phrase phrase) {
     case kNoteGuessedZones: return "the zones are guesses from routes; name them in bulkhead.yaml";
     case kNoteContradicted: return "a real connection from {vantage} ended as {observed}";
     case kNoteNotComputed: return "what the model says once this is applied was not computed";
+    case kNoteBeyond:
+      return "computed up to the edge of this host; bulkhead scan asks what answers there";
     case kNoteRepresentative: return "asked for one address, {address} port {port}";
     case kStopRule: return "the rule {place}: {rule}";
     case kStopReason: return "what it meets: {reason}";
@@ -110,6 +115,7 @@ std::string_view words(audit::Phrase phrase) {
     case kCureInternal: return "give those that need no way out a network with {short} ({file})";
     case kCureDropEgress: return "drop what leaves, in nft: {short}";
     case kCureDropMetadata: return "drop it in nft: {short}";
+    case kCureDropBeyond: return "drop it in nft: {short}";
     case kCureDropManagement: return "drop it in nft: {short}";
     case kCureUnmount: return "put a socket proxy with few rights in place of {short} ({file})";
     case kCureNoHostModeQuiet: return "it listens on nothing: drop {short} ({file})";
@@ -343,6 +349,17 @@ std::string_view words(Label label) {
     case kScanDisagreement: return "DISAGREEMENT: {from} -> {to} {whose}";
     case kScanObserved: return "observed {state}: {proof}";
     case kScanComputed: return "computed {verdict}: {reason}";
+    case kCompared:
+      return "Compared with a scan from {zone} by {host} of {instant}, {hours} {hours|hour|hours} "
+             "before this host was read.";
+    case kComparedAfter:
+      return "Compared with a scan from {zone} by {host} of {instant}, {hours} {hours|hour|hours} "
+             "after this host was read.";
+    case kScanPaused: return "Paused for {seconds} s: the host's load was above --max-load.";
+    case kScanBeyond:
+      return "{severity} {threat} {target}, beyond this host: {service} at {dial} is open to {who}";
+    case kScanBeyondPermitted: return "permitted by the whitelist: {who}";
+    case kScanBeyondSuppressed: return "suppressed: {reason}";
     case kScanMore: return "and {count} more";
     case kScanNothingOpen: return "nothing open";
     case kScanUnchecked: return "SELF-CHECK FAILED, silence is unknown: {reason}";

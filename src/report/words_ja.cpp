@@ -13,6 +13,7 @@ std::string_view words(audit::Phrase phrase) {
     case kT5What: return "{owner}の{service}が{who}に開いています ({dial})";
     case kT6What: return "{count}つのテナントがネットワーク{network}を共有しています: {tenants}";
     case kManagementNetworkWhat: return "{who}から管理用ネットワーク{zone}に届きます";
+    case kBeyondWhat: return "{who}から、このホストの外にある{target}に送れます ({dial})";
     case kFirewallWhat: return "{dial}はファイアウォール上は閉じているのに、{who}に開いています";
     case kV4OnlyWhat:
       return "{owner}のポート{port}はIPv4では閉じていますが、IPv6では{who}に開いています";
@@ -35,6 +36,7 @@ std::string_view words(audit::Phrase phrase) {
     case kWhySameSegment: return "{dial}までの間に遮るものがありません";
     case kWhySegment: return "同一のリンク層セグメントです。今は{ways}";
     case kWhyManagementNetwork: return "ホストが{interface}へ転送し、それを止める規則がありません";
+    case kWhyBeyond: return "ホストが{interface}から転送し、それを止める規則がありません";
     case kWhyFirewall: return "{closing}なら拒否しますが、{opening}が先に通しています";
     case kWhyV4Only: return "{closing}はIPv4だけを閉じ、[{address}]には同じ規則がありません";
     case kWhyIpv6: return "{closing}はIPv4を閉じますが、{address}には同じ規則がありません";
@@ -60,6 +62,7 @@ std::string_view words(audit::Phrase phrase) {
     case kImpactApplication: return "アプリケーションです";
     case kFromInternet: return "インターネットから届きます";
     case kFromLan: return "隣接するネットワークから届きます";
+    case kTargetDeclared: return "bulkhead.yamlが対象として挙げています";
     case kFromContainers: return "コンテナから届きます";
     case kByPortOnly: return "ポート番号だけからの判断のため一段下げました";
     case kAssumed: return "推定: 必要とする方針も通信の記録もありません";
@@ -85,6 +88,8 @@ std::string_view words(audit::Phrase phrase) {
     case kNoteGuessedZones: return "ゾーンは経路からの推測です。bulkhead.yamlで指定できます";
     case kNoteContradicted: return "{vantage}からの実際の接続の結果は{observed}でした";
     case kNoteNotComputed: return "適用後の結果は計算していません";
+    case kNoteBeyond:
+      return "このホストの端までを計算しました。そこで何が応答するかはbulkhead scanが調べます";
     case kNoteRepresentative: return "{address}のポート{port}について計算しました";
     case kStopRule: return "規則{place}: {rule}";
     case kStopReason: return "遭遇したもの: {reason}";
@@ -107,6 +112,7 @@ std::string_view words(audit::Phrase phrase) {
     case kCureInternal: return "外に出る必要のないものを{short}のネットワークに置く ({file})";
     case kCureDropEgress: return "出て行くものをnftで破棄する: {short}";
     case kCureDropMetadata: return "nftで破棄する: {short}";
+    case kCureDropBeyond: return "nftで破棄する: {short}";
     case kCureDropManagement: return "nftで破棄する: {short}";
     case kCureUnmount: return "{short}の代わりに権限を絞ったソケットプロキシを使う ({file})";
     case kCureNoHostModeQuiet: return "何も待ち受けていないため{short}を外す ({file})";
@@ -322,6 +328,18 @@ std::string_view words(Label label) {
     case kScanDisagreement: return "不一致: {from} -> {to} {whose}";
     case kScanObserved: return "観測は{state}: {proof}";
     case kScanComputed: return "計算は{verdict}: {reason}";
+    case kCompared:
+      return "{zone}からの{host}によるスキャン ({instant}、このホストを読んだ時の{hours}時間前) "
+             "と比較しました。";
+    case kComparedAfter:
+      return "{zone}からの{host}によるスキャン ({instant}、このホストを読んだ時の{hours}時間後) "
+             "と比較しました。";
+    case kScanPaused: return "{seconds}秒間休止: ホストの負荷が--max-loadを超えました。";
+    case kScanBeyond:
+      return "{severity} {threat} {target} (このホストの外): "
+             "{dial}の{service}が{who}に開いています";
+    case kScanBeyondPermitted: return "ホワイトリストが許可: {who}";
+    case kScanBeyondSuppressed: return "抑制中: {reason}";
     case kScanMore: return "ほか{count}件";
     case kScanNothingOpen: return "開いているものはありません";
     case kScanUnchecked: return "自己検査に失敗、無応答は不明とします: {reason}";

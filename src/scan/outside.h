@@ -24,7 +24,7 @@ struct FromOutside {
   std::size_t here = 0;                          // addresses of the record that are such
   std::size_t left_out = 0;                      // open ports beyond the most that are compared
 };
-inline constexpr std::size_t kMostFromOutside = 8192;
+inline constexpr std::size_t kMostFromOutside = 131'072;  // two machines that are open all over
 
 // `vantage`: the zone in which that scan was made, as the reaches of the report name it.
 [[nodiscard]] FromOutside from_outside(const model::Snapshot& snapshot, const audit::Report& report,

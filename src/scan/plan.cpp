@@ -32,15 +32,37 @@ class Planner {
       : asker_(asker), snapshot_(asker.world().snapshot()), wanted_(wanted), solver_(asker) {}
 
   Result<Plan> plan() {
-    if (Status s = wanted_.from.empty() ? all_seats() : named_seats(); !s)
-      return std::unexpected(s.error());
+    if (Status s = find_seats(); !s) return std::unexpected(s.error());
     find_addresses();
     find_candidates();
+    for (const BeyondAim& one : wanted_.beyond) out_.beyond.push_back(one.machine);
     for (std::size_t i = 0; i < out_.seats.size(); ++i) from_seat(i);
     return std::move(out_);
   }
 
  private:
+  Status find_seats() {
+    for (const Wanted::MadeSeat& seat : wanted_.seats) {
+      if (Status made = made_seat(seat); !made) return made;
+    }
+    if (wanted_.from.empty()) return wanted_.seats.empty() ? all_seats() : Status();
+    return named_seats();
+  }
+
+  Status made_seat(const Wanted::MadeSeat& made) {
+    for (std::uint32_t i = 0; i < snapshot_.namespaces.size(); ++i) {
+      if (snapshot_.namespaces[i].inode != made.inode) continue;
+      query::Seat seat;
+      seat.vantage = {query::VantageKind::kNetns, made.name, {}, {}};
+      seat.origins.push_back(trace::LocalOrigin{model::NsId{i}});
+      out_.seats.push_back({made.name, {made.name}, std::move(seat), model::NsId{i}});
+      own_.insert(model::NsId{i});
+      return {};
+    }
+    return fail(ErrorCode::kUnavailable,
+                "the seat " + escape_text(made.name, 64) + " was made and is not found");
+  }
+
   Status all_seats() {
     auto host = asker_.seat(query::Vantage{});
     if (!host) return std::unexpected(host.error());
@@ -85,6 +107,7 @@ class Planner {
 
   void find_addresses() {
     for (std::uint32_t i = 0; i < snapshot_.namespaces.size(); ++i) {
+      if (own_.contains(model::NsId{i})) continue;  // nobody lives there
       for (const model::Address& a : snapshot_.namespaces[i].addresses) {
         if (!usable(a) || a.local.is_loopback()) continue;
         auto& at = addresses_[a.local];
@@ -139,11 +162,18 @@ class Planner {
     });
   }
 
+  [[nodiscard]] bool is_beyond(const IpAddress& to) const {
+    return !addresses_.contains(to) &&
+           std::ranges::any_of(out_.beyond,
+                               [&](const policy::Beyond& one) { return one.to == to; });
+  }
+
   // Those of others; one's own where somebody else sits there too.
   [[nodiscard]] std::map<IpAddress, std::vector<model::NsId>> targets(const Seat& seat) const {
     std::map<IpAddress, std::vector<model::NsId>> out;
     if (!wanted_.to.empty()) {
       for (const IpAddress& to : wanted_.to) {
+        if (holds_container(seat) && is_beyond(to)) continue;  // asked as what it is
         const auto known = addresses_.find(to);
         const bool own = to.is_loopback();
         out[to] = own                         ? std::vector{seat.ns}
@@ -165,26 +195,76 @@ class Planner {
     return out;
   }
 
+  // The smallest prefix that holds all that is named: of the rest nothing needs to be computed.
+  [[nodiscard]] std::optional<Prefix> named_network() const {
+    if (wanted_.to.empty()) return std::nullopt;
+    const IpAddress& first = wanted_.to.front();
+    for (unsigned length = first.bits();; --length) {
+      const Prefix prefix = Prefix::covering(first, static_cast<std::uint8_t>(length));
+      const bool all = std::ranges::all_of(wanted_.to, [&](const IpAddress& to) {
+        return to.family() == first.family() && prefix.contains(to);
+      });
+      if (all) return prefix;
+      if (length == 0) return std::nullopt;  // of both families
+    }
+  }
+
   void from_seat(std::size_t index) {
     const Seat& seat = out_.seats[index];
     verify::Limits limits;
     limits.doubts = true;
+    limits.to = named_network();
     const auto computed = solver_.from(seat.seat, limits);
     for (const auto& [to, at] : targets(seat)) {
       for (const IpProtocol protocol : kProtocols) {
         Aim aim{.seat = index, .to = to, .at = at, .protocol = protocol};
-        IntervalSet open, doubt;
-        if (!computed)
-          doubt = real_ports();
-        else
-          compute(*computed, to, protocol, open, doubt);
-        aim.ports = wanted_ports(protocol, open.unite(doubt));
-        if (aim.ports.empty()) continue;
-        aim.open = open.intersect(aim.ports);
-        aim.doubt = doubt.intersect(aim.ports);
-        out_.aims.push_back(std::move(aim));
+        const Computed known = compute(computed, to, protocol);
+        aim.ports = wanted_ports(protocol, known.open.unite(known.doubt));
+        add_aim(std::move(aim), known);
       }
     }
+    if (!holds_container(seat)) return;
+    for (std::size_t i = 0; i < wanted_.beyond.size(); ++i) beyond(index, i, computed);
+  }
+
+  void beyond(std::size_t index, std::size_t which, const Result<verify::Reachable>& computed) {
+    const IpAddress& to = out_.beyond[which].to;
+    if (addresses_.contains(to) || !speaks(out_.seats[index], to.family())) return;
+    if (!wanted_.to.empty() && std::ranges::find(wanted_.to, to) == wanted_.to.end()) return;
+    for (const IpProtocol protocol : kProtocols) {
+      Aim aim{.seat = index, .to = to, .at = {}, .protocol = protocol};
+      aim.beyond = which;
+      const bool udp = protocol == IpProtocol::kUdp;
+      aim.ports = udp ? wanted_.beyond[which].udp : wanted_.beyond[which].tcp;
+      if (!wanted_.ports.empty() || (wanted_.full && !udp)) aim.ports = wanted_ports(protocol, {});
+      add_aim(std::move(aim), compute(computed, to, protocol));
+    }
+  }
+
+  // Of those that may be named, somebody who is no process of the host's.
+  static bool holds_container(const Seat& seat) {
+    return std::ranges::any_of(
+        seat.names, [](const std::string& name) { return name.starts_with("container:"); });
+  }
+
+  struct Computed {
+    IntervalSet open, doubt;
+  };
+  void add_aim(Aim aim, const Computed& known) {
+    if (aim.ports.empty()) return;
+    aim.open = known.open.intersect(aim.ports);
+    aim.doubt = known.doubt.intersect(aim.ports);
+    out_.aims.push_back(std::move(aim));
+  }
+
+  static Computed compute(const Result<verify::Reachable>& computed, const IpAddress& to,
+                          IpProtocol protocol) {
+    Computed out;
+    if (computed)
+      compute(*computed, to, protocol, out.open, out.doubt);
+    else
+      out.doubt = real_ports();
+    return out;
   }
 
   static void compute(const verify::Reachable& computed, const IpAddress& to, IpProtocol protocol,
@@ -223,6 +303,7 @@ class Planner {
   const model::Snapshot& snapshot_;
   const Wanted& wanted_;
   verify::Solver solver_;
+  std::set<model::NsId> own_;  // of the scan itself: neighbours' seats
   std::map<IpAddress, std::vector<model::NsId>> addresses_;
   std::map<IpProtocol, IntervalSet> candidates_;
   Plan out_;

@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "model/snapshot.h"
 #include "packet/interval_set.h"
+#include "policy/scan_targets.h"
 #include "query/query.h"
 #include "seen/observed.h"
 #include "seen/ports.h"
@@ -33,11 +34,25 @@ using seen::State;
 using seen::Swept;
 using seen::to_string;
 
+// A machine beyond the host that bulkhead.yaml declares, and what is asked of it.
+struct BeyondAim {
+  policy::Beyond machine;
+  packet::IntervalSet tcp, udp;
+};
+
 struct Wanted {                      // empty: all
   std::vector<query::Vantage> from;  // host, containers, namespaces
   std::vector<IpAddress> to;
   std::vector<PortsWanted> ports;
   bool full = false;  // each TCP port of each address
+  // Neighbours' seats that were made for this scan. With them and without `from`: from them alone.
+  struct MadeSeat {
+    std::string name;
+    std::uint64_t inode = 0;  // of its namespace
+  };
+  std::vector<MadeSeat> seats;
+  // Asked from each namespace in which a container sits; with `to`, those of them that it names.
+  std::vector<BeyondAim> beyond;
 };
 
 struct Seat {                      // one network namespace
@@ -54,11 +69,13 @@ struct Aim {
   IpProtocol protocol = IpProtocol::kTcp;
   packet::IntervalSet ports = {};
   packet::IntervalSet open = {}, doubt = {};  // of them: computed to be open, and not known
+  std::optional<std::size_t> beyond = {};     // in Plan::beyond: not of this host
 };
 
 struct Plan {
   std::vector<Seat> seats;
-  std::vector<Aim> aims;  // by seat, address, protocol; none without ports
+  std::vector<Aim> aims;  // by seat, address, protocol; none without ports; then those beyond
+  std::vector<policy::Beyond> beyond;
   struct LeftOut {
     std::string what, why;  // raw; for a person
   };

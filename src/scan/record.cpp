@@ -9,6 +9,7 @@ seen::Target target_of(const model::Snapshot& snapshot, const Result& result, st
   const Aim& aim = result.plan.aims[index];
   seen::Target out{.to = aim.to, .protocol = aim.protocol, .swept = result.swept[index]};
   for (const model::NsId ns : aim.at) out.names.push_back(audit::name_of(snapshot, ns));
+  if (aim.beyond) out.names.push_back(result.plan.beyond[*aim.beyond].target);
   for (const OpenPort& open : result.judged.open[index]) {
     if (open.service) out.services.push_back({open.port, *open.service});
   }
@@ -22,6 +23,7 @@ seen::Record record_of(const model::Snapshot& snapshot, const Result& result) {
   out.host = snapshot.host_name;
   out.taken_at_ms = snapshot.taken_at_ms;
   out.elapsed_ms = result.elapsed_ms;
+  out.paused_ms = result.paused_ms;
   out.finished = result.finished;
   for (std::size_t i = 0; i < result.plan.seats.size(); ++i) {
     seen::SeenFrom seat{result.plan.seats[i].vantage, result.checks[i], {}};

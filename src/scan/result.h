@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "scan/beyond_finding.h"
 #include "scan/judge.h"
 #include "scan/plan.h"
 
@@ -15,8 +16,10 @@ struct Result {
   std::vector<Swept> swept;       // of Plan::aims
   std::vector<SeatCheck> checks;  // of Plan::seats
   Judged judged;
+  std::vector<BeyondFinding> beyond;  // open ports of declared machines beyond the host
   std::uint64_t elapsed_ms = 0;
-  bool finished = true;  // neither interrupted nor out of time
+  std::uint64_t paused_ms = 0;  // of them: the host was too busy (--max-load)
+  bool finished = true;         // neither interrupted nor out of time
 };
 
 // A seat could not be used, or ports stayed unknown for want of time, sockets or answers that were

@@ -49,7 +49,8 @@ struct Record {
   std::string host, tool;  // that scanned
   std::string zone;        // of the targets' host, in which it stood: internet, lan; "": not said
   std::uint64_t taken_at_ms = 0, elapsed_ms = 0;
-  bool finished = true;  // neither interrupted nor out of time
+  std::uint64_t paused_ms = 0;  // of elapsed_ms: the scanner's machine was too busy
+  bool finished = true;         // neither interrupted nor out of time
   std::vector<SeenFrom> seats;
   struct LeftOut {
     std::string what, why;

@@ -82,6 +82,7 @@ std::string record_json(const Record& record) {
   out["taken_at_ms"] = record.taken_at_ms;
   out["finished"] = record.finished;
   out["elapsed_ms"] = record.elapsed_ms;
+  if (record.paused_ms != 0) out["paused_ms"] = record.paused_ms;
   out["left_out"] = std::move(left_out);
   out["seats"] = std::move(seats);
   return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

@@ -93,6 +93,7 @@ class Reader {
     out.taken_at_ms = number_at(json, "taken_at_ms").value_or(0);
     if (out.taken_at_ms > kLatestMs) return wrong("taken_at_ms is beyond the year 9999");
     out.elapsed_ms = number_at(json, "elapsed_ms").value_or(0);
+    out.paused_ms = number_at(json, "paused_ms").value_or(0);
     out.finished = true_at(json, "finished");
     for (const Parsed& left : list_at(json, "left_out")) {
       const std::string what = text_at(left, "what");

@@ -150,6 +150,8 @@ class RecordWriter {
     }
     const std::uint64_t ms = std::max<std::uint64_t>(record_.elapsed_ms, 1);
     line("");
+    if (record_.paused_ms != 0)
+      line(say(Word::kPaused, language_, {{"seconds", count((record_.paused_ms + 999) / 1000)}}));
     line(say(Word::kCounts, language_, counts_of(count_states(record_))) +
          say(Word::kTotal, language_,
              {{"sent", count(sent)},

@@ -15,6 +15,7 @@ std::string_view english(Word word) {
     case kCounts: return "open {open}, closed {closed}, filtered {filtered}, unknown {unknown}";
     case kNothingAnswers: return "nothing open: {first} ... {last} ({count})";
     case kUnknownBecause: return "unknown {ports}: {reason}";
+    case kPaused: return "paused for {seconds} s: the load was above --max-load";
     case kTotal: return "; {sent} probes ({rate}/s), {lost} lost, {seconds} s";
     case kOpen: return "open";
     case kClosed: return "closed";
@@ -53,6 +54,7 @@ std::string_view japanese(Word word) {
     case kCounts: return "開{open}、閉{closed}、遮断{filtered}、不明{unknown}";
     case kNothingAnswers: return "開いたポートなし: {first} ... {last} ({count})";
     case kUnknownBecause: return "不明 {ports}: {reason}";
+    case kPaused: return "{seconds}秒間休止: 負荷が--max-loadを超えました";
     case kTotal: return "。送信{sent} (毎秒{rate})、損失{lost}、{seconds}秒";
     case kOpen: return "開";
     case kClosed: return "閉";

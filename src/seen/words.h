@@ -22,6 +22,7 @@ enum class Word : std::uint8_t {
   kNothingAnswers,
   kUnknownBecause,
   kTotal,
+  kPaused,
   kOpen,
   kClosed,
   kFiltered,

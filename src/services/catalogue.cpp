@@ -15,10 +15,11 @@ bool lists(std::span<const std::uint16_t> ports, Port port) {
 
 // The first entry that lists the port, else the first that is known anywhere.
 template <class Names>
-const Service* by_name(Port port, IpProtocol protocol, std::string_view name, Names names) {
+const Service* by_name(std::span<const Service> all, Port port, IpProtocol protocol,
+                       std::string_view name, Names names) {
   if (name.empty()) return nullptr;
   const Service* anywhere = nullptr;
-  for (const Service& service : catalogue()) {
+  for (const Service& service : all) {
     const auto known = names(service);
     if (!speaks(service, protocol) || std::ranges::find(known, name) == known.end()) continue;
     if (lists(service.ports, port) || lists(service.also, port)) return &service;
@@ -48,15 +49,21 @@ std::string_view image_name(std::string_view image) {
   return image.substr(0, image.find(':'));
 }
 
-Match match(Port port, IpProtocol protocol, std::string_view process, std::string_view image) {
+Match match(Port port, IpProtocol protocol, std::string_view process, std::string_view image,
+            std::span<const Service> added) {
   const auto processes = [](const Service& s) { return s.processes; };
   const auto images = [](const Service& s) { return s.images; };
-  if (const Service* s = by_name(port, protocol, program(process), processes))
-    return {s, KnownBy::kProcess};
-  if (const Service* s = by_name(port, protocol, image_name(image), images))
-    return {s, KnownBy::kImage};
-  for (const Service& service : catalogue()) {
-    if (speaks(service, protocol) && lists(service.ports, port)) return {&service, KnownBy::kPort};
+  const auto either = [&](std::string_view name, auto names) {
+    const Service* known = by_name(catalogue(), port, protocol, name, names);
+    return known != nullptr ? known : by_name(added, port, protocol, name, names);
+  };
+  if (const Service* s = either(program(process), processes)) return {s, KnownBy::kProcess};
+  if (const Service* s = either(image_name(image), images)) return {s, KnownBy::kImage};
+  for (const std::span<const Service> all : {catalogue(), added}) {
+    for (const Service& service : all) {
+      if (speaks(service, protocol) && lists(service.ports, port))
+        return {&service, KnownBy::kPort};
+    }
   }
   return {};
 }

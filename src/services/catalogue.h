@@ -54,9 +54,10 @@ struct Match {
 };
 
 // `process` is /proc/PID/comm, `image` the engine's image reference ("" when not known).
-// O(size of the catalogue), a few microseconds.
+// O(size of the catalogue), a few microseconds. `added`: a user's own services; of two that fit
+// alike, the compiled-in one is taken.
 [[nodiscard]] Match match(Port port, IpProtocol protocol, std::string_view process,
-                          std::string_view image);
+                          std::string_view image, std::span<const Service> added = {});
 
 // "docker.io/portainer/portainer-ce:2.19@sha256:…" -> "portainer-ce".
 [[nodiscard]] std::string_view image_name(std::string_view image);

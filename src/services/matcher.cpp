@@ -256,4 +256,18 @@ bool wants_certificate(const TlsFacts& facts) {
           (*facts.alert == kHandshakeFailure || *facts.alert == kBadCertificate));
 }
 
+std::set<std::uint16_t> ports_of(const Entry& entry) {
+  std::set<std::uint16_t> out(entry.ports.begin(), entry.ports.end());
+  out.insert(entry.also.begin(), entry.also.end());
+  return out;
+}
+
+std::set<std::uint16_t> tcp_ports(const Matcher& matcher) {
+  std::set<std::uint16_t> out;
+  for (const Entry& entry : matcher.entries()) {
+    if (entry.tcp && entry.service_class != ServiceClass::kClient) out.merge(ports_of(entry));
+  }
+  return out;
+}
+
 }  // namespace bulkhead::services

@@ -6,7 +6,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -62,5 +64,10 @@ class Matcher {
   explicit Matcher(std::unique_ptr<Parts> parts);
   std::unique_ptr<Parts> parts_;
 };
+
+// The ports of these services, those included that need a process or an image beside them.
+[[nodiscard]] std::set<std::uint16_t> ports_of(const Entry& entry);
+// TCP ports of all services that listen, ascending.
+[[nodiscard]] std::set<std::uint16_t> tcp_ports(const Matcher& matcher);
 
 }  // namespace bulkhead::services

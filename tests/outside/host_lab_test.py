@@ -133,6 +133,57 @@ class Host(unittest.TestCase):
             done = self.audit("--json", "--with", value)
             self.assertIn('"contradictions": []', done.stdout, (value, done.stderr))
 
+    def test_an_old_result_is_refused_and_the_age_of_another_is_told(self):
+        with socket_in(HOST, 6379):
+            seen = self.look("today.json", "--zone", "internet")
+            snapshot = ["--snapshot", self.file("aged.json")]
+            self.host("snapshot", "--engine", "unix:///nowhere", "-o", snapshot[1])
+        [told] = self.audit_json(*snapshot, "--with", seen)["compared"]
+        self.assertEqual((told["from"], told["after"]), ("internet", False))
+        self.assertLess(told["age_ms"], 120_000)
+        self.assertIn("Compared with a scan from internet", self.audit(*snapshot, "--with", seen).stdout)
+        record = json.loads(pathlib.Path(seen).read_text(encoding="utf-8"))
+        for days, after in ((-9, False), (9, True)):
+            record["taken_at_ms"] += days * 86_400_000
+            old = self.file("old.json")
+            pathlib.Path(old).write_text(json.dumps(record), encoding="utf-8")
+            record["taken_at_ms"] -= days * 86_400_000
+            done = self.audit(*snapshot, "--with", old)
+            self.assertEqual(done.returncode, USAGE, done.stdout)
+            self.assertIn("--with-max-age", done.stderr)
+            [told] = self.audit_json(*snapshot, "--with", old, "--with-max-age", "30d")["compared"]
+            self.assertEqual(told["after"], after)
+            self.assertGreater(told["age_ms"], 8 * 86_400_000)
+        self.assertEqual(self.audit("--with", seen, "--with-max-age", "soon").returncode, USAGE)
+
+    def test_services_of_ones_own_are_named_in_an_audit(self):
+        folder = pathlib.Path(self.file("services"))
+        folder.mkdir()
+        (folder / "mine.yaml").write_text("""\
+- id: flux-relay
+  name: Flux relay
+  class: management
+  transport: [tcp]
+  ports: [7777]
+  impact: control
+  tls: none
+  confidence: verified
+  source: this test
+  known:
+  - send: 'FLUX?\\r\\n'
+    answer: '^FLUX'
+""", encoding="utf-8")
+        with socket_in(HOST, 7777):
+            snapshot = ["--snapshot", self.file("flux.json")]
+            self.host("snapshot", "--engine", "unix:///nowhere", "-o", snapshot[1])
+        plain, named = (self.audit(*snapshot, *more).stdout for more in ([], ["--services", str(folder)]))
+        self.assertNotIn("Flux relay", plain)
+        self.assertIn("Flux relay", named)
+        self.assertRegex(named, r"\bT[12]\b +Flux relay", "it is management, by what the file says")
+        done = self.audit(*snapshot, "--services", "/nowhere")
+        self.assertEqual(done.returncode, USAGE)
+        self.assertIn("--services", done.stderr)
+
     def test_two_results_are_compared(self):
         with socket_in(HOST, 6000):
             one = self.look("one.json")

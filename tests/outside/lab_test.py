@@ -230,5 +230,22 @@ class Outside(unittest.TestCase):
             self.assertIn(said, done.stderr)
 
 
+class Completion(unittest.TestCase):
+    def test_each_shell_is_told_the_options_and_no_target_is_needed(self):
+        for shell in ("bash", "zsh", "fish"):
+            done = subprocess.run([PROGRAM, "--completion", shell], capture_output=True, text=True, timeout=20, check=False)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertIn("bulkhead-scan", done.stdout)
+            self.assertIn("i-own-this", done.stdout)
+        script = subprocess.run([PROGRAM, "--completion", "bash"], capture_output=True, text=True, check=True).stdout
+        asked = script + ("COMP_WORDS=(bulkhead-scan 10.0.0.1 --i-o); COMP_CWORD=2; _bulkhead_scan; echo \"${COMPREPLY[@]}\"")
+        done = subprocess.run(["bash", "-c", asked], capture_output=True, text=True, check=True)
+        self.assertEqual(done.stdout.strip(), "--i-own-this")
+        for words, said in ((["--completion", "tcsh"], "tcsh"), ([], "TARGET")):
+            done = subprocess.run([PROGRAM, *words], capture_output=True, text=True, timeout=20, check=False)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(said, done.stderr)
+
+
 if __name__ == "__main__":
     unittest.main()

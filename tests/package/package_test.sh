@@ -61,7 +61,9 @@ inside bulkhead audit --no-probe >"$scratch/report" || code=$?
 [[ $code -eq 0 || $code -eq 1 || $code -eq 3 ]] || fail "bulkhead audit ended $code"
 [[ -s $scratch/report ]] || fail "bulkhead audit printed nothing"
 for file in man/man1/bulkhead.1.gz man/man1/bulkhead-scan.1.gz bash-completion/completions/bulkhead \
-  zsh/vendor-completions/_bulkhead fish/vendor_completions.d/bulkhead.fish doc/bulkhead/copyright \
+  zsh/vendor-completions/_bulkhead fish/vendor_completions.d/bulkhead.fish \
+  bash-completion/completions/bulkhead-scan zsh/vendor-completions/_bulkhead-scan \
+  fish/vendor_completions.d/bulkhead-scan.fish doc/bulkhead/copyright \
   doc/bulkhead/changelog.gz; do
   [[ -s $scratch/upper/usr/share/$file ]] || fail "no /usr/share/$file"
 done

@@ -73,6 +73,11 @@ TEST(AuditSarif, ResultsNameTheirRuleTheirPlaceAndTheFindingsId) {
     EXPECT_EQ(rules[result["ruleIndex"].get<std::size_t>()]["id"], result["ruleId"]);
     EXPECT_EQ(result["partialFingerprints"]["bulkhead/v1"], finding.id);
     EXPECT_FALSE(result["locations"].empty());
+    // Where the cure goes into a file, viewers are told that file.
+    const bool in_a_file = std::ranges::any_of(finding.cures, [](const audit::Cure& c) {
+      return c.where.ends_with(".yaml") || c.where.ends_with(".json");
+    });
+    EXPECT_EQ(result["locations"][0].contains("physicalLocation"), in_a_file) << finding.id;
     const bool alarming = finding.severity >= audit::Severity::kHigh;
     EXPECT_EQ(result["level"] == "error", alarming) << finding.id;
   }

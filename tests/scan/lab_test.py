@@ -4,6 +4,7 @@
     lab_test.py BULKHEAD
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -100,6 +101,34 @@ class Scan(unittest.TestCase):
         self.assertEqual(counts["closed"], 0)
         self.assertEqual(counts["filtered"], 0)
         self.assertGreater(counts["unknown"], 60000)
+
+    # Listeners that say nothing: each question takes its time.
+    def test_an_end_during_identification_gives_what_is_known_of_the_ports(self):
+        with contextlib.ExitStack() as stack:
+            for port in range(7100, 7160):
+                stack.enter_context(socket_in(TARGET, port, backlog=2000))
+            for number in (signal.SIGTERM, signal.SIGINT):
+                with subprocess.Popen([PROGRAM, "scan", "--json", "--engine", "unix:///nowhere", "--from", PATH,
+                                       "--to", "10.79.0.2", "--ports", "7100-7159"],
+                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+                    end = time.monotonic() + 60
+                    while time.monotonic() < end and not self.is_identifying():
+                        time.sleep(0.02)
+                    begin = time.monotonic()
+                    running.send_signal(number)
+                    out, said = running.communicate(timeout=30)
+                self.assertLess(time.monotonic() - begin, 10)
+                self.assertEqual(running.returncode, INCOMPLETE, said)
+                answer = json.loads(out)
+                self.assertFalse(answer["finished"])
+                self.assertEqual(self.targets(answer)["10.79.0.2"]["counts"]["open"], 60)
+
+    @staticmethod
+    def is_identifying():
+        """A connection that was accepted by the target's kernel, beyond the half-open ones of the scan itself."""
+        told = subprocess.run(["nsenter", f"--net=/run/netns/{TARGET}", "ss", "-Htn", "state", "established"],
+                              capture_output=True, text=True, check=True).stdout
+        return len(told.splitlines()) > 20
 
     def test_the_deadline_ends_it(self):
         begin = time.monotonic()

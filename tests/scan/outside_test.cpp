@@ -94,10 +94,12 @@ TEST(FromOutside, IsOfThisHostThoughNothingOfItIsOpen) {
 }
 
 TEST(FromOutside, IsBounded) {
-  const auto from = from_outside(host(), report({}),
-                                 record({{{1, 65535}, State::kOpen, Proof::kAccepted, 0}}), "lan");
+  auto seen = record({{{1, 65535}, State::kOpen, Proof::kAccepted, 0}});
+  EXPECT_EQ(from_outside(host(), report({}), seen, "lan").observations.size(), 65535U);
+  for (int i = 0; i < 2; ++i) seen.seats[0].targets.push_back(seen.seats[0].targets[0]);
+  const auto from = from_outside(host(), report({}), seen, "lan");
   EXPECT_EQ(from.observations.size(), kMostFromOutside);
-  EXPECT_EQ(from.left_out, 65535 - kMostFromOutside);
+  EXPECT_EQ(from.left_out, 3 * 65535 - kMostFromOutside);
 }
 
 policy::Zone zone(const char* name, policy::ZoneRole role) {

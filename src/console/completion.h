@@ -10,9 +10,9 @@ namespace CLI {
 class App;
 }
 
-namespace bulkhead::cli {
+namespace bulkhead::console {
 
-// `shell` is bash, zsh or fish.
+// `shell` is bash, zsh or fish. The program's name is the app's.
 [[nodiscard]] Result<std::string> completion_script(const CLI::App& app, std::string_view shell);
 
-}  // namespace bulkhead::cli
+}  // namespace bulkhead::console
