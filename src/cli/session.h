@@ -37,4 +37,8 @@ struct Session {
     const SourceOptions& options,
     collect::Broker::Rights rights = collect::Broker::Rights::kReading);
 
+// The host once more, by the same engines. The session must have a broker.
+[[nodiscard]] Result<std::unique_ptr<model::Snapshot>> read_host(Session& session,
+                                                                 const SourceOptions& options);
+
 }  // namespace bulkhead::cli

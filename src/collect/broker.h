@@ -31,6 +31,11 @@ class Broker {
   // and non-blocking. Only AF_INET and AF_INET6, SOCK_STREAM, SOCK_DGRAM and SOCK_RAW, which is
   // IPPROTO_TCP with a large queue. The caller owns it.
   [[nodiscard]] Result<int> open_socket(std::uint64_t ns_inode, int family, int type);
+  // A non-blocking netlink socket that is told of tracked connections of that namespace when they
+  // begin and end; `queue` bytes wait for the reader of it at most. Rights: CAP_NET_ADMIN.
+  [[nodiscard]] Result<int> open_flow_events(std::uint64_t ns_inode, std::uint32_t queue);
+  // The connections that the namespace tracks now, as the kernel dumps them (ctnetlink).
+  [[nodiscard]] Result<Bytes> read_flows(std::uint64_t ns_inode);
   // Connects to a unix socket by path.
   [[nodiscard]] Result<int> connect_unix(const std::string& path);
 

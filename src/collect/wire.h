@@ -23,6 +23,8 @@ enum class Op : std::uint32_t {
   kConnectUnix = 8,      // path
   kProcessCgroups = 9,   // u32 pids
   kListConmons = 10,     // nothing: conmons and forwarders
+  kOpenFlowEvents = 11,  // u64 inode, u32 bytes of its queue
+  kReadFlows = 12,       // u64 inode
 };
 
 // Groups of a kReadNamespace request.
@@ -81,6 +83,7 @@ enum class Section : std::uint16_t {
   kCgroups,       // per process u32 length and the text of /proc/PID/cgroup
   kConmons,       // records of reader_conmon.h
   kForwarders,    // records of reader_conmon.h
+  kFlows,         // tracked connections
   kDescriptor,    // with a file descriptor
   kLastSection = kDescriptor,
 };
@@ -103,6 +106,7 @@ inline constexpr std::size_t kMostRequest = 16U << 20;   // bytes of one request
 inline constexpr std::size_t kMostFrame = 1U << 20;      // bytes of one frame
 inline constexpr std::size_t kMostSection = 256U << 20;  // bytes of one dump
 inline constexpr std::size_t kMostAnswer = 1U << 30;
+inline constexpr std::uint32_t kMostEventQueue = 256U << 20;  // bytes
 inline constexpr int kMostAttempts = 5;          // of a dump that moves while it is read
 inline constexpr int kAnswerTimeoutMs = 30'000;  // without a byte of progress
 
