@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <filesystem>
 #include <fstream>
@@ -107,6 +108,17 @@ std::optional<std::uint64_t> sysctl(const std::string& name) {
   return value;
 }
 
+flows::Timeouts timeouts() {
+  flows::Timeouts out;
+  // By the numbers of enum tcp_conntrack.
+  constexpr std::array kStates{"",         "syn_sent",   "syn_recv", "established", "fin_wait",
+                               "close_wait", "last_ack", "time_wait", "close",     "syn_sent"};
+  for (std::size_t i = 1; i < kStates.size(); ++i)
+    out.tcp[i] = sysctl(std::string("tcp_timeout_") + kStates[i]);
+  out.udp = {sysctl("udp_timeout"), sysctl("udp_timeout_stream")};
+  return out;
+}
+
 // Unix time in ms of its start: field 22 of /proc/PID/stat counts from the start of the machine.
 std::uint64_t start_of_process(std::uint32_t pid) {
   constexpr int kFields = 19;  // between the name's end and the one that is looked for
@@ -143,7 +155,7 @@ class Learner {
         book_(book),
         listener_(std::move(listener)),
         began_(conntrack::now_ms()),
-        watcher_(owners_, book, began_, sysctl("tcp_timeout_established").value_or(0)) {}
+        watcher_(owners_, book, began_, timeouts()) {}
 
   Status run(std::optional<std::uint64_t> duration_ms) {
     if (auto done = read_engines(); !done) return done;

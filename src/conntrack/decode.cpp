@@ -94,7 +94,7 @@ std::optional<Connection> connection_of(ByteView attributes, flows::Turn turn) {
       out.protocol == IpProtocol::kTcp ? IPS_SEEN_REPLY | IPS_ASSURED : IPS_SEEN_REPLY;
   out.answered = (status & wanted) == wanted;
   out.unclear = (status & IPS_EXPECTED) != 0 || picked_up(tcp, status);
-  out.long_lived = tcp && as_u8((*tcp)[CTA_PROTOINFO_TCP_STATE]) == TCP_CONNTRACK_ESTABLISHED;
+  if (tcp) out.tcp_state = as_u8((*tcp)[CTA_PROTOINFO_TCP_STATE]).value_or(0);
   out.left_s = as_be32((*table)[CTA_TIMEOUT]);
   if (const auto times = inside((*table)[CTA_TIMESTAMP]))
     out.began_ms = as_be64((*times)[CTA_TIMESTAMP_START]).value_or(0) / 1'000'000;

@@ -216,12 +216,23 @@ std::string book_json(const Book& book) {
                 {"groups", book.losses.groups},
                 {"others", book.losses.others},
                 {"passing", book.losses.passing}}}};
-  Json whos = Json::array(), flows = Json::array();
-  for (const Who& who : book.whos()) whos.push_back(who_json(who));
-  for (const auto& [flow, counts] : book.flows()) flows.push_back(flow_json(flow, counts));
-  out["containers"] = std::move(whos);
-  out["flows"] = std::move(flows);
-  return out.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+  const auto line = [](const Json& json) {
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  };
+  std::string text = line(out);
+  text.pop_back();
+  const auto list = [&](std::string_view name, const auto& all, auto write) {
+    text += ",\n\"" + std::string(name) + "\":[";
+    bool first = true;
+    for (const auto& one : all) {
+      text += (first ? "\n" : ",\n") + line(write(one));
+      first = false;
+    }
+    text += "]";
+  };
+  list("containers", book.whos(), who_json);
+  list("flows", book.flows(), [](const auto& one) { return flow_json(one.first, one.second); });
+  return text + "}\n";
 }
 
 Result<Book> read_book(std::string_view text, std::string_view file) {

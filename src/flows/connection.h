@@ -1,6 +1,7 @@
 // A connection as the kernel tracks it: who dialled whom, and who served after all translation.
 #pragma once
 
+#include <array>
 #include <compare>
 #include <cstdint>
 #include <optional>
@@ -32,9 +33,21 @@ struct Connection {
   Ends asked, answer;
   bool answered = false;   // TCP: the handshake was finished; else a reply was seen
   bool unclear = false;    // picked up in its middle, or expected by a helper: nobody dialled it
-  bool long_lived = false;  // TCP, established: it lives for days without a packet
+  std::uint8_t tcp_state = 0;           // of conntrack: 3 is established
   std::optional<std::uint32_t> left_s;  // until it is forgotten without a packet
   std::uint64_t began_ms = 0;           // Unix time; 0: the kernel does not say
+};
+
+// After how many seconds without a packet the kernel forgets a connection: TCP by its state, UDP
+// without an answer and with one. Absent: not known.
+struct Timeouts {
+  std::array<std::optional<std::uint64_t>, 12> tcp;
+  std::array<std::optional<std::uint64_t>, 2> udp;
+  [[nodiscard]] std::optional<std::uint64_t> of(const Connection& c) const {
+    if (c.protocol == IpProtocol::kUdp) return udp[c.answered ? 1 : 0];
+    return c.protocol == IpProtocol::kTcp && c.tcp_state < tcp.size() ? tcp[c.tcp_state]
+                                                                       : std::nullopt;
+  }
 };
 
 }  // namespace bulkhead::flows

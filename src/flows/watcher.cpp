@@ -13,7 +13,6 @@ constexpr std::uint64_t kLongestMs = 5000;  // without reading, while it never i
 constexpr std::uint64_t kRefreshMs = 60'000;  // for addresses of the host
 constexpr std::uint64_t kPatienceMs = 30'000;
 constexpr std::uint64_t kKeptMs = 120'000;  // for ends that come late
-constexpr std::uint64_t kShortLivedMs = 600'000;  // of all but established TCP, by default
 
 }  // namespace
 
@@ -183,9 +182,10 @@ void Watcher::drop(const Live& live) {
 // The latest instant that it cannot have begun after.
 std::uint64_t Watcher::oldest(const Connection& c, Moment when) const {
   if (c.began_ms != 0) return std::min(c.began_ms, when.until);
-  std::uint64_t quiet = kShortLivedMs;
-  if (c.long_lived)
-    quiet = c.left_s && *c.left_s <= forgets_s_ ? (forgets_s_ - *c.left_s) * 1000 : when.from;
+  // Its last packet is as old as what is gone of its time.
+  const auto whole = timeouts_.of(c);
+  const bool told = whole && c.left_s && *c.left_s <= *whole;
+  const std::uint64_t quiet = told ? (*whole - *c.left_s + 1) * 1000 : when.from;
   const std::uint64_t heard = when.from > quiet ? when.from - quiet : 0;
   // Later tables: its event was lost.
   return table_read_ ? std::max(heard, began_ms_) : heard;

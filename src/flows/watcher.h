@@ -25,10 +25,9 @@ struct LinkTurn {
 
 class Watcher {
  public:
-  // Both must outlive it. `began_ms`: since when events are heard. `forgets_s`: after how long the
-  // kernel forgets an established TCP connection without a packet; 0: not known.
-  Watcher(Owners& owners, Book& book, std::uint64_t began_ms, std::uint64_t forgets_s)
-      : owners_(owners), book_(book), began_ms_(began_ms), forgets_s_(forgets_s) {}
+  // Both must outlive it. `began_ms`: since when events are heard.
+  Watcher(Owners& owners, Book& book, std::uint64_t began_ms, const Timeouts& timeouts)
+      : owners_(owners), book_(book), began_ms_(began_ms), timeouts_(timeouts) {}
 
   void links(std::span<const LinkTurn> turns, Moment when);
   // What comes and goes was not all told.
@@ -71,7 +70,8 @@ class Watcher {
 
   Owners& owners_;
   Book& book_;
-  std::uint64_t began_ms_, forgets_s_;
+  std::uint64_t began_ms_;
+  Timeouts timeouts_;
   std::deque<Waiting> waiting_;
   std::map<Id, Live> live_;
   bool unsettled_ = false, table_read_ = false;

@@ -33,7 +33,8 @@ std::string file_name(std::string_view file) {
 
 class Editor {
  public:
-  Editor(std::string_view text, std::string_view file) : file_(file), lines_(lines_of(text)) {}
+  Editor(std::string_view text, std::string_view file, bool behind)
+      : file_(file), lines_(lines_of(text)), behind_(behind) {}
 
   Result<Edited> run(const yaml::Node& root, std::span<const Addition> additions) {
     for (const Addition& a : additions) {
@@ -140,6 +141,15 @@ class Editor {
       out.push_back(deep + (addition.list ? "- " : "") + item);
   }
 
+  // As far as places tell: nodes say where they begin.
+  static std::uint32_t last_line(const yaml::Node& node) {
+    std::uint32_t last = node.place.line;
+    for (const yaml::Node& item : node.items) last = std::max(last, last_line(item));
+    for (const yaml::Entry& entry : node.entries)
+      last = std::max({last, entry.key_place.line, last_line(entry.value)});
+    return last;
+  }
+
   // At the root a new key follows `bulkhead: 1`, which is one line.
   Status before_first(const yaml::Node& node, const Addition& addition,
                       std::span<const std::string> missing, bool is_root) {
@@ -150,6 +160,7 @@ class Editor {
       if (!is_item(line)) return cannot(node.place, "the list does not begin on a line of its own");
     }
     const std::string indent = indent_of(line);
+    if (behind_) line = last_line(node) + 1;
     const yaml::Entry* version = is_root ? find(node, "bulkhead") : nullptr;
     if (version != nullptr && version->value.place.line == version->key_place.line)
       line = version->key_place.line + 1;
@@ -277,6 +288,7 @@ class Editor {
 
   std::string_view file_;
   std::vector<TextLine> lines_;
+  bool behind_;
   std::map<std::uint32_t, std::vector<std::string>> before_;  // lines to stand before line N
   std::map<std::uint32_t, std::vector<Insert>> within_;
 };
@@ -284,10 +296,10 @@ class Editor {
 }  // namespace
 
 Result<Edited> add_to_yaml(std::string_view text, std::string_view file,
-                           std::span<const Addition> additions) {
+                           std::span<const Addition> additions, bool behind) {
   auto root = yaml::parse(text, file);
   if (!root) return std::unexpected(root.error());
-  return Editor(text, file).run(*root, additions);
+  return Editor(text, file, behind).run(*root, additions);
 }
 
 std::string diff_of_new(std::string_view text, std::string_view file) {

@@ -20,9 +20,11 @@ struct Edited {
   std::string text, diff;  // the diff is unified, with three lines around
 };
 
-// New entries stand before the others. kUnsupported names the place where this is not possible.
+// New entries stand behind the others, or before them: an end has no mark in YAML, and text that
+// is not understood may follow. kUnsupported names the place where this is not possible.
 [[nodiscard]] Result<Edited> add_to_yaml(std::string_view text, std::string_view file,
-                                         std::span<const Addition> additions);
+                                         std::span<const Addition> additions,
+                                         bool behind);
 
 // From nothing to `text`.
 [[nodiscard]] std::string diff_of_new(std::string_view text, std::string_view file);

@@ -6,6 +6,7 @@
 #include "policy/lint.h"
 #include "policy/tenants.h"
 #include "policy/zones.h"
+#include "services/catalogue.h"
 
 namespace bulkhead::learn {
 namespace {
@@ -22,7 +23,10 @@ using policy::PortSpec;
 
 // So many targets and ports without an answer are no connection that failed.
 constexpr std::size_t kScanTargets = 10;
-constexpr std::uint64_t kScanSlackMs = 2000;
+constexpr std::uint64_t kScanMs = 60'000, kScanSlackMs = 2000;
+// Nor are so many ports of one target, however slowly.
+constexpr std::size_t kSlowScanPorts = 20;
+constexpr std::uint64_t kSeldom = 2;
 
 bool has(std::span<const PortSpec> ports, PortSpec port) {
   return std::ranges::find(ports, port) != ports.end();
@@ -45,6 +49,14 @@ std::string service_of(const policy::Tenant& tenant, const model::Container& con
   }
   if (!tenant.services.empty()) return "";
   return container.service.empty() ? container.name : container.service;
+}
+
+// From outside what gives the host away counts, too: a database that runs programs is no console to
+// the service that needs it.
+bool manages(PortSpec port, std::string_view image, bool from_outside) {
+  if (from_outside && policy::is_management(port)) return true;
+  const services::Service* service = services::match(port.port, port.protocol, "", image).service;
+  return service != nullptr && service->service_class == services::ServiceClass::kManagement;
 }
 
 Judged refused(Refusal refusal, std::string reason) {
@@ -126,18 +138,43 @@ bool Judge::is_proxied(const Flow& flow, PortSpec dialled) const {
          published_.contains({flow.to.who, dialled, PortSpec{flow.served, flow.protocol}});
 }
 
+// Many at once, from one source to whatever targets and ports.
 void Judge::find_scans() {
-  std::map<Peer, Scan> unanswered;
+  std::map<Peer, std::vector<std::uint64_t>> unanswered;
   for (const auto& [flow, counts] : book_.flows()) {
     if (counts.answered != 0) continue;
-    Scan& scan = unanswered[flow.from];
-    scan.first_ms = scan.asked == 0 ? counts.first_ms : std::min(scan.first_ms, counts.first_ms);
-    scan.last_ms = std::max(scan.last_ms, counts.last_ms);
-    ++scan.asked;
+    unanswered[flow.from].push_back(counts.first_ms);
+    ++refused_[{flow.from, flow.to}];
   }
-  for (const auto& [peer, scan] : unanswered) {
-    if (scan.asked >= kScanTargets) scans_.emplace(peer, scan);
+  for (auto& [peer, times] : unanswered) {
+    std::ranges::sort(times);
+    for (std::size_t i = 0; i + kScanTargets <= times.size(); ++i) {
+      const std::uint64_t first = times[i], last = times[i + kScanTargets - 1];
+      if (last - first > kScanMs) continue;
+      std::vector<Burst>& all = bursts_[peer];
+      if (!all.empty() && all.back().last_ms >= first) {
+        all.back().last_ms = last;
+        ++all.back().asked;
+      } else {
+        all.push_back({first, last, kScanTargets});
+      }
+    }
   }
+}
+
+// How many others were asked, when this is part of a scan; else 0. A scanner finds what is open:
+// that it was answered then is no reason for a line.
+std::size_t Judge::scanned(const Flow& flow, const Counts& counts) const {
+  if (const auto at = bursts_.find(flow.from); at != bursts_.end()) {
+    for (const Burst& burst : at->second) {
+      const std::uint64_t last = counts.answered == 0 ? counts.first_ms : counts.last_ms;
+      if (counts.first_ms + kScanSlackMs >= burst.first_ms && last <= burst.last_ms + kScanSlackMs)
+        return burst.asked;
+    }
+  }
+  const auto slow = refused_.find({flow.from, flow.to});
+  const bool rare = counts.answered <= kSeldom;
+  return slow != refused_.end() && slow->second >= kSlowScanPorts && rare ? slow->second : 0;
 }
 
 // ------------------------------------------------------------------------------- who names whom
@@ -253,13 +290,8 @@ std::optional<Judged> Judge::unfit(const Flow& flow, const Counts& counts) const
                                            " changed hands, or its holder is younger than the "
                                            "connection: whose it was is not known");
   }
-  const auto scan = scans_.find(flow.from);
-  const bool scanned = scan != scans_.end() &&
-                       counts.first_ms + kScanSlackMs >= scan->second.first_ms &&
-                       counts.last_ms <= scan->second.last_ms + kScanSlackMs;
-  if (scanned)
-    return refused(Refusal::kScan, describe(flow.from, book_) + " asked " +
-                                       std::to_string(scan->second.asked) +
+  if (const std::size_t asked = scanned(flow, counts); asked != 0)
+    return refused(Refusal::kScan, describe(flow.from, book_) + " asked " + std::to_string(asked) +
                                        " ports and targets without an answer at that time: a scan");
   if (counts.answered != 0) return std::nullopt;
   if (counts.unclear != 0)
@@ -337,8 +369,10 @@ Judged Judge::judge(const Flow& flow, const Counts& counts) const {
       return refused(Refusal::kLinkLocal, "link-local addresses are nobody's for good");
   }
   const PortSpec dialled{flow.dialled, flow.protocol}, served{flow.served, flow.protocol};
+  const std::string_view image =
+      is_container(flow.to) ? std::string_view(containers_[flow.to.who].image) : "";
   for (const PortSpec& port : {dialled, served}) {
-    if (policy::is_management(port))
+    if (manages(port, image, flow.from.kind == PeerKind::kOutside))
       return refused(Refusal::kManagement, to_string(port) +
                                                " is a port of management; write the line yourself, "
                                                "for those who need it");

@@ -76,11 +76,12 @@ class Judge {
   [[nodiscard]] bool is_proxied(const flows::Flow& flow, policy::PortSpec dialled) const;
 
  private:
-  struct Scan {
+  struct Burst {  // of connections that nobody answered
     std::uint64_t first_ms = 0, last_ms = 0;
     std::size_t asked = 0;
   };
   void find_scans();
+  [[nodiscard]] std::size_t scanned(const flows::Flow& flow, const flows::Counts& counts) const;
   [[nodiscard]] std::optional<Judged> unfit(const flows::Flow& flow,
                                             const flows::Counts& counts) const;
   [[nodiscard]] bool is_governed(const flows::Flow& flow) const;
@@ -103,7 +104,8 @@ class Judge {
   std::vector<policy::Line> lines_;
   std::vector<const policy::Tenant*> tenants_;  // of Book::whos; null: of none
   std::vector<model::Container> containers_;    // the same
-  std::map<flows::Peer, Scan> scans_;
+  std::map<flows::Peer, std::vector<Burst>> bursts_;
+  std::map<std::pair<flows::Peer, flows::Peer>, std::size_t> refused_;  // ports, by both ends
   // Container, the host's port, its own: those that were seen.
   std::set<std::tuple<std::uint32_t, policy::PortSpec, policy::PortSpec>> published_;
   std::uint64_t now_ms_;

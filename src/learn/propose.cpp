@@ -358,15 +358,14 @@ class Proposer {
   }
 
   void write(std::string_view text) {
-    auto edited = add_to_yaml(text, config_.file, additions());
-    if (!edited) {
-      out_.unwritten = edited.error().message;
+    for (const bool behind : {true, false}) {
+      auto edited = add_to_yaml(text, config_.file, additions(), behind);
+      out_.unwritten = edited ? check(edited->text) : edited.error().message;
+      if (!out_.unwritten.empty()) continue;
+      out_.text = std::move(edited->text);
+      out_.diff = std::move(edited->diff);
       return;
     }
-    out_.unwritten = check(edited->text);
-    if (!out_.unwritten.empty()) return;
-    out_.text = std::move(edited->text);
-    out_.diff = std::move(edited->diff);
   }
 
   // Why it may not stand as it is; "" when it may.
