@@ -68,15 +68,44 @@ class Editor {
     }
     return at;
   }
-  [[nodiscard]] char mark_at(yaml::Place place) const {
-    const auto at = byte_of(place);
-    if (!at) return 0;
-    const std::string_view line = lines_[place.line - 1].text;
-    return *at < line.size() ? line[*at] : '\0';
+  // Nodes say where the first word in them stands, so brackets are looked for: behind the key and
+  // its colon, or at the start of the file.
+  struct At {
+    std::uint32_t line = 1;
+    std::size_t column = 0;  // bytes
+  };
+  [[nodiscard]] std::optional<At> bracket_of(const yaml::Entry* entry) const {
+    At at;
+    if (entry != nullptr) {
+      const auto column = byte_of(entry->key_place);
+      if (!column) return std::nullopt;
+      at = {entry->key_place.line, after_key(entry->key_place.line, *column)};
+    }
+    for (; at.line <= lines_.size(); ++at.line, at.column = 0) {
+      const std::string_view line = lines_[at.line - 1].text;
+      if (entry == nullptr && (line.starts_with("---") || line.starts_with("%"))) continue;
+      at.column = std::min(line.find_first_not_of(" \t\r", at.column), line.size());
+      if (at.column == line.size() || line[at.column] == '#') continue;
+      if (line[at.column] == '[' || line[at.column] == '{') return at;
+      return std::nullopt;
+    }
+    return std::nullopt;
   }
-  [[nodiscard]] bool is_flow(const yaml::Node& node) const {
-    return (node.kind == yaml::NodeKind::kList && mark_at(node.place) == '[') ||
-           (node.kind == yaml::NodeKind::kMap && mark_at(node.place) == '{');
+  // Behind the colon of the key that begins there; its place may be that of its quote.
+  [[nodiscard]] std::size_t after_key(std::uint32_t number, std::size_t at) const {
+    const std::string_view line = lines_[number - 1].text;
+    char quote = at < line.size() && (line[at] == '"' || line[at] == '\'') ? line[at++] : '\0';
+    if (quote == '\0' && at > 0 && (line[at - 1] == '"' || line[at - 1] == '\''))
+      quote = line[at - 1];
+    for (; quote != '\0' && at < line.size(); ++at) {
+      if (quote == '"' && line[at] == '\\') {
+        ++at;
+      } else if (line[at] == quote) {
+        break;
+      }
+    }
+    const std::size_t colon = line.find(':', at);
+    return colon == std::string_view::npos ? line.size() : colon + 1;
   }
   [[nodiscard]] std::string indent_of(std::uint32_t line) const {
     const std::string_view text = lines_[line - 1].text;
@@ -103,13 +132,18 @@ class Editor {
       node = &next->value;
     }
     const std::span missing = std::span(addition.path).subspan(depth);
-    if (is_flow(*node)) return into_flow(*node, flow_text(addition, missing));
+    if (node->kind != yaml::NodeKind::kScalar) {
+      if (const auto at = bracket_of(entry)) {
+        into_flow(*at, *node, flow_text(addition, missing));
+        return {};
+      }
+    }
     if (node->is_null() || (node->entries.empty() && node->items.empty()))
-      return below_key(root, entry, *node, addition, missing);
+      return below_key(entry, *node, addition, missing);
     const bool is_list = node->kind == yaml::NodeKind::kList;
     if (is_list != (addition.list && missing.empty()) || node->kind == yaml::NodeKind::kScalar)
       return cannot(node->place, "this is not what lines could be added to");
-    return before_first(*node, addition, missing, depth == 0);
+    return beside(*node, entry, addition, missing);
   }
 
   static std::string flow_text(const Addition& addition, std::span<const std::string> missing) {
@@ -122,12 +156,9 @@ class Editor {
     return out;
   }
 
-  Status into_flow(const yaml::Node& node, std::string text) {
-    const auto at = byte_of(node.place);
-    if (!at) return cannot(node.place, "the place is not found");
+  void into_flow(const At& at, const yaml::Node& node, std::string text) {
     if (!node.entries.empty() || !node.items.empty()) text += ", ";
-    within_[node.place.line].push_back({*at + 1, std::move(text)});
-    return {};
+    within_[at.line].push_back({at.column + 1, std::move(text)});
   }
 
   static void block(const std::string& indent, const Addition& addition,
@@ -151,17 +182,18 @@ class Editor {
   }
 
   // At the root a new key follows `bulkhead: 1`, which is one line.
-  Status before_first(const yaml::Node& node, const Addition& addition,
-                      std::span<const std::string> missing, bool is_root) {
-    std::uint32_t line = node.kind == yaml::NodeKind::kList ? node.items.front().place.line
-                                                             : node.entries.front().key_place.line;
-    if (node.kind == yaml::NodeKind::kList) {
-      while (line > node.place.line && !is_item(line)) --line;
-      if (!is_item(line)) return cannot(node.place, "the list does not begin on a line of its own");
-    }
+  Status beside(const yaml::Node& node, const yaml::Entry* entry, const Addition& addition,
+                std::span<const std::string> missing) {
+    const bool is_list = node.kind == yaml::NodeKind::kList;
+    const std::uint32_t key = entry == nullptr ? 0 : entry->key_place.line;
+    std::uint32_t line =
+        is_list ? node.items.front().place.line : node.entries.front().key_place.line;
+    while (is_list && line > key + 1 && !is_item(line)) --line;
+    if (is_list && !is_item(line))
+      return cannot(node.place, "the list does not begin on a line of its own");
     const std::string indent = indent_of(line);
     if (behind_) line = last_line(node) + 1;
-    const yaml::Entry* version = is_root ? find(node, "bulkhead") : nullptr;
+    const yaml::Entry* version = entry == nullptr ? find(node, "bulkhead") : nullptr;
     if (version != nullptr && version->value.place.line == version->key_place.line)
       line = version->key_place.line + 1;
     block(indent, addition, missing, before_[line]);
@@ -174,9 +206,9 @@ class Editor {
   }
 
   // `key:` and nothing after it.
-  Status below_key(const yaml::Node& root, const yaml::Entry* entry, const yaml::Node& node,
-                   const Addition& addition, std::span<const std::string> missing) {
-    if (entry == nullptr || &node == &root)
+  Status below_key(const yaml::Entry* entry, const yaml::Node& node, const Addition& addition,
+                   std::span<const std::string> missing) {
+    if (entry == nullptr)
       return cannot({1, 1}, "the file holds nothing; begin it with bulkhead policy init");
     if (!node.scalar.empty())
       return cannot(node.place, "write the key without a value, or with [] or {}");

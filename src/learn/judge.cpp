@@ -54,9 +54,10 @@ std::string service_of(const policy::Tenant& tenant, const model::Container& con
 // From outside what gives the host away counts, too: a database that runs programs is no console to
 // the service that needs it.
 bool manages(PortSpec port, std::string_view image, bool from_outside) {
-  if (from_outside && policy::is_management(port)) return true;
   const services::Service* service = services::match(port.port, port.protocol, "", image).service;
-  return service != nullptr && service->service_class == services::ServiceClass::kManagement;
+  if (service != nullptr && service->id == "redis" && !from_outside) return false;
+  return policy::is_management(port) ||
+         (service != nullptr && service->service_class == services::ServiceClass::kManagement);
 }
 
 Judged refused(Refusal refusal, std::string reason) {
