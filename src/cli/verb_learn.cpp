@@ -294,15 +294,17 @@ Exit tell(Session& session, const LearnOptions& options, const flows::Book& book
   const learn::Proposal proposal =
       learn::propose(book, *config, text, session.zones, session.snapshot->taken_at_ms);
   const bool is_new = session.config.file.empty();
+  std::vector<std::string> gaps = learn::gaps_of(*session.snapshot);
+  const std::vector<std::string> unread = learn::unread_of(*session.snapshot);
+  gaps.insert(gaps.end(), unread.begin(), unread.end());
   const report::Learnt learnt{
       book, proposal, config->file,
-      is_new ? learn::diff_of_new(proposal.text, config->file) : proposal.diff,
-      learn::gaps_of(*session.snapshot)};
+      is_new ? learn::diff_of_new(proposal.text, config->file) : proposal.diff, std::move(gaps)};
   const Exit told = deliver(
       options.json ? report::learn_json(learnt) : report::learn_text(learnt), options.file);
   if (told != Exit::kDone) return told;
-  return all_there && proposal.unwritten.empty() && session.snapshot->complete ? Exit::kDone
-                                                                               : Exit::kIncomplete;
+  return all_there && proposal.unwritten.empty() && unread.empty() ? Exit::kDone
+                                                                   : Exit::kIncomplete;
 }
 
 }  // namespace

@@ -10,6 +10,7 @@ constexpr std::size_t kMostWaiting = 200'000, kMostLive = 500'000;
 constexpr std::uint64_t kSoonMs = 150;      // after a change: who starts may not live long
 constexpr std::uint64_t kQuietMs = 1000;    // after which a container has all its addresses
 constexpr std::uint64_t kLongestMs = 5000;  // without reading, while it never is quiet
+constexpr std::uint64_t kSecondMs = 1000;
 constexpr std::uint64_t kRefreshMs = 60'000;  // for addresses of the host
 constexpr std::uint64_t kPatienceMs = 30'000;
 constexpr std::uint64_t kKeptMs = 120'000;  // for ends that come late
@@ -148,6 +149,7 @@ void Watcher::begin(const Waiting& one) {
 
 void Watcher::end(const Waiting& one) {
   const Connection& c = one.connection;
+  if (told_.erase(id_of(c)) != 0) return;
   const auto at = live_.find(id_of(c));
   if (at == live_.end()) {
     // Its beginning was not heard: it began at any time since.
@@ -179,13 +181,23 @@ void Watcher::drop(const Live& live) {
   book_.add(live.flow, live.answered ? Counts{.answered = 1} : Counts{.lost = 1});
 }
 
+// Since its last packet, at most: what is gone of its time.
+std::uint64_t Watcher::quiet_ms(const Connection& c, Moment when) const {
+  const auto whole = timeouts_.of(c);
+  const bool told = whole && c.left_s && *c.left_s <= *whole;
+  return told ? (*whole - *c.left_s + 1) * kSecondMs : when.from;
+}
+
+bool Watcher::is_told(const Connection& c, Moment when) const {
+  if (table_read_ || told_until_ms_ == 0) return false;
+  const std::uint64_t quiet = quiet_ms(c, when);
+  return quiet < when.from && when.until - quiet + kSecondMs < told_until_ms_;
+}
+
 // The latest instant that it cannot have begun after.
 std::uint64_t Watcher::oldest(const Connection& c, Moment when) const {
   if (c.began_ms != 0) return std::min(c.began_ms, when.until);
-  // Its last packet is as old as what is gone of its time.
-  const auto whole = timeouts_.of(c);
-  const bool told = whole && c.left_s && *c.left_s <= *whole;
-  const std::uint64_t quiet = told ? (*whole - *c.left_s + 1) * 1000 : when.from;
+  const std::uint64_t quiet = quiet_ms(c, when);
   const std::uint64_t heard = when.from > quiet ? when.from - quiet : 0;
   // Later tables: its event was lost.
   return table_read_ ? std::max(heard, began_ms_) : heard;
@@ -196,8 +208,14 @@ void Watcher::table(std::span<const Connection> connections, Moment when) {
   std::set<Id> there;
   for (const Connection& c : connections) {
     there.insert(id_of(c));
-    begin({c, {oldest(c, when), when.until}, true});
+    const Waiting one{c, {oldest(c, when), when.until}, true};
+    if (is_told(c, when)) {
+      told_.insert(id_of(c));
+      continue;
+    }
+    if (!told_.contains(id_of(c))) begin(one);
   }
+  std::erase_if(told_, [&](const Id& id) { return !there.contains(id); });
   for (auto at = live_.begin(); at != live_.end();) {
     if (!there.contains(at->first) && at->second.since_ms < when.from) {
       drop(at->second);

@@ -9,6 +9,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <tuple>
 
@@ -27,7 +28,11 @@ class Watcher {
  public:
   // Both must outlive it. `began_ms`: since when events are heard.
   Watcher(Owners& owners, Book& book, std::uint64_t began_ms, const Timeouts& timeouts)
-      : owners_(owners), book_(book), began_ms_(began_ms), timeouts_(timeouts) {}
+      : owners_(owners),
+        book_(book),
+        began_ms_(began_ms),
+        told_until_ms_(book.until_ms),
+        timeouts_(timeouts) {}
 
   void links(std::span<const LinkTurn> turns, Moment when);
   // What comes and goes was not all told.
@@ -35,7 +40,8 @@ class Watcher {
   void hear(std::span<const Connection> connections, Moment when);
   // All connections that there are, read within `when`; when it is settled. The first time they are
   // new; later ones tell which were answered, and which are gone though nobody said so. Who held
-  // the addresses of one that is new must have held them since its last packet at least.
+  // the addresses of one that is new must have held them since its last packet at least. What an
+  // earlier run saw to its last packet is in the book already.
   void table(std::span<const Connection> connections, Moment when);
   // The engines were read within `when`, and the owners have taken it.
   void read(Moment when);
@@ -66,14 +72,17 @@ class Watcher {
   [[nodiscard]] std::optional<Flow> flow_of(const Waiting& one);
   void changed(Moment when);
   void drop(const Live& live);
+  [[nodiscard]] std::uint64_t quiet_ms(const Connection& c, Moment when) const;
   [[nodiscard]] std::uint64_t oldest(const Connection& c, Moment when) const;
+  [[nodiscard]] bool is_told(const Connection& c, Moment when) const;
 
   Owners& owners_;
   Book& book_;
-  std::uint64_t began_ms_;
+  std::uint64_t began_ms_, told_until_ms_;
   Timeouts timeouts_;
   std::deque<Waiting> waiting_;
   std::map<Id, Live> live_;
+  std::set<Id> told_;  // by an earlier run
   bool unsettled_ = false, table_read_ = false;
   std::uint64_t first_change_ = 0, last_change_ = 0;  // since it was settled
   Moment last_read_;

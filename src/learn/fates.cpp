@@ -6,6 +6,7 @@
 #include <optional>
 #include <variant>
 
+#include "learn/judge.h"
 #include "policy/zones.h"
 #include "trace/trace.h"
 
@@ -126,6 +127,7 @@ bool is_asked(const Flow& flow, const Counts& counts) {
 std::string_view to_string(Fate fate) {
   switch (fate) {
     case Fate::kStays: return "stays";
+    case Fate::kPermitted: return "permitted";
     case Fate::kBreaks: return "breaks";
     case Fate::kClosed: return "closed";
     case Fate::kUnknown: return "unknown";
@@ -149,6 +151,7 @@ Result<Fates> fates_of(const compile::Input& input, const compile::Compiled& com
   const auto after = trace::World::build(*changed);
   if (!after) return std::unexpected(after.error());
   const Teller teller(input, book);
+  const Judge judge(book, input.config, input.zones, input.now_ms);
   Fates out;
   for (const auto& [flow, counts] : book.flows()) {
     Fated& one = out.flows.emplace_back(Fated{&flow, &counts, Fate::kUnasked, ""});
@@ -158,11 +161,14 @@ Result<Fates> fates_of(const compile::Input& input, const compile::Compiled& com
     if (questions.empty()) continue;
     const bool leaves = flow.to.kind == PeerKind::kOutside;
     const Verdict now = ask(*before, questions, leaves), then = ask(*after, questions, leaves);
-    one.fate = then.open     ? Fate::kStays
-               : !then.known ? Fate::kUnknown
-               : now.open    ? Fate::kBreaks
-               : now.known   ? Fate::kClosed
-                             : Fate::kUnknown;
+    if (then.open) {
+      one.fate = Fate::kStays;
+    } else if (then.known && now.known) {
+      one.fate = now.open ? Fate::kBreaks : Fate::kClosed;
+    } else {
+      // Rules of ours only narrow, and let through what a line permits.
+      one.fate = now.open && !then.known && judge.covered(flow) ? Fate::kPermitted : Fate::kUnknown;
+    }
     one.reason = then.reason;
   }
   return out;

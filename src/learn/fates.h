@@ -14,6 +14,7 @@ namespace bulkhead::learn {
 
 enum class Fate : std::uint8_t {
   kStays,
+  kPermitted,  // open now, a line permits it, and it is not known to the end whether it stays so
   kBreaks,   // open now, closed with the rules
   kClosed,   // closed now already
   kUnknown,  // with the rules, or now

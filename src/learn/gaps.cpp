@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "base/text.h"
 #include "learn/shown.h"
 #include "model/find.h"
 #include "reach/chain/tracking.h"
@@ -95,6 +96,21 @@ std::vector<std::string> gaps_of(const model::Snapshot& snapshot) {
     if (engine.rootless)
       out.push_back("engine " + shown(engine.name) +
                     " is rootless: its forwarders in user space are seen as the host");
+  }
+  return out;
+}
+
+std::vector<std::string> unread_of(const model::Snapshot& snapshot) {
+  std::vector<std::string> out;
+  const auto say = [&out](const std::string& whose, const model::Gap& gap) {
+    out.push_back(escape_text(whose + gap.what, 256) + " could not be read: " +
+                  escape_text(gap.reason, 512));
+  };
+  for (const model::Gap& gap : snapshot.gaps) {
+    if (gap.what.starts_with("engine ") || gap.what == "containers of podman") say("", gap);
+  }
+  for (const model::Engine& engine : snapshot.engines) {
+    for (const model::Gap& gap : engine.gaps) say(engine.name + ": ", gap);
   }
   return out;
 }

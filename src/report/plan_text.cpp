@@ -102,6 +102,7 @@ class PlanWriter {
     using learn::Fate;
     const auto count = [this](Fate fate) { return std::to_string(seen_.fates->count(fate)); };
     tell(Label::kPlanSeen, {{"stays", count(Fate::kStays)},
+                            {"permitted", count(Fate::kPermitted)},
                             {"breaks", count(Fate::kBreaks)},
                             {"closed", count(Fate::kClosed)},
                             {"unknown", count(Fate::kUnknown)},

@@ -181,6 +181,23 @@ TEST(Watcher, ALaterTableSaysWhatWasAnsweredAndNobodyCountsItTwice) {
   EXPECT_EQ(w.lines(), (Lines{"web -> db 5432: 1 of 1", "web -> db 5433: 0 of 1"}));
 }
 
+TEST(Watcher, WhatAnEarlierRunSawToItsEndIsNotCountedAgain) {
+  Watching w;
+  w.book.until_ms = kStart - 20'000;
+  Timeouts timeouts;
+  timeouts.tcp[3] = 432'000;
+  w.watcher.emplace(w.owners, w.book, kStart, timeouts);
+  Connection old = tcp(Turn::kIsThere, 1, "10.1.1.2", "10.1.1.3", 5432, true);
+  old.left_s = 432'000 - 30;
+  Connection since = tcp(Turn::kIsThere, 2, "10.1.1.2", "10.1.1.3", 5433, true);
+  since.left_s = 432'000 - 10;
+  w.watcher->table(std::vector{old, since}, {kStart + 100, kStart + 110});
+  old.turn = Turn::kEnds;
+  w.hear({old}, kStart + 1000);
+  w.watcher->finish();
+  EXPECT_EQ(w.lines(), Lines{"web -> db 5433: 1 of 1"});
+}
+
 TEST(Watcher, WhatWasPickedUpInItsMiddleHasNoAnswer) {
   Watching w;
   Connection c = tcp(Turn::kBegins, 1, "10.1.1.3", "10.1.1.2", 40'000);

@@ -32,6 +32,17 @@ TEST(Gaps, AFamilyThatNoRuleTracksIsNamed) {
   EXPECT_THAT(gaps_of(h.snapshot), Contains(HasSubstr("IPv4 is not tracked")));
 }
 
+TEST(Gaps, AnEngineThatCouldNotBeReadIsNamed) {
+  auto h = compile::shops::shop();
+  h.snapshot.gaps.push_back({"namespace net:[1]", "it is gone"});
+  EXPECT_EQ(unread_of(h.snapshot), std::vector<std::string>{});
+  h.snapshot.gaps.push_back({"engine unix:///x\x1b", "permission denied"});
+  h.engine().gaps.push_back({"networks", "no answer"});
+  EXPECT_THAT(unread_of(h.snapshot),
+              testing::ElementsAre("engine unix:///x\\x1b could not be read: permission denied",
+                                   "docker: networks could not be read: no answer"));
+}
+
 TEST(Gaps, WhatIsTakenOutOfTrackingIsSaid) {
   auto h = compile::shops::shop();
   EXPECT_THAT(gaps_of(h.snapshot), Not(Contains(HasSubstr("notrack"))));

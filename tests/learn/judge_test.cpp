@@ -6,10 +6,15 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
+#include "base/text.h"
 #include "learn/books.h"
+#include "learn/fates.h"
+#include "report/json_policy.h"
 #include "report/json_schema.h"
 #include "report/learn_text.h"
+#include "report/plan_text.h"
 
 namespace bulkhead::learn {
 namespace {
@@ -289,6 +294,35 @@ TEST_F(Seen, ItsJsonIsOfItsSchema) {
   EXPECT_EQ(
       testing_json::Validator(nlohmann::json::parse(flows)).check(nlohmann::json::parse(kept)), "")
       << kept;
+}
+
+TEST_F(Seen, APlanTellsWhatBecomesOfThem) {
+  seen.add("shop-web-1", "shop-db-1", 5432);
+  seen.add("blog-app-1", "203.0.113.7", 443);
+  seen.add("198.51.100.7", "shop-web-1", 8080, {.dialled = 80, .at = "192.0.2.10"});
+  seen.add("shop-web-1", "shop-db-1", 99, {.answered = 0});
+  compile::shops::Policy p;
+  const auto plan = plan::make_plan(p.input(), false);
+  ASSERT_TRUE(plan);
+  const auto fates = fates_of(p.input(), plan->compiled, seen.book);
+  ASSERT_TRUE(fates) << fates.error().message;
+  EXPECT_EQ(fates->count(Fate::kStays), 2U);
+  EXPECT_EQ(fates->count(Fate::kBreaks), 1U);
+  EXPECT_EQ(fates->count(Fate::kUnasked), 1U);
+  const report::Seen told_of{&seen.book, &*fates};
+  std::ifstream file(std::string(BULKHEAD_SOURCE_DIR) + "/schemas/plan.schema.json");
+  const auto json = nlohmann::json::parse(report::plan_json(p.config, *plan, told_of));
+  EXPECT_EQ(testing_json::Validator(nlohmann::json::parse(file)).check(json), "") << json;
+  EXPECT_EQ(json["seen"]["flows"][0]["flow"], "blog-app-1 -> 203.0.113.7 443/tcp");
+  for (const auto language : {report::Language::kEnglish, report::Language::kJapanese}) {
+    report::Style style;
+    style.language = language;
+    const std::string text = report::plan_text(p.config, "host", *plan, style, told_of);
+    EXPECT_THAT(text, HasSubstr("! blog-app-1 -> 203.0.113.7 443/tcp"));
+    EXPECT_EQ(text.find('{'), std::string::npos) << text;
+    std::istringstream rows(text);
+    for (std::string row; std::getline(rows, row);) EXPECT_LE(display_width(row), 80U) << row;
+  }
 }
 
 TEST_F(Seen, WithoutAFileTheWholePolicyIsDrafted) {
