@@ -307,8 +307,9 @@ struct CommandLine {
     add_output(*verb, plan.policy.output);
     verb->add_option("--as", plan.policy.as, "attacker: what root there can forge counts, too")
         ->type_name("WHO");
-    verb->add_option("--seen", plan.seen,
-                     "Tell which flows of this file, kept by learn, would break; end 1 when one does")
+    verb->add_option(
+            "--seen", plan.seen,
+            "Tell which flows of this file, kept by learn, would break; end 1 when one does")
         ->type_name("FILE");
     verb->callback([this] { run = [this] { return run_plan(plan); }; });
     auto* rules =
@@ -324,8 +325,9 @@ struct CommandLine {
         "learn",
         "Watch who connects to whom, and propose the lines of the policy that this needs; changes "
         "nothing");
-    verb->add_option("--for", learn.duration,
-                     "So long (30s, 10m, 6h, 2d; 0: what there is now); without it until interrupted")
+    verb->add_option(
+            "--for", learn.duration,
+            "So long (30s, 10m, 6h, 2d; 0: what there is now); without it until interrupted")
         ->type_name("TIME");
     verb->add_option("--state", learn.state,
                      "Keep what was seen here, and add to what is there from earlier runs")

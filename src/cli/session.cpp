@@ -74,8 +74,7 @@ Result<std::unique_ptr<model::Snapshot>> snapshot_from_file(const std::string& p
 
 }  // namespace
 
-Result<std::unique_ptr<model::Snapshot>> read_host(Session& session,
-                                                   const SourceOptions& options) {
+Result<std::unique_ptr<model::Snapshot>> read_host(Session& session, const SourceOptions& options) {
   auto snapshot = collect::take_snapshot(*session.broker, collect_options(options));
   if (!snapshot) return std::unexpected(snapshot.error());
   return std::make_unique<model::Snapshot>(std::move(*snapshot));

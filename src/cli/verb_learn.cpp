@@ -81,8 +81,8 @@ class StateFile {
       ::chmod(folder.c_str(), S_IRWXU);
     lock_ = ::open((path_ + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (lock_ < 0)
-      return fail(ErrorCode::kDenied, shown + ": cannot be written to: " +
-                                          std::generic_category().message(errno));
+      return fail(ErrorCode::kDenied,
+                  shown + ": cannot be written to: " + std::generic_category().message(errno));
     if (::flock(lock_, LOCK_EX | LOCK_NB) != 0)
       return fail(ErrorCode::kUnavailable,
                   shown + ": another learn uses it; give each a file of its own");
@@ -111,8 +111,8 @@ std::optional<std::uint64_t> sysctl(const std::string& name) {
 flows::Timeouts timeouts() {
   flows::Timeouts out;
   // By the numbers of enum tcp_conntrack.
-  constexpr std::array kStates{"",         "syn_sent",   "syn_recv", "established", "fin_wait",
-                               "close_wait", "last_ack", "time_wait", "close",     "syn_sent"};
+  constexpr std::array kStates{"",           "syn_sent", "syn_recv",  "established", "fin_wait",
+                               "close_wait", "last_ack", "time_wait", "close",       "syn_sent"};
   for (std::size_t i = 1; i < kStates.size(); ++i)
     out.tcp[i] = sysctl(std::string("tcp_timeout_") + kStates[i]);
   out.udp = {sysctl("udp_timeout"), sysctl("udp_timeout_stream")};
@@ -147,8 +147,8 @@ bool interrupted() {
 
 class Learner {
  public:
-  Learner(Session& session, const SourceOptions& source, const StateFile& state,
-          flows::Book& book, conntrack::Listener listener)
+  Learner(Session& session, const SourceOptions& source, const StateFile& state, flows::Book& book,
+          conntrack::Listener listener)
       : session_(session),
         source_(source),
         state_(state),
@@ -300,8 +300,8 @@ Exit tell(Session& session, const LearnOptions& options, const flows::Book& book
   const report::Learnt learnt{
       book, proposal, config->file,
       is_new ? learn::diff_of_new(proposal.text, config->file) : proposal.diff, std::move(gaps)};
-  const Exit told = deliver(
-      options.json ? report::learn_json(learnt) : report::learn_text(learnt), options.file);
+  const Exit told =
+      deliver(options.json ? report::learn_json(learnt) : report::learn_text(learnt), options.file);
   if (told != Exit::kDone) return told;
   return all_there && proposal.unwritten.empty() && unread.empty() ? Exit::kDone
                                                                    : Exit::kIncomplete;
@@ -323,8 +323,8 @@ Exit run_learn(const LearnOptions& options) {
     if (auto done = listen(*session, options, state, *book, *duration); !done)
       return complain(done.error());
   }
-  const bool lost = book->losses.overflows != before.overflows ||
-                    book->losses.dropped != before.dropped;
+  const bool lost =
+      book->losses.overflows != before.overflows || book->losses.dropped != before.dropped;
   return tell(*session, options, *book, !lost);
 }
 

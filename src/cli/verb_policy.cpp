@@ -108,9 +108,9 @@ Exit run_plan(const PlanOptions& options) {
                           ? report::plan_json(config, *plan, seen)
                           : report::plan_text(config, bench->session.snapshot->host_name, *plan,
                                               text_style(options.policy.output), seen),
-                      breaks || (!plan->fit() && !unsure)  ? Exit::kFindings
-                      : !plan->fit() || unsure_of_flows ? Exit::kIncomplete
-                                                        : Exit::kDone);
+                      breaks || (!plan->fit() && !unsure) ? Exit::kFindings
+                      : !plan->fit() || unsure_of_flows   ? Exit::kIncomplete
+                                                          : Exit::kDone);
 }
 
 Exit run_compile(const CompileOptions& options) {

@@ -109,8 +109,7 @@ Result<Bytes> Broker::read_flows(std::uint64_t ns_inode) {
   for (const Section wanted : {Section::kOpened, Section::kFlows}) {
     const SectionData* section = answer->find(wanted);
     const int error = section == nullptr ? EPROTO : section->error;
-    if (error != 0)
-      return fail(errno_code(error), "connections (conntrack): " + errno_text(error));
+    if (error != 0) return fail(errno_code(error), "connections (conntrack): " + errno_text(error));
   }
   const ByteView bytes = answer->bytes(Section::kFlows);
   return Bytes(bytes.begin(), bytes.end());

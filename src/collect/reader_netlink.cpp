@@ -356,8 +356,9 @@ int make_flow_events(std::uint32_t queue, int& error) {
   own.nl_family = AF_NETLINK;
   own.nl_groups = NF_NETLINK_CONNTRACK_NEW | NF_NETLINK_CONNTRACK_DESTROY;
   const int size = static_cast<int>(queue);
-  if (fd >= 0 && (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) == 0 ||
-                  setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size) == 0) &&
+  if (fd >= 0 &&
+      (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) == 0 ||
+       setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size) == 0) &&
       bind(fd, reinterpret_cast<const sockaddr*>(&own), sizeof own) == 0)
     return fd;
   error = errno;

@@ -5,7 +5,6 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/rtnetlink.h>
-
 #include <sys/socket.h>
 
 #include <optional>
@@ -134,8 +133,8 @@ std::vector<flows::LinkTurn> decode_links(ByteView bytes) {
     const auto header = Cursor(message->body).structure<ifinfomsg>();
     // A port that leaves its bridge is told as a link of that family that went.
     if (!header || header->ifi_family != AF_UNSPEC || header->ifi_index <= 0) continue;
-    out.push_back({IfIndex{static_cast<std::uint32_t>(header->ifi_index)},
-                   message->type == RTM_NEWLINK});
+    out.push_back(
+        {IfIndex{static_cast<std::uint32_t>(header->ifi_index)}, message->type == RTM_NEWLINK});
   }
   return out;
 }

@@ -17,7 +17,7 @@ struct Heard {
   flows::Moment when;
   Bytes flows, links;
   std::uint64_t flows_lost = 0, links_lost = 0;  // times at which the kernel had no room
-  bool overrun = false;                           // we had none: what came then is not here
+  bool overrun = false;                          // we had none: what came then is not here
 };
 
 class Listener {

@@ -47,7 +47,7 @@ enum class PeerKind : std::uint8_t {
 
 struct Peer {
   PeerKind kind = PeerKind::kHost;
-  std::uint32_t who = 0;              // kContainer: in Book::whos
+  std::uint32_t who = 0;             // kContainer: in Book::whos
   std::optional<IpAddress> address;  // kOutside, kNobody, kUnsure
   friend auto operator<=>(const Peer&, const Peer&) = default;
 };

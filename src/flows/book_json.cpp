@@ -165,8 +165,7 @@ class BookReader {
       if (!out.address) complain("a flow without an address");
       return out;
     }
-    complain("'" + escape_text(kind, 32) +
-             "' is not host, container, outside, nobody or unsure");
+    complain("'" + escape_text(kind, 32) + "' is not host, container, outside, nobody or unsure");
     return out;
   }
 

@@ -31,8 +31,8 @@ struct Connection {
   std::uint16_t zone = 0;  // of conntrack
   IpProtocol protocol = IpProtocol::kTcp;
   Ends asked, answer;
-  bool answered = false;   // TCP: the handshake was finished; else a reply was seen
-  bool unclear = false;    // picked up in its middle, or expected by a helper: nobody dialled it
+  bool answered = false;  // TCP: the handshake was finished; else a reply was seen
+  bool unclear = false;   // picked up in its middle, or expected by a helper: nobody dialled it
   std::uint8_t tcp_state = 0;           // of conntrack: 3 is established
   std::optional<std::uint32_t> left_s;  // until it is forgotten without a packet
   std::uint64_t began_ms = 0;           // Unix time; 0: the kernel does not say
@@ -46,7 +46,7 @@ struct Timeouts {
   [[nodiscard]] std::optional<std::uint64_t> of(const Connection& c) const {
     if (c.protocol == IpProtocol::kUdp) return udp[c.answered ? 1 : 0];
     return c.protocol == IpProtocol::kTcp && c.tcp_state < tcp.size() ? tcp[c.tcp_state]
-                                                                       : std::nullopt;
+                                                                      : std::nullopt;
   }
 };
 

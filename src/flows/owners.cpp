@@ -97,8 +97,7 @@ void Owners::take(const model::Snapshot& snapshot, Moment when, const StartOf& s
   });
   const model::NetNs& host = snapshot.namespaces[snapshot.host.value];
   for (const model::Link& link : host.links) listed_.insert(link.index);
-  for (const model::Address& a : host.addresses)
-    see(holders_[a.local], Holding{}, 0);
+  for (const model::Address& a : host.addresses) see(holders_[a.local], Holding{}, 0);
   for (const model::Engine& engine : snapshot.engines) {
     for (const model::EngineNetwork& network : engine.networks) {
       for (const Prefix& p : network.subnets) {
@@ -137,8 +136,8 @@ Peer Owners::holder(const IpAddress& address, Moment when, bool all) const {
     const auto who = *found.begin();
     return who ? Peer{PeerKind::kContainer, *who, std::nullopt} : Peer{};
   }
-  const bool inside = std::ranges::any_of(
-      subnets_, [&address](const Prefix& p) { return p.contains(address); });
+  const bool inside =
+      std::ranges::any_of(subnets_, [&address](const Prefix& p) { return p.contains(address); });
   return {inside ? PeerKind::kNobody : PeerKind::kOutside, 0, address};
 }
 

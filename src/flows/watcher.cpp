@@ -109,8 +109,7 @@ std::optional<Flow> Watcher::flow_of(const Waiting& one) {
   flow.dialled = c.asked.destination_port;
   flow.served = c.answer.source_port;
   if (server != c.asked.destination) flow.at = c.asked.destination;
-  const bool from_here =
-      flow.from.kind == PeerKind::kHost || flow.from.kind == PeerKind::kOutside;
+  const bool from_here = flow.from.kind == PeerKind::kHost || flow.from.kind == PeerKind::kOutside;
   if (flow.from.kind == PeerKind::kHost && flow.to.kind == PeerKind::kHost) return std::nullopt;
   if (from_here && flow.to.kind == PeerKind::kOutside) {
     ++book_.losses.passing;
@@ -227,8 +226,7 @@ void Watcher::table(std::span<const Connection> connections, Moment when) {
       book_.add(at->second.flow, {.answered = 1});
       at->second.counted = true;
     }
-    if (there.contains(at->first))
-      book_.add(at->second.flow, Counts{.last_ms = when.until});
+    if (there.contains(at->first)) book_.add(at->second.flow, Counts{.last_ms = when.until});
     ++at;
   }
   table_read_ = true;

@@ -42,9 +42,8 @@ std::string draft(const flows::Book& book) {
     const bool compose = !who.project.empty() && !who.service.empty() &&
                          who.project.find('/') == std::string::npos &&
                          who.service.find('/') == std::string::npos;
-    const std::string selector = compose
-                                     ? "compose: " + yaml::word(who.project + "/" + who.service)
-                                     : "container: " + yaml::word(who.name);
+    const std::string selector = compose ? "compose: " + yaml::word(who.project + "/" + who.service)
+                                         : "container: " + yaml::word(who.name);
     std::string service = readable(compose ? who.service : who.name);
     while (tenant.services.contains(service) && tenant.services[service] != selector)
       service += "-2";

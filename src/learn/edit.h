@@ -11,8 +11,8 @@
 namespace bulkhead::learn {
 
 struct Addition {
-  std::vector<std::string> path;  // keys from the root; what is missing is made
-  bool list = true;               // of a list; else of a map
+  std::vector<std::string> path;   // keys from the root; what is missing is made
+  bool list = true;                // of a list; else of a map
   std::vector<std::string> items;  // "{from: a, to: b}"; of a map "name: {…}"; one line each
 };
 
@@ -23,8 +23,7 @@ struct Edited {
 // New entries stand behind the others, or before them: an end has no mark in YAML, and text that
 // is not understood may follow. kUnsupported names the place where this is not possible.
 [[nodiscard]] Result<Edited> add_to_yaml(std::string_view text, std::string_view file,
-                                         std::span<const Addition> additions,
-                                         bool behind);
+                                         std::span<const Addition> additions, bool behind);
 
 // From nothing to `text`.
 [[nodiscard]] std::string diff_of_new(std::string_view text, std::string_view file);

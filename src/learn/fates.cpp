@@ -101,8 +101,7 @@ class Teller {
 };
 
 // Open when one of the addresses is: whoever dials a name tries them all.
-Verdict ask(const trace::World& world, const std::vector<trace::Question>& questions,
-            bool leaves) {
+Verdict ask(const trace::World& world, const std::vector<trace::Question>& questions, bool leaves) {
   Verdict out{false, true, ""};
   for (const trace::Question& q : questions) {
     const trace::Answer answer = world.ask(q);

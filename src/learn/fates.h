@@ -15,11 +15,11 @@ namespace bulkhead::learn {
 enum class Fate : std::uint8_t {
   kStays,
   kPermitted,  // open now, a line permits it, and it is not known to the end whether it stays so
-  kBreaks,   // open now, closed with the rules
-  kClosed,   // closed now already
-  kUnknown,  // with the rules, or now
-  kGone,     // one end is not there now: nothing was asked
-  kUnasked,  // never answered, or nobody knows whose it was
+  kBreaks,     // open now, closed with the rules
+  kClosed,     // closed now already
+  kUnknown,    // with the rules, or now
+  kGone,       // one end is not there now: nothing was asked
+  kUnasked,    // never answered, or nobody knows whose it was
 };
 [[nodiscard]] std::string_view to_string(Fate fate);  // "breaks"
 

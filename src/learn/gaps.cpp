@@ -74,7 +74,8 @@ std::vector<std::string> gaps_of(const model::Snapshot& snapshot) {
       out.push_back(name + " is not tracked here: no rule asks for connections, so none is seen");
   }
   if (untracks(host.ruleset))
-    out.emplace_back("a rule takes packets out of connection tracking (notrack): these are not seen");
+    out.emplace_back(
+        "a rule takes packets out of connection tracking (notrack): these are not seen");
   for (const auto& [bridge, all] : seats(snapshot)) {
     const model::Link* link = model::find_link(host, bridge);
     if (link == nullptr) {
@@ -88,8 +89,13 @@ std::vector<std::string> gaps_of(const model::Snapshot& snapshot) {
     const bool on6 = host.sysctls.bridge_nf_call_ip6tables.value_or(0) != 0 || own6;
     if (on4 && on6) continue;
     out.push_back("between containers on " + shown(link->name) + " (" + names(all) + ") " +
-                  (on4 ? "IPv6" : on6 ? "IPv4" : "nothing") + (on4 || on6 ? " is not" : " is") +
-                  " seen: bridge-nf-call-" + (on4 ? "ip6tables" : on6 ? "iptables" : "iptables, -ip6tables") +
+                  (on4   ? "IPv6"
+                   : on6 ? "IPv4"
+                         : "nothing") +
+                  (on4 || on6 ? " is not" : " is") + " seen: bridge-nf-call-" +
+                  (on4   ? "ip6tables"
+                   : on6 ? "iptables"
+                         : "iptables, -ip6tables") +
                   " is 0 or br_netfilter is not there");
   }
   for (const model::Engine& engine : snapshot.engines) {
@@ -103,8 +109,8 @@ std::vector<std::string> gaps_of(const model::Snapshot& snapshot) {
 std::vector<std::string> unread_of(const model::Snapshot& snapshot) {
   std::vector<std::string> out;
   const auto say = [&out](const std::string& whose, const model::Gap& gap) {
-    out.push_back(escape_text(whose + gap.what, 256) + " could not be read: " +
-                  escape_text(gap.reason, 512));
+    out.push_back(escape_text(whose + gap.what, 256) +
+                  " could not be read: " + escape_text(gap.reason, 512));
   };
   for (const model::Gap& gap : snapshot.gaps) {
     if (gap.what.starts_with("engine ") || gap.what == "containers of podman") say("", gap);

@@ -211,14 +211,13 @@ bool Judge::names(const Party& party, const Peer& peer, std::string_view service
   if (party.kind != PartyKind::kService || tenant == nullptr ||
       (party.tenant != "*" && party.tenant != tenant->name))
     return false;
-  return party.name == service ||
-         policy::is_service(*tenant, party.name, containers_[peer.who]);
+  return party.name == service || policy::is_service(*tenant, party.name, containers_[peer.who]);
 }
 
 bool Judge::any_names(std::span<const Party> parties, const Peer& peer, std::string_view service,
                       bool as_line) const {
-  return std::ranges::any_of(
-      parties, [&](const Party& p) { return names(p, peer, service, as_line); });
+  return std::ranges::any_of(parties,
+                             [&](const Party& p) { return names(p, peer, service, as_line); });
 }
 
 bool Judge::permits(const Line& line, const Flow& flow) const {
@@ -227,7 +226,8 @@ bool Judge::permits(const Line& line, const Flow& flow) const {
   const auto from = [&] { return any_names(line.from, flow.from, "", true); };
   const auto to = [&] { return any_names(line.to, flow.to, "", true); };
   switch (line.kind) {
-    case LineKind::kAllow: return is_container(flow.to) && has(line.ports, served) && to() && from();
+    case LineKind::kAllow:
+      return is_container(flow.to) && has(line.ports, served) && to() && from();
     case LineKind::kEgress:
       return flow.to.kind == PeerKind::kOutside && has(line.ports, dialled) && from() && to();
     case LineKind::kHost:
@@ -235,8 +235,7 @@ bool Judge::permits(const Line& line, const Flow& flow) const {
     case LineKind::kIngress: break;
   }
   if (!is_container(flow.to) || !to()) return false;
-  if (flow.from.kind == PeerKind::kOutside)
-    return flow.at && has(line.ports, dialled) && from();
+  if (flow.from.kind == PeerKind::kOutside) return flow.at && has(line.ports, dialled) && from();
   return std::ranges::any_of(line.ports, [&](PortSpec p) { return is_proxied(flow, p); });
 }
 
@@ -259,13 +258,16 @@ const policy::NeverRule* Judge::forbids(const Flow& flow, const Judged& judged) 
   const PortSpec dialled{flow.dialled, flow.protocol}, served{flow.served, flow.protocol};
   const auto names_target = [&](const policy::NeverRule& rule, std::span<const Party> parties) {
     if (flow.to.kind != PeerKind::kHost) return any_names(parties, flow.to, to, false);
-    return std::ranges::any_of(parties, [&](const Party& p) {
-      if (p.kind == PartyKind::kHost) return true;
-      return p.kind == PartyKind::kHostService &&
-             std::ranges::any_of(config_.host, [&](const policy::HostRule& h) {
-               return h.name == p.name && h.port == dialled;
-             });
-    }) && !rule.to.empty();
+    return std::ranges::any_of(parties,
+                               [&](const Party& p) {
+                                 if (p.kind == PartyKind::kHost) return true;
+                                 return p.kind == PartyKind::kHostService &&
+                                        std::ranges::any_of(
+                                            config_.host, [&](const policy::HostRule& h) {
+                                              return h.name == p.name && h.port == dialled;
+                                            });
+                               }) &&
+           !rule.to.empty();
   };
   for (const policy::NeverRule& rule : config_.never) {
     if (rule.clause.expired(now_ms_)) continue;
@@ -284,8 +286,8 @@ const policy::NeverRule* Judge::forbids(const Flow& flow, const Judged& judged) 
 std::optional<Judged> Judge::unfit(const Flow& flow, const Counts& counts) const {
   for (const Peer* peer : {&flow.from, &flow.to}) {
     if (peer->kind == PeerKind::kNobody)
-      return refused(Refusal::kNobody, "nobody who is known held " + describe(*peer, book_) +
-                                           " at that time");
+      return refused(Refusal::kNobody,
+                     "nobody who is known held " + describe(*peer, book_) + " at that time");
     if (peer->kind == PeerKind::kUnsure)
       return refused(Refusal::kUnsure, describe(*peer, book_) +
                                            " changed hands, or its holder is younger than the "
@@ -321,8 +323,9 @@ std::optional<Judged> Judge::place_one(const Peer& peer, std::optional<Place>& o
     return refused(Refusal::kNoService, name + " is no service of tenant " + shown(tenant->name) +
                                             ": add one that tells it");
   if (!is_plain_name(service) || !is_plain_name(tenant->name))
-    return refused(Refusal::kName, name + ": its tenant or service has a name that a line cannot "
-                                          "hold; give it another under services:");
+    return refused(Refusal::kName, name +
+                                       ": its tenant or service has a name that a line cannot "
+                                       "hold; give it another under services:");
   out = Place{tenant, service};
   return std::nullopt;
 }
@@ -330,8 +333,8 @@ std::optional<Judged> Judge::place_one(const Peer& peer, std::optional<Place>& o
 std::optional<Judged> Judge::place(const Flow& flow, Judged& out) const {
   if (auto no = place_one(flow.from, out.from)) return no;
   if (auto no = place_one(flow.to, out.to)) return no;
-  out.section = out.to             ? flow.from.kind == PeerKind::kOutside ? LineKind::kIngress
-                                                                          : LineKind::kAllow
+  out.section = out.to
+                    ? flow.from.kind == PeerKind::kOutside ? LineKind::kIngress : LineKind::kAllow
                 : flow.to.kind == PeerKind::kHost ? LineKind::kHost
                                                   : LineKind::kEgress;
   const policy::Tenant* where = out.section == LineKind::kEgress ? out.from->tenant
@@ -355,8 +358,9 @@ Judged Judge::judge(const Flow& flow, const Counts& counts) const {
     out.ruling = Ruling::kCovered;
     return out;
   }
-  const bool somebody = flow.from.kind != PeerKind::kNobody && flow.from.kind != PeerKind::kUnsure &&
-                        flow.to.kind != PeerKind::kNobody && flow.to.kind != PeerKind::kUnsure;
+  const bool somebody = flow.from.kind != PeerKind::kNobody &&
+                        flow.from.kind != PeerKind::kUnsure && flow.to.kind != PeerKind::kNobody &&
+                        flow.to.kind != PeerKind::kUnsure;
   if (somebody && !is_governed(flow)) {
     out.ruling = Ruling::kUngoverned;
     return out;
@@ -380,8 +384,8 @@ Judged Judge::judge(const Flow& flow, const Counts& counts) const {
   }
   if (auto no = place(flow, out)) return *no;
   if (const policy::NeverRule* rule = forbids(flow, out); rule != nullptr)
-    return refused(Refusal::kNever, "the never of line " +
-                                        std::to_string(rule->clause.place.line) + " forbids it");
+    return refused(Refusal::kNever,
+                   "the never of line " + std::to_string(rule->clause.place.line) + " forbids it");
   if (out.section == LineKind::kIngress && !flow.at)
     return refused(Refusal::kInside,
                    "from outside to a container's own address, past its published ports: no line "

@@ -29,23 +29,23 @@ enum class Ruling : std::uint8_t {
 // Why it is not proposed.
 enum class Refusal : std::uint8_t {
   kNone,
-  kUnanswered,   // no answer was seen
-  kScan,         // it is part of one
-  kUnclear,      // picked up in its middle, or begun by a helper
-  kLost,         // whether it was answered was lost
-  kNobody,       // nobody held the address
-  kUnsure,       // who held it is not known
-  kManagement,   // manages a host or more
-  kNever,        // the policy says never
-  kNoTenant,     // of a container of no tenant
-  kNoService,    // of a container of no service of its tenant
-  kCopied,       // the tenant's rules are another's
-  kHost,         // of the host, and the policy does not speak of its services
-  kOthers,       // more addresses than are listed
-  kInside,       // from outside to a container's own address
-  kOwnAddress,   // of the host, to a port published at its own address
+  kUnanswered,  // no answer was seen
+  kScan,        // it is part of one
+  kUnclear,     // picked up in its middle, or begun by a helper
+  kLost,        // whether it was answered was lost
+  kNobody,      // nobody held the address
+  kUnsure,      // who held it is not known
+  kManagement,  // manages a host or more
+  kNever,       // the policy says never
+  kNoTenant,    // of a container of no tenant
+  kNoService,   // of a container of no service of its tenant
+  kCopied,      // the tenant's rules are another's
+  kHost,        // of the host, and the policy does not speak of its services
+  kOthers,      // more addresses than are listed
+  kInside,      // from outside to a container's own address
+  kOwnAddress,  // of the host, to a port published at its own address
   kLinkLocal,
-  kName,         // a name that cannot be written
+  kName,  // a name that cannot be written
 };
 [[nodiscard]] std::string_view to_string(Refusal refusal);  // "unanswered"
 

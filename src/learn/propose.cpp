@@ -50,8 +50,8 @@ std::string minute_text(std::uint64_t ms) {
   const std::int64_t day = doy - (153 * mp + 2) / 5 + 1, month = mp < 10 ? mp + 3 : mp - 9;
   const std::int64_t year = yoe + era * 400 + (month <= 2 ? 1 : 0);
   const auto two = [](std::int64_t n) { return (n < 10 ? "0" : "") + std::to_string(n); };
-  return std::to_string(year) + "-" + two(month) + "-" + two(day) + " " +
-         two(minutes / 60 % 24) + ":" + two(minutes % 60);
+  return std::to_string(year) + "-" + two(month) + "-" + two(day) + " " + two(minutes / 60 % 24) +
+         ":" + two(minutes % 60);
 }
 
 std::string why(const Counts& counts) {
@@ -87,7 +87,10 @@ class Proposer {
  public:
   Proposer(const flows::Book& book, const policy::Config& config,
            std::span<const policy::Zone> zones, std::uint64_t now_ms)
-      : book_(book), config_(config), zones_(zones), now_ms_(now_ms),
+      : book_(book),
+        config_(config),
+        zones_(zones),
+        now_ms_(now_ms),
         judge_(book, config, zones, now_ms) {}
 
   Proposal run(std::string_view text) {
@@ -177,13 +180,12 @@ class Proposer {
   static std::string full(const Place& place) { return place.tenant->name + "/" + place.service; }
   // In its own tenant a service is its name alone, where that cannot be anything else.
   [[nodiscard]] std::string word(const Place& place, const policy::Tenant* in) const {
-    const bool taken = place.service.find('.') != std::string::npos || place.service == "host" ||
-                       place.service == "internet" || place.service == "lan" ||
-                       place.service == "dmz" || place.service == "management" ||
-                       config_.group(place.service) != nullptr ||
-                       std::ranges::any_of(config_.zones, [&](const policy::ZoneRule& z) {
-                         return z.name == place.service;
-                       });
+    const bool taken =
+        place.service.find('.') != std::string::npos || place.service == "host" ||
+        place.service == "internet" || place.service == "lan" || place.service == "dmz" ||
+        place.service == "management" || config_.group(place.service) != nullptr ||
+        std::ranges::any_of(config_.zones,
+                            [&](const policy::ZoneRule& z) { return z.name == place.service; });
     return place.tenant == in && !taken ? place.service : full(place);
   }
 
@@ -201,7 +203,8 @@ class Proposer {
       if (one.judged.section != LineKind::kAllow) continue;
       const policy::Tenant* in = one.judged.to->tenant;
       const std::string from = one.judged.from ? word(*one.judged.from, in) : "host";
-      seen[{{in->name, word(*one.judged.to, in), from}, PortSpec{one.flow->served, one.flow->protocol}}]
+      seen[{{in->name, word(*one.judged.to, in), from},
+            PortSpec{one.flow->served, one.flow->protocol}}]
           .add(*one.counts);
     }
     std::map<std::pair<std::tuple<std::string, std::string, Ports>, std::string>, Counts> by_from;
@@ -271,8 +274,8 @@ class Proposer {
       const auto& [tenant, to, from] = one.rest;
       const std::string group = group_of(from, tenant + "-" + to);
       add(LineKind::kIngress, tenant,
-          "{to: " + yaml::word(to) + ", publish: " + list(one.parts) + ", from: " +
-              yaml::word(group) + why(one.counts),
+          "{to: " + yaml::word(to) + ", publish: " + list(one.parts) +
+              ", from: " + yaml::word(group) + why(one.counts),
           one.counts);
     }
   }
@@ -290,14 +293,16 @@ class Proposer {
         from[port].second.insert(*one.flow->from.address);
     }
     for (auto& [port, who] : from) {
-      const std::string name = "seen-" + std::to_string(port.port.number) + "-" +
-                               to_string(port.protocol);
+      const std::string name =
+          "seen-" + std::to_string(port.port.number) + "-" + to_string(port.protocol);
       if (!who.second.empty()) who.first.insert(group_of(who.second, "host"));
       add(LineKind::kHost, "",
-          unique(name, [&](const std::string& n) {
-            return std::ranges::any_of(config_.host,
-                                       [&](const policy::HostRule& h) { return h.name == n; });
-          }) + ": {port: " + to_string(port) + ", from: " + list(who.first) + why(seen[port]),
+          unique(name,
+                 [&](const std::string& n) {
+                   return std::ranges::any_of(
+                       config_.host, [&](const policy::HostRule& h) { return h.name == n; });
+                 }) +
+              ": {port: " + to_string(port) + ", from: " + list(who.first) + why(seen[port]),
           seen[port]);
     }
   }
@@ -372,13 +377,13 @@ class Proposer {
   [[nodiscard]] std::string check(const std::string& text) const {
     const auto config = policy::parse_config(text, config_.file);
     if (!config) return "what was written does not read again: " + config.error().message;
-    const bool same = config->zones.size() == config_.zones.size() &&
-                      config->never.size() == config_.never.size() &&
-                      config->tests.size() == config_.tests.size() &&
-                      config->tenants.size() == config_.tenants.size() &&
-                      config->trust.size() == config_.trust.size() + out_.groups.size() &&
-                      policy::all_lines(*config).size() >=
-                          policy::all_lines(config_).size() + out_.lines.size();
+    const bool same =
+        config->zones.size() == config_.zones.size() &&
+        config->never.size() == config_.never.size() &&
+        config->tests.size() == config_.tests.size() &&
+        config->tenants.size() == config_.tenants.size() &&
+        config->trust.size() == config_.trust.size() + out_.groups.size() &&
+        policy::all_lines(*config).size() >= policy::all_lines(config_).size() + out_.lines.size();
     if (!same) return "what was written does not mean what it should";
     const Judge judge(book_, *config, zones_, now_ms_);
     for (const Wanted& one : wanted_) {

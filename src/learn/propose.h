@@ -45,8 +45,8 @@ struct Proposal {
   std::vector<NewLine> lines;
   std::vector<Declined> declined;
   std::size_t covered = 0, ungoverned = 0;  // flows
-  std::string text;                          // of the file with them; as it was when there is none
-  std::string diff;                          // unified; "" when there is nothing to add
+  std::string text;                         // of the file with them; as it was when there is none
+  std::string diff;                         // unified; "" when there is nothing to add
   std::string unwritten;  // why they could not be put into the file; escaped; "": they are there
 };
 

@@ -125,8 +125,8 @@ Json fated_json(const learn::Fated& one, const flows::Book& book) {
 Json seen_json(const Seen& seen) {
   using learn::Fate;
   Json out = Json::object();
-  for (const Fate fate : {Fate::kStays, Fate::kPermitted, Fate::kBreaks, Fate::kClosed, Fate::kUnknown, Fate::kGone,
-                          Fate::kUnasked})
+  for (const Fate fate : {Fate::kStays, Fate::kPermitted, Fate::kBreaks, Fate::kClosed,
+                          Fate::kUnknown, Fate::kGone, Fate::kUnasked})
     out[std::string(learn::to_string(fate))] = seen.fates->count(fate);
   out["flows"] = Json::array();
   for (const learn::Fated& one : seen.fates->flows) {

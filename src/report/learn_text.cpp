@@ -53,8 +53,8 @@ void add_losses(std::string& out, const flows::Losses& losses) {
            counted(losses.overflows, "time", "times") +
            "; short connections may be missing (give more --buffer)\n";
   if (losses.dropped != 0)
-    out += "# lost: no room for " + counted(losses.dropped, "flow or event", "flows or events") +
-           "\n";
+    out +=
+        "# lost: no room for " + counted(losses.dropped, "flow or event", "flows or events") + "\n";
 }
 
 LearnJson peer_json(const flows::Peer& peer, const flows::Book& book) {
@@ -76,12 +76,10 @@ void add_counts(LearnJson& out, const flows::Counts& counts) {
 }
 
 LearnJson declined_json(const learn::Declined& one, const flows::Book& book) {
-  LearnJson out = {{"refusal", to_string(one.why.refusal)},
-                   {"reason", one.why.reason},
-                   {"from", peer_json(one.flow.from, book)},
-                   {"to", peer_json(one.flow.to, book)},
-                   {"proto", bulkhead::to_string(one.flow.protocol)},
-                   {"port", one.flow.dialled.number}};
+  LearnJson out = {
+      {"refusal", to_string(one.why.refusal)},           {"reason", one.why.reason},
+      {"from", peer_json(one.flow.from, book)},          {"to", peer_json(one.flow.to, book)},
+      {"proto", bulkhead::to_string(one.flow.protocol)}, {"port", one.flow.dialled.number}};
   if (one.flow.served != one.flow.dialled) out["served"] = one.flow.served.number;
   if (one.flow.at) out["at"] = one.flow.at->to_string();
   add_counts(out, one.counts);
@@ -146,8 +144,7 @@ std::string learn_json(const Learnt& learnt) {
     add_counts(one, line.counts);
     lines.push_back(std::move(one));
   }
-  for (const learn::Declined& one : proposal.declined)
-    declined.push_back(declined_json(one, book));
+  for (const learn::Declined& one : proposal.declined) declined.push_back(declined_json(one, book));
   out["trust"] = std::move(groups);
   out["lines"] = std::move(lines);
   out["declined"] = std::move(declined);

@@ -114,8 +114,8 @@ class PlanWriter {
       if (left-- == 0) {
         const std::size_t more =
             seen_.fates->count(Fate::kBreaks) + seen_.fates->count(Fate::kUnknown) - kShown;
-        add_wrapped(out_, "  ",
-                    say(Label::kTrialMore, style_, {{"count", std::to_string(more)}}), style_);
+        add_wrapped(out_, "  ", say(Label::kTrialMore, style_, {{"count", std::to_string(more)}}),
+                    style_);
         break;
       }
       add_wrapped(out_, one.fate == Fate::kBreaks ? "  ! " : "  ? ",

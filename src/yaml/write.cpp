@@ -17,8 +17,8 @@ bool is_in_word(char c) {
 
 // What some YAML reads as something else than text.
 bool means_more(std::string_view text) {
-  constexpr auto kWords =
-      std::to_array<std::string_view>({"true", "false", "null", "yes", "no", "on", "off", "y", "n"});
+  constexpr auto kWords = std::to_array<std::string_view>(
+      {"true", "false", "null", "yes", "no", "on", "off", "y", "n"});
   std::string lower(text);
   for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   return std::ranges::find(kWords, lower) != kWords.end();

@@ -90,8 +90,8 @@ TEST(Owners, ALinkThatWasThereBeforeIsNoNews) {
 TEST(Owners, AProxyAnswersForWhoeverPublishesThePort) {
   Fixture f;
   Host h;
-  h.container("web", "10.1.1.2", 7).published.push_back(
-      {IpProtocol::kTcp, Port{80}, ip("0.0.0.0"), Port{8080}});
+  h.container("web", "10.1.1.2", 7)
+      .published.push_back({IpProtocol::kTcp, Port{80}, ip("0.0.0.0"), Port{8080}});
   f.owners.take(h.snapshot, {100'000, 100'100}, long_ago, f.book);
   const auto found =
       f.owners.publisher(ip("192.0.2.10"), Port{8080}, IpProtocol::kTcp, {100'000, 100'010});

@@ -31,25 +31,31 @@ TEST(Edit, AddsToListsHoweverTheyAreWritten) {
   const std::string head = "bulkhead: 1\ntenants:\n  shop:\n    containers: [a]\n";
   const std::vector<Row> rows{
       {"no list", head, head + "    allow:\n      - {a: 1}\n      - {b: 2}\n",
-       "bulkhead: 1\ntenants:\n  shop:\n    allow:\n      - {a: 1}\n      - {b: 2}\n    containers: "
+       "bulkhead: 1\ntenants:\n  shop:\n    allow:\n      - {a: 1}\n      - {b: 2}\n    "
+       "containers: "
        "[a]\n"},
       {"no end of line", head.substr(0, head.size() - 1),
        head + "    allow:\n      - {a: 1}\n      - {b: 2}\n",
-       "bulkhead: 1\ntenants:\n  shop:\n    allow:\n      - {a: 1}\n      - {b: 2}\n    containers: "
+       "bulkhead: 1\ntenants:\n  shop:\n    allow:\n      - {a: 1}\n      - {b: 2}\n    "
+       "containers: "
        "[a]"},
       {"a block", head + "    allow:  # ours\n    - {z: 0}\n  # more\n  blog: {}\n",
-       head + "    allow:  # ours\n    - {z: 0}\n    - {a: 1}\n    - {b: 2}\n  # more\n  blog: {}\n",
-       head + "    allow:  # ours\n    - {a: 1}\n    - {b: 2}\n    - {z: 0}\n  # more\n  blog: {}\n"},
-      {"brackets", head + "    allow: [{z: 0}]\n",
-       head + "    allow: [{a: 1}, {b: 2}, {z: 0}]\n", ""},
+       head +
+           "    allow:  # ours\n    - {z: 0}\n    - {a: 1}\n    - {b: 2}\n  # more\n  blog: {}\n",
+       head +
+           "    allow:  # ours\n    - {a: 1}\n    - {b: 2}\n    - {z: 0}\n  # more\n  blog: {}\n"},
+      {"brackets", head + "    allow: [{z: 0}]\n", head + "    allow: [{a: 1}, {b: 2}, {z: 0}]\n",
+       ""},
       {"empty brackets", head + "    allow: []\n", head + "    allow: [{a: 1}, {b: 2}]\n", ""},
-      {"no value", head + "    allow:\n", head + "    allow:\n      - {a: 1}\n      - {b: 2}\n", ""},
+      {"no value", head + "    allow:\n", head + "    allow:\n      - {a: 1}\n      - {b: 2}\n",
+       ""},
       {"braces", "{bulkhead: 1, tenants: {shop: {containers: [a]}}}",
        "{bulkhead: 1, tenants: {shop: {allow: [{a: 1}, {b: 2}], containers: [a]}}}", ""},
       {"letters before", "bulkhead: 1\ntenants: {\"é日\": {}, shop: {}}\n",
        "bulkhead: 1\ntenants: {\"é日\": {}, shop: {allow: [{a: 1}, {b: 2}]}}\n", ""},
       {"a tenant without a value", "bulkhead: 1\ntenants:\n  shop:\n  blog: {}\n",
-       "bulkhead: 1\ntenants:\n  shop:\n    allow:\n      - {a: 1}\n      - {b: 2}\n  blog: {}\n", ""},
+       "bulkhead: 1\ntenants:\n  shop:\n    allow:\n      - {a: 1}\n      - {b: 2}\n  blog: {}\n",
+       ""},
   };
   for (const Row& row : rows) {
     EXPECT_EQ(edited(row.text, kAllow, true), row.behind) << row.name;

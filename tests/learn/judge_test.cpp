@@ -20,15 +20,15 @@ namespace bulkhead::learn {
 namespace {
 
 using compile::shops::shop;
-using testing_books::BookOf;
-using testing_books::kNow;
-using testing_books::patched;
-using testing_books::proposed;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using testing_books::BookOf;
+using testing_books::kNow;
+using testing_books::patched;
+using testing_books::proposed;
 
 const std::string kTenants = R"(bulkhead: 1
 mode: enforce
@@ -48,9 +48,9 @@ struct Lines {
 Lines of(const Proposal& proposal) {
   Lines out;
   for (const NewLine& line : proposal.lines)
-    out.lines.push_back((line.tenant.empty() ? "host" : line.tenant + " " +
-                                                            std::string(to_string(line.section))) +
-                        " " + line.text.substr(0, line.text.find(", why:")));
+    out.lines.push_back(
+        (line.tenant.empty() ? "host" : line.tenant + " " + std::string(to_string(line.section))) +
+        " " + line.text.substr(0, line.text.find(", why:")));
   for (const Declined& one : proposal.declined)
     out.refusals.emplace_back(to_string(one.why.refusal));
   EXPECT_EQ(proposal.unwritten, "");
@@ -92,10 +92,7 @@ TEST_F(Seen, WhatALinePermitsIsNotSaidAgain) {
   seen.add("198.51.100.7", "host", 22);
   seen.add("198.51.100.7", "shop-web-1", 8080, {.dialled = 80, .at = "192.0.2.10"});
   seen.add("shop-api-1", "203.0.113.7", 443);
-  const std::string text =
-      kTenants +
-      "  more: {containers: [x]}\n" +
-      "never: []\n";
+  const std::string text = kTenants + "  more: {containers: [x]}\n" + "never: []\n";
   std::string with = text;
   with.replace(with.find("  blog:"), 0,
                "    allow: [{from: \"*\", to: db, port: 5432/tcp}]\n"
@@ -145,8 +142,7 @@ TEST_F(Seen, EgressListsTheAddresses) {
 
 TEST_F(Seen, ServicesOfTheHostOnlyWhereTheFileSpeaksOfThem) {
   seen.add("blog-app-1", "host", 7777, {.at = "172.21.0.1"});
-  EXPECT_THAT(told().lines,
-              ElementsAre("host seen-7777-tcp: {port: 7777/tcp, from: blog/app"));
+  EXPECT_THAT(told().lines, ElementsAre("host seen-7777-tcp: {port: 7777/tcp, from: blog/app"));
   std::string text = kTenants;
   text.erase(text.find("host:"), text.find("tenants:") - text.find("host:"));
   const auto lines = told(text);
@@ -266,8 +262,8 @@ TEST_F(Seen, HostileNamesStayText) {
   seen = BookOf(snapshot);
   seen.add(h.engine().containers[0].name, "shop-db-1", 5432);
   std::string text = kTenants;
-  text.replace(text.find("    services: {web"), text.find("  blog:") - text.find("    services: {web"),
-               "    mode: audit\n");
+  text.replace(text.find("    services: {web"),
+               text.find("  blog:") - text.find("    services: {web"), "    mode: audit\n");
   const auto lines = told(text);
   EXPECT_THAT(lines.lines, IsEmpty());
   EXPECT_THAT(lines.refusals, ElementsAre("name"));
@@ -334,9 +330,8 @@ TEST_F(Seen, WithoutAFileTheWholePolicyIsDrafted) {
   seen.add("lone", "shop-api-1", 7000);
   const std::string text = draft(seen.book);
   EXPECT_THAT(text, HasSubstr("web: {compose: shop/web}"));
-  EXPECT_THAT(told(text).lines,
-              ElementsAre("shop allow {from: lone/lone, to: api, port: 7000/tcp",
-                          "shop allow {from: web, to: db, port: 5432/tcp"));
+  EXPECT_THAT(told(text).lines, ElementsAre("shop allow {from: lone/lone, to: api, port: 7000/tcp",
+                                            "shop allow {from: web, to: db, port: 5432/tcp"));
   EXPECT_TRUE(policy::parse_config(draft(flows::Book()), "b.yaml"));
 }
 

@@ -20,6 +20,8 @@ import unittest
 import world
 from world import HOST, HOST6, INET, TENANTS, connects, inside, until
 
+from spaces import flush_conntrack  # isort: skip
+
 DONE, FINDINGS, USAGE, INCOMPLETE, REFUSED = range(5)
 WORLD = None
 
@@ -29,7 +31,7 @@ class Learn(unittest.TestCase):
 
     def setUp(self):
         with inside(WORLD.path('host')):
-            world.flush_conntrack()
+            flush_conntrack()
         name = self.id().rpartition('.')[2]
         self.state = os.path.join(WORLD.dir, name + '.json')
         self.config = WORLD.file('bulkhead.yaml', TENANTS)

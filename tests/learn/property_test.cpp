@@ -43,10 +43,9 @@ class Chance {
 
 // The tenants, their sections written in one way or the other, with some lines already.
 std::string random_policy(Chance& chance) {
-  const std::vector<std::string> allows{"{from: web, to: api, port: 7000/tcp}",
-                                        "{from: \"*\", to: db, port: 5432/tcp}",
-                                        "{from: blog/app, to: web, port: 8080/tcp}",
-                                        "{from: host, to: db, port: 5432/tcp}"};
+  const std::vector<std::string> allows{
+      "{from: web, to: api, port: 7000/tcp}", "{from: \"*\", to: db, port: 5432/tcp}",
+      "{from: blog/app, to: web, port: 8080/tcp}", "{from: host, to: db, port: 5432/tcp}"};
   std::string out = "bulkhead: 1\nmode: enforce\n";
   if (chance.once_in(2)) out += "trust: {admins: [198.51.100.0/28]}\n";
   if (chance.once_in(2)) out += "host:\n  ssh: {port: 22/tcp, from: lan, expires: 2027-01-01}\n";
@@ -113,7 +112,8 @@ void expect_no_errors(const Policy& after, std::size_t lines_before, const std::
   for (const policy::Lint& lint :
        policy::lint(after.config, after.bound, after.zones, after.snapshot.taken_at_ms)) {
     EXPECT_NE(lint.level, policy::LintLevel::kError) << lint.what << "\n" << text;
-    EXPECT_FALSE(lint.kind == policy::LintKind::kShadowed && lines_before == 0) << lint.what << text;
+    EXPECT_FALSE(lint.kind == policy::LintKind::kShadowed && lines_before == 0)
+        << lint.what << text;
   }
 }
 
@@ -135,7 +135,8 @@ void expect_nothing_breaks(const Policy& after, const BookOf& seen, const Propos
     if (declined) continue;
     EXPECT_TRUE(one.fate != Fate::kBreaks && one.fate != Fate::kUnknown)
         << describe(*one.flow, seen.book) << " " << to_string(one.fate) << ": " << one.reason
-        << "\n" << proposal.text;
+        << "\n"
+        << proposal.text;
   }
 }
 
@@ -157,7 +158,8 @@ TEST(Learn, WhatIsProposedClosesNothingThatWasSeenAndOpensNothingThatWasDeclined
     for (const Declined& one : proposal.declined) {
       // What the host sends may be what its proxy sends for those that are let in.
       const bool host_sends = one.flow.from.kind == flows::PeerKind::kHost;
-      EXPECT_TRUE(host_sends || !judge.covered(one.flow)) << describe(one.flow, seen.book) << proposal.text;
+      EXPECT_TRUE(host_sends || !judge.covered(one.flow))
+          << describe(one.flow, seen.book) << proposal.text;
     }
     expect_nothing_breaks(after, seen, proposal, tally);
     // And once it is there, nothing is left to say.

@@ -13,8 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 
 import engine  # noqa: E402
 from lab import USUAL, Box, Built, Lab, Net  # noqa: E402
-from spaces import flush_conntrack, inside, run  # noqa: E402,F401
-
+from spaces import inside, run  # noqa: E402
 
 GENEROUS = 90  # seconds for what must happen some time
 HOST, LAN, INET = '192.168.50.10', '192.168.50.20', '198.51.100.2'
