@@ -1,5 +1,6 @@
 #include "cli/instant.h"
 
+#include <charconv>
 #include <chrono>
 #include <optional>
 
@@ -99,6 +100,21 @@ Result<std::uint64_t> parse_instant(std::string_view text) {
   const auto at = read_instant(in);
   if (!at || at->count() < 0) return not_an_instant(text);
   return static_cast<std::uint64_t>(at->count()) * 1000;
+}
+
+std::optional<std::uint64_t> parse_duration_ms(std::string_view text) {
+  constexpr std::uint64_t kSecond = 1000, kMinute = 60 * kSecond, kHour = 60 * kMinute,
+                          kDay = 24 * kHour, kLongest = 366 * kDay;
+  std::uint64_t number = 0, unit = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const std::string_view rest(end, text.data() + text.size());
+  if (rest == "s") unit = kSecond;
+  if (rest == "m") unit = kMinute;
+  if (rest == "h") unit = kHour;
+  if (rest == "d") unit = kDay;
+  if (error != std::errc() || unit == 0 || number == 0 || number > kLongest / unit)
+    return std::nullopt;
+  return number * unit;
 }
 
 }  // namespace bulkhead::cli

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "base/result.h"
@@ -11,5 +12,8 @@ namespace bulkhead::cli {
 // RFC 3339 with a zone ("2026-11-24T23:20:00Z", "…+09:00"), or a day alone (its midnight, UTC), as
 // Unix time in milliseconds. Fractions of a second are read and dropped.
 [[nodiscard]] Result<std::uint64_t> parse_instant(std::string_view text);
+
+// "30s", "15m", "6h", "2d" in milliseconds, a leap year at most; nullopt for anything else, 0 too.
+[[nodiscard]] std::optional<std::uint64_t> parse_duration_ms(std::string_view text);
 
 }  // namespace bulkhead::cli

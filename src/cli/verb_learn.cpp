@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -19,6 +18,7 @@
 #include "base/text.h"
 #include "cli/deliver.h"
 #include "cli/files.h"
+#include "cli/instant.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
 #include "conntrack/decode.h"
@@ -44,22 +44,14 @@ constexpr const char* kSysctls = "/proc/sys/net/netfilter/nf_conntrack_";
 
 // nullopt: until interrupted.
 Result<std::optional<std::uint64_t>> read_duration_ms(std::string_view text) {
-  constexpr std::uint64_t kSecond = 1000, kMinute = 60 * kSecond, kHour = 60 * kMinute,
-                          kDay = 24 * kHour, kLongest = 366 * kDay;
   if (text.empty()) return std::optional<std::uint64_t>();
-  std::uint64_t number = 0, unit = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const std::string_view rest(end, text.data() + text.size());
-  if (rest == "s") unit = kSecond;
-  if (rest == "m") unit = kMinute;
-  if (rest == "h") unit = kHour;
-  if (rest == "d") unit = kDay;
-  if (rest.empty() && number == 0 && !text.empty()) unit = kSecond;
-  if (error != std::errc() || unit == 0 || number > kLongest / unit)
+  if (text == "0" || text == "0s") return std::optional<std::uint64_t>(0);
+  const auto duration = parse_duration_ms(text);
+  if (!duration)
     return fail(ErrorCode::kInvalidInput, "--for is '" + escape_text(text, 32) +
                                               "'; write 30s, 10m, 6h or 2d, or 0 for what there is "
                                               "now");
-  return std::optional(number * unit);
+  return duration;
 }
 
 // The file with what was seen, held by one process at a time: of two each would write over what

@@ -12,7 +12,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -20,6 +19,7 @@
 
 #include "base/text.h"
 #include "cli/files.h"
+#include "cli/instant.h"
 #include "cli/verbs.h"
 #include "console/interrupts.h"
 #include "notify/spool.h"
@@ -51,19 +51,11 @@ bool interrupted() {
 }
 
 Result<std::uint64_t> read_period_ms(std::string_view text) {
-  constexpr std::uint64_t kSecond = 1000, kMinute = 60 * kSecond, kHour = 60 * kMinute,
-                          kDay = 24 * kHour, kLongest = 366 * kDay;
-  std::uint64_t number = 0, unit = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const std::string_view rest(end, text.data() + text.size());
-  if (rest == "s") unit = kSecond;
-  if (rest == "m") unit = kMinute;
-  if (rest == "h") unit = kHour;
-  if (rest == "d") unit = kDay;
-  if (error != std::errc() || unit == 0 || number == 0 || number > kLongest / unit)
+  const auto period = parse_duration_ms(text);
+  if (!period)
     return fail(ErrorCode::kInvalidInput,
                 "--every is '" + escape_text(text, 32) + "'; write 30s, 15m, 6h or 1d");
-  return number * unit;
+  return *period;
 }
 
 // The folder of what is known and what waits. One process at a time: of two, each would write over

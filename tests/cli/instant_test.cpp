@@ -61,5 +61,15 @@ TEST(Instant, WhatIsNoneIsRefusedAndSafeToShow) {
   }
 }
 
+TEST(Duration, IsANumberAndAUnit) {
+  EXPECT_EQ(parse_duration_ms("30s"), 30'000U);
+  EXPECT_EQ(parse_duration_ms("15m"), 900'000U);
+  EXPECT_EQ(parse_duration_ms("6h"), 21'600'000U);
+  EXPECT_EQ(parse_duration_ms("366d"), 31'622'400'000U);
+  for (const char* text :
+       {"", "0s", "5", "s", "-1s", "1.5h", "1m30s", "367d", "99999999999999999999s"})
+    EXPECT_EQ(parse_duration_ms(text), std::nullopt) << text;
+}
+
 }  // namespace
 }  // namespace bulkhead::cli
