@@ -53,6 +53,7 @@ struct CommandLine {
   PolicyOptions policy;
   PolicyInitOptions policy_init;
   PlanOptions plan;
+  LearnOptions learn;
   CompileOptions compile;
   ApplyOptions apply;
   ConfirmOptions confirm;
@@ -74,6 +75,7 @@ struct CommandLine {
     add_scan();
     add_policy();
     add_plan();
+    add_learn();
     add_apply();
     add_lab();
     add_small_ones();
@@ -325,6 +327,10 @@ struct CommandLine {
     add_output(*verb, plan.policy.output);
     verb->add_option("--as", plan.policy.as, "attacker: what root there can forge counts, too")
         ->type_name("WHO");
+    verb->add_option(
+            "--seen", plan.seen,
+            "Tell which flows of this file, kept by learn, would break; end 1 when one does")
+        ->type_name("FILE");
     verb->callback([this] { run = [this] { return run_plan(plan); }; });
     auto* rules =
         app.add_subcommand("compile", "Print the policy as nftables rules; loads nothing");
@@ -333,6 +339,30 @@ struct CommandLine {
         ->type_name("FILE")
         ->capture_default_str();
     rules->callback([this] { run = [this] { return run_compile(compile); }; });
+  }
+  void add_learn() {
+    auto* verb = app.add_subcommand(
+        "learn",
+        "Watch who connects to whom, and propose the lines of the policy that this needs; changes "
+        "nothing");
+    verb->add_option(
+            "--for", learn.duration,
+            "So long (30s, 10m, 6h, 2d; 0: what there is now); without it until interrupted")
+        ->type_name("TIME");
+    verb->add_option("--state", learn.state,
+                     "Keep what was seen here, and add to what is there from earlier runs")
+        ->type_name("FILE")
+        ->capture_default_str();
+    verb->add_option("--buffer", learn.buffer, "Bytes of events that the kernel keeps for us")
+        ->type_name("BYTES")
+        ->check(CLI::Range(std::uint32_t{4096}, std::uint32_t{256U << 20}))
+        ->capture_default_str();
+    verb->add_option("-o,--output", learn.file, "Where to; - is standard output")
+        ->type_name("FILE")
+        ->capture_default_str();
+    verb->add_flag("--json", learn.json, "Answer in JSON");
+    add_source(*verb, learn.source);
+    verb->callback([this] { run = [this] { return run_learn(learn); }; });
   }
   void add_apply() {
     auto* verb = app.add_subcommand(

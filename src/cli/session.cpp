@@ -74,6 +74,12 @@ Result<std::unique_ptr<model::Snapshot>> snapshot_from_file(const std::string& p
 
 }  // namespace
 
+Result<std::unique_ptr<model::Snapshot>> read_host(Session& session, const SourceOptions& options) {
+  auto snapshot = collect::take_snapshot(*session.broker, collect_options(options));
+  if (!snapshot) return std::unexpected(snapshot.error());
+  return std::make_unique<model::Snapshot>(std::move(*snapshot));
+}
+
 Result<Session> open_session(const SourceOptions& options, collect::Broker::Rights rights) {
   Session session;
   if (options.snapshot_file.empty()) {
@@ -88,9 +94,9 @@ Result<Session> open_session(const SourceOptions& options, collect::Broker::Righ
   if (session.broker) {
     if (auto dropped = collect::drop_privileges(); !dropped)
       return std::unexpected(dropped.error());
-    auto snapshot = collect::take_snapshot(*session.broker, collect_options(options));
+    auto snapshot = read_host(session, options);
     if (!snapshot) return std::unexpected(snapshot.error());
-    session.snapshot = std::make_unique<model::Snapshot>(std::move(*snapshot));
+    session.snapshot = std::move(*snapshot);
   } else {
     auto snapshot = snapshot_from_file(options.snapshot_file);
     if (!snapshot) return std::unexpected(snapshot.error());
@@ -102,9 +108,9 @@ Result<Session> open_session(const SourceOptions& options, collect::Broker::Righ
 
 Status read_again(Session& session, const SourceOptions& options) {
   if (!session.broker) return fail(ErrorCode::kInternal, "a file is not read again");
-  auto snapshot = collect::take_snapshot(*session.broker, collect_options(options));
+  auto snapshot = read_host(session, options);
   if (!snapshot) return std::unexpected(snapshot.error());
-  session.snapshot = std::make_unique<model::Snapshot>(std::move(*snapshot));
+  session.snapshot = std::move(*snapshot);
   session.zones = policy::resolve_zones(session.config, *session.snapshot);
   return {};
 }

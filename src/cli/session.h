@@ -39,5 +39,8 @@ struct Session {
 
 // Reads the host once more, when something has been made there since; the rest stays.
 [[nodiscard]] Status read_again(Session& session, const SourceOptions& options);
+// The host once more, by the same engines. The session must have a broker.
+[[nodiscard]] Result<std::unique_ptr<model::Snapshot>> read_host(Session& session,
+                                                                 const SourceOptions& options);
 
 }  // namespace bulkhead::cli

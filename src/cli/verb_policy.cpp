@@ -1,3 +1,5 @@
+#include <optional>
+
 #include "base/text.h"
 #include "cli/bench.h"
 #include "cli/files.h"
@@ -5,6 +7,8 @@
 #include "cli/targets.h"
 #include "cli/verbs.h"
 #include "compile/compile.h"
+#include "flows/book.h"
+#include "learn/fates.h"
 #include "plan/first.h"
 #include "plan/plan.h"
 #include "plan/trials.h"
@@ -14,6 +18,16 @@
 #include "report/policy_text.h"
 
 namespace bulkhead::cli {
+namespace {
+
+Result<flows::Book> read_seen(const std::string& path) {
+  const auto text = read_file(path, flows::kLargestBook);
+  if (!text) return std::unexpected(text.error());
+  return flows::read_book(*text, path);
+}
+
+}  // namespace
+
 Exit run_policy_lint(const PolicyOptions& options) {
   const auto bench = open_bench(options);
   if (!bench) return complain(bench.error());
@@ -64,10 +78,26 @@ Exit run_policy_test(const PolicyOptions& options) {
 Exit run_plan(const PlanOptions& options) {
   const auto attacker = read_as(options.policy.as);
   if (!attacker) return complain(attacker.error());
+  std::optional<flows::Book> book;
+  if (!options.seen.empty()) {
+    auto read = read_seen(options.seen);
+    if (!read) return complain(read.error());
+    book = *std::move(read);
+  }
   const auto bench = open_bench(options.policy);
   if (!bench) return complain(bench.error());
-  const auto plan = plan::make_plan(bench->input(options.enforce), *attacker);
+  const compile::Input input = bench->input(options.enforce);
+  const auto plan = plan::make_plan(input, *attacker);
   if (!plan) return complain(plan.error());
+  std::optional<learn::Fates> fates;
+  if (book) {
+    auto told = learn::fates_of(input, plan->compiled, *book);
+    if (!told) return complain(told.error());
+    fates = *std::move(told);
+  }
+  const report::Seen seen{book ? &*book : nullptr, fates ? &*fates : nullptr};
+  const bool breaks = fates && fates->count(learn::Fate::kBreaks) > 0;
+  const bool unsure_of_flows = fates && fates->count(learn::Fate::kUnknown) > 0;
   const policy::Config& config = bench->session.config;
   const bool unsure = plan->trials.count(plan::Outcome::kUnknown) + plan->unknown.size() > 0 &&
                       plan->trials.count(plan::Outcome::kBroken) +
@@ -75,12 +105,12 @@ Exit run_plan(const PlanOptions& options) {
                               plan->leaks.size() ==
                           0;
   return print_report(options.policy.output.json
-                          ? report::plan_json(config, *plan)
+                          ? report::plan_json(config, *plan, seen)
                           : report::plan_text(config, bench->session.snapshot->host_name, *plan,
-                                              text_style(options.policy.output)),
-                      plan->fit() ? Exit::kDone
-                      : unsure    ? Exit::kIncomplete
-                                  : Exit::kFindings);
+                                              text_style(options.policy.output), seen),
+                      breaks || (!plan->fit() && !unsure) ? Exit::kFindings
+                      : !plan->fit() || unsure_of_flows   ? Exit::kIncomplete
+                                                          : Exit::kDone);
 }
 
 Exit run_compile(const CompileOptions& options) {

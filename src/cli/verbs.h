@@ -120,6 +120,7 @@ Exit run_policy_test(const PolicyOptions& options);
 struct PlanOptions {
   PolicyOptions policy;
   bool enforce = false;  // as if what is in mode audit were in mode enforce
+  std::string seen;      // what `learn` keeps; empty: none
 };
 Exit run_plan(const PlanOptions& options);
 
@@ -128,6 +129,16 @@ struct CompileOptions {
   std::string file = "-";
 };
 Exit run_compile(const CompileOptions& options);
+
+struct LearnOptions {
+  SourceOptions source;
+  bool json = false;
+  std::string duration;  // 30s, 10m, 6h, 2d; 0: what there is now; empty: until interrupted
+  std::string state = "/var/lib/bulkhead/learn/flows.json";
+  std::uint32_t buffer = 32U << 20;  // bytes of events that wait
+  std::string file = "-";
+};
+Exit run_learn(const LearnOptions& options);
 
 struct ApplyOptions {
   SourceOptions source;

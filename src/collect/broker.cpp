@@ -135,6 +135,31 @@ Result<MadeSeat> Broker::make_seat(const SeatWish& wish) {
   return out;
 }
 
+Result<int> Broker::open_flow_events(std::uint64_t ns_inode, std::uint32_t queue) {
+  if (queue > kMostEventQueue)
+    return fail(ErrorCode::kInvalidInput,
+                "a queue of more than " + std::to_string(kMostEventQueue) + " bytes");
+  Bytes payload;
+  append_value(payload, ns_inode);
+  append_value(payload, queue);
+  return receive_descriptor(BrokerAccess::ask(*this, Op::kOpenFlowEvents, payload),
+                            "events of connections (conntrack)");
+}
+
+Result<Bytes> Broker::read_flows(std::uint64_t ns_inode) {
+  Bytes payload;
+  append_value(payload, ns_inode);
+  auto answer = BrokerAccess::ask(*this, Op::kReadFlows, payload);
+  if (!answer) return std::unexpected(answer.error());
+  for (const Section wanted : {Section::kOpened, Section::kFlows}) {
+    const SectionData* section = answer->find(wanted);
+    const int error = section == nullptr ? EPROTO : section->error;
+    if (error != 0) return fail(errno_code(error), "connections (conntrack): " + errno_text(error));
+  }
+  const ByteView bytes = answer->bytes(Section::kFlows);
+  return Bytes(bytes.begin(), bytes.end());
+}
+
 Result<int> Broker::connect_unix(const std::string& path) {
   return receive_descriptor(BrokerAccess::ask(*this, Op::kConnectUnix, as_bytes(path)), path);
 }

@@ -36,6 +36,11 @@ class Broker {
   // Makes a neighbour's seat, which ends with this broker. kDenied with the step that failed, and
   // what the kernel said of it: no right, or no such kind of link in this kernel.
   [[nodiscard]] Result<MadeSeat> make_seat(const SeatWish& wish);
+  // A non-blocking netlink socket that is told of tracked connections of that namespace when they
+  // begin and end; `queue` bytes wait for the reader of it at most. Rights: CAP_NET_ADMIN.
+  [[nodiscard]] Result<int> open_flow_events(std::uint64_t ns_inode, std::uint32_t queue);
+  // The connections that the namespace tracks now, as the kernel dumps them (ctnetlink).
+  [[nodiscard]] Result<Bytes> read_flows(std::uint64_t ns_inode);
   // Connects to a unix socket by path.
   [[nodiscard]] Result<int> connect_unix(const std::string& path);
 

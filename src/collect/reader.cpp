@@ -86,6 +86,8 @@ class Reader {
       case Op::kProcessCgroups: return cgroups(cursor);
       case Op::kListConmons: return conmons();
       case Op::kMakeSeat: return seat(cursor);
+      case Op::kOpenFlowEvents: return open_flow_events(cursor);
+      case Op::kReadFlows: return read_flows(cursor);
     }
     return false;
   }
@@ -214,6 +216,24 @@ class Reader {
         setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &kRawQueue, sizeof kRawQueue);
     }
     hand_over(fd, error);
+    return true;
+  }
+
+  bool open_flow_events(Cursor& cursor) {
+    const auto inode = cursor.native<std::uint64_t>();
+    const auto queue = cursor.native<std::uint32_t>();
+    if (!inode || !queue || *queue > kMostEventQueue) return false;
+    int error = namespaces_.enter(*inode);
+    int fd = -1;
+    if (error == 0) fd = make_flow_events(*queue, error);
+    hand_over(fd, error);
+    return true;
+  }
+
+  bool read_flows(Cursor& cursor) {
+    const auto inode = cursor.native<std::uint64_t>();
+    if (!inode) return false;
+    if (enter(*inode)) read_tracked(out_);
     return true;
   }
 

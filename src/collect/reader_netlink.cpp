@@ -15,6 +15,8 @@
 #include <linux/netfilter/ipset/ip_set.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_compat.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/netlink.h>
 #include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
@@ -338,6 +340,30 @@ void read_set_elements(ReaderOutput& out, ByteView sets) {
                 body);
   }
   read_generation(socket, out, Section::kGenerationAfter);
+}
+
+// ------------------------------------------------------------------------------------- conntrack
+
+void read_tracked(ReaderOutput& out) {
+  NetlinkSocket socket(NETLINK_NETFILTER);
+  socket.dump(out, Section::kFlows, nf_type(NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_GET),
+              nf_request());
+}
+
+int make_flow_events(std::uint32_t queue, int& error) {
+  const int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
+  sockaddr_nl own{};
+  own.nl_family = AF_NETLINK;
+  own.nl_groups = NF_NETLINK_CONNTRACK_NEW | NF_NETLINK_CONNTRACK_DESTROY;
+  const int size = static_cast<int>(queue);
+  if (fd >= 0 &&
+      (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) == 0 ||
+       setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size) == 0) &&
+      bind(fd, reinterpret_cast<const sockaddr*>(&own), sizeof own) == 0)
+    return fd;
+  error = errno;
+  if (fd >= 0) close(fd);
+  return -1;
 }
 
 // ------------------------------------------------------------------------------------- sock_diag

@@ -52,6 +52,10 @@ void read_rules(ReaderOutput& out);
 // `sets`: per set u8 family, table NUL, set NUL. One section kSetElements each, then
 // kGenerationAfter.
 void read_set_elements(ReaderOutput& out, ByteView sets);
+// Section kFlows.
+void read_tracked(ReaderOutput& out);
+// A socket that is told of connections that begin and end; -1 with the errno.
+[[nodiscard]] int make_flow_events(std::uint32_t queue, int& error);
 // kTcp4 to kUdpLite6, or the /proc text where asking would load a module.
 void read_sockets(ReaderOutput& out);
 // Ids that the current namespace has for others, into the open section: per descriptor that `next`

@@ -25,6 +25,8 @@ enum class Op : std::uint32_t {
   kListConmons = 10,     // nothing: conmons and forwarders
   kMakeSeat = 11,  // u32 link, bridge, length4, has6, length6, gateway4, gateway6, candidates;
                    // 16 bytes address6, gateway4, gateway6, each candidate. Rights::kSeating
+  kOpenFlowEvents = 12,  // u64 inode, u32 bytes of its queue
+  kReadFlows = 13,       // u64 inode
 };
 
 // Groups of a kReadNamespace request.
@@ -84,6 +86,7 @@ enum class Section : std::uint16_t {
   kConmons,       // records of reader_conmon.h
   kForwarders,    // records of reader_conmon.h
   kSeat,          // u64 inode, u32 candidate; with an errno kProblem names the step
+  kFlows,         // tracked connections
   kDescriptor,    // with a file descriptor
   kLastSection = kDescriptor,
 };
@@ -106,6 +109,7 @@ inline constexpr std::size_t kMostRequest = 16U << 20;   // bytes of one request
 inline constexpr std::size_t kMostFrame = 1U << 20;      // bytes of one frame
 inline constexpr std::size_t kMostSection = 256U << 20;  // bytes of one dump
 inline constexpr std::size_t kMostAnswer = 1U << 30;
+inline constexpr std::uint32_t kMostEventQueue = 256U << 20;  // bytes
 inline constexpr int kMostAttempts = 5;          // of a dump that moves while it is read
 inline constexpr int kAnswerTimeoutMs = 30'000;  // without a byte of progress
 

@@ -8,6 +8,7 @@
 #include "policy/lint.h"
 #include "policy/tenants.h"
 #include "views/survey.h"
+#include "yaml/write.h"
 
 namespace bulkhead::plan {
 namespace {
@@ -23,15 +24,7 @@ bool is_plain(char c) {
   return is_letter(c) || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
 }
 
-// A scalar that reads as this text: as it is, else in double quotes with JSON's escapes.
-std::string word(std::string_view text) {
-  const bool plain = !text.empty() && is_letter(text.front()) &&
-                     std::ranges::all_of(text, [](char c) { return is_plain(c) || c == '/'; });
-  if (plain) return std::string(text);
-  std::string out = "\"";
-  append_json_escaped(out, text);
-  return out + "\"";
-}
+using yaml::word;
 
 // In comments alone: one line, no end of it.
 std::string shown(std::string_view text) {

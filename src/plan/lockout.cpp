@@ -5,6 +5,7 @@
 #include <optional>
 #include <variant>
 
+#include "policy/zones.h"
 #include "trace/trace.h"
 
 namespace bulkhead::plan {
@@ -15,17 +16,6 @@ using Origin = std::variant<trace::LocalOrigin, trace::OutsideOrigin, trace::For
 bool has(const model::NetNs& ns, const IpAddress& address) {
   return std::ranges::any_of(ns.addresses,
                              [&address](const model::Address& a) { return a.local == address; });
-}
-
-// The length of the longest prefix of the zone that holds the address; nullopt: none.
-std::optional<unsigned> fit(const policy::Zone& zone, const IpAddress& address) {
-  const auto holds = [&address](const Prefix& p) { return p.contains(address); };
-  if (!zone.link || std::ranges::any_of(zone.excluded, holds)) return std::nullopt;
-  std::optional<unsigned> best;
-  for (const Prefix& prefix : zone.prefixes) {
-    if (holds(prefix)) best = std::max(best.value_or(0), prefix.length());
-  }
-  return best;
 }
 
 class Origins {
@@ -44,12 +34,8 @@ class Origins {
       return std::nullopt;
     }
     if (const auto ns = container_with(who.peer)) return local(*ns);
-    const policy::Zone* best = nullptr;
-    for (const policy::Zone& zone : input_.zones) {
-      const auto length = fit(zone, who.peer);
-      if (length && (best == nullptr || *length > fit(*best, who.peer).value_or(0))) best = &zone;
-    }
-    if (best != nullptr) return outside(best->link, who.peer);
+    if (const policy::Zone* zone = policy::zone_of(input_.zones, who.peer); zone != nullptr)
+      return outside(zone->link, who.peer);
     for (std::uint32_t i = 0; i < snapshot_.namespaces.size(); ++i) {
       if (has(snapshot_.namespaces[i], who.peer)) return local(model::NsId{i});
     }

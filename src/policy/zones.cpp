@@ -274,4 +274,19 @@ std::vector<Zone> resolve_zones(const Config& config, const model::Snapshot& sna
   return out;
 }
 
+const Zone* zone_of(std::span<const Zone> zones, const IpAddress& address) {
+  const auto holds = [&address](const Prefix& p) { return p.contains(address); };
+  const Zone* best = nullptr;
+  unsigned longest = 0;
+  for (const Zone& zone : zones) {
+    if (!zone.link || std::ranges::any_of(zone.excluded, holds)) continue;
+    for (const Prefix& prefix : zone.prefixes) {
+      if (!holds(prefix) || (best != nullptr && prefix.length() <= longest)) continue;
+      best = &zone;
+      longest = prefix.length();
+    }
+  }
+  return best;
+}
+
 }  // namespace bulkhead::policy

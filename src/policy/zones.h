@@ -1,6 +1,7 @@
 // Zones of a host: as bulkhead.yaml gives them, else guessed from its routes (DESIGN §5.9).
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "base/result.h"
@@ -22,6 +23,10 @@ namespace bulkhead::policy {
 
 // The interface with the best default route (IPv4 before IPv6), 0 when there is none.
 [[nodiscard]] IfIndex uplink_of(const model::Snapshot& snapshot);
+
+// The zone from which an address sends: that with the longest prefix for it; of several, the first.
+// Null when there is none. O(zones).
+[[nodiscard]] const Zone* zone_of(std::span<const Zone> zones, const IpAddress& address);
 
 // True for a link that an engine made in this namespace, or that leads to a container: bridges of
 // engine networks, veths into containers' namespaces, ports of such bridges.

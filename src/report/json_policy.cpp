@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "learn/judge.h"
 #include "policy/meaning.h"
 #include "report/json_reached.h"
 
@@ -112,6 +113,29 @@ void add_trials(Json& out, const plan::Trials& trials) {
   out["tests"] = std::move(tests);
 }
 
+Json fated_json(const learn::Fated& one, const flows::Book& book) {
+  return {{"flow", learn::describe(*one.flow, book)},
+          {"fate", learn::to_string(one.fate)},
+          {"reason", one.reason},
+          {"answered", one.counts->answered},
+          {"first_ms", one.counts->first_ms},
+          {"last_ms", one.counts->last_ms}};
+}
+
+Json seen_json(const Seen& seen) {
+  using learn::Fate;
+  Json out = Json::object();
+  for (const Fate fate : {Fate::kStays, Fate::kPermitted, Fate::kBreaks, Fate::kClosed,
+                          Fate::kUnknown, Fate::kGone, Fate::kUnasked})
+    out[std::string(learn::to_string(fate))] = seen.fates->count(fate);
+  out["flows"] = Json::array();
+  for (const learn::Fated& one : seen.fates->flows) {
+    if (one.fate == Fate::kBreaks || one.fate == Fate::kUnknown)
+      out["flows"].push_back(fated_json(one, *seen.book));
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string policy_json(const policy::Config& config, const policy::Bound& bound,
@@ -162,7 +186,7 @@ std::string trials_json(const policy::Config& config, const plan::Trials& trials
   return dump(out);
 }
 
-std::string plan_json(const policy::Config& config, const plan::Plan& plan) {
+std::string plan_json(const policy::Config& config, const plan::Plan& plan, const Seen& seen) {
   Json out = {{"schema", "https://bulkhead.example/schemas/plan/1"},
               {"file", config.file},
               {"fit", plan.fit()},
@@ -175,6 +199,7 @@ std::string plan_json(const policy::Config& config, const plan::Plan& plan) {
   out["leaks"] = ways_json(plan.leaks);
   out["blocked"] = ways_json(plan.blocked);
   out["unknown"] = ways_json(plan.unknown);
+  if (seen.book != nullptr && seen.fates != nullptr) out["seen"] = seen_json(seen);
   out["unheld"] = plan.compiled.unheld;
   out["rules"] = plan.compiled.text;
   return dump(out);

@@ -8,6 +8,7 @@
 #include "plan/plan.h"
 #include "policy/bind.h"
 #include "policy/lint.h"
+#include "report/plan_text.h"
 
 namespace bulkhead::report {
 
@@ -16,6 +17,7 @@ namespace bulkhead::report {
 [[nodiscard]] std::string lint_json(const policy::Config& config,
                                     std::span<const policy::Lint> found);
 [[nodiscard]] std::string trials_json(const policy::Config& config, const plan::Trials& trials);
-[[nodiscard]] std::string plan_json(const policy::Config& config, const plan::Plan& plan);
+[[nodiscard]] std::string plan_json(const policy::Config& config, const plan::Plan& plan,
+                                    const Seen& seen = {});
 
 }  // namespace bulkhead::report

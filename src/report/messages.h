@@ -78,7 +78,7 @@ namespace bulkhead::report {
   X(kTrialsTitle) X(kTrialsNone) X(kTrialHolds) X(kTrialBroken) X(kTrialUnknown) X(kTrialVoid)     \
   X(kTrialGets) X(kTrialLeaves) X(kTrialForged) X(kTrialMore) X(kTrialCounts)                      \
   X(kPlanTitle) X(kPlanNobody) X(kPlanCloses) X(kPlanOpens) X(kPlanBlocked) X(kPlanBlockedBy)      \
-  X(kPlanUnknown) X(kPlanNotHeld) X(kPlanFit) X(kPlanUnfit)                                        \
+  X(kPlanUnknown) X(kPlanSeen) X(kPlanNotHeld) X(kPlanFit) X(kPlanUnfit)                                        \
   /* apply, confirm, rollback, status */                                                           \
   X(kApplied) X(kAppliedHost) X(kAppliedAwaits) X(kAppliedAwaitsConsole) X(kAppliedElse)           \
   X(kAppliedKept) X(kConfirmed) X(kConfirmedBefore) X(kRolledBack) X(kRolledBackTo)                \

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "base/text.h"
+#include "learn/judge.h"
 #include "report/layout.h"
 #include "report/parts.h"
 #include "report/policy_text.h"
@@ -28,7 +29,8 @@ struct Group {
 
 class PlanWriter {
  public:
-  PlanWriter(const plan::Plan& plan, const Style& style) : plan_(plan), style_(style) {}
+  PlanWriter(const plan::Plan& plan, const Style& style, const Seen& seen)
+      : plan_(plan), style_(style), seen_(seen) {}
 
   std::string write(const policy::Config& config, const std::string& host) {
     tell(Label::kPlanTitle, {{"file", escape_text(config.file)},
@@ -46,6 +48,7 @@ class PlanWriter {
     ways(Label::kPlanCloses, plan_.closes);
     ways(Label::kPlanBlocked, plan_.blocked);
     ways(Label::kPlanUnknown, plan_.unknown);
+    fates();
     unheld();
     verdict();
     if (style_.details) out_ += "\n" + plan_.compiled.text;
@@ -94,6 +97,35 @@ class PlanWriter {
                 style_);
   }
 
+  void fates() {
+    if (seen_.book == nullptr || seen_.fates == nullptr) return;
+    using learn::Fate;
+    const auto count = [this](Fate fate) { return std::to_string(seen_.fates->count(fate)); };
+    tell(Label::kPlanSeen, {{"stays", count(Fate::kStays)},
+                            {"permitted", count(Fate::kPermitted)},
+                            {"breaks", count(Fate::kBreaks)},
+                            {"closed", count(Fate::kClosed)},
+                            {"unknown", count(Fate::kUnknown)},
+                            {"gone", count(Fate::kGone)},
+                            {"unasked", count(Fate::kUnasked)}});
+    std::size_t left = style_.details ? SIZE_MAX : kShown;
+    for (const learn::Fated& one : seen_.fates->flows) {
+      if (one.fate != Fate::kBreaks && one.fate != Fate::kUnknown) continue;
+      if (left-- == 0) {
+        const std::size_t more =
+            seen_.fates->count(Fate::kBreaks) + seen_.fates->count(Fate::kUnknown) - kShown;
+        add_wrapped(out_, "  ", say(Label::kTrialMore, style_, {{"count", std::to_string(more)}}),
+                    style_);
+        break;
+      }
+      add_wrapped(out_, one.fate == Fate::kBreaks ? "  ! " : "  ? ",
+                  say(Label::kPlanBlockedBy, style_,
+                      {{"pair", learn::describe(*one.flow, *seen_.book)}, {"reason", one.reason}}),
+                  style_);
+    }
+    out_ += "\n";
+  }
+
   void unheld() {
     if (plan_.compiled.unheld.empty()) return;
     tell(Label::kPlanNotHeld, {});
@@ -119,14 +151,15 @@ class PlanWriter {
 
   const plan::Plan& plan_;
   const Style& style_;
+  const Seen& seen_;
   std::string out_;
 };
 
 }  // namespace
 
 std::string plan_text(const policy::Config& config, const std::string& host, const plan::Plan& plan,
-                      const Style& style) {
-  return PlanWriter(plan, style).write(config, host);
+                      const Style& style, const Seen& seen) {
+  return PlanWriter(plan, style, seen).write(config, host);
 }
 
 }  // namespace bulkhead::report

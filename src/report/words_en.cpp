@@ -421,6 +421,14 @@ std::string_view words(Label label) {
       return "Open with these rules, and ought to be closed, {count} {count|way|ways}: a bug of "
              "ours";
     case kPlanBlocked: return "Permitted, yet closed by others, {count} {count|way|ways}";
+    case kPlanSeen:
+      return "Of the flows that were seen, {stays} {stays|stays|stay} open, {permitted} "
+             "{permitted|is|are} permitted but not "
+             "proved to stay open, {breaks} {breaks|breaks|break}, {closed} {closed|is|are} "
+             "closed now already, {unknown} {unknown|is|are} not known, {gone} {gone|is|are} of "
+             "somebody who is not there "
+             "now, and {unasked} {unasked|was|were} not asked about: never answered, or of nobody "
+             "known";
     case kPlanBlockedBy: return "{pair}: {reason}";
     case kPlanUnknown: return "Not known with these rules, {count} {count|way|ways}";
     case kPlanNotHeld: return "What these rules do not hold";

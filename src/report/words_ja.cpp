@@ -394,6 +394,11 @@ std::string_view words(Label label) {
     case kPlanCloses: return "いま開いている{count}経路を閉じる";
     case kPlanOpens: return "閉じるはずなのに開いている{count}経路: Bulkheadの不具合";
     case kPlanBlocked: return "許可されるが、ほかの規則などで閉じている{count}経路";
+    case kPlanSeen:
+      return "観測された通信のうち、{stays}は開いたまま、{permitted}"
+             "は許可されているが開いたままとは証明されず、{breaks}は切れる、{closed}"
+             "はすでに閉じている、{unknown}は不明、"
+             "{gone}は相手がいまいない、{unasked}は応答がないか持ち主が不明で調べていない";
     case kPlanBlockedBy: return "{pair}: {reason}";
     case kPlanUnknown: return "この規則のもとで不明な{count}経路";
     case kPlanNotHeld: return "この規則では適用できないもの";

@@ -61,5 +61,15 @@ TEST(Instant, WhatIsNoneIsRefusedAndSafeToShow) {
   }
 }
 
+TEST(Duration, IsANumberAndAUnit) {
+  EXPECT_EQ(parse_period("30s", "--for"), 30'000U);
+  EXPECT_EQ(parse_period("15m", "--for"), 900'000U);
+  EXPECT_EQ(parse_period("6h", "--for"), 21'600'000U);
+  EXPECT_EQ(parse_period("366d", "--for"), 31'622'400'000U);
+  for (const char* text :
+       {"", "0s", "5", "s", "-1s", "1.5h", "1m30s", "367d", "99999999999999999999s"})
+    EXPECT_FALSE(parse_period(text, "--for")) << text;
+}
+
 }  // namespace
 }  // namespace bulkhead::cli
