@@ -14,20 +14,20 @@ inside_own_host() { # ARGUMENTS...: of the script
 
 # n0, n1, ...: 10.BRIDGE.X.Y/16 each, with a default route to the host, which is 10.BRIDGE.255.254.
 make_namespaces() { # COUNT
-  local -r count=$1 per_bridge=250
+  local -r all=$1 per_bridge=250
   local bridge i at
   mount -t tmpfs tmpfs /run/netns 2>/dev/null || { mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns; }
   ip link set lo up
-  for ((bridge = 0; bridge * per_bridge < count; ++bridge)); do
+  for ((bridge = 0; bridge * per_bridge < all; ++bridge)); do
     ip link add "br$bridge" type bridge
     ip addr add "10.$bridge.255.254/16" dev "br$bridge"
     ip link set "br$bridge" up
   done
-  for ((i = 0; i < count; ++i)); do echo "netns add n$i"; done | ip -batch -
-  for ((i = 0; i < count; ++i)); do
+  for ((i = 0; i < all; ++i)); do echo "netns add n$i"; done | ip -batch -
+  for ((i = 0; i < all; ++i)); do
     echo "link add v$i master br$((i / per_bridge)) up type veth peer name eth0 netns n$i"
   done | ip -batch -
-  for ((i = 0; i < count; ++i)); do
+  for ((i = 0; i < all; ++i)); do
     bridge=$((i / per_bridge)) at=$((i % per_bridge))
     ip -netns "n$i" -batch - <<END
 link set lo up
