@@ -13,36 +13,10 @@ bulkhead=$(realpath "$1")
 prefix=bkbench$$
 readonly seat=$prefix-s target=$prefix-t address=10.77.9.2
 work=$(mktemp -d)
-listener=
-clean() {
-  [[ -z $listener ]] || kill "$listener" 2>/dev/null || true
-  ip netns del "$seat" 2>/dev/null || true
-  ip netns del "$target" 2>/dev/null || true
-  rm -rf "$work"
-}
-trap clean EXIT
-
-[[ $EUID -eq 0 ]] || {
-  echo "scan.sh: needs root, to make namespaces" >&2
-  exit 1
-}
-for name in "$seat" "$target"; do
-  ip netns add "$name"
-  ip -n "$name" link set lo up
-done
-ip -n "$seat" link add eth0 type veth peer name eth0 netns "$target"
-ip -n "$seat" addr add 10.77.9.1/24 dev eth0
-ip -n "$target" addr add "$address/24" dev eth0
-ip -n "$seat" link set eth0 up
-ip -n "$target" link set eth0 up
-
-ports=()
-for ((i = 0; i < 30; ++i)); do ports+=($((22 + i * 2179))); done
-open=$(printf '%s\n' "${ports[@]}")
-mkfifo "$work/said"
-nsenter --net="/run/netns/$target" "$(dirname "$(realpath "$0")")/listen.py" "${ports[@]}" >"$work/said" &
-listener=$!
-read -r _ <"$work/said"
+# shellcheck disable=SC1091  # it lies beside this one
+source "$(dirname "$(realpath "$0")")/pair.bash"
+ports=() open=
+make_pair 10.77.9.1
 
 inside() { nsenter --net="/run/netns/$seat" "$@"; }
 seconds() { # NAME COMMAND...: runs it, its output in $work/out
@@ -106,10 +80,5 @@ compare() { # CASE
 }
 
 compare reset 4 8
-nsenter --net="/run/netns/$target" nft "table inet f {
-  chain i {
-    type filter hook input priority 0
-    tcp dport != { $(IFS=,; echo "${ports[*]}") } drop
-  }
-}"
+drop_the_rest
 compare drop 6 30

@@ -9,37 +9,13 @@ set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 bulkhead=$(realpath "$1")
-readonly count=${2:-1000} per_bridge=250
+readonly count=${2:-1000}
+# shellcheck disable=SC1091  # it lies beside this one
+source "$here/namespaces.bash"
 
-if [[ ${3:-} != --inside ]]; then
-  [[ $EUID -eq 0 ]] || {
-    echo "scan_namespaces.sh: needs root, to make namespaces" >&2
-    exit 1
-  }
-  exec unshare --mount --net --propagation private "$0" "$bulkhead" "$count" --inside
-fi
-
-mount -t tmpfs tmpfs /run/netns 2>/dev/null || { mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns; }
-ip link set lo up
+inside_own_host "$bulkhead" "$count" "${@:3}"
+make_namespaces "$count"
 sysctl -qw net.ipv4.neigh.default.gc_thresh3=8192 net.ipv4.neigh.default.gc_thresh2=8192 2>/dev/null || true
-for ((bridge = 0; bridge * per_bridge < count; ++bridge)); do
-  ip link add "br$bridge" type bridge
-  ip addr add "10.$bridge.255.254/16" dev "br$bridge"
-  ip link set "br$bridge" up
-done
-for ((i = 0; i < count; ++i)); do echo "netns add n$i"; done | ip -batch -
-for ((i = 0; i < count; ++i)); do
-  echo "link add v$i master br$((i / per_bridge)) up type veth peer name eth0 netns n$i"
-done | ip -batch -
-for ((i = 0; i < count; ++i)); do
-  bridge=$((i / per_bridge)) at=$((i % per_bridge))
-  ip -netns "n$i" -batch - <<END
-link set lo up
-addr add 10.$bridge.$((at / 200)).$((at % 200 + 1))/16 dev eth0
-link set eth0 up
-route add default via 10.$bridge.255.254
-END
-done
 work=$(mktemp -d)
 mkfifo "$work/said"
 "$here/listen.py" 7070 >"$work/said" &
@@ -50,14 +26,20 @@ read -r _ <"$work/said"
 from=()
 for ((i = 0; i < count; ++i)); do from+=(--from "netns:/run/netns/n$i"); done
 scan=("$bulkhead" scan --json --no-identify --engine unix:///nowhere "${from[@]}" --to 10.0.255.254 --ports 7070-7071)
-"${scan[@]}" >"$work/out" || true
-python3 - "$work/out" "$count" <<'END'
-import json, sys
-answer = json.load(open(sys.argv[1]))
+python3 - "$work/out" "$count" "${scan[@]}" <<'END'
+import json, os, subprocess, sys, time
+path, count, command = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
+begin = time.monotonic()
+with open(path, "wb") as out, subprocess.Popen(command, stdout=out) as process:
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+took = time.monotonic() - begin
+with open(path, encoding="utf-8") as file:
+    answer = json.load(file)
 seats = [s for s in answer["seats"]
          if [(r["ports"], r["state"]) for t in s["targets"] for r in t["runs"]] == [([7070, 7070], "open"), ([7071, 7071], "closed")]]
-if len(seats) != int(sys.argv[2]) or answer["disagreements"] or not answer["finished"]:
-    sys.exit(f"scan_namespaces.sh: {len(seats)} of {sys.argv[2]} seats saw what is there; {len(answer['disagreements'])} disagreements")
+if len(seats) != count or answer["disagreements"] or not answer["finished"]:
+    sys.exit(f"scan_namespaces.sh: {len(seats)} of {count} seats saw what is there; {len(answer['disagreements'])} disagreements")
+print(f"scan_from_{count}_namespaces {took:.3f} s at_most 180")
+print(f"scan_from_{count}_namespaces_memory {usage.ru_maxrss / 1024:.0f} MB at_most 200")
 END
-"$here/measure.py" --seconds "scan_from_${count}_namespaces" 60 --megabytes "scan_from_${count}_namespaces_memory" 200 --runs 1 \
-  -- "${scan[@]}"

@@ -14,39 +14,14 @@ readonly runs=${2:-100} lossy=15
 prefix=bkoften$$
 readonly seat=$prefix-s target=$prefix-t address=10.77.8.2
 work=$(mktemp -d)
-listener=
-clean() {
-  [[ -z $listener ]] || kill "$listener" 2>/dev/null || true
-  ip netns del "$seat" 2>/dev/null || true
-  ip netns del "$target" 2>/dev/null || true
-  rm -rf "$work"
-}
-trap clean EXIT
-
-[[ $EUID -eq 0 ]] || {
-  echo "scan_often.sh: needs root, to make namespaces" >&2
-  exit 1
-}
 [[ -x $scanner ]] || {
   echo "scan_often.sh: $scanner is not there" >&2
   exit 1
 }
-for name in "$seat" "$target"; do
-  ip netns add "$name"
-  ip -n "$name" link set lo up
-done
-ip -n "$seat" link add eth0 type veth peer name eth0 netns "$target"
-ip -n "$seat" addr add 10.77.8.1/24 dev eth0
-ip -n "$target" addr add "$address/24" dev eth0
-ip -n "$seat" link set eth0 up
-ip -n "$target" link set eth0 up
-
+# shellcheck disable=SC1091  # it lies beside this one
+source "$(dirname "$(realpath "$0")")/pair.bash"
 ports=()
-for ((i = 0; i < 30; ++i)); do ports+=($((22 + i * 2179))); done
-mkfifo "$work/said"
-nsenter --net="/run/netns/$target" "$(dirname "$(realpath "$0")")/listen.py" "${ports[@]}" >"$work/said" &
-listener=$!
-read -r _ <"$work/said"
+make_pair 10.77.8.1
 
 # Prints the other state's name and whether the answer is right.
 check() { # SILENT: nothing but the listeners answers
@@ -82,12 +57,7 @@ often() { # CASE RUNS SILENT SECONDS_AT_MOST
 rules() { nsenter --net="/run/netns/$target" nft "$1"; }
 
 often reset "$runs" answers 5
-rules "table inet f {
-  chain i {
-    type filter hook input priority 0
-    tcp dport != { $(IFS=,; echo "${ports[*]}") } drop
-  }
-}"
+drop_the_rest
 often drop "$runs" silent 8
 rules "delete table inet f"
 rules "table inet f {

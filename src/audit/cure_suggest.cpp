@@ -487,7 +487,8 @@ class Suggester {
         MakeEdits([&snapshot = scene_.snapshot, rules] { return with_rules(snapshot, rules); }));
   }
 
-  void for_metadata() {
+  // What containers send to each address by which somebody gets there.
+  std::vector<CureRule> rules_by_destination() const {
     std::vector<CureRule> rules;
     for (const Asked& asked : draft_.open) {
       CureRule rule;
@@ -496,19 +497,14 @@ class Suggester {
       rule.destination = Prefix::single(asked.dial.to);
       if (!rule.in.empty()) add_once(rules, std::move(rule));
     }
-    add_rules_cure(Phrase::kCureDropMetadata, std::move(rules));
+    return rules;
   }
 
-  // Each address by which somebody gets there, or the whole prefix in which the file names it.
+  void for_metadata() { add_rules_cure(Phrase::kCureDropMetadata, rules_by_destination()); }
+
+  // Or to the whole prefix in which the file names it.
   void for_beyond() {
-    std::vector<CureRule> rules;
-    for (const Asked& asked : draft_.open) {
-      CureRule rule;
-      rule.hook = CureHook::kPrerouting;
-      rule.in = container_bridges();
-      rule.destination = Prefix::single(asked.dial.to);
-      if (!rule.in.empty()) add_once(rules, std::move(rule));
-    }
+    std::vector<CureRule> rules = rules_by_destination(), each_once;
     for (const policy::ScanTarget& target : scene_.config.scan.targets) {
       if (target.name != draft_.finding.subject.network) continue;
       for (const Prefix& prefix : target.at) {
@@ -518,7 +514,8 @@ class Suggester {
         }
       }
     }
-    add_rules_cure(Phrase::kCureDropBeyond, std::move(rules));
+    for (CureRule& rule : rules) add_once(each_once, std::move(rule));
+    add_rules_cure(Phrase::kCureDropBeyond, std::move(each_once));
   }
 
   void for_management() {

@@ -209,11 +209,22 @@ class Planner {
     }
   }
 
+  // The only one that is asked about.
+  [[nodiscard]] std::optional<IpProtocol> named_protocol() const {
+    if (wanted_.ports.empty()) return std::nullopt;
+    const IpProtocol first = wanted_.ports.front().protocol.value_or(IpProtocol::kTcp);
+    const bool alone = std::ranges::all_of(wanted_.ports, [&](const PortsWanted& w) {
+      return w.protocol.value_or(IpProtocol::kTcp) == first;
+    });
+    return alone ? std::optional(first) : std::nullopt;
+  }
+
   void from_seat(std::size_t index) {
     const Seat& seat = out_.seats[index];
     verify::Limits limits;
     limits.doubts = true;
     limits.to = named_network();
+    limits.protocol = named_protocol();
     const auto computed = solver_.from(seat.seat, limits);
     for (const auto& [to, at] : targets(seat)) {
       for (const IpProtocol protocol : kProtocols) {

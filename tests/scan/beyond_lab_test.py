@@ -72,9 +72,9 @@ class Beyond(unittest.TestCase):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             local = free.getsockname()[1]
-        cls.servers.append(subprocess.Popen(["redis-server", "--port", str(local), "--bind", "127.0.0.1", "--save", "",
-                                             "--dir", cls.folder, "--unixsocket", path, *more],
-                                            stdout=subprocess.DEVNULL))
+        server = ["redis-server", "--port", str(local), "--bind", "127.0.0.1", "--save", "", "--dir", cls.folder, "--unixsocket",
+                  path, *more]
+        cls.servers.append(subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *server], stdout=subprocess.DEVNULL))
         end = time.monotonic() + 20
         while time.monotonic() < end and not os.path.exists(path):
             time.sleep(0.05)
