@@ -25,8 +25,7 @@ struct Engine;
 // family and a Walk does one thing at a time.
 class Below final : public walks::Underlay {
  public:
-  Below(const model::Snapshot& snapshot, const topology::Topology& topology, unsigned depth)
-      : snapshot_(snapshot), topology_(topology), depth_(depth) {}
+  Below(const model::Snapshot& snapshot, const topology::Topology& topology, unsigned depth);
   ~Below() override;
   [[nodiscard]] const topology::VxlanCarried& carry(const topology::VxlanPacket& packet) override;
 
@@ -63,6 +62,9 @@ struct Engine {
   std::unique_ptr<Below> below;  // null: too deep
   walks::Walk walk;
 };
+
+Below::Below(const model::Snapshot& snapshot, const topology::Topology& topology, unsigned depth)
+    : snapshot_(snapshot), topology_(topology), depth_(depth) {}
 
 Below::~Below() = default;
 
