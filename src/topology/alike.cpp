@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "model/find.h"
+#include "topology/stacked.h"
 
 namespace bulkhead::topology {
 namespace {
@@ -15,7 +16,6 @@ namespace {
 using model::NsId;
 
 constexpr std::uint16_t kByHand = 128 | 64;  // NUD_PERMANENT, NUD_NOARP
-constexpr std::uint8_t kProxy = 8;           // NTF_PROXY
 constexpr std::uint32_t kSecondary = 1;      // IFA_F_SECONDARY
 constexpr std::uint32_t kLoopback = 8;       // IFF_LOOPBACK
 constexpr unsigned kWholeAddress = 32;

@@ -14,6 +14,8 @@
 
 namespace bulkhead::topology {
 
+inline constexpr std::uint8_t kProxy = 8;  // NTF_PROXY: a neighbour that is answered for
+
 // MACVLAN_MODE_*
 enum class MacvlanMode : std::uint32_t {
   kPrivate = 1,

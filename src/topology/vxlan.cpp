@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "topology/stacked.h"
 
 namespace bulkhead::topology {
 namespace {
@@ -212,7 +213,6 @@ bool vxlan_joined(const Device& dev, IpAddress group) {
 std::optional<MacAddress> vxlan_proxied(const Device& vxlan, IpAddress target) {
   if (vxlan.no_arp || target.is_multicast() || target.is_loopback()) return std::nullopt;
   constexpr std::uint16_t kConnected = kEnteredByHand | model::nud::kReachable;
-  constexpr std::uint8_t kProxy = 8;
   for (const model::Neighbour* n : vxlan.neighbours) {
     if (n->address == target && (n->flags & kProxy) == 0 && (n->state & kConnected) != 0)
       return n->mac;
