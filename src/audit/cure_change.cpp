@@ -90,6 +90,7 @@ class Unpublisher {
  private:
   void look_at(const trace::RuleRef& ref) {
     const model::Rule& rule = *ref.rule;
+    const std::optional<Port>& own = service_.subject.port;
     if (rewrites(rule)) {
       if (!is_published(rule) || !by_engine(*ref.table, *ref.chain, rule)) return;
       // Such a rule still serves a neighbour who sends to 127.0.0.1: PREROUTING comes before the
@@ -98,8 +99,8 @@ class Unpublisher {
         edits_.narrowed.push_back({ref, IpAddress::v4(127, 0, 0, 1)});
       else
         edits_.removed.push_back(ref);
-    } else if (!keep_accept_ && names_port(rule, *service_.subject.port) &&
-               names_address(rule, inside_) && by_engine(*ref.table, *ref.chain, rule)) {
+    } else if (!keep_accept_ && own && names_port(rule, *own) && names_address(rule, inside_) &&
+               by_engine(*ref.table, *ref.chain, rule)) {
       edits_.removed.push_back(ref);
     }
   }

@@ -41,6 +41,8 @@ Result<std::vector<scan::Wanted::MadeSeat>> make_seats(Session& session,
                                                        const std::vector<std::string>& wanted) {
   std::vector<scan::Wanted::MadeSeat> out;
   if (wanted.empty()) return out;
+  if (!session.broker)
+    return fail(ErrorCode::kInvalidInput, "--seat: nothing can be made on a snapshot");
   if (wanted.size() > kMostSeats)
     return fail(ErrorCode::kInvalidInput,
                 "--seat: more than " + std::to_string(kMostSeats) + " seats at once");
@@ -55,9 +57,9 @@ Result<std::vector<scan::Wanted::MadeSeat>> make_seats(Session& session,
     auto made = session.broker->make_seat(neighbour.wish);
     if (!made) return within("--seat " + neighbour.name.substr(5), made.error());
     out.push_back({neighbour.name, made->inode});
-    if (made->address)
+    if (const std::optional<IpAddress>& address = made->address)
       std::fprintf(stderr, "bulkhead: %s is %s\n", escape_text(neighbour.name, 40).c_str(),
-                   made->address->to_string().c_str());
+                   address->to_string().c_str());
   }
   for (int turn = 0; turn < kLookedForAgain; ++turn) {
     if (auto read = read_again(session, source); !read) return std::unexpected(read.error());

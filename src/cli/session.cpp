@@ -75,6 +75,7 @@ Result<std::unique_ptr<model::Snapshot>> snapshot_from_file(const std::string& p
 }  // namespace
 
 Result<std::unique_ptr<model::Snapshot>> read_host(Session& session, const SourceOptions& options) {
+  if (!session.broker) return fail(ErrorCode::kInternal, "there is no broker to read this host by");
   auto snapshot = collect::take_snapshot(*session.broker, collect_options(options));
   if (!snapshot) return std::unexpected(snapshot.error());
   return std::make_unique<model::Snapshot>(std::move(*snapshot));
@@ -107,7 +108,6 @@ Result<Session> open_session(const SourceOptions& options, collect::Broker::Righ
 }
 
 Status read_again(Session& session, const SourceOptions& options) {
-  if (!session.broker) return fail(ErrorCode::kInternal, "a file is not read again");
   auto snapshot = read_host(session, options);
   if (!snapshot) return std::unexpected(snapshot.error());
   session.snapshot = std::move(*snapshot);

@@ -272,7 +272,7 @@ class Learn(unittest.TestCase):
 
     def test_bad_calls_are_refused(self):
         for arguments, code, word in (
-                (['--for', '10x'], USAGE, 'write 30s, 10m'),
+                (['--for', '10x'], USAGE, 'write 30s, 15m'),
                 (['--for', '1s', '--buffer', '1'], USAGE, '--buffer'),
                 (['--for', '1s', '--state', WORLD.file('bad.json', '{"schema": 1}')], USAGE, 'bulkhead learn --state FILE'),
                 (['--for', '1s', '--state', '/proc/none/flows.json'], INCOMPLETE, '--state /proc/none/flows.json')):
