@@ -125,12 +125,14 @@ void Run::insinuate(Device& dev, IpAddress target) {
   asking_ = outer;
 }
 
-// Who has to get a packet, or has just sent it on, cannot be posed as at the same time.
+// Who has to get a packet, or has just sent it on, cannot be posed as at the same time. The frame
+// that comes in at the attacker's door is its own; what routers made of it may come in there too.
 void Run::note_passage(const Device& port, const Skb& skb) {
   if (!skb.ours || skb.leg != Leg::kRequest) return;
   forgery_->passed.push_back(skb.p.destination_mac);
-  if (std::ranges::find(forgery_->entrances, &port) == forgery_->entrances.end())
-    forgery_->passed.push_back(skb.p.source_mac);
+  const bool own = skb.p.source_mac == forgery_->origin->mac &&
+                   std::ranges::find(forgery_->entrances, &port) != forgery_->entrances.end();
+  if (!own) forgery_->passed.push_back(skb.p.source_mac);
 }
 
 // Where rules stand at the door it is not known what gets in beside the packet itself, which
