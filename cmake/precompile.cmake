@@ -24,5 +24,7 @@ if(BULKHEAD_TOGETHER)
     target_precompile_headers(bulkhead_precompiled_tests PRIVATE
                               ${BULKHEAD_PRECOMPILED} <gmock/gmock.h> <gtest/gtest.h>
                               "${PROJECT_SOURCE_DIR}/src/model/snapshot.h")
+    # Never another checkout's: gcc tells by a file's time whether `#pragma once` has seen it.
+    set_target_properties(bulkhead_precompiled_tests PROPERTIES CXX_COMPILER_LAUNCHER "")
   endif()
 endif()

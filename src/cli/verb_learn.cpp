@@ -184,7 +184,9 @@ class Learner {
   // What was told until the table was read comes before it.
   Status read_table() {
     const std::uint64_t before = now();
-    const auto bytes = session_.broker->read_flows(inode());
+    std::optional<collect::Broker>& broker = session_.broker;
+    if (!broker) return fail(ErrorCode::kInternal, "there is no broker to read the table by");
+    const auto bytes = broker->read_flows(inode());
     if (!bytes) return std::unexpected(bytes.error());
     const Moment when{before, now()};
     while (listener_.heard_until() < when.until && now() < when.until + kCatchUpMs) {
@@ -252,7 +254,9 @@ Status listen(Session& session, const LearnOptions& options, const StateFile& st
                 "the kernel tells of no connections here; switch it on: sysctl -w "
                 "net.netfilter.nf_conntrack_events=1");
   const std::uint64_t inode = session.snapshot->namespaces[session.snapshot->host.value].inode;
-  const auto events = session.broker->open_flow_events(inode, options.buffer);
+  std::optional<collect::Broker>& broker = session.broker;
+  if (!broker) return fail(ErrorCode::kInternal, "there is no broker to hear events by");
+  const auto events = broker->open_flow_events(inode, options.buffer);
   if (!events) {
     Error error = events.error();
     if (error.code == ErrorCode::kDenied) error.message += "; this takes root";

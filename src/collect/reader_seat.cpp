@@ -371,7 +371,7 @@ class Keeper {
     if (!request_.candidates.empty()) {
       int error = 0;
       const auto chosen = choose(request_.candidates, error);
-      if (!step("an address that nobody has", chosen ? 0 : error)) return false;
+      if (!step("an address that nobody has", chosen ? 0 : error) || !chosen) return false;
       said_.chosen = *chosen;
       if (!step("its address",
                 add_address(own_, AF_INET, request_.candidates[*chosen], request_.length4)))

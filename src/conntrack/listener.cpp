@@ -47,10 +47,10 @@ Result<int> link_events() {
 std::uint64_t now_ms() {
   using std::chrono::duration_cast;
   using std::chrono::milliseconds;
-  static const auto wall = std::chrono::system_clock::now().time_since_epoch();
-  static const auto begin = std::chrono::steady_clock::now();
+  static const auto kWall = std::chrono::system_clock::now().time_since_epoch();
+  static const auto kBegin = std::chrono::steady_clock::now();
   return static_cast<std::uint64_t>(
-      duration_cast<milliseconds>(wall + (std::chrono::steady_clock::now() - begin)).count());
+      duration_cast<milliseconds>(kWall + (std::chrono::steady_clock::now() - kBegin)).count());
 }
 
 class Listener::Ear {

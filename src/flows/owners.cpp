@@ -67,7 +67,9 @@ void Owners::see(std::vector<Holding>& all, const Holding& one, std::uint64_t bo
 
 void Owners::take_container(const model::Snapshot& snapshot, const model::Container& container,
                             std::uint32_t who, const StartOf& start_of) {
-  const model::NetNs& inside = snapshot.namespaces[container.netns->value];
+  const std::optional<model::NsId>& netns = container.netns;
+  if (!netns) return;
+  const model::NetNs& inside = snapshot.namespaces[netns->value];
   const std::uint64_t started = container.pid == 0 ? 0 : start_of(container.pid);
   // Not known when it began: then only what is seen from now on is its own.
   const std::uint64_t born = started == 0 ? snapshot.taken_at_ms : started;

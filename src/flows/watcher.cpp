@@ -40,7 +40,7 @@ void Watcher::wait(Waiting one) {
     ++book_.losses.dropped;
     return;
   }
-  waiting_.push_back(std::move(one));
+  waiting_.push_back(one);
 }
 
 void Watcher::hear(std::span<const Connection> connections, Moment when) {

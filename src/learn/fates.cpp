@@ -81,7 +81,10 @@ class Teller {
   // At the host's address that was dialled, if it still is one; else at any of its family. A
   // container has other addresses now.
   [[nodiscard]] std::vector<IpAddress> targets(const Flow& flow) const {
-    if (flow.to.kind == PeerKind::kOutside) return {*flow.to.address};
+    if (flow.to.kind == PeerKind::kOutside) {
+      const std::optional<IpAddress>& address = flow.to.address;
+      return address ? std::vector<IpAddress>{*address} : std::vector<IpAddress>{};
+    }
     if (flow.to.kind == PeerKind::kContainer && !running_.contains(flow.to.who)) return {};
     const bool at_host = flow.to.kind == PeerKind::kHost || flow.at.has_value();
     const model::NetNs& ns =

@@ -337,9 +337,8 @@ std::optional<Judged> Judge::place(const Flow& flow, Judged& out) const {
                     ? flow.from.kind == PeerKind::kOutside ? LineKind::kIngress : LineKind::kAllow
                 : flow.to.kind == PeerKind::kHost ? LineKind::kHost
                                                   : LineKind::kEgress;
-  const policy::Tenant* where = out.section == LineKind::kEgress ? out.from->tenant
-                                : out.to                         ? out.to->tenant
-                                                                 : nullptr;
+  const auto& whose = out.section == LineKind::kEgress ? out.from : out.to;
+  const policy::Tenant* where = whose ? whose->tenant : nullptr;
   if (where != nullptr && !where->like.empty())
     return refused(Refusal::kCopied, "tenant " + shown(where->name) + " is like " +
                                          shown(where->like) +

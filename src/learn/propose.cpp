@@ -79,6 +79,7 @@ std::vector<Joined<Rest, Part>> join(const std::map<std::pair<Rest, Part>, Count
     one.counts.add(counts);
   }
   std::vector<Joined<Rest, Part>> list_of;
+  list_of.reserve(out.size());
   for (auto& [rest, one] : out) list_of.push_back(std::move(one));
   return list_of;
 }
@@ -200,12 +201,12 @@ class Proposer {
     using Pair = std::tuple<std::string, std::string, std::string>;
     std::map<std::pair<Pair, PortSpec>, Counts> seen;
     for (const Wanted& one : wanted_) {
-      if (one.judged.section != LineKind::kAllow) continue;
-      const policy::Tenant* in = one.judged.to->tenant;
+      const auto& to = one.judged.to;
+      if (one.judged.section != LineKind::kAllow || !to) continue;
+      const policy::Tenant* in = to->tenant;
       const std::string from = one.judged.from ? word(*one.judged.from, in) : "host";
-      seen[{{in->name, word(*one.judged.to, in), from},
-            PortSpec{one.flow->served, one.flow->protocol}}]
-          .add(*one.counts);
+      seen[{{in->name, word(*to, in), from}, PortSpec{one.flow->served, one.flow->protocol}}].add(
+          *one.counts);
     }
     std::map<std::pair<std::tuple<std::string, std::string, Ports>, std::string>, Counts> by_from;
     for (const auto& one : join(seen)) {

@@ -42,13 +42,14 @@ void Run::transmit_vxlan(Device& dev, Skb& skb) {
   if (std::string why = topology::vxlan_unmodelled(dev); !why.empty())
     return not_known(skb, std::move(why));
   const bool question = skb.p.arp && (!skb.p.is_ip() || skb.p.icmp_type == 135);
-  if (dev.link->vxlan->proxy && question) return proxied(dev, skb);
+  const std::optional<model::VxlanInfo>& settings = dev.link->vxlan;
+  if (settings && settings->proxy && question) return proxied(dev, skb);
   if (may_be_drawn(dev, skb))
     return not_known(
         skb, "whether a frame with another's MAC address gets into " + escape_text(dev.name()));
   topology::VxlanWay way = topology::vxlan_way(world_.topology, dev, skb.p.destination_mac);
   if (!way.unknown.empty()) return not_known(skb, std::move(way.unknown));
-  if (way.learned_from != nullptr &&
+  if (way.learned_from != nullptr && way.heard_by &&
       !topology::vxlan_learn(
           dev, carried(topology::vxlan_packet(*way.learned_from, *way.heard_by, {})).result, way))
     return not_known(skb, std::move(way.unknown));
@@ -109,10 +110,10 @@ void Run::send_vxlan(Device& dev, const Skb& skb, const topology::VxlanRemote& r
 
 // What the device knows of its neighbours it says itself; no such question leaves by it.
 void Run::proxied(Device& dev, const Skb& skb) {
-  const bool request = skb.p.arp->operation == 1;
-  const auto mac = request ? topology::vxlan_proxied(dev, skb.p.arp->target_ip) : std::nullopt;
-  if (!mac) return;
-  enqueue(dev, neighbour_answer(skb.p, *skb.p.arp, *mac));
+  const std::optional<Arp>& question = skb.p.arp;
+  if (!question || question->operation != 1) return;
+  const auto mac = topology::vxlan_proxied(dev, question->target_ip);
+  if (mac) enqueue(dev, neighbour_answer(skb.p, *question, *mac));
 }
 
 // Ends learn from frames, the attacker's too (vxlan_snoop). Which of two senders of one MAC address

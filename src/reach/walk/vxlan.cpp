@@ -25,14 +25,15 @@ void Walk::transmit_vxlan(Device& dev, Flow flow) {
   if (std::string why = topology::vxlan_unmodelled(dev); !why.empty())
     return unknown(std::move(flow), why);
   const bool question = flow.p.neighbour && (flow.p.is_arp || flow.p.icmp_type == 135);
-  if (dev.link->vxlan->proxy && question) return proxied(dev, flow);
+  const std::optional<model::VxlanInfo>& settings = dev.link->vxlan;
+  if (settings && settings->proxy && question) return proxied(dev, flow);
   if (may_be_drawn(dev, flow))
     return unknown(std::move(flow), "whether a frame with another's MAC address gets into " +
                                         escape_text(dev.name()));
   topology::VxlanWay way = topology::vxlan_way(topology_, dev, flow.p.destination_mac);
   if (!way.unknown.empty()) return unknown(std::move(flow), way.unknown);
   if (underlay_ == nullptr) return unknown(std::move(flow), "packets within packets without end");
-  if (way.learned_from != nullptr &&
+  if (way.learned_from != nullptr && way.heard_by &&
       !topology::vxlan_learn(
           dev, underlay_->carry(topology::vxlan_packet(*way.learned_from, *way.heard_by, {})), way))
     return unknown(std::move(flow), way.unknown);
@@ -122,6 +123,7 @@ void Walk::come_out(const Flow& flow, const topology::VxlanTaker& at) {
 
 // What the device knows of its neighbours it says itself; no such question leaves by it.
 void Walk::proxied(Device& dev, const Flow& flow) {
+  if (!flow.p.neighbour) return;
   const NeighbourMessage& message = *flow.p.neighbour;
   const auto mac = message.request ? topology::vxlan_proxied(dev, message.target) : std::nullopt;
   if (mac) enqueue(dev, neighbour_answer(flow, message, *mac));
