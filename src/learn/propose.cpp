@@ -231,9 +231,10 @@ class Proposer {
     using Pair = std::tuple<std::string, std::string, IpAddress>;
     std::map<std::pair<Pair, PortSpec>, Counts> seen;
     for (const Wanted& one : wanted_) {
-      if (one.judged.section != LineKind::kEgress) continue;
-      const Place& from = *one.judged.from;
-      seen[{{from.tenant->name, word(from, from.tenant), *one.flow->to.address},
+      const std::optional<Place>& from = one.judged.from;
+      const std::optional<IpAddress>& to = one.flow->to.address;
+      if (one.judged.section != LineKind::kEgress || !from || !to) continue;
+      seen[{{from->tenant->name, word(*from, from->tenant), *to},
             PortSpec{one.flow->dialled, one.flow->protocol}}]
           .add(*one.counts);
     }
@@ -260,10 +261,12 @@ class Proposer {
     using Pair = std::tuple<std::string, std::string, PortSpec>;
     std::map<std::pair<Pair, IpAddress>, Counts> seen;
     for (const Wanted& one : wanted_) {
-      if (one.judged.section != LineKind::kIngress) continue;
-      const Place& to = *one.judged.to;
-      seen[{{to.tenant->name, word(to, to.tenant), PortSpec{one.flow->dialled, one.flow->protocol}},
-            *one.flow->from.address}]
+      const std::optional<Place>& to = one.judged.to;
+      const std::optional<IpAddress>& from = one.flow->from.address;
+      if (one.judged.section != LineKind::kIngress || !to || !from) continue;
+      seen[{{to->tenant->name, word(*to, to->tenant),
+             PortSpec{one.flow->dialled, one.flow->protocol}},
+            *from}]
           .add(*one.counts);
     }
     std::map<std::pair<std::tuple<std::string, std::string, Addresses>, PortSpec>, Counts> by_port;

@@ -114,6 +114,7 @@ class Drafter {
     DrawnZone out{z.role, say(role_label(z.role), style_), {}};
     out.about.push_back(z.guessed ? say(Label::kMapGuessed, style_) : safe(z.name));
     std::vector<std::string> prefixes;
+    prefixes.reserve(z.prefixes.size());
     for (const Prefix& p : z.prefixes) prefixes.push_back(p.to_string());
     for (std::string& p : bounded(std::move(prefixes), kMostAddresses))
       out.about.push_back(std::move(p));

@@ -49,8 +49,9 @@ class BeyondJudge {
   std::vector<BeyondFinding> run(std::uint64_t at_ms) {
     for (std::size_t i = 0; i < result_.plan.aims.size(); ++i) {
       const Aim& aim = result_.plan.aims[i];
-      if (!aim.beyond) continue;
-      for (const OpenPort& open : result_.judged.open[i]) add(aim, open);
+      const auto& which = aim.beyond;
+      if (!which) continue;
+      for (const OpenPort& open : result_.judged.open[i]) add(aim, *which, open);
     }
     std::vector<BeyondFinding> out;
     for (auto& [key, finding] : found_) {
@@ -66,10 +67,10 @@ class BeyondJudge {
   }
 
  private:
-  void add(const Aim& aim, const OpenPort& open) {
-    const policy::Beyond& machine = result_.plan.beyond[*aim.beyond];
-    BeyondFinding& finding = found_[{*aim.beyond, aim.protocol, open.port}];
-    finding.beyond = *aim.beyond;
+  void add(const Aim& aim, std::size_t which, const OpenPort& open) {
+    const policy::Beyond& machine = result_.plan.beyond[which];
+    BeyondFinding& finding = found_[{which, aim.protocol, open.port}];
+    finding.beyond = which;
     finding.port = open.port;
     finding.protocol = aim.protocol;
     if (open.service && !finding.service) finding.service = open.service;

@@ -119,7 +119,8 @@ void Run::proxied(Device& dev, const Skb& skb) {
 // Ends learn from frames, the attacker's too (vxlan_snoop). Which of two senders of one MAC address
 // was heard last is not known.
 bool Run::may_be_drawn(const Device& vxlan, const Skb& skb) const {
-  if (!forgery_ || !skb.ours || skb.leg != Leg::kReply || !vxlan.link->vxlan->learning)
+  const std::optional<model::VxlanInfo>& settings = vxlan.link->vxlan;
+  if (!forgery_ || !skb.ours || skb.leg != Leg::kReply || !settings || !settings->learning)
     return false;
   const MacAddress mac = skb.p.destination_mac;
   if (std::ranges::find(forgery_->tunnels, &vxlan) == forgery_->tunnels.end() ||

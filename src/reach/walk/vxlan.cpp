@@ -132,7 +132,8 @@ void Walk::proxied(Device& dev, const Flow& flow) {
 // Ends learn from frames, the attacker's too (vxlan_snoop). Which of two senders of one MAC address
 // was heard last is not known.
 bool Walk::may_be_drawn(const Device& vxlan, const Flow& flow) const {
-  if (!forgery_ || !flow.ours || flow.leg != Leg::kReply || !vxlan.link->vxlan->learning)
+  const std::optional<model::VxlanInfo>& settings = vxlan.link->vxlan;
+  if (!forgery_ || !flow.ours || flow.leg != Leg::kReply || !settings || !settings->learning)
     return false;
   const MacAddress mac = flow.p.destination_mac;
   if (std::ranges::find(forgery_->tunnels, &vxlan) == forgery_->tunnels.end() ||
