@@ -15,6 +15,13 @@ constexpr std::uint16_t kEnteredByHand = model::nud::kPermanent | model::nud::kN
 constexpr std::size_t kMostFarEnds = 1024;
 constexpr MacAddress kAllOthers;  // all zeros
 
+// What was not read is as by default; of such a device nothing is followed (vxlan_unmodelled).
+const model::VxlanInfo& settings_of(const Device& d) {
+  static const model::VxlanInfo kDefault;
+  const std::optional<model::VxlanInfo>& info = d.link->vxlan;
+  return info ? *info : kDefault;
+}
+
 bool set_by_hand(const model::BridgeFdbEntry& e) {
   return (e.state & kEnteredByHand) != 0;
 }
@@ -110,7 +117,7 @@ VxlanWay vxlan_way(const Topology& topology, const Device& from, MacAddress to) 
   if (group(to)) return way;
   way.remotes = entered(from, to, true);
   if (vxlan_pinned(from, to)) return way;
-  const Topology::Place place = from.link->vxlan->learning && !to.is_multicast()
+  const Topology::Place place = settings_of(from).learning && !to.is_multicast()
                                     ? topology.find_mac(from, to)
                                     : Topology::Place{};
   if (place.known && place.port != nullptr) {
@@ -128,17 +135,18 @@ bool vxlan_learn(const Device& at, const VxlanCarried& told, VxlanWay& way) {
                   escape_text(way.learned_from->name()) + ": " + told.unknown;
     return false;
   }
-  const model::LinkDetail& own = at.link->detail;
+  const auto& port = at.link->detail.vxlan_port;
+  const auto& number = at.link->detail.vxlan_id;
   for (const VxlanArrival& arrival : told.arrivals) {
-    if (arrival.machine != at.underlay || arrival.port != own.vxlan_port) continue;
-    way.remotes = {{arrival.source, *own.vxlan_port, *own.vxlan_id, {}}};
+    if (!port || !number || arrival.machine != at.underlay || arrival.port != *port) continue;
+    way.remotes = {{arrival.source, *port, *number, {}}};
     break;
   }
   return true;
 }
 
 VxlanPacket vxlan_packet(const Device& from, const VxlanRemote& remote, const InnerHeader& inner) {
-  const model::VxlanInfo& info = *from.link->vxlan;
+  const model::VxlanInfo& info = settings_of(from);
   VxlanPacket out;
   out.from = &from;
   out.remote = remote;
@@ -150,7 +158,7 @@ VxlanPacket vxlan_packet(const Device& from, const VxlanRemote& remote, const In
 }
 
 PortRange vxlan_source_ports(const Device& from) {
-  const model::VxlanInfo& info = *from.link->vxlan;
+  const model::VxlanInfo& info = settings_of(from);
   if (info.first_source.number != 0 && info.first_source.number < info.last_source.number)
     return {info.first_source.number, static_cast<std::uint16_t>(info.last_source.number - 1)};
   const model::Sysctls& s = from.machine->ns->sysctls;
@@ -186,7 +194,7 @@ VxlanTaker vxlan_taker(const VxlanPacket& packet, const VxlanArrival& arrival) {
   const Device& d = *out.device;
   out.mark = d.machine == arrival.machine ? arrival.mark : 0;
   out.refused.push_back(d.mac);
-  if (!d.link->vxlan->learning) return out;
+  if (!settings_of(d).learning) return out;
   std::unordered_map<MacAddress, bool> first;             // by sender: refused
   for (const model::BridgeFdbEntry* e : d.vxlan_entries)  // vxlan_snoop
     first.try_emplace(e->mac, set_by_hand(*e) && (e->destination != arrival.source || e->via));
