@@ -244,7 +244,8 @@ void Run::start_carrying(const topology::VxlanPacket& packet) {
   p.destination = server_address_;
   skb.dst = o.dst;
   skb.bound_to = flow.oif;
-  if (o.dst.local && !o.dst.group && packet.from->link->vxlan->local_bypass) {
+  const std::optional<model::VxlanInfo>& settings = packet.from->link->vxlan;
+  if (o.dst.local && !o.dst.group && settings && settings->local_bypass) {
     const IpAddress loopback = IpAddress::loopback(server_address_.family());
     carrying_->result.arrivals.push_back({&m, loopback, server_port_, p.mark, true});
     return;
