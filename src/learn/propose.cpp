@@ -291,10 +291,12 @@ class Proposer {
       if (one.judged.section != LineKind::kHost) continue;
       const PortSpec port{one.flow->dialled, one.flow->protocol};
       seen[port].add(*one.counts);
-      if (one.judged.from)
-        from[port].first.insert(full(*one.judged.from));
-      else
-        from[port].second.insert(*one.flow->from.address);
+      const std::optional<Place>& place = one.judged.from;
+      const std::optional<IpAddress>& address = one.flow->from.address;
+      if (place)
+        from[port].first.insert(full(*place));
+      else if (address)
+        from[port].second.insert(*address);
     }
     for (auto& [port, who] : from) {
       const std::string name =

@@ -151,7 +151,7 @@ bool Walk::may_be_drawn(const Device& vxlan, const Flow& flow) const {
 topology::VxlanCarried Walk::carried(const std::vector<Outcome>& outcomes) {
   topology::VxlanCarried out;
   bool doubt = false, some_lost = false;
-  const packet::PacketSet asked = *carrying_->asked;
+  const packet::PacketSet asked = carrying_->asked.value_or(algebra_.none());
   packet::PacketSet left = algebra_.none();
   std::vector<packet::PacketSet> arrived;
   for (Carrying::Part& part : carrying_->parts) {
