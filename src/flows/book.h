@@ -19,6 +19,7 @@
 #include "base/address.h"
 #include "base/result.h"
 #include "model/engine.h"
+#include "model/fields.h"
 
 namespace bulkhead::flows {
 
@@ -76,6 +77,8 @@ struct Losses {
   std::uint64_t groups = 0;     // to multicast and broadcast addresses
   std::uint64_t others = 0;     // of other protocols than TCP and UDP
   std::uint64_t passing = 0;    // from the host or from outside to outside: no policy speaks of it
+  BULKHEAD_FIELDS(BULKHEAD_F(overflows) BULKHEAD_F(dropped) BULKHEAD_F(groups) BULKHEAD_F(others)
+                      BULKHEAD_F(passing))
   friend bool operator==(const Losses&, const Losses&) = default;
 };
 

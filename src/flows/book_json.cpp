@@ -71,11 +71,9 @@ class BookReader {
     out.since_ms = number(json, "since_ms", kLatestMs);
     out.until_ms = number(json, "until_ms", kLatestMs);
     if (const Parsed* losses = member(json, "losses"); losses != nullptr) {
-      out.losses.overflows = number(*losses, "overflows", kMostCounted);
-      out.losses.dropped = number(*losses, "dropped", kMostCounted);
-      out.losses.groups = number(*losses, "groups", kMostCounted);
-      out.losses.others = number(*losses, "others", kMostCounted);
-      out.losses.passing = number(*losses, "passing", kMostCounted);
+      Losses::fields(out.losses, [&](const char* name, std::uint64_t& count) {
+        count = number(*losses, name, kMostCounted);
+      });
     }
     for (const Parsed& who : list(json, "containers", kMostWhos)) read_who(who, out);
     for (const Parsed& flow : list(json, "flows", kMostFlows)) read_flow(flow, out);
@@ -205,16 +203,13 @@ class BookReader {
 }  // namespace
 
 std::string book_json(const Book& book) {
+  Json losses;
+  Losses::fields(book.losses, [&](const char* name, std::uint64_t count) { losses[name] = count; });
   Json out = {{"schema", kSchema},
               {"runs", book.runs},
               {"since_ms", book.since_ms},
               {"until_ms", book.until_ms},
-              {"losses",
-               {{"overflows", book.losses.overflows},
-                {"dropped", book.losses.dropped},
-                {"groups", book.losses.groups},
-                {"others", book.losses.others},
-                {"passing", book.losses.passing}}}};
+              {"losses", std::move(losses)}};
   const auto line = [](const Json& json) {
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);
   };

@@ -116,6 +116,9 @@ std::string learn_text(const Learnt& learnt) {
 std::string learn_json(const Learnt& learnt) {
   const flows::Book& book = learnt.book;
   const learn::Proposal& proposal = learnt.proposal;
+  LearnJson losses;
+  flows::Losses::fields(book.losses,
+                        [&](const char* name, std::uint64_t count) { losses[name] = count; });
   LearnJson out = {{"schema", "https://bulkhead.example/schemas/learn/1"},
                    {"file", learnt.file},
                    {"runs", book.runs},
@@ -125,12 +128,7 @@ std::string learn_json(const Learnt& learnt) {
                    {"covered", proposal.covered},
                    {"ungoverned", proposal.ungoverned},
                    {"gaps", learnt.gaps},
-                   {"losses",
-                    {{"overflows", book.losses.overflows},
-                     {"dropped", book.losses.dropped},
-                     {"groups", book.losses.groups},
-                     {"others", book.losses.others},
-                     {"passing", book.losses.passing}}}};
+                   {"losses", std::move(losses)}};
   LearnJson groups = LearnJson::array(), lines = LearnJson::array(), declined = LearnJson::array();
   for (const learn::Group& group : proposal.groups) {
     LearnJson addresses = LearnJson::array();

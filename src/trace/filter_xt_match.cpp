@@ -14,12 +14,6 @@ bool in_range(const xt::PortRange& range, Port port) {
   return range.first <= port && port <= range.last;
 }
 
-bool has_ports(const Packet& packet) {
-  const IpProtocol p = packet.protocol;
-  return p == IpProtocol::kTcp || p == IpProtocol::kUdp || p == IpProtocol::kUdpLite ||
-         p == IpProtocol::kSctp || p == IpProtocol::kDccp;
-}
-
 bool masked_equal(const IpAddress& a, const IpAddress& b, const IpAddress& mask) {
   if (a.family() != b.family() || mask.family() != b.family()) return false;
   const auto x = a.octets(), y = b.octets(), m = mask.octets();
@@ -216,7 +210,7 @@ bool iprange(const Packet& p, const xt::Iprange& m) {
 }
 
 bool multiport(const Packet& p, const xt::Multiport& m) {
-  if (!has_ports(p)) return false;
+  if (!has_ports(p.protocol)) return false;
   const bool any = std::any_of(m.ports.begin(), m.ports.end(), [&](const xt::PortRange& range) {
     switch (m.side) {
       case xt::MultiportSide::kSource: return in_range(range, p.source_port);

@@ -9,24 +9,18 @@ namespace bulkhead::trace {
 
 namespace {
 
-// Of a packet and what is beside it, all that a rule may ask for but the source.
+// All that a rule may ask for but the source.
 struct Asked {
   const Filter* filter;
   FilterPoint point;
   const model::Link *in, *out, *physical_in, *physical_out;
   bool bridged;
-  MacAddress source_mac, destination_mac;
-  IpAddress destination;
-  IpProtocol protocol;
-  std::uint8_t hop_limit, tos, tcp_flags, icmp_type, icmp_code;
-  std::uint16_t length, vlan;
-  Port source_port, destination_port;
-  std::uint32_t mark, socket_uid, socket_gid, ct_mark;
-  PacketType type;
-  bool tagged, has_socket, tracked, untracked, snat, dnat, seen_reply, confirmed;
+  Packet packet;  // from nowhere
+  bool tracked, untracked;
+  ConnTrack entry;  // without its tuples
   CtInfo info;
-  std::string_view socket_cgroup;
   std::optional<IpAddress> next_hop;
+  std::uint32_t next_hop_mtu;
 
   Asked(const Filter& f, FilterPoint at, const Context& c)
       : filter(&f),
@@ -36,35 +30,16 @@ struct Asked {
         physical_in(c.physical_in),
         physical_out(c.physical_out),
         bridged(c.bridged),
-        source_mac(c.packet->source_mac),
-        destination_mac(c.packet->destination_mac),
-        destination(c.packet->destination),
-        protocol(c.packet->protocol),
-        hop_limit(c.packet->hop_limit),
-        tos(c.packet->tos),
-        tcp_flags(c.packet->tcp_flags),
-        icmp_type(c.packet->icmp_type),
-        icmp_code(c.packet->icmp_code),
-        length(c.packet->length),
-        vlan(c.packet->vlan),
-        source_port(c.packet->source_port),
-        destination_port(c.packet->destination_port),
-        mark(c.packet->mark),
-        socket_uid(c.packet->socket_uid),
-        socket_gid(c.packet->socket_gid),
-        ct_mark(c.ct->entry != nullptr ? c.ct->entry->mark : 0),
-        type(c.packet->type),
-        tagged(c.packet->tagged),
-        has_socket(c.packet->has_socket),
+        packet(*c.packet),
         tracked(c.ct->entry != nullptr),
         untracked(c.ct->untracked),
-        snat(tracked && c.ct->entry->snat),
-        dnat(tracked && c.ct->entry->dnat),
-        seen_reply(tracked && c.ct->entry->seen_reply),
-        confirmed(tracked && c.ct->entry->confirmed),
+        entry(tracked ? *c.ct->entry : ConnTrack{}),
         info(c.ct->info),
-        socket_cgroup(c.packet->socket_cgroup),
-        next_hop(c.next_hop) {}
+        next_hop(c.next_hop),
+        next_hop_mtu(c.next_hop_mtu) {
+    packet.source = IpAddress();
+    entry.original = entry.reply = Tuple{};
+  }
   friend bool operator==(const Asked&, const Asked&) = default;
 };
 

@@ -24,6 +24,7 @@ struct Arp {
   std::uint16_t operation = 1;  // request 1, reply 2
   MacAddress sender_mac, target_mac;
   IpAddress sender_ip, target_ip;
+  friend bool operator==(const Arp&, const Arp&) = default;
 };
 
 // The packet that an ICMP error quotes, as it is written inside it.
@@ -31,6 +32,7 @@ struct Quoted {
   IpAddress source, destination;
   IpProtocol protocol = IpProtocol::kTcp;
   Port source_port, destination_port;
+  friend bool operator==(const Quoted&, const Quoted&) = default;
 };
 
 struct Packet {
@@ -60,6 +62,7 @@ struct Packet {
 
   [[nodiscard]] bool is_ip() const { return ether_type != EtherType::kArp; }
   [[nodiscard]] IpFamily family() const { return source.family(); }
+  friend bool operator==(const Packet&, const Packet&) = default;
 };
 
 // include/uapi/linux/netfilter/nf_conntrack_common.h
@@ -85,6 +88,7 @@ struct ConnTrack {
   bool seen_reply = false, assured = false, confirmed = false;
   std::uint32_t mark = 0;
   std::uint16_t zone = 0;
+  friend bool operator==(const ConnTrack&, const ConnTrack&) = default;
 };
 
 // How conntrack sees one packet. `entry` null and not untracked: the packet is INVALID, or

@@ -1,5 +1,6 @@
 // What a walk stands on: the topology of a snapshot, with each machine's rules and routing tables.
 #include <algorithm>
+#include <cassert>
 
 #include "trace/run.h"
 #include "trace/world_state.h"
@@ -131,6 +132,7 @@ Result<World> World::build(const model::Snapshot& snapshot) {
 }
 
 World World::edited(const Edits& edits) const {
+  assert(state_->edited == nullptr);
   return World(std::make_unique<State>(*state_, edits));
 }
 

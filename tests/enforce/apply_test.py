@@ -6,16 +6,15 @@
 Each test begins with nothing applied. No test measures time: a deadline is waited for until what it brings is there.
 """
 
-import argparse
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import unittest
 
 import world
+import trial  # isort: skip
 from world import BROKEN, FROM_ANYWHERE, FROM_PEOPLE, SSH_OF_NOBODY, SSH_OF_PEOPLE, inside, until
 
 DONE, FINDINGS, USAGE, INCOMPLETE, REFUSED = range(5)
@@ -445,25 +444,10 @@ class Lockout(unittest.TestCase):
             mimic.communicate(b'')
 
 
-def main():
+def begin(built):
     global WORLD
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--bulkhead', required=True)
-    parser.add_argument('--labd', required=True)
-    parser.add_argument('tests', nargs='*')
-    options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    directory = tempfile.mkdtemp(prefix='bkapl-', dir='/var/tmp')
-    WORLD = world.World(options.bulkhead, options.labd, directory)
-    try:
-        WORLD.build()
-        result = unittest.main(argv=[sys.argv[0], '-v', '--failfast' if os.environ.get('FAILFAST') else '-v', *options.tests],
-                               exit=False).result
-    finally:
-        WORLD.close()
-        shutil.rmtree(directory, ignore_errors=True)
-    return 0 if result.wasSuccessful() and result.testsRun else 1
+    WORLD = built
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(trial.run(__doc__, 'bkapl-', world.World, begin))

@@ -15,37 +15,19 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "scan"))
 
 import netns  # noqa: E402
-from netns import inside, socket_in  # noqa: E402
+from netns import inside, served, socket_in  # noqa: E402
 
 PROGRAM = pathlib.Path(sys.argv.pop(1)).resolve()
 PREFIX = f"bkout{os.getpid()}"
 SEAT, TARGET = f"{PREFIX}-s", f"{PREFIX}-t"
 DONE, NEWS, USAGE, INCOMPLETE = 0, 1, 2, 3
 NOBODY = 65534
-
-
-@contextlib.contextmanager
-def served(serve, listening):
-    """Runs serve(listening) in a thread; it ends when the socket does."""
-    def run():
-        with contextlib.suppress(OSError):
-            serve(listening)
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError):
-            listening.shutdown(socket.SHUT_RDWR)
-        listening.close()
-        thread.join(5)
 
 
 def greet(listening):

@@ -450,4 +450,10 @@ RandomNet random_net(std::uint32_t seed, NetKinds kinds) {
   return Builder(seed, kinds).build();
 }
 
+RandomNet named(RandomNet net) {
+  for (const model::NsId ns : net.machines)
+    net.snapshot.namespaces[ns.value].paths = {"/run/netns/" + std::to_string(ns.value)};
+  return net;
+}
+
 }  // namespace bulkhead::reach::testing

@@ -29,5 +29,7 @@ struct RandomNet {
 };
 
 [[nodiscard]] RandomNet random_net(std::uint32_t seed, NetKinds kinds);
+// With a path for each machine, by which it is asked for as netns:/run/netns/N.
+[[nodiscard]] RandomNet named(RandomNet net);
 
 }  // namespace bulkhead::reach::testing

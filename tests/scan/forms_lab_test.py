@@ -14,7 +14,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import unittest
 
 sys.path.append("/usr/lib/python3/dist-packages")  # Debian's modules, whichever python3 comes first
@@ -22,7 +21,7 @@ sys.path.append("/usr/lib/python3/dist-packages")  # Debian's modules, whichever
 from libnmap.parser import NmapParser  # noqa: E402
 
 import netns  # noqa: E402
-from netns import inside, socket_in  # noqa: E402
+from netns import inside, served, socket_in  # noqa: E402
 
 OUTSIDE = str(pathlib.Path(sys.argv.pop(2)).resolve())
 PROGRAM = str(pathlib.Path(sys.argv.pop(1)).resolve())
@@ -79,22 +78,6 @@ def name_server(socket_):
         data, peer = socket_.recvfrom(2000)
         if len(data) >= 12:
             socket_.sendto(data[:2] + b"\x81\x85" + data[4:6] + b"\0\0\0\0\0\0" + data[12:], peer)
-
-
-@contextlib.contextmanager
-def served(serve, socket_):
-    def run():
-        with contextlib.suppress(OSError):
-            serve(socket_)
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError):
-            socket_.shutdown(socket.SHUT_RDWR)
-        socket_.close()
-        thread.join(5)
 
 
 class Forms(unittest.TestCase):

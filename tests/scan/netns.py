@@ -1,8 +1,10 @@
 """What tests of scans share: network namespaces of their own, joined by a veth pair, and sockets in them."""
 
+import contextlib
 import socket
 import subprocess
 import sys
+import threading
 
 
 def ip(*words):
@@ -45,3 +47,20 @@ def socket_in(name, port, kind=socket.SOCK_STREAM, backlog=64):
     _, fds, _, _ = socket.recv_fds(here, 1, 1)
     here.close(), there.close()
     return socket.socket(fileno=fds[0])
+
+
+@contextlib.contextmanager
+def served(serve, listening):
+    """Runs serve(listening) in a thread; it ends when the socket does."""
+    def run():
+        with contextlib.suppress(OSError):
+            serve(listening)
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            listening.shutdown(socket.SHUT_RDWR)
+        listening.close()
+        thread.join(5)

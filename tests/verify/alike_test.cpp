@@ -54,11 +54,6 @@ class OneNet {
   }
 
  private:
-  static RandomNet named(RandomNet net) {
-    for (const model::NsId ns : net.machines)
-      net.snapshot.namespaces[ns.value].paths = {"/run/netns/" + std::to_string(ns.value)};
-    return net;
-  }
   query::Target target(IpAddress to, std::uint16_t port) {
     query::Target t;
     t.to = to, t.port = Port{port};

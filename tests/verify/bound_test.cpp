@@ -78,11 +78,6 @@ class OneNet {
   [[nodiscard]] const RandomNet& net() const { return net_; }
 
  private:
-  static RandomNet named(RandomNet net) {
-    for (const model::NsId ns : net.machines)
-      net.snapshot.namespaces[ns.value].paths = {"/run/netns/" + std::to_string(ns.value)};
-    return net;
-  }
   [[nodiscard]] std::string told(model::NsId ns) const {
     return "seed " + std::to_string(seed_) + " from " + std::to_string(ns.value) + "\n" + net_.text;
   }
