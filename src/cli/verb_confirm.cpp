@@ -99,7 +99,7 @@ Exit nothing_to_confirm() {
 
 Exit run_confirm(const ConfirmOptions& options) {
   if (auto rights = enforce::check_rights(); !rights) return complain(rights.error());
-  const auto held = enforce::take_place(Folder::Make::kNo);
+  const auto held = enforce::take_place(Folder::Make::kNo, enforce::kPatience);
   if (!held)
     return held.error().code == ErrorCode::kNotFound ? nothing_to_confirm()
                                                      : complain(held.error());
@@ -127,13 +127,13 @@ Exit run_rollback(const RollbackOptions& options) {
   if (options.remove) {
     auto folder = Folder::open(Folder::Make::kYes);
     if (!folder) return complain(folder.error());
-    auto lock = folder->lock(Folder::Wait::kNo);
+    auto lock = folder->lock(enforce::kPatience);
     if (!lock) return complain(lock.error());
     if (auto removed = enforce::remove_all(*folder, *lock); !removed)
       return complain(removed.error());
     return print_report(report::removed_text(style), Exit::kDone);
   }
-  const auto held = enforce::take_place(Folder::Make::kNo);
+  const auto held = enforce::take_place(Folder::Make::kNo, enforce::kPatience);
   if (!held && held.error().code == ErrorCode::kNotFound)
     return print_report(report::rolled_back_text({}, style), Exit::kDone);
   if (!held) return complain(held.error());

@@ -7,7 +7,6 @@
 #include <cstring>
 #include <fstream>
 #include <optional>
-#include <thread>
 
 #include "base/bytes.h"
 #include "enforce/guardian.h"
@@ -128,17 +127,10 @@ Error take_back(const Folder& folder, const Lock& lock, const State& was, const 
 // Past the deadline nobody may hold things up: who was stopped, or waits for a terminal that does
 // not take what he prints, is ended.
 Result<Lock> lock_at_last(const Folder& folder) {
-  constexpr std::chrono::milliseconds kPause{50};
-  const auto patient_until = std::chrono::steady_clock::now() + kPatience;
-  while (true) {
-    auto lock = folder.lock(Folder::Wait::kNo);
-    if (lock || std::chrono::steady_clock::now() > patient_until) {
-      if (lock) return lock;
-      if (const auto holder = folder.lock_holder()) end_process(*holder);
-      return lock;
-    }
-    std::this_thread::sleep_for(kPause);
-  }
+  auto lock = folder.lock(kPatience);
+  if (lock) return lock;
+  if (const auto holder = folder.lock_holder()) end_process(*holder);
+  return lock;
 }
 
 State begun(const State& state, const std::optional<Record>& there, const Request& request,
@@ -179,10 +171,10 @@ Result<State> current_state(const Folder& folder) {
   return state->boot_id == fresh.boot_id ? *std::move(state) : fresh;
 }
 
-Result<Place> take_place(Folder::Make make) {
+Result<Place> take_place(Folder::Make make, std::chrono::milliseconds patience) {
   auto folder = Folder::open(make);
   if (!folder) return std::unexpected(folder.error());
-  auto lock = folder->lock(Folder::Wait::kNo);
+  auto lock = folder->lock(patience);
   if (!lock) return std::unexpected(lock.error());
   auto state = current_state(*folder);
   if (!state) return std::unexpected(state.error());

@@ -23,6 +23,10 @@
 
 namespace bulkhead::enforce {
 
+// How long a guardian, a confirm or a rollback waits for whoever holds the lock: a guardian that
+// takes something back is done in less.
+inline constexpr std::chrono::seconds kPatience{5};
+
 struct Request {
   Record record;                            // id and times are set here
   std::string rules, tables, policy;        // ID.nft, ID.json, ID.yaml
@@ -39,7 +43,7 @@ struct Place {
   Lock lock;
   State state;
 };
-[[nodiscard]] Result<Place> take_place(Folder::Make make);
+[[nodiscard]] Result<Place> take_place(Folder::Make make, std::chrono::milliseconds patience);
 
 // Whether one may begin: kUnsupported when an apply awaits confirmation, or when there are tables
 // of ours that no apply made.
@@ -59,7 +63,6 @@ enum class By : std::uint8_t { kPerson, kGuardian };
 
 // What the guardian of `id` does at its deadline. False: it was kept, or is another's by now. Who
 // does not let go of the lock within kPatience is ended.
-inline constexpr std::chrono::seconds kPatience{5};
 [[nodiscard]] Result<bool> roll_back_unconfirmed(const std::string& base, const std::string& id);
 
 // The same when the folder cannot be used.

@@ -10,6 +10,7 @@
 #include <charconv>
 #include <cstdint>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include "base/text.h"
@@ -125,23 +126,27 @@ Result<Folder> Folder::open(Make make, const std::string& base) {
   return Folder(fd, path, base);
 }
 
-Result<Lock> Folder::lock(Wait wait) const {
+// flock() waits without an end, so it is asked again and again.
+Result<Lock> Folder::lock(std::chrono::milliseconds patience) const {
+  constexpr std::chrono::milliseconds kPause{50};
   const int fd =
       ::openat(fd_, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
   if (fd < 0) return fail(ErrorCode::kDenied, path_ + "/lock: " + said(errno));
-  int done = -1;
-  do {
-    done = ::flock(fd, wait == Wait::kYes ? LOCK_EX : LOCK_EX | LOCK_NB);
-  } while (done != 0 && errno == EINTR);
-  if (done == 0) {
-    sign(fd);
-    return Lock(fd);
+  const auto patient_until = std::chrono::steady_clock::now() + patience;
+  while (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    const int error = errno;
+    if (error == EINTR) continue;
+    if (error == EWOULDBLOCK && std::chrono::steady_clock::now() < patient_until) {
+      std::this_thread::sleep_for(kPause);
+      continue;
+    }
+    ::close(fd);
+    if (error != EWOULDBLOCK) return fail(ErrorCode::kUnavailable, path_ + "/lock: " + said(error));
+    return fail(ErrorCode::kUnavailable,
+                "another bulkhead apply, confirm or rollback is at work; wait until it is done");
   }
-  const int error = errno;
-  ::close(fd);
-  if (error != EWOULDBLOCK) return fail(ErrorCode::kUnavailable, path_ + "/lock: " + said(error));
-  return fail(ErrorCode::kUnavailable,
-              "another bulkhead apply, confirm or rollback is at work; wait until it is done");
+  sign(fd);
+  return Lock(fd);
 }
 
 std::optional<Process> Folder::lock_holder() const {

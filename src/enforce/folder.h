@@ -6,6 +6,7 @@
 // rename.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -42,9 +43,9 @@ class Folder {
   Folder& operator=(Folder&&) = delete;
   ~Folder();
 
-  // Excludes every other apply, confirm and rollback of this namespace.
-  enum class Wait : std::uint8_t { kNo, kYes };
-  [[nodiscard]] Result<Lock> lock(Wait wait) const;  // kUnavailable when held by another
+  // Excludes every other apply, confirm and rollback of this namespace. kUnavailable when another
+  // still holds it after `patience`.
+  [[nodiscard]] Result<Lock> lock(std::chrono::milliseconds patience) const;
 
   // Who took the lock last; he may have ended since. nullopt when it is not written there.
   [[nodiscard]] std::optional<Process> lock_holder() const;

@@ -104,8 +104,11 @@ Result<Request> request_from(std::vector<std::string> texts) {
   return out;
 }
 
+// Two applies at once: the later one is told so at once, since the first may take its time.
+constexpr std::chrono::milliseconds kNoPatience{0};
+
 Result<Place> take_ready_place() {
-  auto place = take_place(Folder::Make::kYes);
+  auto place = take_place(Folder::Make::kYes, kNoPatience);
   if (!place) return std::unexpected(place.error());
   if (auto ready = check_ready(place->state); !ready) return std::unexpected(ready.error());
   return place;

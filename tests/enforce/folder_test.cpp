@@ -6,8 +6,10 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 namespace bulkhead::enforce {
 namespace {
@@ -76,15 +78,29 @@ TEST_F(FolderOfApply, ReadsNoLinksAndNothingOfOthers) {
   EXPECT_EQ(secret, "x");
 }
 
+constexpr std::chrono::milliseconds kAtOnce{0};
+
 TEST_F(FolderOfApply, IsLockedByOneAtATime) {
   const auto folder = Folder::open(Folder::Make::kYes, base_);
   ASSERT_TRUE(folder);
   {
-    const auto lock = folder->lock(Folder::Wait::kNo);
+    const auto lock = folder->lock(kAtOnce);
     ASSERT_TRUE(lock);
-    EXPECT_EQ(folder->lock(Folder::Wait::kNo).error().code, ErrorCode::kUnavailable);
+    EXPECT_EQ(folder->lock(kAtOnce).error().code, ErrorCode::kUnavailable);
   }
-  EXPECT_TRUE(folder->lock(Folder::Wait::kNo));
+  EXPECT_TRUE(folder->lock(kAtOnce));
+}
+
+TEST_F(FolderOfApply, IsWaitedForByWhoHasPatience) {
+  const auto folder = Folder::open(Folder::Make::kYes, base_);
+  ASSERT_TRUE(folder);
+  auto held = folder->lock(kAtOnce);
+  ASSERT_TRUE(held);
+  std::jthread other([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    const Lock goes = *std::move(held);
+  });
+  EXPECT_TRUE(folder->lock(std::chrono::hours(1)));
 }
 
 }  // namespace
