@@ -272,7 +272,15 @@ class Status(unittest.TestCase):
         self.assertEqual(code, DONE, text)
 
     def applied(self, code):
-        got, status = WORLD.status()
+        # What moves while it is read is unknown, and said to be: then it is asked again.
+        said = []
+
+        def is_known():
+            said[:] = WORLD.status()
+            return 'uncovered_unknown' not in said[1].get('applied', {})
+
+        until(is_known, 'status knows all')
+        got, status = said
         self.assertEqual(got, code, status)
         self.assertEqual(status['sound'], code == DONE)
         return status['applied']
