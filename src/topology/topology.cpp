@@ -204,6 +204,7 @@ Topology Topology::build(const model::Snapshot& snapshot) {
   t.break_rings();
   t.join_vxlans();
   t.learn_macs();
+  t.number_segments();
   return t;
 }
 

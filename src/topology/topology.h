@@ -41,6 +41,7 @@ struct Device {
   bool up = false;             // IFF_UP
   bool leads_outside = false;  // what is sent here leaves the model
   bool loopback = false, no_arp = false, point_to_point = false;
+  std::uint32_t segment = 0;    // no frame gets to a device of another one without being routed
   Device* peer = nullptr;       // the other end of a veth pair, wherever it lives
   Device* bridge = nullptr;     // of which this is a port
   Device* parent = nullptr;     // of a macvlan, ipvlan or vlan
@@ -165,6 +166,7 @@ class Topology {
   void break_rings();
   void join_vxlans();             // vxlan.cpp
   void learn_macs();              // macs.cpp
+  void number_segments();         // segments.cpp
   void place_macs(Machine& m);    // macs.cpp
   void place_static(Machine& m);  // macs.cpp
 

@@ -44,6 +44,7 @@ void Run::start_forged(const ForgedOrigin& origin) {
   forgery_ = std::make_unique<Forgery>(origin, *link);
   Forgery& forgery = *forgery_;
   for (Device* d : topology::sending_devices(*link, origin.outside)) {
+    forgery.segments.push_back(d->segment);
     const topology::Wires wires = topology::wires(*d, origin.outside);
     std::ranges::copy(wires.entrances, std::back_inserter(forgery.entrances));
     std::ranges::copy(wires.tunnels, std::back_inserter(forgery.tunnels));
@@ -86,6 +87,8 @@ bool Run::forger_takes(Device& dev, Skb& skb, bool leaving) {
 // hand.
 std::optional<MacAddress> Run::claimed(Device& dev, IpAddress target, const Skb& cause) {
   if (!forgery_ || claiming() || !cause.ours || cause.leg != Leg::kReply) return std::nullopt;
+  if (std::ranges::find(forgery_->segments, dev.segment) == forgery_->segments.end())
+    return std::nullopt;  // the question is not heard there, nor would a lie be
   const bool fixed = std::ranges::any_of(dev.neighbours, [&](const model::Neighbour* n) {
     return n->address == target && (n->state & (model::nud::kPermanent | model::nud::kNoArp)) != 0;
   });

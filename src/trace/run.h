@@ -335,12 +335,13 @@ class Run {
     Forgery(const ForgedOrigin& of, Device& sends_by) : origin(&of), link(&sends_by) {}
     const ForgedOrigin* origin;
     Device* link;
-    std::vector<Device*> entrances;   // of its frames into bridges
-    std::vector<Device*> tunnels;     // vxlans out of which they come
-    std::vector<MacAddress> passed;   // bridges, before they could be misled
-    bool claiming = false;            // the question on its way is about an answer to it
-    std::optional<MacAddress> claim;  // what it said
-    bool insinuated = false;          // and was learned from a question of its own
+    std::vector<Device*> entrances;       // of its frames into bridges
+    std::vector<Device*> tunnels;         // vxlans out of which they come
+    std::vector<std::uint32_t> segments;  // in which it sends
+    std::vector<MacAddress> passed;       // bridges, before they could be misled
+    bool claiming = false;                // the question on its way is about an answer to it
+    std::optional<MacAddress> claim;      // what it said
+    bool insinuated = false;              // and was learned from a question of its own
   };
   std::unique_ptr<Forgery> forgery_;  // of a question about a forged packet
   struct Carrying {
