@@ -139,17 +139,24 @@ std::optional<Field> ChainIndex::field_of(std::size_t part) const {
   return p.what == Part::What::kField ? std::optional(p.field) : std::nullopt;
 }
 
-const void* ChainIndex::file_of(std::size_t part, std::uint64_t value) const {
-  const Drawer& drawer = drawers_[part];
-  const auto file = drawer.rules.find(Value{value & drawer.part.mask, 0});
-  return file == drawer.rules.end() ? nullptr : &file->second;
+bool ChainIndex::is_input_name(std::size_t part) const {
+  return drawers_[part].part.what == Part::What::kInName;
 }
 
-bool ChainIndex::tests(std::size_t part, std::size_t most,
+const void* ChainIndex::file_of(std::size_t part, std::uint64_t value, std::uint32_t last) const {
+  const Drawer& drawer = drawers_[part];
+  const auto file = drawer.rules.find(Value{value & drawer.part.mask, 0});
+  return file == drawer.rules.end() || file->second.rules.front() > last ? nullptr : &file->second;
+}
+
+bool ChainIndex::tests(std::size_t part, std::uint32_t last, std::size_t most,
                        std::vector<SourceReads::Test>& out) const {
   const Drawer& drawer = drawers_[part];
-  if (out.size() + drawer.rules.size() > most) return false;
-  for (const auto& [value, file] : drawer.rules) out.push_back({drawer.part.mask, value.high, 0});
+  for (const auto& [value, file] : drawer.rules) {
+    if (file.rules.front() > last) continue;
+    if (out.size() == most) return false;
+    out.push_back({drawer.part.mask, value.high, 0});
+  }
   return true;
 }
 

@@ -45,11 +45,14 @@ class ChainIndex {
   // ---- what next() asks of a packet (SourceReads)
   [[nodiscard]] std::size_t parts() const { return drawers_.size(); }
   [[nodiscard]] std::optional<Field> field_of(std::size_t part) const;  // none: an interface name
-  // Which rules are filed under a value of this part; the same pointer: the same rules.
-  [[nodiscard]] const void* file_of(std::size_t part, std::uint64_t value) const;
-  // Appends a test for each value that this part knows. False: then there would be more than
-  // `most`.
-  [[nodiscard]] bool tests(std::size_t part, std::size_t most,
+  [[nodiscard]] bool is_input_name(std::size_t part) const;
+  // Which rules up to `last` are filed under a value of this part; the same pointer: the same
+  // rules, none when null.
+  [[nodiscard]] const void* file_of(std::size_t part, std::uint64_t value,
+                                    std::uint32_t last) const;
+  // Appends a test for each value under which this part has a rule up to `last`. False: then there
+  // would be more than `most`.
+  [[nodiscard]] bool tests(std::size_t part, std::uint32_t last, std::size_t most,
                            std::vector<SourceReads::Test>& out) const;
 
  private:

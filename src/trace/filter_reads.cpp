@@ -37,6 +37,7 @@ void Run::reads(const Op& op) const {
   switch (op.kind) {
     case OpKind::kField:
       if (!fields.has(op.field)) break;  // the general form is asked
+      if (op.field == Field::kIif) record.asked_input();
       if (!follows(op.field)) return;
       if (op.field == Field::kSourcePort || op.field == Field::kDestinationPort)
         record.asked_port();
@@ -47,20 +48,23 @@ void Run::reads(const Op& op) const {
       if (packet.is_ip() && record.follows(op.second ? packet.destination : packet.source))
         record.unclear();
       return;
-    case OpKind::kName: return;
+    case OpKind::kName:
+      if (!op.second) record.asked_input();
+      return;
     case OpKind::kStatement: break;
   }
   reads_statement(program.details[op.detail]);
 }
 
-void Run::reads_index(const ChainIndex& index) const {
+void Run::reads_index(const ChainIndex& index, std::uint32_t last) const {
   for (std::size_t part = 0; part < index.parts(); ++part) {
     const auto field = index.field_of(part);
+    if (index.is_input_name(part) || field == Field::kIif) context.reads->asked_input();
     if (!field || !follows(*field)) continue;
     if (*field == Field::kSourcePort || *field == Field::kDestinationPort)
       context.reads->asked_port();
     else
-      context.reads->looked_up(index, part);
+      context.reads->looked_up(index, part, last);
   }
 }
 
@@ -83,11 +87,14 @@ struct Asks {
   }
 
   void operator()(const model::XtHeader& h) const {
+    if (!h.in_interface.empty()) record.asked_input();
     unclear_if((h.source && source()) || (h.destination && destination()));
   }
   void operator()(const model::XtMatch& m) const { std::visit(*this, m.info); }
   void operator()(const model::XtTarget& t) const { std::visit(*this, t.info); }
   void operator()(const model::OpaqueStatement&) const { record.unclear(); }
+  void operator()(const model::Tproxy&) const { record.asked_input(); }
+  void operator()(const xt::TproxyTarget&) const { record.asked_input(); }
   void operator()(const auto& /*by its terms, or by nothing of the packet*/) const {}
 
   template <class Ports>
@@ -105,7 +112,11 @@ struct Asks {
                m.reply_source_port || m.reply_destination_port);
   }
   void operator()(const xt::Addrtype& m) const {
-    unclear_if((m.source_mask != 0 && source()) || (m.destination_mask != 0 && destination()));
+    if (m.limit_in) record.asked_input();
+    const bool asked =
+        (m.source_mask != 0 && source()) || (m.destination_mask != 0 && destination());
+    if (asked && !m.limit_in && !m.limit_out) return record.asked_type();
+    unclear_if(asked);
   }
   void operator()(const xt::Iprange& m) const {
     unclear_if((m.source && source()) || (m.destination && destination()));
@@ -150,7 +161,23 @@ struct AsksTerm {
     }
   }
   void operator()(const model::MetaTerm& term) const {
-    if (term.key == model::MetaKey::kOther) record.unclear();
+    switch (term.key) {
+      case model::MetaKey::kOther: return record.unclear();
+      case model::MetaKey::kLength:
+      case model::MetaKey::kProtocol:
+      case model::MetaKey::kMark:
+      case model::MetaKey::kOif:
+      case model::MetaKey::kOifname:
+      case model::MetaKey::kOiftype:
+      case model::MetaKey::kOifgroup:
+      case model::MetaKey::kOifkind:
+      case model::MetaKey::kSkuid:
+      case model::MetaKey::kSkgid:
+      case model::MetaKey::kNfproto:
+      case model::MetaKey::kL4proto:
+      case model::MetaKey::kPkttype: return;
+      default: record.asked_input();  // or it might be: what else there is is not told apart
+    }
   }
   void operator()(const model::CtTerm& term) const {
     switch (term.key) {
@@ -167,9 +194,15 @@ struct AsksTerm {
   void operator()(const model::FibTerm& term) const {
     const Packet& p = run.packet;
     const bool type = term.result == model::FibResult::kAddrtype;  // looks at one address alone
-    if ((!(type && term.daddr) && record.follows(p.source)) ||
-        (!(type && !term.daddr) && record.follows(p.destination)))
+    const bool asked = (!(type && term.daddr) && record.follows(p.source)) ||
+                       (!(type && !term.daddr) && record.follows(p.destination));
+    const bool by_device = !type || term.iif || term.oif;
+    if (by_device) record.asked_input();  // the route may rest on it
+    if (!asked) return;
+    if (by_device)
       record.unclear();
+    else
+      record.asked_type();
   }
   void operator()(const model::RtTerm&) const { record.unclear(); }
   void operator()(const model::SocketTerm&) const { record.unclear(); }

@@ -208,8 +208,8 @@ Flow Run::rules(std::uint32_t start) {
   for (;;) {
     const ChainCode& chain = program.chains[chain_];
     if (chain.index != kNone && program.indexes[chain.index].covers(fields)) {
-      if (context.reads != nullptr) reads_index(program.indexes[chain.index]);
       at = program.indexes[chain.index].next(at, fields, names_);
+      if (context.reads != nullptr) reads_index(program.indexes[chain.index], at);
     }
     if (at == chain.end) {  // the end of a chain, or a return
       if (depth_ == 0) return Flow::kReturn;

@@ -77,7 +77,7 @@ class Run {
   // ---- filter_reads.cpp: notes what is asked of the connection's source; only with Context::reads
   void reads(const Op& op) const;
   void reads_term(std::uint32_t term) const;
-  void reads_index(const ChainIndex& index) const;
+  void reads_index(const ChainIndex& index, std::uint32_t last) const;
   [[nodiscard]] RuleRef here() const;
   void note();  // adds the rule at hand to the explanation
 

@@ -6,8 +6,10 @@
 // apart, and joins the parts whose wish is the same; what follows is the same for all of them.
 #pragma once
 
+#include <cstddef>
+#include <map>
 #include <memory>
-#include <optional>
+#include <tuple>
 #include <vector>
 
 #include "trace/filter.h"
@@ -15,8 +17,9 @@
 
 namespace bulkhead::trace {
 
-// What has once been computed is kept: for walks of one world and one question, of different
-// sources. Not for two threads at once.
+// What has once been computed is kept, for all walks of one world: for other destinations, and
+// packets that came in elsewhere, too, as far as the rules asked nothing that tells them apart. Not
+// for two threads at once.
 class NatAreas {
  public:
   NatAreas();
@@ -26,17 +29,22 @@ class NatAreas {
 
   // The sources whose packets the chains wish the same for as for this one, which is among them;
   // null when that is not known (choices, other forms of asking than plain comparisons, more parts
-  // than kMostParts). Stays valid as long as this object. `context` is that of a new connection's
-  // packet; it and its packet are left as they are. Cost: once for each place of a walk, one run of
-  // the chains for each part.
+  // than kMostParts, and what is new beyond kMostPlaces). Stays valid as long as this object.
+  // `context` is that of a new connection's packet; it and its packet are left as they are. Cost:
+  // once for each place that the rules tell apart, one run of the chains for each part; else a
+  // look-up.
   [[nodiscard]] const AddressCell* of(const Filter& filter, FilterPoint point,
                                       const Context& context);
 
-  static constexpr std::size_t kMostParts = 512;
+  static constexpr std::size_t kMostParts = 512, kMostPlaces = 8192;
 
  private:
   struct Place;
-  std::vector<std::unique_ptr<Place>> places_;
+  // By the filter, the hook and the device that the packet leaves by.
+  std::map<std::tuple<const Filter*, FilterPoint, const model::Link*>,
+           std::vector<std::unique_ptr<Place>>>
+      places_;
+  std::size_t count_ = 0;  // of them
 };
 
 }  // namespace bulkhead::trace

@@ -13,11 +13,17 @@ void SourceReads::asked(const Test& test) {
   tests_.push_back(test);
 }
 
-void SourceReads::looked_up(const filtering::ChainIndex& index, std::size_t part) {
-  const Look look{&index, part};
-  if (std::ranges::find(looks_, look) != looks_.end()) return;
-  if (looks_.size() == kMost) return unclear();
-  looks_.push_back(look);
+void SourceReads::looked_up(const filtering::ChainIndex& index, std::size_t part,
+                            std::uint32_t last) {
+  const auto known = std::ranges::find_if(
+      looks_, [&](const Look& l) { return l.index == &index && l.part == part; });
+  if (known != looks_.end()) {
+    known->last = std::max(known->last, last);
+  } else if (looks_.size() == kMost) {
+    unclear();
+  } else {
+    looks_.push_back({&index, part, last});
+  }
 }
 
 void SourceReads::sent_to(const IpAddress& translated) {
@@ -41,7 +47,8 @@ bool SourceReads::same_for(IpAddress other) const {
          std::ranges::all_of(tests_,
                              [&](const Test& t) { return t.holds(mine) == t.holds(theirs); }) &&
          std::ranges::all_of(looks_, [&](const Look& l) {
-           return l.index->file_of(l.part, mine) == l.index->file_of(l.part, theirs);
+           return l.index->file_of(l.part, mine, l.last) ==
+                  l.index->file_of(l.part, theirs, l.last);
          });
 }
 
@@ -90,7 +97,7 @@ std::optional<AddressCell> SourceReads::cell_of(std::uint32_t address) const {
 std::optional<std::vector<SourceReads::Test>> SourceReads::tests(std::size_t most) const {
   std::vector<Test> out = tests_;
   for (const Look& look : looks_) {
-    if (!look.index->tests(look.part, most, out)) return std::nullopt;
+    if (!look.index->tests(look.part, look.last, most, out)) return std::nullopt;
   }
   if (out.size() > most) return std::nullopt;
   return out;

@@ -38,9 +38,12 @@ class SourceReads {
   [[nodiscard]] bool follows(const IpAddress& address) const { return address == address_; }
   [[nodiscard]] bool follows(Port port) const { return port == port_number_; }
   void asked(const Test& test);
-  // A chain was entered by what is filed under the address in a part of its index.
-  void looked_up(const filtering::ChainIndex& index, std::size_t part);
+  // A chain was gone through to its rule `last` by what is filed under the address in a part of its
+  // index.
+  void looked_up(const filtering::ChainIndex& index, std::size_t part, std::uint32_t last);
   void asked_port() { port_ = true; }
+  void asked_input() { input_ = true; }  // by what device the packet came in
+  void asked_type() { type_ = true; }    // of address, by the routes of the machine
   void unclear() { unclear_ = true; }
   // What happened to a packet rests on its very source address (it is the receiver's own, a route
   // back is missing, ...).
@@ -54,12 +57,16 @@ class SourceReads {
   [[nodiscard]] bool none() const {
     return is_clear() && !port_ && tests_.empty() && looks_.empty() && areas_.empty();
   }
-  [[nodiscard]] bool is_clear() const { return !unclear_; }
+  [[nodiscard]] bool is_clear() const { return !unclear_ && !type_; }
+  // Clear, but that it holds for addresses of the same type only.
+  [[nodiscard]] bool is_clear_by_type() const { return !unclear_; }
+  [[nodiscard]] bool type_was_asked() const { return type_; }
   [[nodiscard]] bool is_singular() const { return singular_; }
   [[nodiscard]] bool port_was_asked() const { return port_; }
+  [[nodiscard]] bool input_was_asked() const { return input_; }
   [[nodiscard]] bool socket_was_reached() const { return reached_; }
-  // A connection from there would have been told the same. Only of a clear record
-  // that is not singular. Both are IPv4.
+  // A connection from there would have been told the same. Only of a record that is clear (by type)
+  // and not singular. Both are IPv4.
   [[nodiscard]] bool same_for(IpAddress other) const;
   // Where rules sent it: for a machine with one of these addresses things may be otherwise.
   [[nodiscard]] const std::vector<IpAddress>& destinations() const { return sent_to_; }
@@ -75,7 +82,7 @@ class SourceReads {
   struct Look {
     const filtering::ChainIndex* index = nullptr;
     std::size_t part = 0;
-    friend bool operator==(const Look&, const Look&) = default;
+    std::uint32_t last = 0;
   };
   static constexpr std::size_t kMost = 256;
 
@@ -85,7 +92,8 @@ class SourceReads {
   std::vector<Look> looks_;
   std::vector<IpAddress> sent_to_;
   std::vector<AddressCell> areas_;
-  bool port_ = false, unclear_ = false, singular_ = false, reached_ = false;
+  bool port_ = false, input_ = false, type_ = false, unclear_ = false, singular_ = false,
+       reached_ = false;
 };
 
 }  // namespace bulkhead::trace

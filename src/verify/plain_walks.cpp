@@ -4,8 +4,6 @@
 #include <span>
 #include <utility>
 
-#include "trace/nat_areas.h"
-
 namespace bulkhead::verify {
 namespace {
 
@@ -38,7 +36,7 @@ PlainWalks::PlainWalks(const trace::World& world, const topology::Topology& topo
   std::ranges::sort(known_);
 }
 
-std::optional<Settled> PlainWalks::settle(const Sender& sender, const query::Target& target) const {
+std::optional<Settled> PlainWalks::settle(const Sender& sender, const query::Target& target) {
   trace::Question q;
   q.to = target.to.unmapped();
   q.port = target.port;
@@ -88,7 +86,7 @@ std::optional<Settled> PlainWalks::bound(const Sender& sender, trace::Question q
 }
 
 std::optional<Settled> PlainWalks::forged(const Forging& forging, trace::Question q,
-                                          std::optional<IpAddress> source) const {
+                                          std::optional<IpAddress> source) {
   const auto own = source ? source : own_address(forging, topology_, q.to.family());
   if (!own || own->family() != q.to.family()) return std::nullopt;
   q.from = trace::ForgedOrigin{forging.ns,  forging.link, forging.outside, *own,
@@ -104,8 +102,7 @@ std::optional<Settled> PlainWalks::forged(const Forging& forging, trace::Questio
 // Walks from addresses of which nothing was told yet until one gets in or all have been told of.
 // What is stopped on its way there is stopped whatever its source port and MAC address are; where
 // only the answer is lost, others may hear it.
-std::optional<Settled> PlainWalks::from_anywhere(trace::Question q, IpAddress own) const {
-  trace::NatAreas nat_areas;
+std::optional<Settled> PlainWalks::from_anywhere(trace::Question q, IpAddress own) {
   ToldAddresses told;
   told.add(q.to.v4_number());  // as a source it is not asked about
   std::uint32_t address = own.v4_number();
@@ -113,7 +110,7 @@ std::optional<Settled> PlainWalks::from_anywhere(trace::Question q, IpAddress ow
   std::size_t tries = 0;  // of this part
   for (std::size_t walks = 0; walks < kMostWalks; ++walks) {
     std::get<trace::ForgedOrigin>(q.from).source = IpAddress::v4(address);
-    auto [answer, reads] = walk(q, &nat_areas);
+    auto [answer, reads] = walk(q, &nat_areas_);
     if (answer.verdict == Verdict::kOpen) return opened(std::move(q), std::move(answer));
     if (answer.verdict != Verdict::kClosed || reads.port_was_asked()) return std::nullopt;
     if (!part.is_single() && reads.is_singular()) {  // tells nothing of others there

@@ -8,11 +8,13 @@
 
 #include "query/query.h"
 #include "topology/topology.h"
+#include "trace/nat_areas.h"
 #include "trace/trace.h"
 #include "verify/sender.h"
 
 namespace bulkhead::verify {
 
+// Not for two threads at once.
 class PlainWalks {
  public:
   // What it is given must outlive it.
@@ -26,8 +28,7 @@ class PlainWalks {
   };
   // nullopt: not settled this way. Cost: a walk for each part of the IPv4 addresses that the rules
   // on the way tell apart, at most kMostWalks.
-  [[nodiscard]] std::optional<Settled> settle(const Sender& sender,
-                                              const query::Target& target) const;
+  [[nodiscard]] std::optional<Settled> settle(const Sender& sender, const query::Target& target);
 
  private:
   static constexpr std::size_t kMostWalks = 512, kMostTries = 3;
@@ -39,13 +40,14 @@ class PlainWalks {
   [[nodiscard]] Walked walk(trace::Question q, trace::NatAreas* areas = nullptr) const;
   [[nodiscard]] std::optional<Settled> bound(const Sender& sender, trace::Question q) const;
   [[nodiscard]] std::optional<Settled> forged(const Forging& forging, trace::Question q,
-                                              std::optional<IpAddress> source) const;
-  [[nodiscard]] std::optional<Settled> from_anywhere(trace::Question q, IpAddress own) const;
+                                              std::optional<IpAddress> source);
+  [[nodiscard]] std::optional<Settled> from_anywhere(trace::Question q, IpAddress own);
   [[nodiscard]] std::uint32_t one_between(std::uint32_t first, std::uint32_t last,
                                           std::size_t turn) const;
 
   const trace::World& world_;
   const topology::Topology& topology_;
+  trace::NatAreas nat_areas_;
   std::vector<std::uint32_t> known_;  // IPv4 addresses that somebody has, ascending
 };
 

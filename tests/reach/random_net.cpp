@@ -352,6 +352,13 @@ class Builder {
 
   model::Rule nat_rule(bool v4, Hook hook) {
     std::vector<model::Statement> s = matches(v4, true);
+    if (kinds_.types && one_in(2)) {  // kLocal, in the host's byte order
+      model::FibTerm type;
+      type.saddr = one_in(4);
+      type.daddr = !type.saddr;
+      type.iif = one_in(6);
+      s.insert(s.begin(), is(model::Term{type}, le32(2)));
+    }
     model::Nat n;
     n.family = v4 ? IpFamily::kV4 : IpFamily::kV6;
     const bool destination = hook == Hook::kPrerouting || hook == Hook::kOutput;

@@ -13,6 +13,7 @@ namespace bulkhead::reach::testing {
 struct NetKinds {
   bool filter = false;  // filter chains, some with connection tracking
   bool nat = false;
+  bool types = false;   // NAT that asks for types of addresses, as engines' does
   bool policy = false;  // routing rules and odd routes
   bool odd = false;     // isolation, hairpin, rp_filter, neighbours that are remembered, links down
   bool stacked = false;  // VLANs, macvlans and ipvlans on the uplink or a bridge

@@ -17,6 +17,19 @@ using reach::testing::RandomNet;
 constexpr std::array kPoints{FilterPoint::kIpPrerouting, FilterPoint::kIpInput,
                              FilterPoint::kIpOutput, FilterPoint::kIpPostrouting};
 
+// A machine that has every third address.
+class Around final : public Surroundings {
+ public:
+  [[nodiscard]] FibAnswer fib_route(IpAddress, IpAddress, std::uint32_t, IfIndex,
+                                    IfIndex) const override {
+    return {};
+  }
+  [[nodiscard]] std::uint8_t address_type(IpAddress address, IfIndex) const override {
+    constexpr std::uint8_t kUnicast = 1, kLocal = 2;
+    return address.is_v4() && address.v4_number() % 3 == 0 ? kLocal : kUnicast;
+  }
+};
+
 struct Asking {
   const Filter* filter;
   FilterPoint point;
@@ -38,6 +51,7 @@ class Attempt {
     context_.ct = &ct_;
     context_.in = asking.in;
     context_.out = asking.out;
+    context_.around = &around_;
   }
   Attempt(const Attempt&) = delete;
   Attempt& operator=(const Attempt&) = delete;
@@ -47,6 +61,7 @@ class Attempt {
   Packet packet_;
   ConnTrack entry_;
   CtView ct_;
+  Around around_;
   Context context_;
 };
 
@@ -64,7 +79,7 @@ struct Counts {
 class OneNet {
  public:
   explicit OneNet(std::uint32_t seed)
-      : net_(random_net(seed, {.nat = true, .odd = true})), random_(seed) {}
+      : net_(random_net(seed, {.nat = true, .types = seed % 2 == 0, .odd = true})), random_(seed) {}
 
   void run(Counts& counts) {
     for (const model::NsId ns : net_.machines) {
@@ -73,7 +88,7 @@ class OneNet {
       for (const FilterPoint point : kPoints) {
         if (!filter.has_nat_chains(point) || there.links.empty()) continue;
         NatAreas areas;
-        for (int i = 0; i < 8; ++i) ask(there, filter, point, areas, counts);
+        for (int i = 0; i < 60; ++i) ask(there, filter, point, areas, counts);
       }
     }
   }

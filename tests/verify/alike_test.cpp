@@ -142,7 +142,12 @@ class OneNet {
 TEST(AlikeLaw, WhatNoRuleAskedOfASourceIsTheSameForOthers) {
   Tally tally;
   for (std::uint32_t seed = 0; seed < 600; ++seed) {
-    OneNet(seed, {.filter = seed % 4 != 0, .nat = seed % 3 != 0, .odd = seed % 5 == 0}, tally)
+    OneNet(seed,
+           {.filter = seed % 4 != 0,
+            .nat = seed % 3 != 0,
+            .types = seed % 2 == 0,
+            .odd = seed % 5 == 0},
+           tally)
         .ordinary();
     if (HasFailure()) break;
   }
@@ -153,7 +158,10 @@ TEST(AlikeLaw, WhatNoRuleAskedOfASourceIsTheSameForOthers) {
 TEST(AlikeLaw, AFewPlainWalksSayWhatEveryForgedPacketGets) {
   Tally tally;
   for (std::uint32_t seed = 100; seed < 116; ++seed) {
-    OneNet(seed, {.filter = true, .nat = seed % 2 != 0, .odd = seed % 5 == 0}, tally).attackers(12);
+    OneNet(seed,
+           {.filter = true, .nat = seed % 2 != 0, .types = seed % 4 == 1, .odd = seed % 5 == 0},
+           tally)
+        .attackers(12);
     if (HasFailure()) break;
   }
   EXPECT_GT(tally.open, 4U);
