@@ -47,7 +47,6 @@ Asked AttackQuestions::ask(std::size_t seat, const Dial& dial, IpProtocol protoc
     return {.seat = seat, .dial = dial, .reply = closed_reply(), .ordinary = no_answer()};
   const query::Seat& from = entry.seat;
   query::Target target = target_of(dial, protocol);
-  auto ordinary = std::make_shared<trace::Answer>(oracle_.ask(from, target).answer);
   auto reply = std::make_shared<query::Reply>();
   reply->answer.reason = not_asked(from);
   if (reply->answer.reason.empty()) {
@@ -65,6 +64,10 @@ Asked AttackQuestions::ask(std::size_t seat, const Dial& dial, IpProtocol protoc
       known_[seat][place(dial, protocol)].push_back({dial, reply});
     }
   }
+  if (reply->answer.verdict == trace::Verdict::kClosed)
+    return {.seat = seat, .dial = dial, .reply = reply, .ordinary = no_answer()};
+  auto ordinary =
+      std::make_shared<trace::Answer>(oracle_.ask(from, target_of(dial, protocol)).answer);
   return {.seat = seat, .dial = dial, .reply = reply, .ordinary = ordinary};
 }
 

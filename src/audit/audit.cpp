@@ -267,10 +267,10 @@ Result<Report> audit(const model::Snapshot& snapshot, const policy::Config& writ
   Report report;
   report.at_ms = at_ms;
   describe(snapshot, scene, report);
-  std::size_t budget = options.cures;
+  CureFinder cures(scene, make, options.cures);
   for (Draft& draft : drafts) {
     show_path(scene, draft);
-    find_cures(scene, make, draft, budget);
+    cures.find(draft);
     report.findings.push_back(std::move(draft.finding));
   }
   list_exposures(scene, report);

@@ -8,14 +8,14 @@
 
 namespace bulkhead::audit {
 
-void find_cures(const Scene& scene, const MakeOracle& make, Draft& draft, std::size_t& budget) {
-  std::vector<Candidate> candidates = suggest_cures(scene, draft);
+void CureFinder::find(Draft& draft) {
+  std::vector<Candidate> candidates = suggest_cures(scene_, bridges_, draft);
   bool solved = false;
   for (Candidate& candidate : candidates) {
     const bool computable = !std::holds_alternative<std::monostate>(candidate.change);
-    if (solved || !computable || budget == 0) continue;
-    --budget;
-    candidate.cure.effect = effect_of(candidate.change, scene, make, draft);
+    if (solved || !computable || budget_ == 0) continue;
+    --budget_;
+    candidate.cure.effect = effect_of(candidate.change, scene_, known_, make_, draft);
     solved = candidate.cure.effect.gone;
   }
   std::ranges::stable_sort(candidates, {}, [](const Candidate& c) { return !c.cure.effect.gone; });

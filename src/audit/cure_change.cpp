@@ -207,9 +207,8 @@ void split(model::Snapshot& copy, const Scene& scene, const std::string& network
   }
 }
 
-std::unordered_map<const model::Container*, std::vector<std::string>> bridges_by_container(
-    const Scene& scene) {
-  std::unordered_map<const model::Container*, std::vector<std::string>> out;
+ContainerBridges bridges_by_container(const Scene& scene) {
+  ContainerBridges out;
   for (const Segment& segment : find_segments(scene.snapshot, scene.config)) {
     if (!segment.is_bridge || segment.ns != scene.snapshot.host) continue;
     for (const Member& m : segment.members) {

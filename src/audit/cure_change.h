@@ -42,7 +42,7 @@ void split(model::Snapshot& copy, const Scene& scene, const std::string& network
            const std::string& engine);
 
 // Host interfaces through which a container's packets come.
-[[nodiscard]] std::unordered_map<const model::Container*, std::vector<std::string>>
-bridges_by_container(const Scene& scene);
+using ContainerBridges = std::unordered_map<const model::Container*, std::vector<std::string>>;
+[[nodiscard]] ContainerBridges bridges_by_container(const Scene& scene);
 
 }  // namespace bulkhead::audit

@@ -20,7 +20,8 @@ constexpr std::size_t kMostPairsNamed = 5;
 
 class Afterwards {
  public:
-  Afterwards(const Scene& scene, const Draft& draft) : scene_(scene), draft_(draft) {}
+  Afterwards(const Scene& scene, const KnownAnswers& known, const Draft& draft)
+      : scene_(scene), known_(known), draft_(draft) {}
 
   Effect edited(const trace::Edits& edits) const {
     const auto oracle = scene_.oracle.edited(edits);
@@ -122,13 +123,7 @@ class Afterwards {
     Comparison(const Scene& scene, const Oracle& oracle, const ChangeScope& scope)
         : scene_(scene), oracle_(oracle), scope_(scope), answers_(scene.inventory, oracle) {}
 
-    // nullopt: as before.
-    std::optional<trace::Verdict> verdict(const Asked& asked, IpProtocol protocol) {
-      if (asked.reply != last_) {  // pairs in a row share one reply
-        last_ = asked.reply;
-        spared_ = scope_.spares(asked.reply->answer);
-      }
-      if (spared_) return std::nullopt;
+    trace::Verdict verdict(const Asked& asked, IpProtocol protocol) {
       const SeatEntry& seat = scene_.inventory.seats[asked.seat];
       if (scope_.is_narrow() && !seat.is_zone())
         return answers_.ask(asked.seat, asked.dial, protocol).reply->answer.verdict;
@@ -143,27 +138,26 @@ class Afterwards {
     const Oracle& oracle_;
     const ChangeScope& scope_;
     SharedAnswers answers_;
-    std::shared_ptr<const query::Reply> last_;
-    bool spared_ = false;
   };
 
   void compare(const Oracle& oracle, const ChangeScope& scope, Effect& effect) const {
+    const auto affected =
+        known_.of_replies([&](const query::Reply& r) { return !scope.spares(r.answer); });
     Comparison now(scene_, oracle, scope);
-    for (std::size_t i = 0; i < scene_.inventory.services.size(); ++i) {
-      const Service& service = scene_.inventory.services[i];
+    const Service* last = nullptr;
+    for (const auto& [place, at] : affected) {
+      const Service& service = scene_.inventory.services[place];
       if (&service == draft_.service) continue;
-      const IpProtocol protocol = service.subject.protocol;
-      for (const Asked& asked : scene_.reach.of[i].open) {
-        if (now.verdict(asked, protocol).value_or(trace::Verdict::kOpen) == trace::Verdict::kOpen)
-          continue;
-        ++effect.closes;
-        if (effect.closed_pairs.size() < kMostPairsNamed)
-          effect.closed_pairs.push_back(pair_name(asked, service));
-      }
-      for (const Asked& asked : scene_.reach.of[i].closed) {
-        if (now.verdict(asked, protocol) == trace::Verdict::kOpen) ++effect.opens;
-      }
-      now.next_service();
+      if (&service != last) now.next_service();
+      last = &service;
+      const Answers& answers = scene_.reach.of[place];
+      const bool was_open = at < answers.open.size();
+      const Asked& asked = was_open ? answers.open[at] : answers.closed[at - answers.open.size()];
+      const bool is_open = now.verdict(asked, service.subject.protocol) == trace::Verdict::kOpen;
+      if (was_open == is_open) continue;
+      ++(was_open ? effect.closes : effect.opens);
+      if (was_open && effect.closed_pairs.size() < kMostPairsNamed)
+        effect.closed_pairs.push_back(pair_name(asked, service));
     }
   }
 
@@ -175,14 +169,15 @@ class Afterwards {
   }
 
   const Scene& scene_;
+  const KnownAnswers& known_;
   const Draft& draft_;
 };
 
 }  // namespace
 
-Effect effect_of(const Change& change, const Scene& scene, const MakeOracle& make,
-                 const Draft& draft) {
-  const Afterwards afterwards(scene, draft);
+Effect effect_of(const Change& change, const Scene& scene, const KnownAnswers& known,
+                 const MakeOracle& make, const Draft& draft) {
+  const Afterwards afterwards(scene, known, draft);
   const auto* edits = std::get_if<MakeEdits>(&change);
   if (edits != nullptr && !afterwards.asks_attackers()) return afterwards.edited((*edits)());
   model::Snapshot copy = scene.snapshot;

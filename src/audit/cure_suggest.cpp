@@ -1,8 +1,8 @@
 #include "audit/cure_suggest.h"
 
 #include <algorithm>
-#include <optional>
-#include <unordered_map>
+#include <set>
+#include <span>
 
 #include "audit/cure_change.h"
 #include "audit/cure_rules.h"
@@ -22,7 +22,8 @@ void add_once(std::vector<T>& list, T item) {
 
 class Suggester {
  public:
-  Suggester(const Scene& scene, const Draft& draft) : scene_(scene), draft_(draft) {}
+  Suggester(const Scene& scene, const ContainerBridges& bridges, const Draft& draft)
+      : scene_(scene), draft_(draft), bridges_(bridges) {}
 
   std::vector<Candidate> run() && {
     suggest();
@@ -110,26 +111,26 @@ class Suggester {
   const SeatEntry& seat(const Asked& asked) const { return scene_.inventory.seats[asked.seat]; }
 
   // On which of the host's bridges a container is.
-  std::vector<std::string> bridges_of(const model::Container& container) const {
-    if (!bridges_) bridges_ = bridges_by_container(scene_);
-    const auto at = bridges_->find(&container);
-    return at == bridges_->end() ? std::vector<std::string>{} : at->second;
+  std::span<const std::string> bridges_of(const model::Container& container) const {
+    const auto at = bridges_.find(&container);
+    return at == bridges_.end() ? std::span<const std::string>() : std::span(at->second);
   }
 
   std::vector<std::string> interfaces_of(const SeatEntry& from) const {
     if (from.zone != nullptr)
       return from.zone->interface.empty() ? std::vector<std::string>{}
                                           : std::vector{from.zone->interface};
-    return from.container == nullptr ? std::vector<std::string>{} : bridges_of(*from.container);
+    if (from.container == nullptr) return {};
+    const auto bridges = bridges_of(*from.container);
+    return {bridges.begin(), bridges.end()};
   }
 
   std::vector<std::string> interfaces_of_all() const {
-    std::vector<std::string> out;
+    std::set<std::string> out;
     for (const Asked& asked : draft_.open) {
-      for (std::string& name : interfaces_of(seat(asked))) add_once(out, std::move(name));
+      for (std::string& name : interfaces_of(seat(asked))) out.insert(std::move(name));
     }
-    std::ranges::sort(out);
-    return out;
+    return {out.begin(), out.end()};
   }
 
   // ---------------------------------------------------------------- services
@@ -455,13 +456,13 @@ class Suggester {
 
   // ---------------------------------------------------------------- exits
   std::vector<std::string> container_bridges() const {
-    std::vector<std::string> out;
+    std::set<std::string> out;
     for (const Asked& asked : draft_.open) {
       if (seat(asked).container == nullptr) continue;
-      for (std::string& name : bridges_of(*seat(asked).container)) add_once(out, std::move(name));
+      const auto bridges = bridges_of(*seat(asked).container);
+      out.insert(bridges.begin(), bridges.end());
     }
-    std::ranges::sort(out);
-    return out;
+    return {out.begin(), out.end()};
   }
 
   std::vector<std::string> internet_interfaces() const {
@@ -490,12 +491,15 @@ class Suggester {
   // What containers send to each address by which somebody gets there.
   std::vector<CureRule> rules_by_destination() const {
     std::vector<CureRule> rules;
+    CureRule rule;
+    rule.hook = CureHook::kPrerouting;
+    rule.in = container_bridges();
+    if (rule.in.empty()) return rules;
+    std::set<IpAddress> known;
     for (const Asked& asked : draft_.open) {
-      CureRule rule;
-      rule.hook = CureHook::kPrerouting;
-      rule.in = container_bridges();
+      if (!known.insert(asked.dial.to).second) continue;
       rule.destination = Prefix::single(asked.dial.to);
-      if (!rule.in.empty()) add_once(rules, std::move(rule));
+      rules.push_back(rule);
     }
     return rules;
   }
@@ -531,15 +535,15 @@ class Suggester {
 
   const Scene& scene_;
   const Draft& draft_;
-  mutable std::optional<std::unordered_map<const model::Container*, std::vector<std::string>>>
-      bridges_;  // made when first asked for
+  const ContainerBridges& bridges_;
   std::vector<Candidate> candidates_;
 };
 
 }  // namespace
 
-std::vector<Candidate> suggest_cures(const Scene& scene, const Draft& draft) {
-  return Suggester(scene, draft).run();
+std::vector<Candidate> suggest_cures(const Scene& scene, const ContainerBridges& bridges,
+                                     const Draft& draft) {
+  return Suggester(scene, bridges, draft).run();
 }
 
 }  // namespace bulkhead::audit

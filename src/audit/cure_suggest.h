@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "audit/cure_change.h"
 #include "audit/evidence.h"
 #include "audit/finding.h"
 #include "model/snapshot.h"
@@ -25,6 +26,8 @@ struct Candidate {
 };
 
 // The best first. What is returned refers to `scene` and `draft`, which must outlive it.
-[[nodiscard]] std::vector<Candidate> suggest_cures(const Scene& scene, const Draft& draft);
+[[nodiscard]] std::vector<Candidate> suggest_cures(const Scene& scene,
+                                                   const ContainerBridges& bridges,
+                                                   const Draft& draft);
 
 }  // namespace bulkhead::audit

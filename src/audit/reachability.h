@@ -19,7 +19,8 @@ struct Asked {
   std::shared_ptr<const query::Reply> reply;  // never null
   // The seat's own, where `reply` is that of another one which is alike.
   std::optional<IpAddress> own_source = {};
-  // Of what only an attacker gets: how an ordinary connection by the same way ends.
+  // Of what was asked as attacker: how an ordinary connection by the same way ends; not asked where
+  // the attacker gets nothing either.
   std::shared_ptr<const trace::Answer> ordinary = {};
   [[nodiscard]] bool as_attacker() const { return ordinary != nullptr; }
   [[nodiscard]] trace::Verdict verdict() const { return reply->answer.verdict; }
