@@ -59,7 +59,8 @@ probe::UdpPayloads payloads_for(const services::Matcher& matcher, const model::S
 }
 
 void identify_open_ports(const services::Matcher& matcher, probe::SocketSource& sockets,
-                         const std::atomic<bool>& stop, scan::Result& result) {
+                         const std::atomic<bool>& stop, std::function<bool()> hold,
+                         scan::Result& result) {
   std::vector<identify::Target> targets;
   std::map<Listener, std::size_t> asked;
   for (std::size_t i = 0; i < result.judged.open.size(); ++i) {
@@ -70,9 +71,10 @@ void identify_open_ports(const services::Matcher& matcher, probe::SocketSource& 
         targets.push_back(target_of(sockets, aim, open));
     }
   }
-  const std::vector<services::Finding> found =
-      identify::identify(matcher, targets, {.stop = &stop});
+  const auto [found, paused_ms] =
+      identify::identify(matcher, targets, {.stop = &stop, .hold = std::move(hold)});
   if (stop) result.finished = false;
+  result.paused_ms += paused_ms;
   for (std::size_t i = 0; i < result.judged.open.size(); ++i) {
     for (scan::OpenPort& open : result.judged.open[i]) {
       const auto at = asked.find(listener_of(result.plan.aims[i], open));

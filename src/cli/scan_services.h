@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 
 #include "model/snapshot.h"
 #include "probe/lane.h"
@@ -16,9 +17,11 @@ inline constexpr std::size_t kMostIdentified = 1024;
 
 // Fills OpenPort::service of what a catalogue's entry fits. A listener that several seats reach is
 // asked once, from the first of them. Returns within identify::Limits::all_ms and a little, and
-// soon after `stop`: the result is not finished then. `sockets` are of the plan's seats.
+// soon after `stop`: the result is not finished then. `sockets` are of the plan's seats; `hold` as
+// of identify::Limits.
 void identify_open_ports(const services::Matcher& matcher, probe::SocketSource& sockets,
-                         const std::atomic<bool>& stop, scan::Result& result);
+                         const std::atomic<bool>& stop, std::function<bool()> hold,
+                         scan::Result& result);
 
 // What makes the services of UDP ports speak: those of the catalogue, and what listens on this host
 // on whatever port.

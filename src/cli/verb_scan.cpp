@@ -122,14 +122,14 @@ seats::BrokerSockets sockets_of(collect::Broker& broker, const model::Snapshot& 
   return {broker, std::move(inodes)};
 }
 
-void send(const ScanOptions& options, const std::optional<console::MaxLoad>& max_load,
+void send(const ScanOptions& options, const std::function<bool()>& hold,
           const probe::UdpPayloads& payloads, probe::SocketSource& sockets, scan::Result& result) {
   probe::SweepLimits limits;
   limits.rate = options.rate;
   limits.all_ms = options.deadline * 1000;
   limits.raw = !options.connect_only;
   if (options.identify) limits.payloads = &payloads;
-  if (max_load) limits.hold = [&] { return max_load->is_exceeded(); };
+  limits.hold = hold;
   const bool terminal = console::stderr_is_terminal();
   probe::Sweep seen = probe::sweep(sockets, result.plan.seats.size(), to_aims(result.plan), limits,
                                    console::Interrupts::flag(), terminal ? show : nullptr);
@@ -200,10 +200,12 @@ Exit run_scan(const ScanOptions& options) {
   if (!broker) return complain({ErrorCode::kInvalidInput, "packets cannot be sent from a file"});
   seats::BrokerSockets sockets = sockets_of(*broker, snapshot, result.plan);
   const console::Interrupts interrupts;
-  send(options, *max_load, payloads_for(*matcher, snapshot), sockets, result);
+  std::function<bool()> hold;
+  if (const auto& load = *max_load) hold = [load = *load] { return load.is_exceeded(); };
+  send(options, hold, payloads_for(*matcher, snapshot), sockets, result);
   result.judged = scan::judge(asker, result.plan, result.swept);
   if (options.identify && result.finished)
-    identify_open_ports(*matcher, sockets, console::Interrupts::flag(), result);
+    identify_open_ports(*matcher, sockets, console::Interrupts::flag(), hold, result);
   result.beyond = scan::judge_beyond(asker, policy::in_force(session->config, snapshot.taken_at_ms),
                                      *matcher, result, snapshot.taken_at_ms);
   const Exit delivered = deliver(text_of(options, snapshot, result), options.file);

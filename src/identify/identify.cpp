@@ -32,25 +32,42 @@ class Run {
       seats_.push_back({&target, services::Interview(matcher, target.subject, limits.depth)});
   }
 
-  std::vector<services::Finding> all() {
-    std::vector<services::Finding> out;
+  Identified all() {
+    Identified out;
     for (std::size_t i = 0; i < seats_.size(); ++i) waiting_.push_back(i);
     while ((!waiting_.empty() || !live_.empty()) && Clock::now() < end_ && !stopped()) {
-      start_what_may();
+      look_whether_to_hold();
+      if (!held_) start_what_may();
       wait_for_events();
       expire();
     }
     give_up_running();
     for (Seat& seat : seats_) {
       give_back_unasked(seat);
-      out.push_back(seat.interview.finding());
+      out.findings.push_back(seat.interview.finding());
     }
+    out.paused_ms = static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::milliseconds>(paused_).count());
     return out;
   }
 
  private:
   [[nodiscard]] bool stopped() const {
     return limits_.stop != nullptr && limits_.stop->load(std::memory_order_relaxed);
+  }
+
+  // The time since the last look counts as that look found it.
+  void look_whether_to_hold() {
+    if (!limits_.hold) return;
+    const auto now = Clock::now();
+    if (now < looked_ + kHoldEvery) return;
+    if (held_) {
+      const auto pause = std::min<Clock::duration>(now - looked_, kMostPaused - paused_);
+      paused_ += pause;
+      end_ += pause;
+    }
+    looked_ = now;
+    held_ = limits_.hold();
   }
 
   struct Seat {
@@ -151,7 +168,7 @@ class Run {
   void wait_for_events() {
     std::array<epoll_event, 64> events{};
     const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()),
-                                   live_.empty() ? 0 : kTick);
+                                   live_.empty() && !held_ ? 0 : kTick);
     for (int i = 0; i < count; ++i) {
       const epoll_event& event = events[static_cast<std::size_t>(i)];
       const std::uint64_t id = event.data.u64;  // the structure is packed: no reference into it
@@ -210,6 +227,7 @@ class Run {
   }
 
   static constexpr int kTick = 5;  // ms between looks at the deadlines
+  static constexpr std::chrono::milliseconds kHoldEvery{250};
 
   const services::Matcher& matcher_;
   const Limits& limits_;
@@ -220,12 +238,15 @@ class Run {
   std::deque<std::size_t> waiting_;  // seats that may have something to ask
   std::map<std::uint64_t, Live> live_;
   std::uint64_t next_id_ = 0;
+  bool held_ = false;
+  Clock::time_point looked_{};
+  Clock::duration paused_{0};
 };
 
 }  // namespace
 
-std::vector<services::Finding> identify(const services::Matcher& matcher,
-                                        std::span<const Target> targets, const Limits& limits) {
+Identified identify(const services::Matcher& matcher, std::span<const Target> targets,
+                    const Limits& limits) {
   return Run(matcher, targets, limits).all();
 }
 

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -42,13 +43,21 @@ struct Limits {
   std::uint32_t all_ms = 60'000;     // all of them; what is not asked then is said to be withheld
   services::Depth depth = services::Depth::kProtocol;
   const std::atomic<bool>* stop = nullptr;  // true: ends at once, as if all_ms were over
+  // True: the machine is too busy. Nothing new is asked then, and all_ms stands still, but for
+  // kMostPaused at most. Asked a few times a second.
+  std::function<bool()> hold = {};
+};
+inline constexpr std::chrono::minutes kMostPaused{10};
+
+struct Identified {
+  std::vector<services::Finding> findings;  // in the order of the targets
+  std::uint64_t paused_ms = 0;              // by Limits::hold
 };
 
-// In the order of `targets`. A target to which no connection comes about twice in a row is given
-// up. The findings point into `matcher`. Returns within all_ms and a little; all sockets are closed
+// A target to which no connection comes about twice in a row is given up. The findings point into
+// `matcher`. Returns within all_ms and a little, and what it was paused; all sockets are closed
 // then.
-[[nodiscard]] std::vector<services::Finding> identify(const services::Matcher& matcher,
-                                                      std::span<const Target> targets,
-                                                      const Limits& limits);
+[[nodiscard]] Identified identify(const services::Matcher& matcher, std::span<const Target> targets,
+                                  const Limits& limits);
 
 }  // namespace bulkhead::identify

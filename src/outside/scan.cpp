@@ -58,8 +58,11 @@ class Identification {
     }
   }
 
-  void ask(const services::Matcher& matcher, const std::atomic<bool>& stop) {
-    const auto findings = identify::identify(matcher, asked_, {.stop = &stop});
+  // Returns how long it was paused, in milliseconds.
+  std::uint64_t ask(const services::Matcher& matcher, const std::atomic<bool>& stop,
+                    const std::function<bool()>& hold) {
+    const auto [findings, paused_ms] =
+        identify::identify(matcher, asked_, {.stop = &stop, .hold = hold});
     for (std::size_t i = 0; i < findings.size(); ++i) {
       const services::Finding& finding = findings[i];
       seen::Target& target = *of_[i];
@@ -72,6 +75,7 @@ class Identification {
            {finding.service->id, finding.service->name,
             std::string(services::to_string(finding.access.access)), finding.evidence}});
     }
+    return paused_ms;
   }
 
   [[nodiscard]] std::size_t beyond() const { return beyond_; }
@@ -133,7 +137,7 @@ seen::Record scan(const services::Matcher& matcher, const Work& work, probe::Soc
   if (work.identify && swept.finished) {
     Identification identification(sockets, work.questions);
     identification.consider(aims.targets);
-    identification.ask(matcher, stop);
+    out.paused_ms += identification.ask(matcher, stop, limits.hold);
     if (stop) out.finished = false;
     if (identification.beyond() > 0)
       out.left_out.push_back({std::to_string(identification.beyond()) + " open ports",

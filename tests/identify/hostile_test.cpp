@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 
 #include "identify/fake_server.h"
@@ -39,7 +40,7 @@ Limits quick() {
 
 Finding ask(const FakeServer& server, const Limits& limits = quick()) {
   const Target target{open_here, server.address(), {server.port()}};
-  return identify(builtin(), {&target, 1}, limits).at(0);
+  return identify(builtin(), {&target, 1}, limits).findings.at(0);
 }
 
 std::string id_of(const Finding& finding) {
@@ -152,7 +153,7 @@ TEST(Hostile, APortThatDoesNotConnectIsGivenUp) {
     closed = server.port();
   }
   const Target target{open_here, IpAddress::v4(127, 0, 0, 1), {closed}};
-  const Finding finding = identify(builtin(), {&target, 1}, quick()).at(0);
+  const Finding finding = identify(builtin(), {&target, 1}, quick()).findings.at(0);
   EXPECT_EQ(id_of(finding), "");
   EXPECT_LE(finding.asked, 6U);
   EXPECT_EQ(finding.answered, 0U);
@@ -171,10 +172,30 @@ TEST(Identify, ManyTargetsOfBothFamiliesKeepTheirOrder) {
   }
   Limits limits = quick();
   limits.in_flight = 8;
-  const auto found = identify(builtin(), targets, limits);
+  const auto found = identify(builtin(), targets, limits).findings;
   ASSERT_EQ(found.size(), targets.size());
   for (std::size_t i = 0; i < found.size(); ++i)
     EXPECT_EQ(id_of(found[i]), i % 2 == 0 ? "redis" : "ssh");
+}
+
+TEST(Identify, AsksNothingNewWhileTheMachineIsBusyAndDoesNotCountThat) {
+  std::atomic<int> heard = 0;
+  const FakeServer server([&](int fd, const FakeServer&) {
+    ++heard;
+    if (FakeServer::hear(fd) == "PING\r\n") FakeServer::say(fd, "+PONG\r\n");
+  });
+  Limits limits = quick();
+  limits.all_ms = 600;
+  constexpr int kBusy = 5;
+  int looks = 0;
+  limits.hold = [&] {
+    EXPECT_TRUE(looks >= kBusy || heard == 0);
+    return ++looks <= kBusy;
+  };
+  const Target target{open_here, server.address(), {server.port()}};
+  const Identified told = identify(builtin(), {&target, 1}, limits);
+  EXPECT_EQ(id_of(told.findings.at(0)), "redis");
+  EXPECT_GT(told.paused_ms, limits.all_ms);
 }
 
 TEST(Identify, SendsOnlyWhatIsAllowed) {

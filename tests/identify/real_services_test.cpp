@@ -169,7 +169,7 @@ TEST_P(RealServices, AreKnownByTheirAnswers) {
   Finding finding;
   std::string id;
   for (int tries = 0; tries < 4; ++tries) {
-    finding = identify(builtin(), {&target, 1}, {}).at(0);
+    finding = identify(builtin(), {&target, 1}, {}).findings.at(0);
     id = finding.service == nullptr ? "" : finding.service->id;
     if (id == row.id && to_string(finding.access.access) == row.access) break;
     std::this_thread::sleep_for(milliseconds(500));
