@@ -230,10 +230,11 @@ struct CommandLine {
         ->type_name("DIR");
     verb->add_flag("--i-own-this", scan.i_own_this,
                    "Ask public addresses beyond this host, too: they are yours");
-    verb->add_option("--rate", scan.rate, "At most so many probes a second")
+    verb->add_option("--rate", scan.rate,
+                     "At most so many probes a second (default: 1,000,000; 200,000 when machines "
+                     "beyond this host are asked)")
         ->type_name("N")
-        ->check(CLI::Range(1, 10'000'000))
-        ->capture_default_str();
+        ->check(CLI::Range(1, 10'000'000));
     verb->add_option("--max-load", scan.max_load,
                      "Send nothing while this host's load average is above N, or something waits "
                      "for a processor for more than N% of the time")

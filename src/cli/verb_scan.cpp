@@ -29,6 +29,10 @@
 namespace bulkhead::cli {
 namespace {
 
+// Probes a second when nothing else is said. Within the host there is no network that others share:
+// each probe is answered by a processor of its own. Beyond it there is.
+constexpr std::uint64_t kRate = 1'000'000, kRateBeyond = 200'000;
+
 void show(const probe::Progress& progress) {
   console::show_progress(
       {.percent = progress.ports == 0 ? 100 : progress.done * 100 / progress.ports,
@@ -100,6 +104,12 @@ Result<std::optional<console::MaxLoad>> read_max_load(const std::string& text) {
   return std::optional(*load);
 }
 
+std::uint64_t usual_rate(const scan::Plan& plan) {
+  return std::ranges::any_of(plan.aims, [](const scan::Aim& aim) { return aim.at.empty(); })
+             ? kRateBeyond
+             : kRate;
+}
+
 std::vector<probe::Aim> to_aims(const scan::Plan& plan) {
   std::vector<probe::Aim> out;
   out.reserve(plan.aims.size());
@@ -125,7 +135,7 @@ seats::BrokerSockets sockets_of(collect::Broker& broker, const model::Snapshot& 
 void send(const ScanOptions& options, const std::optional<console::MaxLoad>& max_load,
           const probe::UdpPayloads& payloads, probe::SocketSource& sockets, scan::Result& result) {
   probe::SweepLimits limits;
-  limits.rate = options.rate;
+  limits.rate = options.rate.value_or(usual_rate(result.plan));
   limits.all_ms = options.deadline * 1000;
   limits.raw = !options.connect_only;
   if (options.identify) limits.payloads = &payloads;

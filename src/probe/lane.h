@@ -12,6 +12,7 @@
 #include "base/address.h"
 #include "base/result.h"
 #include "probe/rounds.h"
+#include "probe/second_hand.h"
 #include "probe/socket_source.h"
 
 namespace bulkhead::probe {
@@ -52,6 +53,9 @@ class Lane {
                       std::vector<Heard>& heard) = 0;
   // Whether everything that was asked has been answered or given up.
   [[nodiscard]] virtual bool idle(std::uint64_t now_us, std::uint64_t patience_us) const = 0;
+  // Whether it may be that some of what was asked still waits to be sent, as for a neighbour's
+  // address.
+  [[nodiscard]] virtual bool may_be_held() const { return true; }
   // Packets so far that were dropped in our own queue.
   [[nodiscard]] virtual std::uint64_t lost() const = 0;
 };
@@ -65,8 +69,10 @@ class Lane {
 // Half-open: SYNs from a raw socket, whose sequence numbers say which question is answered; nothing
 // is kept for a port under way. The seat's own kernel ends what was accepted with a reset.
 // kDenied without CAP_NET_RAW there; kUnavailable with the errno's text when there is no route.
+// `hand` (may be null, outlives the lane) sends half of what is asked when that is much.
 [[nodiscard]] Result<std::unique_ptr<Lane>> make_syn_lane(SocketSource& sockets, std::size_t seat,
-                                                          const IpAddress& to, EventPort events);
+                                                          const IpAddress& to, EventPort events,
+                                                          SecondHand* hand = nullptr);
 
 // Datagrams to each port, from one socket: those that `payloads` (may be null, outlives the lane)
 // has for it, else one that is empty.

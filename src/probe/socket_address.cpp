@@ -3,7 +3,9 @@
 #include <linux/errqueue.h>
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 
 #include <array>
 #include <cerrno>
@@ -138,6 +140,12 @@ std::uint64_t drops_of(int fd) {
   constexpr std::size_t kDrops = 8;  // SK_MEMINFO_DROPS
   if (::getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info.data(), &length) != 0) return 0;
   return length > kDrops * sizeof info[0] ? info[kDrops] : 0;
+}
+
+std::optional<std::size_t> held_bytes(int fd) {
+  int bytes = 0;
+  if (::ioctl(fd, SIOCOUTQ, &bytes) != 0 || bytes < 0) return std::nullopt;
+  return static_cast<std::size_t>(bytes);
 }
 
 int take_error(int fd) {

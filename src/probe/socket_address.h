@@ -44,6 +44,10 @@ void queue_icmp_errors(int fd, IpFamily family);
 // sk_drops: packets so far for which the queue had no room (net/core/sock.c). What a filter sends
 // away is not counted.
 [[nodiscard]] std::uint64_t drops_of(int fd);
+// Bytes of packets of a raw socket that have not left the sending side: held for a neighbour whose
+// address is not known yet, or in a device's queue. nullopt: not told (raw_ioctl in
+// net/ipv4/raw.c).
+[[nodiscard]] std::optional<std::size_t> held_bytes(int fd);
 
 // Takes and clears SO_ERROR.
 [[nodiscard]] int take_error(int fd);

@@ -29,9 +29,9 @@ struct Aim {  // one address from one seat
 };
 
 struct SweepLimits {
-  std::uint64_t rate = 200'000;  // probes a second, of all together
-  std::size_t sockets = 4096;    // for connect(), at once; less when descriptors are few
-  std::size_t at_once = 32;      // aims under way
+  std::uint64_t rate = 1'000'000;  // probes a second, of all together
+  std::size_t sockets = 4096;      // for connect(), at once; less when descriptors are few
+  std::size_t at_once = 32;        // aims under way
   std::uint64_t all_ms = 600'000;
   bool raw = true;  // false: connect() only
   // A machine tells of its closed UDP ports once a second, and the second round waits for that.
@@ -59,7 +59,8 @@ struct Sweep {
 };
 
 // `tell` is called some five times a second, from this thread. Cost: 16 bytes for each port
-// under way, one descriptor for each connect() under way.
+// under way, one descriptor for each connect() under way. A second thread sends half of the SYNs
+// where there are many.
 [[nodiscard]] Sweep sweep(SocketSource& sockets, std::size_t seats, std::span<const Aim> aims,
                           const SweepLimits& limits, const std::atomic<bool>& stop,
                           const std::function<void(const Progress&)>& tell);
