@@ -115,6 +115,7 @@ std::vector<probe::Aim> to_aims(const scan::Plan& plan) {
   out.reserve(plan.aims.size());
   for (const scan::Aim& aim : plan.aims) {
     probe::Aim one{.seat = aim.seat, .to = aim.to, .protocol = aim.protocol};
+    one.expected = !aim.open.empty();
     for (const packet::Interval& i : aim.ports.intervals())
       one.ports.push_back(
           {static_cast<std::uint16_t>(i.first), static_cast<std::uint16_t>(i.last)});

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "probe/clock.h"
 #include "probe/descriptor.h"
@@ -36,6 +37,11 @@ constexpr std::size_t kFirstPorts = 16;
 constexpr std::uint64_t kFirstPatienceUs = 1'200'000, kNeighbourUs = 10'000;
 // Ports and microseconds of a round from which the rate that was reached can be told.
 constexpr double kMeasuredPorts = 100, kMeasuredUs = 1000;
+// All namespaces share one table of neighbours (gc_thresh3 in net/core/neighbour.c, 1,024 as it
+// comes), in which there is room again for another when one has been there for five seconds. Until
+// then answers to many seats are dropped in silence, which would be said of the target.
+constexpr std::size_t kManyAims = 256;
+constexpr std::uint64_t kSecondLookUs = 6'000'000, kShortageUs = 5'000;
 // Machines tell of a closed UDP port six times and then once a second (icmp_ratelimit and
 // XRLIM_BURST_FACTOR in net/ipv4/icmp.c and inetpeer.c), so that haste looks like silence.
 constexpr double kFirstUdpRate = 50, kUdpRate = 0.9;
@@ -121,7 +127,7 @@ class Loop {
   }
 
   Sweep run() {
-    while (!waiting_.empty() || !active_.empty()) {
+    while (!waiting_.empty() || !active_.empty() || !later_.empty()) {
       const std::uint64_t now = now_us();
       if (stop_.load(std::memory_order_relaxed) || now >= end_us_) break;
       look_whether_to_hold(now);
@@ -133,7 +139,7 @@ class Loop {
       settle();
       say(now_us());
     }
-    out_.finished = waiting_.empty() && active_.empty();
+    out_.finished = waiting_.empty() && active_.empty() && later_.empty();
     for (auto& [id, active] : active_) finish(active);
     for (const std::size_t aim : waiting_) not_begun(aim);
     out_.elapsed_ms = (now_us() - begin_us_) / 1000;
@@ -177,6 +183,10 @@ class Loop {
   }
 
   void begin_waiting() {
+    while (waiting_.empty() && !later_.empty() && now_us() >= later_.front().at_us) {
+      waiting_.push_back(later_.front().aim);
+      later_.pop_front();
+    }
     while (active_.size() < at_once_ && !waiting_.empty()) {
       const std::size_t index = waiting_.front();
       waiting_.pop_front();
@@ -225,6 +235,7 @@ class Loop {
     if (active.first_asked_us == 0) active.first_asked_us = active.round_us = now;
     active.last_asked_us = now;
     const std::size_t taken = active.lane->ask(batch, now, heard_);
+    if (taken == 0) active.not_before_us = now + kShortageUs;
     for (std::size_t i = batch.size(); i > taken; --i) active.rounds.put_back(batch[i - 1]);
     if (taken < batch.size()) active.asked_all = false;
     active.pace.spent(taken);
@@ -299,6 +310,7 @@ class Loop {
           active.rounds.all_settled() || (active.asked_all && active.lane->idle(now, patience_us));
       if (over && !next_round(active, now)) {
         finish(active);
+        look_again_later(active, now);
         at = active_.erase(at);
       } else {
         ++at;
@@ -343,6 +355,14 @@ class Loop {
     done_ += active.rounds.ports();
   }
 
+  // What was found stays, until the second look is over.
+  void look_again_later(const Active& active, std::uint64_t now) {
+    const bool silent = !active.heard && !active.udp && aims_[active.aim].expected;
+    if (!silent || aims_.size() <= kManyAims || !looked_again_.insert(active.aim).second) return;
+    later_.push_back({now + kSecondLookUs, active.aim});
+    done_ -= active.rounds.ports();
+  }
+
   void give_up(std::size_t aim, Proof proof) {
     for (const seen::PortRange& range : aims_[aim].ports) {
       out_.aims[aim].runs.push_back({range, State::kUnknown, proof, 0});
@@ -377,7 +397,13 @@ class Loop {
   SecondHand hand_;
   Descriptor epoll_;
   std::size_t at_once_ = 1, per_lane_ = 1;
+  struct Later {
+    std::uint64_t at_us = 0;
+    std::size_t aim = 0;
+  };
   std::deque<std::size_t> waiting_;
+  std::deque<Later> later_;
+  std::set<std::size_t> looked_again_;
   std::map<std::uint32_t, Active> active_;
   std::map<std::pair<std::size_t, IpFamily>, seen::SeatCheck> checks_;
   std::vector<Heard> heard_;

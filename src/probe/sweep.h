@@ -2,7 +2,9 @@
 //
 // No silence without a reason: each seat is checked with a listener and a closed port of our own
 // before it is used, answers that were lost in our own queue are asked for again or told as lost,
-// and what was not finished is told as such. It always ends: by `all_ms`, or soon after `stop`.
+// and what was not finished is told as such. Of more than 256 aims, those that are expected to
+// answer and are silent altogether are asked once more, six seconds later. It always ends: by
+// `all_ms`, or soon after `stop`.
 //
 // Where raw sockets are to be had, TCP is asked by half-open SYNs, else by connect(). Both send as
 // the seat's own processes would: through its rules, routes and translations.
@@ -26,6 +28,7 @@ struct Aim {  // one address from one seat
   IpAddress to;
   IpProtocol protocol = IpProtocol::kTcp;   // or kUdp
   std::vector<seen::PortRange> ports = {};  // ascending, disjoint
+  bool expected = false;                    // something is known to answer there
 };
 
 struct SweepLimits {

@@ -14,6 +14,10 @@ using packet::IntervalSet;
 
 constexpr IpProtocol kProtocols[] = {IpProtocol::kTcp, IpProtocol::kUdp};
 
+// Named destinations, of one seat, up to which each is walked to. One computation of all that a
+// seat reaches costs as much as a few hundred walks, more on large bridges.
+constexpr std::uint64_t kFewDestinations = 256;
+
 // Ports that exist: 0 is no destination of a connection.
 IntervalSet real_ports() {
   return IntervalSet::range(1, 65535);
@@ -219,17 +223,31 @@ class Planner {
     return alone ? std::optional(first) : std::nullopt;
   }
 
-  void from_seat(std::size_t index) {
-    const Seat& seat = out_.seats[index];
+  // nullopt: few enough are asked about to walk to each.
+  using Reached = std::optional<Result<verify::Reachable>>;
+  Reached reached_from(const Seat& seat) {
+    if (are_few_named()) return std::nullopt;
     verify::Limits limits;
     limits.doubts = true;
     limits.to = named_network();
     limits.protocol = named_protocol();
-    const auto computed = solver_.from(seat.seat, limits);
+    return solver_.from(seat.seat, limits);
+  }
+
+  [[nodiscard]] bool are_few_named() const {
+    if (wanted_.to.empty() || wanted_.ports.empty()) return false;
+    std::uint64_t ports = 0;
+    for (const PortsWanted& w : wanted_.ports) ports += w.ports.last - w.ports.first + 1U;
+    return ports * wanted_.to.size() <= kFewDestinations;
+  }
+
+  void from_seat(std::size_t index) {
+    const Seat& seat = out_.seats[index];
+    const Reached computed = reached_from(seat);
     for (const auto& [to, at] : targets(seat)) {
       for (const IpProtocol protocol : kProtocols) {
         Aim aim{.seat = index, .to = to, .at = at, .protocol = protocol};
-        const Computed known = compute(computed, to, protocol);
+        const Computed known = compute(seat, computed, to, protocol);
         aim.ports = wanted_ports(protocol, known.open.unite(known.doubt));
         add_aim(std::move(aim), known);
       }
@@ -238,7 +256,7 @@ class Planner {
     for (std::size_t i = 0; i < wanted_.beyond.size(); ++i) beyond(index, i, computed);
   }
 
-  void beyond(std::size_t index, std::size_t which, const Result<verify::Reachable>& computed) {
+  void beyond(std::size_t index, std::size_t which, const Reached& computed) {
     const IpAddress& to = out_.beyond[which].to;
     if (addresses_.contains(to) || !speaks(out_.seats[index], to.family())) return;
     if (!wanted_.to.empty() && std::ranges::find(wanted_.to, to) == wanted_.to.end()) return;
@@ -248,7 +266,7 @@ class Planner {
       const bool udp = protocol == IpProtocol::kUdp;
       aim.ports = udp ? wanted_.beyond[which].udp : wanted_.beyond[which].tcp;
       if (!wanted_.ports.empty() || (wanted_.full && !udp)) aim.ports = wanted_ports(protocol, {});
-      add_aim(std::move(aim), compute(computed, to, protocol));
+      add_aim(std::move(aim), compute(out_.seats[index], computed, to, protocol));
     }
   }
 
@@ -268,14 +286,33 @@ class Planner {
     out_.aims.push_back(std::move(aim));
   }
 
-  static Computed compute(const Result<verify::Reachable>& computed, const IpAddress& to,
-                          IpProtocol protocol) {
+  [[nodiscard]] Computed compute(const Seat& seat, const Reached& computed, const IpAddress& to,
+                                 IpProtocol protocol) const {
     Computed out;
-    if (computed)
-      compute(*computed, to, protocol, out.open, out.doubt);
+    if (!computed)
+      walk(seat, to, protocol, out);
+    else if (*computed)
+      compute(**computed, to, protocol, out.open, out.doubt);
     else
       out.doubt = real_ports();
     return out;
+  }
+
+  void walk(const Seat& seat, const IpAddress& to, IpProtocol protocol, Computed& out) const {
+    const IntervalSet wanted = wanted_ports(protocol, {});
+    for (const packet::Interval& ports : wanted.intervals()) {
+      for (std::uint64_t port = ports.first; port <= ports.last; ++port) {
+        query::Target target{.to = to,
+                             .port = Port{static_cast<std::uint16_t>(port)},
+                             .protocol = protocol,
+                             .source = {},
+                             .source_port = {}};
+        const trace::Verdict verdict = asker_.ask(seat.seat, target).answer.verdict;
+        if (verdict == trace::Verdict::kClosed) continue;
+        IntervalSet& set = verdict == trace::Verdict::kOpen ? out.open : out.doubt;
+        set = set.unite(IntervalSet::single(port));
+      }
+    }
   }
 
   static void compute(const verify::Reachable& computed, const IpAddress& to, IpProtocol protocol,

@@ -83,7 +83,8 @@ struct Plan {
 };
 
 // kInvalidInput for a vantage that is no namespace of this host; kNotFound for one that is not
-// there. Cost: that of verify::Solver for each seat.
+// there. Cost: that of verify::Solver for each seat, or of a walk for each port where few are
+// named.
 [[nodiscard]] Result<Plan> make_plan(const query::Asker& asker, const Wanted& wanted);
 
 }  // namespace bulkhead::scan
