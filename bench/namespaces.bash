@@ -37,3 +37,23 @@ route add default via 10.$bridge.255.254
 END
   done
 }
+
+# Sets the neighbours of these namespaces and of their bridges by hand. Such entries do not count against what the kernel's
+# table holds (gc_thresh3), as it is raised on hosts with so many containers.
+know_neighbours() { # COUNT
+  local -r all=$1 per_bridge=250
+  local bridge i at mac own
+  for ((bridge = 0; bridge * per_bridge < all; ++bridge)); do
+    ip link set "br$bridge" address "02:00:00:01:00:0$bridge"
+  done
+  for ((i = 0; i < all; ++i)); do
+    bridge=$((i / per_bridge)) at=$((i % per_bridge))
+    mac=$(printf '02:00:00:00:%02x:%02x' $((i / 256)) $((i % 256)))
+    own=10.$bridge.$((at / 200)).$((at % 200 + 1))
+    echo "neigh replace $own lladdr $mac dev br$bridge nud permanent"
+    ip -netns "n$i" -batch - <<END
+link set eth0 address $mac
+neigh replace 10.$bridge.255.254 lladdr 02:00:00:01:00:0$bridge dev eth0 nud permanent
+END
+  done | ip -batch -
+}

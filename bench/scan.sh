@@ -46,39 +46,73 @@ run_bulkhead() {
   seconds bulkhead "$bulkhead" scan --json --no-identify --engine unix:///nowhere --from "netns:/run/netns/$seat" \
     --to "$address" --full "$@"
 }
-compare() { # CASE
-  local case=$1 took other
-  took=$(run_bulkhead)
-  of_bulkhead | check "bulkhead, $case"
+median() { printf '%s\n' "$@" | sort -g | sed -n "$((($# + 1) / 2))p"; }
+over() { # NAME OTHERS OURS AT_LEAST
+  awk -v name="$1" -v a="$2" -v b="$3" -v least="$4" 'BEGIN { printf "%s %.2f times at_least %s\n", name, a / b, least }'
+}
+
+# The time of masscan at the highest rate at which it still finds all that is open, as the others do. Each SYN is sent
+# once (no --retries): that is complete where nothing is lost, and its best. --wait is how long it listens after the last
+# one; 0 is tried first and 1 where that was too short (a number of seconds; 10 when nothing is said). Where it is complete at
+# no rate, its shortest time counts, which favours it.
+masscan_rate='' best='' # of the last run_masscan
+run_masscan() { # CASE
+  local rate wait took trickle mac shortest='' fastest=''
+  mac=$(ip -n "$target" -br link show eth0 | awk '{print $3}')
+  # A trickle of packets: on a quiet interface masscan 1.3.2 does not end.
+  inside bash -c 'while sleep 0.2; do echo >/dev/udp/10.77.9.2/9; done' 2>/dev/null &
+  trickle=$!
+  best='' masscan_rate=''
+  for rate in 1000000 300000 100000 30000 10000; do
+    for wait in 0 1; do
+      took=$(seconds masscan inside timeout 60 masscan --interface eth0 --wait "$wait" --rate "$rate" \
+        -p1-65535 "$address" --router-mac "$mac") || continue
+      if of_masscan | check "masscan --rate $rate --wait $wait, $1"; then
+        best=$took masscan_rate=$rate
+        break 2
+      fi
+      if [[ ! $shortest ]] || awk -v a="$took" -v b="$shortest" 'BEGIN { exit !(a < b) }'; then
+        shortest=$took fastest=$rate
+      fi
+    done
+  done
+  kill "$trickle" 2>/dev/null || true
+  [[ $best ]] || best=$shortest masscan_rate=${fastest}_incomplete
+}
+
+# Ours and nmap in turn, so that other work on this machine meets both; the middle one of each counts.
+compare() { # CASE OURS_AT_MOST CONNECT_AT_MOST RUNS NMAP_AT_LEAST MASSCAN_AT_LEAST
+  local case=$1 took other i ours=() theirs=()
+  for ((i = 0; i < 5; ++i)); do
+    ours+=("$(run_bulkhead)")
+    of_bulkhead | check "bulkhead, $case"
+    if [[ $i -ge $4 ]] || ! command -v nmap >/dev/null; then continue; fi
+    theirs+=("$(seconds nmap inside nmap -n -Pn -sS -T4 -p1-65535 -oG - "$address")")
+    of_nmap | check "nmap -sS -T4, $case"
+  done
+  took=$(median "${ours[@]}")
   echo "scan_65535_ports_$case $took s at_most $2"
   other=$(run_bulkhead --connect)
   of_bulkhead | check "bulkhead --connect, $case"
   echo "scan_65535_ports_${case}_connect $other s at_most $3"
-  if command -v nmap >/dev/null; then
-    other=$(seconds nmap inside nmap -n -Pn -sS -T4 -p1-65535 -oG - "$address")
-    of_nmap | check "nmap -sS -T4, $case"
-    awk -v a="$other" -v b="$took" -v c="$case" \
-      'BEGIN { printf "nmap_sS_T4_over_scan_%s %.2f times at_least 0.5\n", c, a / b }'
+  if [[ ${#theirs[@]} -gt 0 ]]; then
+    over "nmap_sS_T4_over_scan_$case" "$(median "${theirs[@]}")" "$took" "$5"
   else
     echo "scan.sh: nmap is missing: no comparison" >&2
   fi
   if command -v masscan >/dev/null; then
-    # A trickle of packets: on a quiet interface masscan 1.3.2 does not end.
-    inside bash -c 'while sleep 0.2; do echo >/dev/udp/10.77.9.2/9; done' 2>/dev/null &
-    local trickle=$!
-    other=$(seconds masscan inside timeout 60 masscan --interface eth0 --wait 1 --rate 100000 \
-      -p1-65535 "$address" --router-mac "$(ip -n "$target" -br link show eth0 | awk '{print $3}')") || true
-    kill "$trickle" 2>/dev/null || true
-    # What it lost itself is no answer of ours: then there is nothing to compare.
-    if of_masscan | check "masscan, $case"; then
-      awk -v a="$other" -v b="$took" -v c="$case" \
-        'BEGIN { printf "masscan_100k_over_scan_%s %.2f times at_least 0.5\n", c, a / b }'
+    run_masscan "$case"
+    if [[ $best ]]; then
+      over "masscan_${masscan_rate}_over_scan_$case" "$best" "$took" "$6"
+    else
+      echo "scan.sh: masscan did not end: no comparison" >&2
     fi
   else
     echo "scan.sh: masscan is missing: no comparison" >&2
   fi
 }
 
-compare reset 4 8
+# What is asked for: twice the best of both where closed ports answer; 50 times nmap and twice masscan where they do not.
+compare reset 4 8 5 2 2
 drop_the_rest
-compare drop 6 30
+compare drop 4 30 1 50 2

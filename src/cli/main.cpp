@@ -130,7 +130,10 @@ struct CommandLine {
     verb->add_option("FROM", trace.from,
                      "A vantage: internet, lan, zone:NAME, host, container:NAME, netns:PATH")
         ->required();
-    verb->add_option("TO", trace.to, "An address, or the name of a container")->required();
+    verb->add_option(
+            "TO", trace.to,
+            "An address (fe80::1%eth0 with the interface of FROM), or the name of a container")
+        ->required();
     verb->add_option("PORT", trace.port, "A port, as 6379 or 53/udp")->required();
     verb->add_option("--source", trace.source_address, "Send from this address")->type_name("IP");
     verb->add_option("--source-port", trace.source_port, "Send from this port");
@@ -214,8 +217,10 @@ struct CommandLine {
                      "from seats alone; may be repeated")
         ->type_name("LINK[=ADDRESS]")
         ->allow_extra_args(false);
-    verb->add_option("--to", scan.to,
-                     "Only this address, container, or target of bulkhead.yaml; may be repeated")
+    verb->add_option(
+            "--to", scan.to,
+            "Only this address (fe80::1%eth0 with the seat's interface), container, or target of "
+            "bulkhead.yaml; may be repeated")
         ->type_name("WHAT")
         ->allow_extra_args(false);
     verb->add_option("--ports", scan.ports,
@@ -230,10 +235,11 @@ struct CommandLine {
         ->type_name("DIR");
     verb->add_flag("--i-own-this", scan.i_own_this,
                    "Ask public addresses beyond this host, too: they are yours");
-    verb->add_option("--rate", scan.rate, "At most so many probes a second")
+    verb->add_option("--rate", scan.rate,
+                     "At most so many probes a second (default: 1,000,000; 200,000 when machines "
+                     "beyond this host are asked)")
         ->type_name("N")
-        ->check(CLI::Range(1, 10'000'000))
-        ->capture_default_str();
+        ->check(CLI::Range(1, 10'000'000));
     verb->add_option("--max-load", scan.max_load,
                      "Send nothing while this host's load average is above N, or something waits "
                      "for a processor for more than N% of the time")

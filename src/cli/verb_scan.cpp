@@ -29,6 +29,10 @@
 namespace bulkhead::cli {
 namespace {
 
+// Probes a second when nothing else is said. Within the host there is no network that others share:
+// each probe is answered by a processor of its own. Beyond it there is.
+constexpr std::uint64_t kRate = 1'000'000, kRateBeyond = 200'000;
+
 void show(const probe::Progress& progress) {
   console::show_progress(
       {.percent = progress.ports == 0 ? 100 : progress.done * 100 / progress.ports,
@@ -63,6 +67,12 @@ Result<scan::Wanted> read_wanted(const ScanOptions& options, const model::Snapsh
     wanted.from.push_back(*std::move(vantage));
   }
   for (const std::string& text : options.to) {
+    auto link = read_link_target(text);
+    if (!link) return within("--to", link.error());
+    if (*link) {
+      wanted.links.push_back(**std::move(link));
+      continue;
+    }
     auto addresses = read_scanned(snapshot, beyond, text, options.i_own_this);
     if (!addresses) return within("--to", addresses.error());
     wanted.to.insert(wanted.to.end(), addresses->begin(), addresses->end());
@@ -100,11 +110,19 @@ Result<std::optional<console::MaxLoad>> read_max_load(const std::string& text) {
   return std::optional(*load);
 }
 
+std::uint64_t usual_rate(const scan::Plan& plan) {
+  return std::ranges::any_of(plan.aims, [](const scan::Aim& aim) { return aim.at.empty(); })
+             ? kRateBeyond
+             : kRate;
+}
+
 std::vector<probe::Aim> to_aims(const scan::Plan& plan) {
   std::vector<probe::Aim> out;
   out.reserve(plan.aims.size());
   for (const scan::Aim& aim : plan.aims) {
     probe::Aim one{.seat = aim.seat, .to = aim.to, .protocol = aim.protocol};
+    one.expected = !aim.open.empty();
+    one.scope = aim.scope.value;
     for (const packet::Interval& i : aim.ports.intervals())
       one.ports.push_back(
           {static_cast<std::uint16_t>(i.first), static_cast<std::uint16_t>(i.last)});
@@ -125,7 +143,7 @@ seats::BrokerSockets sockets_of(collect::Broker& broker, const model::Snapshot& 
 void send(const ScanOptions& options, const std::function<bool()>& hold,
           const probe::UdpPayloads& payloads, probe::SocketSource& sockets, scan::Result& result) {
   probe::SweepLimits limits;
-  limits.rate = options.rate;
+  limits.rate = options.rate.value_or(usual_rate(result.plan));
   limits.all_ms = options.deadline * 1000;
   limits.raw = !options.connect_only;
   if (options.identify) limits.payloads = &payloads;

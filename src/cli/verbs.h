@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -83,11 +84,11 @@ struct ScanOptions {
   std::vector<std::string> seats;            // LINK[=ADDRESS[,ADDRESS]]: neighbours to be made
   bool full = false;                         // all TCP ports everywhere
   bool connect_only = false;
-  bool identify = true;           // ask what answers which service it is
-  std::uint64_t rate = 200'000;   // probes a second
-  std::uint64_t deadline = 600;   // seconds
-  std::vector<std::string> diff;  // none, or two files with results: nothing is sent
-  std::string format;             // terminal, json, xml, sarif, html; empty: as output says
+  bool identify = true;               // ask what answers which service it is
+  std::optional<std::uint64_t> rate;  // probes a second; verb_scan.cpp has the usual ones
+  std::uint64_t deadline = 600;       // seconds
+  std::vector<std::string> diff;      // none, or two files with results: nothing is sent
+  std::string format;                 // terminal, json, xml, sarif, html; empty: as output says
   std::string file = "-";
   std::string command;      // as it was typed
   std::string services;     // a folder with more entries of the catalogue; empty: none

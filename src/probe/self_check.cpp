@@ -45,19 +45,23 @@ struct Seen {
   std::optional<seen::State> listener, closed;
 };
 
+void note(std::vector<Heard>& heard, std::array<Port, 2> ports, Seen& seen) {
+  for (const Heard& h : heard) (h.port == ports[0] ? seen.listener : seen.closed) = h.reply.state;
+  heard.clear();
+}
+
 void ask_both(Lane& lane, int epoll, std::array<Port, 2> ports, Seen& seen) {
   for (int turn = 0; turn < kTries && !(seen.listener && seen.closed); ++turn) {
     std::vector<Heard> heard;
     const std::uint64_t begin = now_us();
     static_cast<void>(lane.ask(ports, begin, heard));
+    note(heard, ports, seen);
     while (now_us() < begin + kPatienceUs && !(seen.listener && seen.closed)) {
       std::array<epoll_event, 8> events{};
       const int count = ::epoll_wait(epoll, events.data(), static_cast<int>(events.size()), 20);
       for (int i = 0; i < count; ++i)
         lane.ready(static_cast<std::uint32_t>(events[static_cast<std::size_t>(i)].data.u64), heard);
-      for (const Heard& h : heard)
-        (h.port == ports[0] ? seen.listener : seen.closed) = h.reply.state;
-      heard.clear();
+      note(heard, ports, seen);
     }
     lane.expire(now_us() + kPatienceUs, kPatienceUs, heard);
   }

@@ -3,7 +3,9 @@
 #include <linux/errqueue.h>
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 
 #include <array>
 #include <cerrno>
@@ -14,7 +16,7 @@ namespace bulkhead::probe {
 using seen::Proof;
 using seen::State;
 
-SocketAddress SocketAddress::of(const IpAddress& address, Port port) {
+SocketAddress SocketAddress::of(const IpAddress& address, Port port, std::uint32_t scope) {
   SocketAddress out;
   if (address.is_v4()) {
     sockaddr_in sin{};
@@ -27,6 +29,7 @@ SocketAddress SocketAddress::of(const IpAddress& address, Port port) {
     sockaddr_in6 sin6{};
     sin6.sin6_family = AF_INET6;
     sin6.sin6_port = htons(port.number);
+    sin6.sin6_scope_id = scope;
     std::memcpy(&sin6.sin6_addr, address.octets().data(), 16);
     std::memcpy(&out.storage, &sin6, sizeof sin6);
     out.length = sizeof sin6;
@@ -138,6 +141,12 @@ std::uint64_t drops_of(int fd) {
   constexpr std::size_t kDrops = 8;  // SK_MEMINFO_DROPS
   if (::getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info.data(), &length) != 0) return 0;
   return length > kDrops * sizeof info[0] ? info[kDrops] : 0;
+}
+
+std::optional<std::size_t> held_bytes(int fd) {
+  int bytes = 0;
+  if (::ioctl(fd, SIOCOUTQ, &bytes) != 0 || bytes < 0) return std::nullopt;
+  return static_cast<std::size_t>(bytes);
 }
 
 int take_error(int fd) {

@@ -16,7 +16,9 @@ struct SocketAddress {
   sockaddr_storage storage{};
   socklen_t length = sizeof(sockaddr_storage);
 
-  [[nodiscard]] static SocketAddress of(const IpAddress& address, Port port);
+  // `scope`: the interface of a link-local address, by its index; 0: none.
+  [[nodiscard]] static SocketAddress of(const IpAddress& address, Port port,
+                                        std::uint32_t scope = 0);
   [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
   [[nodiscard]] sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
   [[nodiscard]] std::optional<IpAddress> address() const;  // nullopt: of no IP socket
@@ -44,6 +46,10 @@ void queue_icmp_errors(int fd, IpFamily family);
 // sk_drops: packets so far for which the queue had no room (net/core/sock.c). What a filter sends
 // away is not counted.
 [[nodiscard]] std::uint64_t drops_of(int fd);
+// Bytes of packets of a raw socket that have not left the sending side: held for a neighbour whose
+// address is not known yet, or in a device's queue. nullopt: not told (raw_ioctl in
+// net/ipv4/raw.c).
+[[nodiscard]] std::optional<std::size_t> held_bytes(int fd);
 
 // Takes and clears SO_ERROR.
 [[nodiscard]] int take_error(int fd);

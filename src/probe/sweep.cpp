@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "probe/clock.h"
 #include "probe/descriptor.h"
@@ -23,14 +24,24 @@ namespace {
 using seen::Proof;
 using seen::State;
 
-constexpr std::size_t kTurn = 64;
+constexpr std::size_t kTurn = 4096, kBurst = 64;  // probes
 constexpr std::uint64_t kTellEveryUs = 200'000, kHoldEveryUs = 500'000;
-// The last round waits longer: what comes only now would be called silence.
-constexpr std::uint64_t kLastPatienceUs = 300'000;
+// The last round waits longer: what comes only now would be called silence. Where the time that
+// answers take is known, and the first question is older than that, less will do.
+constexpr std::uint64_t kLastPatienceUs = 300'000, kLastPatienceOfKnownUs = 100'000;
 // A few ports go first, until something comes back. A neighbour that must be resolved may take a
-// second (retrans_time), and a flood meanwhile would only fill its queue.
+// second (retrans_time), and a flood meanwhile would only fill its queue. Silence is enough when
+// nothing is held for a neighbour of this seat's own. Behind a router it may be the router that
+// waits: so where nothing at all comes back, the last round begins only when that would be over.
 constexpr std::size_t kFirstPorts = 16;
-constexpr std::uint64_t kFirstPatienceUs = 1'200'000;
+constexpr std::uint64_t kFirstPatienceUs = 1'200'000, kNeighbourUs = 10'000;
+// Ports and microseconds of a round from which the rate that was reached can be told.
+constexpr double kMeasuredPorts = 100, kMeasuredUs = 1000;
+// All namespaces share one table of neighbours (gc_thresh3 in net/core/neighbour.c, 1,024 as it
+// comes), in which there is room again for another when one has been there for five seconds. Until
+// then answers to many seats are dropped in silence, which would be said of the target.
+constexpr std::size_t kManyAims = 256;
+constexpr std::uint64_t kSecondLookUs = 6'000'000, kShortageUs = 5'000;
 // Machines tell of a closed UDP port six times and then once a second (icmp_ratelimit and
 // XRLIM_BURST_FACTOR in net/ipv4/icmp.c and inetpeer.c), so that haste looks like silence.
 constexpr double kFirstUdpRate = 50, kUdpRate = 0.9;
@@ -63,15 +74,28 @@ struct Active {
   bool checked = false;  // the seat's silence may be believed
   bool udp = false;
   bool asked_all = false;
-  bool met = false;  // something came back, or was waited for long enough
-  std::uint64_t first_asked_us = 0;
-  std::uint64_t lost_before = 0;  // this round
-  double late_before = 0;         // answers of the round before, if that was not the first
+  bool met = false;    // something came back, or was waited for long enough
+  bool heard = false;  // something of the target's came back
+  std::uint64_t first_asked_us = 0, last_asked_us = 0;
+  std::uint64_t round_us = 0, first_round_over_us = 0;  // this round's begin, the first one's end
+  std::uint64_t sent_before = 0;                        // this round
+  std::uint64_t not_before_us = 0;                      // nothing is asked
+  std::uint64_t lost_before = 0;                        // this round
+  double late_before = 0;  // answers of the round before, if that was not the first
 
-  [[nodiscard]] std::uint64_t patience_us() const {
+  [[nodiscard]] std::uint64_t patience_us(std::uint64_t now) const {
     if (!met) return kFirstPatienceUs;
     const std::uint64_t usual = trip.timeout_us();
-    return rounds.last_round() ? std::max(usual, kLastPatienceUs) : usual;
+    if (!rounds.last_round()) return usual;
+    const bool old = first_round_over_us != 0 && now >= first_round_over_us + kLastPatienceUs;
+    const bool known = trip.known() && old && lane->engine() == seen::Engine::kSyn;
+    return std::max(usual, known ? kLastPatienceOfKnownUs : kLastPatienceUs);
+  }
+  // Probes a second of this round; 0: it was too short to tell.
+  [[nodiscard]] double reached() const {
+    const auto sent = static_cast<double>(rounds.sent() - sent_before);
+    const auto us = static_cast<double>(last_asked_us - round_us);
+    return sent < kMeasuredPorts || us < kMeasuredUs ? 0 : sent / us * 1e6;
   }
   [[nodiscard]] std::uint64_t may_ask() const {
     return met ? kTurn : kFirstPorts - std::min<std::uint64_t>(rounds.sent(), kFirstPorts);
@@ -90,7 +114,7 @@ class Loop {
         tell_(tell),
         begin_us_(now_us()),
         end_us_(begin_us_ + limits.all_ms * 1000),
-        pace_(limits.rate, kTurn),
+        pace_(limits.rate, kBurst),
         epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
     out_.aims.resize(aims.size());
     out_.seats.resize(seats);
@@ -103,7 +127,7 @@ class Loop {
   }
 
   Sweep run() {
-    while (!waiting_.empty() || !active_.empty()) {
+    while (!waiting_.empty() || !active_.empty() || !later_.empty()) {
       const std::uint64_t now = now_us();
       if (stop_.load(std::memory_order_relaxed) || now >= end_us_) break;
       look_whether_to_hold(now);
@@ -115,7 +139,7 @@ class Loop {
       settle();
       say(now_us());
     }
-    out_.finished = waiting_.empty() && active_.empty();
+    out_.finished = waiting_.empty() && active_.empty() && later_.empty();
     for (auto& [id, active] : active_) finish(active);
     for (const std::size_t aim : waiting_) not_begun(aim);
     out_.elapsed_ms = (now_us() - begin_us_) / 1000;
@@ -150,15 +174,19 @@ class Loop {
                                           std::uint32_t id) {
     const EventPort events{epoll_.get(), id};
     if (aim.protocol == IpProtocol::kUdp)
-      return make_udp_lane(sockets_, aim.seat, aim.to, events, limits_.payloads);
+      return make_udp_lane(sockets_, aim.seat, {aim.to, aim.scope}, events, limits_.payloads);
     if (check.engine == seen::Engine::kSyn) {
-      auto lane = make_syn_lane(sockets_, aim.seat, aim.to, events);
+      auto lane = make_syn_lane(sockets_, aim.seat, {aim.to, aim.scope}, events, &hand_);
       if (lane) return lane;  // else connect() tells why there is no way
     }
-    return make_connect_lane(sockets_, aim.seat, aim.to, per_lane_, events);
+    return make_connect_lane(sockets_, aim.seat, {aim.to, aim.scope}, per_lane_, events);
   }
 
   void begin_waiting() {
+    while (waiting_.empty() && !later_.empty() && now_us() >= later_.front().at_us) {
+      waiting_.push_back(later_.front().aim);
+      later_.pop_front();
+    }
     while (active_.size() < at_once_ && !waiting_.empty()) {
       const std::size_t index = waiting_.front();
       waiting_.pop_front();
@@ -171,7 +199,7 @@ class Loop {
         continue;
       }
       const bool udp = aim.protocol == IpProtocol::kUdp;
-      Pace pace(limits_.rate, udp ? 1 : kTurn);
+      Pace pace(limits_.rate, udp ? 1 : kBurst);
       if (udp) pace.at_most(kFirstUdpRate);
       RoundLimits rounds;
       if (udp && !limits_.patient_udp) rounds = {kQuickUdpRounds, kQuickUdpRounds};
@@ -188,8 +216,8 @@ class Loop {
   void send(Active& active) {
     if (active.asked_all) return;
     const std::uint64_t now = now_us();
-    if (active.first_asked_us != 0 && now >= active.first_asked_us + kFirstPatienceUs)
-      active.met = true;
+    if (now < active.not_before_us) return;
+    if (!active.met) active.met = is_waited_for(active, now);
     const std::uint64_t may =
         std::min({active.pace.allowed(now), pace_.allowed(now),
                   static_cast<std::uint64_t>(active.lane->room()), active.may_ask()});
@@ -204,8 +232,10 @@ class Loop {
       batch.push_back(*port);
     }
     if (batch.empty()) return;
-    if (active.first_asked_us == 0) active.first_asked_us = now;
+    if (active.first_asked_us == 0) active.first_asked_us = active.round_us = now;
+    active.last_asked_us = now;
     const std::size_t taken = active.lane->ask(batch, now, heard_);
+    if (taken == 0) active.not_before_us = now + kShortageUs;
     for (std::size_t i = batch.size(); i > taken; --i) active.rounds.put_back(batch[i - 1]);
     if (taken < batch.size()) active.asked_all = false;
     active.pace.spent(taken);
@@ -214,27 +244,40 @@ class Loop {
     take(active);
   }
 
+  static bool is_waited_for(const Active& active, std::uint64_t now) {
+    if (active.first_asked_us == 0) return false;
+    const std::uint64_t waited = now - active.first_asked_us;
+    return waited >= kFirstPatienceUs || (waited >= kNeighbourUs && !active.lane->may_be_held());
+  }
+
   void take(Active& active) {
     const std::uint64_t now = now_us();
     for (const Heard& heard : heard_) {
       // What this host refuses itself is no answer of the target.
-      active.met = active.met || heard.reply.proof != Proof::kSendRefused;
+      active.heard = active.heard || heard.reply.proof != Proof::kSendRefused;
+      active.met = active.met || active.heard;
       const std::uint64_t us = active.rounds.take(heard.port, heard.reply, now);
       if (us != 0) active.trip.measured(us);
     }
     heard_.clear();
   }
 
-  // Until the next thing that is to be done by itself.
+  // When there is something to do for it by itself.
+  [[nodiscard]] std::uint64_t next_us(const Active& active, std::uint64_t now) const {
+    constexpr std::uint64_t kSoonestUs = 1000;
+    if (active.rounds.all_settled()) return now;
+    if (!active.asked_all && active.lane->room() != 0 && active.may_ask() != 0)
+      return std::max({active.pace.next_us(now), pace_.next_us(now), active.not_before_us});
+    const std::uint64_t over = active.last_asked_us + active.patience_us(now);
+    return std::max(active.met ? over : std::min(over, now + kNeighbourUs / 4), now + kSoonestUs);
+  }
+
   [[nodiscard]] int wait_ms() const {
     constexpr std::uint64_t kLongest = 20'000;
     const std::uint64_t now = now_us();
     std::uint64_t next = now + kLongest;
-    for (const auto& [id, active] : active_) {
-      if (paused_) break;
-      if (active.asked_all || active.lane->room() == 0 || active.may_ask() == 0) continue;
-      next = std::min(next, std::max(active.pace.next_us(now), pace_.next_us(now)));
-    }
+    for (const auto& [id, active] : active_)
+      if (!paused_ || active.rounds.all_settled()) next = std::min(next, next_us(active, now));
     return next <= now ? 0 : static_cast<int>((next - now + 999) / 1000);
   }
 
@@ -260,12 +303,14 @@ class Loop {
     const std::uint64_t now = now_us();
     for (auto at = active_.begin(); at != active_.end();) {
       Active& active = at->second;
-      active.lane->expire(now, active.patience_us(), heard_);
+      const std::uint64_t patience_us = active.patience_us(now);
+      active.lane->expire(now, patience_us, heard_);
       take(active);
-      const bool over = active.rounds.all_settled() ||
-                        (active.asked_all && active.lane->idle(now, active.patience_us()));
-      if (over && !next_round(active)) {
+      const bool over =
+          active.rounds.all_settled() || (active.asked_all && active.lane->idle(now, patience_us));
+      if (over && !next_round(active, now)) {
         finish(active);
+        look_again_later(active, now);
         at = active_.erase(at);
       } else {
         ++at;
@@ -274,7 +319,7 @@ class Loop {
   }
 
   // False: there is nothing left to ask.
-  bool next_round(Active& active) {
+  bool next_round(Active& active, std::uint64_t now) {
     const std::uint64_t lost = active.lane->lost();
     const bool lost_some = lost > active.lost_before;
     const auto late = static_cast<double>(active.rounds.settled_this_round());
@@ -283,11 +328,16 @@ class Loop {
     const bool limited = active.late_before >= kFewAnswers && 2 * late >= active.late_before;
     const bool too_fast = before > 0 && (late > kTooFast * before || limited);
     active.late_before = before > 0 ? late : 0;
-    if (lost_some || too_fast) active.pace.answers_lost();
+    if (lost_some || too_fast) active.pace.answers_lost(active.reached());
     if (!active.rounds.start_next(lost - active.lost_before)) return false;
     active.lane->begin_round();
     active.lost_before = lost;
     active.asked_all = false;
+    active.round_us = now;
+    active.sent_before = active.rounds.sent();
+    if (active.first_round_over_us == 0) active.first_round_over_us = now;
+    if (!active.heard && active.rounds.last_round())
+      active.not_before_us = active.first_asked_us + kFirstPatienceUs;
     if (active.udp && limits_.patient_udp) active.pace.at_most(kUdpRate);
     return true;
   }
@@ -303,6 +353,14 @@ class Loop {
     out.rounds = active.rounds.round();
     out.rtt_us = static_cast<std::uint32_t>(active.trip.smoothed_us());
     done_ += active.rounds.ports();
+  }
+
+  // What was found stays, until the second look is over.
+  void look_again_later(const Active& active, std::uint64_t now) {
+    const bool silent = !active.heard && !active.udp && aims_[active.aim].expected;
+    if (!silent || aims_.size() <= kManyAims || !looked_again_.insert(active.aim).second) return;
+    later_.push_back({now + kSecondLookUs, active.aim});
+    done_ -= active.rounds.ports();
   }
 
   void give_up(std::size_t aim, Proof proof) {
@@ -336,9 +394,16 @@ class Loop {
   const std::function<void(const Progress&)>& tell_;
   std::uint64_t begin_us_, end_us_, told_us_ = 0;
   Pace pace_;
+  SecondHand hand_;
   Descriptor epoll_;
   std::size_t at_once_ = 1, per_lane_ = 1;
+  struct Later {
+    std::uint64_t at_us = 0;
+    std::size_t aim = 0;
+  };
   std::deque<std::size_t> waiting_;
+  std::deque<Later> later_;
+  std::set<std::size_t> looked_again_;
   std::map<std::uint32_t, Active> active_;
   std::map<std::pair<std::size_t, IpFamily>, seen::SeatCheck> checks_;
   std::vector<Heard> heard_;

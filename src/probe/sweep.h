@@ -2,7 +2,9 @@
 //
 // No silence without a reason: each seat is checked with a listener and a closed port of our own
 // before it is used, answers that were lost in our own queue are asked for again or told as lost,
-// and what was not finished is told as such. It always ends: by `all_ms`, or soon after `stop`.
+// and what was not finished is told as such. Of more than 256 aims, those that are expected to
+// answer and are silent altogether are asked once more, six seconds later. It always ends: by
+// `all_ms`, or soon after `stop`.
 //
 // Where raw sockets are to be had, TCP is asked by half-open SYNs, else by connect(). Both send as
 // the seat's own processes would: through its rules, routes and translations.
@@ -24,14 +26,16 @@ namespace bulkhead::probe {
 struct Aim {  // one address from one seat
   std::size_t seat = 0;
   IpAddress to;
+  std::uint32_t scope = 0;                  // of a link-local address: the seat's interface
   IpProtocol protocol = IpProtocol::kTcp;   // or kUdp
   std::vector<seen::PortRange> ports = {};  // ascending, disjoint
+  bool expected = false;                    // something is known to answer there
 };
 
 struct SweepLimits {
-  std::uint64_t rate = 200'000;  // probes a second, of all together
-  std::size_t sockets = 4096;    // for connect(), at once; less when descriptors are few
-  std::size_t at_once = 32;      // aims under way
+  std::uint64_t rate = 1'000'000;  // probes a second, of all together
+  std::size_t sockets = 4096;      // for connect(), at once; less when descriptors are few
+  std::size_t at_once = 32;        // aims under way
   std::uint64_t all_ms = 600'000;
   bool raw = true;  // false: connect() only
   // A machine tells of its closed UDP ports once a second, and the second round waits for that.
@@ -59,7 +63,8 @@ struct Sweep {
 };
 
 // `tell` is called some five times a second, from this thread. Cost: 16 bytes for each port
-// under way, one descriptor for each connect() under way.
+// under way, one descriptor for each connect() under way. A second thread sends half of the SYNs
+// where there are many.
 [[nodiscard]] Sweep sweep(SocketSource& sockets, std::size_t seats, std::span<const Aim> aims,
                           const SweepLimits& limits, const std::atomic<bool>& stop,
                           const std::function<void(const Progress&)>& tell);

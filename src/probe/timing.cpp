@@ -5,7 +5,8 @@ namespace {
 
 constexpr double kMicroseconds = 1e6;
 constexpr double kFirstPart = 16;  // of the greatest rate
-constexpr std::uint64_t kGrowEvery = 10'000;
+constexpr double kGrowth = 2;
+constexpr std::uint64_t kGrowEvery = 5'000;
 
 }  // namespace
 
@@ -38,7 +39,7 @@ std::uint64_t Pace::allowed(std::uint64_t now_us) {
                      std::max(burst_, rate_ / 200));  // 5 ms of a late caller are made good
   last_us_ = now_us;
   if (!gave_way_ && now_us - grown_us_ >= kGrowEvery) {
-    rate_ = std::min(rate_ * 1.25, most_);
+    rate_ = std::min(rate_ * kGrowth, most_);
     grown_us_ = now_us;
   }
   return tokens_ < 1 ? 0 : static_cast<std::uint64_t>(tokens_);

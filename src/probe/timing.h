@@ -12,7 +12,7 @@ class RoundTrip {
  public:
   struct Bounds {
     std::uint64_t first_us = 250'000;  // while nothing has come back
-    std::uint64_t least_us = 80'000;
+    std::uint64_t least_us = 40'000;
     std::uint64_t most_us = 1'500'000;
   };
   explicit RoundTrip(Bounds bounds) : bounds_(bounds) {}
@@ -40,7 +40,11 @@ class Pace {
   // When the next one may be.
   [[nodiscard]] std::uint64_t next_us(std::uint64_t now_us) const;
 
-  void answers_lost() { rate_ = std::max(rate_ / 2, least()), gave_way_ = true; }
+  // `reached`: how fast it really went, when that is known; else 0.
+  void answers_lost(double reached = 0) {
+    const double rate = reached > 0 ? std::min(rate_, reached) : rate_;
+    rate_ = std::max(rate / 2, least()), gave_way_ = true;
+  }
   void at_most(double rate) { most_ = std::max(rate, 0.1), rate_ = std::min(rate_, most_); }
   [[nodiscard]] double rate() const { return rate_; }
 

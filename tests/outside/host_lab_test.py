@@ -252,6 +252,43 @@ class Host(unittest.TestCase):
         self.assertEqual(len(heard.read_text(encoding="utf-8").split("\n\n")), 3)
         self.assertFalse(any("first scan" in line for line in lines))
 
+    def mail_server(self, heard):
+        """A real SMTP server on the host's loopback, which writes down what it gets; it is ended with the test."""
+        # Debian's module belongs to Debian's interpreter.
+        running = subprocess.Popen(["nsenter", f"--net=/run/netns/{HOST}", "/usr/bin/python3", "-u", "-m", "aiosmtpd", "-n",
+                                    "-c", "aiosmtpd.handlers.Debugging", "-l", "127.0.0.1:2525"], stdout=heard,
+                                   stderr=subprocess.STDOUT)
+        self.addCleanup(running.wait, 20)
+        self.addCleanup(running.terminate)
+
+    def test_mail_goes_out_by_a_real_sendmail_and_waits_for_its_server(self):
+        self.assertIn("msmtp", os.path.realpath("/usr/sbin/sendmail"))
+        state, folder, heard = self.file("mailed"), pathlib.Path(self.file("config"), "msmtp"), pathlib.Path(self.file("mail"))
+        folder.mkdir(parents=True)
+        settings = folder / "config"
+        settings.write_text("account default\nhost 127.0.0.1\nport 2525\nfrom bulkhead@example.org\ntls off\n", encoding="utf-8")
+        settings.chmod(0o600)
+        os.environ["XDG_CONFIG_HOME"] = str(folder.parent)
+        self.addCleanup(os.environ.pop, "XDG_CONFIG_HOME")
+        notify = ["--notify", "mailto:admin@example.org"]
+        with self.repeated(state, *notify) as lines:
+            self.until(lambda: any("first scan" in line for line in lines), "the first scan")
+            with socket_in(HOST, 6003):
+                self.until(lambda: any(line.startswith("NEW") for line in lines), "news")
+                self.until(lambda: list(pathlib.Path(state, "spool").glob("*.message")), "it waits")
+            self.until(lambda: any(line.startswith("gone") for line in lines), "it is gone")
+        with open(heard, "wb") as out:
+            self.mail_server(out)
+            with self.repeated(state, *notify):
+                self.until(lambda: heard.read_text(encoding="utf-8").count("MESSAGE FOLLOWS") == 2, "two mails")
+        self.assertEqual(list(pathlib.Path(state, "spool").iterdir()), [])
+        first, second = heard.read_text(encoding="utf-8").split("END MESSAGE")[:2]
+        self.assertIn("To: admin@example.org\n", first)
+        self.assertRegex(first, "Subject: .*1 new")
+        self.assertIn("Auto-Submitted: auto-generated\n", first)
+        self.assertIn(":6003/tcp", first)
+        self.assertIn("gone", second)
+
     def script(self, name, text):
         out = pathlib.Path(self.file(name))
         out.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")

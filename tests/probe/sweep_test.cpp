@@ -278,6 +278,58 @@ INSTANTIATE_TEST_SUITE_P(All, EachWay,
 
 // ------------------------------------------------------------------------ beyond the engines
 
+// Nothing is held for a neighbour, and nothing comes back: 1.2 s of waiting for its address would
+// be in vain, but for the last round, which a router behind this seat may need.
+TEST_F(SweepLab, SilenceAloneIsNoNeighbourThatIsWaitedFor) {
+  listen(1, Port{22});
+  rules("table inet f { chain i { type filter hook input priority 0; tcp dport != 22 drop; } }");
+  const Sweep seen = scan({.seat = 0, .to = target(IpFamily::kV4), .ports = {{1, 400}}});
+  EXPECT_THAT(of_state(seen.aims[0].runs, State::kOpen), ElementsAre(22));
+  EXPECT_EQ(of_state(seen.aims[0].runs, State::kFiltered).size(), 399U);
+  EXPECT_LT(seen.elapsed_ms, 1'100U);
+}
+
+// A router that does not know the target's address at first: all that comes meanwhile is lost, and
+// nothing tells.
+TEST_F(SweepLab, ATargetIsFoundWhoseRouterLooksForItsAddressFirst) {
+  const std::string router = add("r"), far = add("f");
+  run("ip -n " + seat_ + " link add eth1 type veth peer name eth0 netns " + router);
+  run("ip -n " + router + " link add eth1 type veth peer name eth0 netns " + far);
+  run("ip -n " + seat_ + " addr add 10.79.0.1/24 dev eth1");
+  run("ip -n " + seat_ + " link set eth1 up");
+  run("ip -n " + router + " addr add 10.79.0.2/24 dev eth0");
+  run("ip -n " + router + " addr add 10.80.0.1/24 dev eth1");
+  run("ip -n " + far + " addr add 10.80.0.2/24 dev eth0");
+  for (const std::string& name : {router, far}) run("ip -n " + name + " link set eth0 up");
+  run("ip -n " + router + " link set eth1 up");
+  run("ip -n " + seat_ + " route add 10.80.0.0/24 via 10.79.0.2");
+  run("ip -n " + far + " route add default via 10.80.0.1");
+  static_cast<void>(in(router, "sysctl -qw net.ipv4.ip_forward=1"));
+  rules_in(
+      far,
+      "table inet f { chain i { type filter hook input priority 0; tcp dport != 1500 drop; } }");
+  static_cast<void>(
+      in(far, "sysctl -qw net.ipv4.conf.all.arp_ignore=8"));  // no answer for any address
+  std::jthread later([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(700));
+    static_cast<void>(in(far, "sysctl -qw net.ipv4.conf.all.arp_ignore=0"));
+  });
+  collect::Options options;
+  options.read_engines = false;
+  const auto snapshot = collect::take_snapshot(*broker_, options);
+  ASSERT_TRUE(snapshot) << snapshot.error().message;
+  seats::BrokerSockets sockets(*broker_, {inode(seat_), inode(far)});
+  auto listener = sockets.open(1, IpFamily::kV4, SocketKind::kTcp);
+  ASSERT_TRUE(listener) << listener.error().message;
+  const Descriptor owned(*listener);
+  const SocketAddress here = SocketAddress::of(IpAddress::any(IpFamily::kV4), Port{1500});
+  ASSERT_EQ(bind(*listener, here.get(), here.length), 0);
+  ASSERT_EQ(::listen(*listener, 64), 0);
+  const Aim aim{.seat = 0, .to = IpAddress::parse("10.80.0.2").value(), .ports = {{1, 3000}}};
+  const Sweep seen = sweep(sockets, 2, std::span(&aim, 1), {}, kGoOn, {});
+  EXPECT_THAT(of_state(seen.aims[0].runs, State::kOpen), ElementsAre(1500));
+}
+
 TEST_F(SweepLab, ItEndsInTimeAndSaysWhatItDidNotFinish) {
   rules("table inet f { chain i { type filter hook input priority 0; drop; } }");
   SweepLimits limits;
