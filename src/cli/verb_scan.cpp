@@ -11,6 +11,7 @@
 #include "cli/version.h"
 #include "console/interrupts.h"
 #include "console/machine_load.h"
+#include "console/neighbour_tables.h"
 #include "console/progress.h"
 #include "identify/catalogue_files.h"
 #include "policy/meaning.h"
@@ -148,6 +149,7 @@ void send(const ScanOptions& options, const std::function<bool()>& hold,
   limits.raw = !options.connect_only;
   if (options.identify) limits.payloads = &payloads;
   limits.hold = hold;
+  limits.crowded = [tables = console::NeighbourTables()] { return tables.are_crowded(); };
   const bool terminal = console::stderr_is_terminal();
   probe::Sweep seen = probe::sweep(sockets, result.plan.seats.size(), to_aims(result.plan), limits,
                                    console::Interrupts::flag(), terminal ? show : nullptr);

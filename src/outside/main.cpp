@@ -17,6 +17,7 @@
 #include "console/files.h"
 #include "console/interrupts.h"
 #include "console/machine_load.h"
+#include "console/neighbour_tables.h"
 #include "console/progress.h"
 #include "identify/catalogue_files.h"
 #include "outside/resolve.h"
@@ -135,6 +136,7 @@ Result<Work> make_work(const Options& options, const services::Matcher& matcher)
   work.limits.rate = options.rate;
   work.limits.all_ms = options.deadline * 1000;
   work.limits.raw = !options.connect_only;
+  work.limits.crowded = [tables = console::NeighbourTables()] { return tables.are_crowded(); };
   if (!options.max_load.empty()) {
     auto load = console::MaxLoad::parse(options.max_load);
     if (!load) return within("--max-load", load.error());

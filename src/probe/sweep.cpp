@@ -25,7 +25,7 @@ using seen::Proof;
 using seen::State;
 
 constexpr std::size_t kTurn = 4096, kBurst = 64;  // probes
-constexpr std::uint64_t kTellEveryUs = 200'000, kHoldEveryUs = 500'000;
+constexpr std::uint64_t kTellEveryUs = 200'000, kHoldEveryUs = 500'000, kCrowdedUs = 5'000;
 // The last round waits longer: what comes only now would be called silence. Where the time that
 // answers take is known, and the first question is older than that, less will do.
 constexpr std::uint64_t kLastPatienceUs = 300'000, kLastPatienceOfKnownUs = 100'000;
@@ -182,12 +182,25 @@ class Loop {
     return make_connect_lane(sockets_, aim.seat, {aim.to, aim.scope}, per_lane_, events);
   }
 
+  // For the neighbours of one more aim.
+  bool has_room() {
+    const std::uint64_t now = now_us();
+    if (!limits_.crowded) return true;
+    if (now < look_us_) return false;
+    if (limits_.crowded() && now < begun_us_ + limits_.crowded_ms * 1000) {
+      look_us_ = now + kCrowdedUs;
+      return false;
+    }
+    begun_us_ = now;
+    return true;
+  }
+
   void begin_waiting() {
     while (waiting_.empty() && !later_.empty() && now_us() >= later_.front().at_us) {
       waiting_.push_back(later_.front().aim);
       later_.pop_front();
     }
-    while (active_.size() < at_once_ && !waiting_.empty()) {
+    while (active_.size() < at_once_ && !waiting_.empty() && has_room()) {
       const std::size_t index = waiting_.front();
       waiting_.pop_front();
       const Aim& aim = aims_[index];
@@ -392,7 +405,7 @@ class Loop {
   const SweepLimits& limits_;
   const std::atomic<bool>& stop_;
   const std::function<void(const Progress&)>& tell_;
-  std::uint64_t begin_us_, end_us_, told_us_ = 0;
+  std::uint64_t begin_us_, end_us_, told_us_ = 0, begun_us_ = 0, look_us_ = 0;
   Pace pace_;
   SecondHand hand_;
   Descriptor epoll_;

@@ -45,6 +45,11 @@ struct SweepLimits {
   // Asked twice a second; true: nothing is sent until it says otherwise. What was sent is waited
   // for all the same, and all_ms goes on.
   std::function<bool()> hold = {};
+  // True: the kernel's table of neighbours, which all namespaces of the machine share, is nearly
+  // full. No new aim is begun until it has room again, but for one each `crowded_ms`: it is with a
+  // new entry that the kernel looks for old ones (neigh_alloc in net/core/neighbour.c).
+  std::function<bool()> crowded = {};
+  std::uint64_t crowded_ms = 1000;
 };
 
 struct Progress {

@@ -415,6 +415,25 @@ class Udp : public SweepLab, public testing::WithParamInterface<IpFamily> {};
 
 // The first answers at once, the second is bound and silent, and machines tell of a closed one only
 // six times in a hurry.
+TEST_F(SweepLab, ACrowdedTableOfNeighboursIsWaitedForButNotForever) {
+  listen(1, Port{80});
+  std::vector<Aim> aims;
+  for (const std::size_t seat : {0U, 1U, 0U, 1U})
+    aims.push_back({.seat = seat, .to = target(IpFamily::kV4), .ports = {{80, 80}}});
+  SweepLimits limits;
+  limits.crowded_ms = 100;
+  int looks = 0;
+  for (const int crowded_for : {20, 1'000'000}) {
+    looks = 0;
+    limits.crowded = [&] { return ++looks <= crowded_for; };
+    const Sweep seen = sweep(*sockets_, 2, aims, limits, kGoOn, {});
+    EXPECT_TRUE(seen.finished);
+    EXPECT_GT(looks, 4) << "it did not wait";
+    for (const seen::Swept& one : seen.aims)
+      EXPECT_THAT(of_state(one.runs, State::kOpen), ElementsAre(80));
+  }
+}
+
 TEST_P(Udp, AnswersRefusalsAndSilenceAreThreeThings) {
   const Port answering = listen(1, Port{5001}, SOCK_DGRAM);
   listen(1, Port{5002}, SOCK_DGRAM);
