@@ -130,7 +130,10 @@ struct CommandLine {
     verb->add_option("FROM", trace.from,
                      "A vantage: internet, lan, zone:NAME, host, container:NAME, netns:PATH")
         ->required();
-    verb->add_option("TO", trace.to, "An address, or the name of a container")->required();
+    verb->add_option(
+            "TO", trace.to,
+            "An address (fe80::1%eth0 with the interface of FROM), or the name of a container")
+        ->required();
     verb->add_option("PORT", trace.port, "A port, as 6379 or 53/udp")->required();
     verb->add_option("--source", trace.source_address, "Send from this address")->type_name("IP");
     verb->add_option("--source-port", trace.source_port, "Send from this port");
@@ -214,8 +217,10 @@ struct CommandLine {
                      "from seats alone; may be repeated")
         ->type_name("LINK[=ADDRESS]")
         ->allow_extra_args(false);
-    verb->add_option("--to", scan.to,
-                     "Only this address, container, or target of bulkhead.yaml; may be repeated")
+    verb->add_option(
+            "--to", scan.to,
+            "Only this address (fe80::1%eth0 with the seat's interface), container, or target of "
+            "bulkhead.yaml; may be repeated")
         ->type_name("WHAT")
         ->allow_extra_args(false);
     verb->add_option("--ports", scan.ports,

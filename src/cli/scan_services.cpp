@@ -12,13 +12,13 @@ namespace bulkhead::cli {
 namespace {
 
 // A listener: the socket that the model names, or else the address as one seat sees it.
-using Listener = std::tuple<const model::Socket*, std::size_t, IpAddress, Port, IpProtocol>;
+using Listener = std::tuple<const model::Socket*, std::size_t, ScopedAddress, Port, IpProtocol>;
 
 Listener listener_of(const scan::Aim& aim, const scan::OpenPort& open) {
   if (open.socket != nullptr) return {open.socket, 0, {}, open.port, aim.protocol};
   // Of a machine beyond the host, too, the first seat that gets there asks for all.
-  if (aim.beyond) return {nullptr, 0, aim.to, open.port, aim.protocol};
-  return {nullptr, aim.seat, aim.to, open.port, aim.protocol};
+  if (aim.beyond) return {nullptr, 0, aim.scoped(), open.port, aim.protocol};
+  return {nullptr, aim.seat, aim.scoped(), open.port, aim.protocol};
 }
 
 // Who listens is known, and is not the one program of Debian's that prints what it gets.
@@ -36,6 +36,7 @@ identify::Target target_of(probe::SocketSource& sockets, const scan::Aim& aim,
                         protocol == IpProtocol::kUdp ? SocketKind::kUdp : SocketKind::kTcp);
   };
   out.address = aim.to;
+  out.scope = aim.scope.value;
   out.subject = {open.port, aim.protocol, prints_nothing(open)};
   return out;
 }

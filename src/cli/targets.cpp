@@ -32,6 +32,20 @@ Result<IpAddress> read_address(const model::Snapshot& snapshot, const std::strin
       "'" + escape_text(text, 64) + "' is neither an IP address nor the name of a container");
 }
 
+Result<std::optional<ScopedAddress>> read_link_target(const std::string& text) {
+  auto scoped = ScopedAddress::parse(text);
+  if (!scoped) {
+    if (text.find('%') != std::string::npos) return std::unexpected(scoped.error());
+    return std::nullopt;
+  }
+  if (!scoped->address.is_v6() || !scoped->address.is_link_local()) return std::nullopt;
+  if (!scoped->link.empty()) return *std::move(scoped);
+  return fail(
+      ErrorCode::kInvalidInput,
+      "a link-local address belongs to an interface of where the packets come from; write " +
+          scoped->to_string() + "%eth0");
+}
+
 Result<std::vector<IpAddress>> read_addresses(const model::Snapshot& snapshot,
                                               const std::string& text) {
   auto first = read_address(snapshot, text);

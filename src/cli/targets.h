@@ -1,12 +1,14 @@
 // Addresses and ports as people write them on the command line.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/address.h"
 #include "base/result.h"
+#include "base/scoped_address.h"
 #include "model/snapshot.h"
 #include "policy/config.h"
 #include "seen/ports.h"
@@ -25,6 +27,10 @@ using seen::read_protocol;
 // no name here (kNotFound).
 [[nodiscard]] Result<IpAddress> read_address(const model::Snapshot& snapshot,
                                              const std::string& text);
+
+// fe80::1%eth0; nullopt: no link-local IPv6 address. kInvalidInput for one without an interface, or
+// an interface behind anything else.
+[[nodiscard]] Result<std::optional<ScopedAddress>> read_link_target(const std::string& text);
 
 // All addresses of a container, or one address.
 [[nodiscard]] Result<std::vector<IpAddress>> read_addresses(const model::Snapshot& snapshot,

@@ -22,6 +22,12 @@ Result<verify::Limits> read_limits(const ReachOptions& options, const model::Sna
   if (!attacker) return std::unexpected(attacker.error());
   limits.as_attacker = *attacker;
   if (!options.to.empty()) {
+    if (auto link = read_link_target(options.to); !link || *link)
+      return fail(
+          ErrorCode::kInvalidInput,
+          "what is reached at link-local addresses is not computed, as each link has its "
+          "own; ask one with bulkhead trace VANTAGE fe80::1%eth0 PORT, or all of the host's with "
+          "bulkhead scan");
     if (auto prefix = Prefix::parse(options.to)) {
       limits.to = *prefix;
     } else {

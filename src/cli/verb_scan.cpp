@@ -67,6 +67,12 @@ Result<scan::Wanted> read_wanted(const ScanOptions& options, const model::Snapsh
     wanted.from.push_back(*std::move(vantage));
   }
   for (const std::string& text : options.to) {
+    auto link = read_link_target(text);
+    if (!link) return within("--to", link.error());
+    if (*link) {
+      wanted.links.push_back(**std::move(link));
+      continue;
+    }
     auto addresses = read_scanned(snapshot, beyond, text, options.i_own_this);
     if (!addresses) return within("--to", addresses.error());
     wanted.to.insert(wanted.to.end(), addresses->begin(), addresses->end());
@@ -116,6 +122,7 @@ std::vector<probe::Aim> to_aims(const scan::Plan& plan) {
   for (const scan::Aim& aim : plan.aims) {
     probe::Aim one{.seat = aim.seat, .to = aim.to, .protocol = aim.protocol};
     one.expected = !aim.open.empty();
+    one.scope = aim.scope.value;
     for (const packet::Interval& i : aim.ports.intervals())
       one.ports.push_back(
           {static_cast<std::uint16_t>(i.first), static_cast<std::uint16_t>(i.last)});

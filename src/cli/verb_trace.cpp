@@ -22,7 +22,9 @@ Result<query::Target> read_target(const TraceOptions& options, const model::Snap
   if (!port) return std::unexpected(port.error());
   target.port = port->port;
   target.protocol = port->protocol.value_or(IpProtocol::kTcp);
-  auto to = read_address(snapshot, options.to);
+  auto link = read_link_target(options.to);
+  if (!link) return std::unexpected(link.error());
+  auto to = *link ? Result<IpAddress>((*link)->address) : read_address(snapshot, options.to);
   if (!to) return std::unexpected(to.error());
   target.to = *to;
   if (!options.source_address.empty()) {
@@ -41,6 +43,27 @@ Result<query::Target> read_target(const TraceOptions& options, const model::Snap
   return target;
 }
 
+// The interface behind a link-local address, as the seat itself names it.
+Status find_scope(const TraceOptions& options, const model::Snapshot& snapshot,
+                  const query::Seat& seat, query::Target& target) {
+  const auto link = read_link_target(options.to);
+  if (!link || !*link || seat.origins.empty()) return {};
+  const auto* local = std::get_if<trace::LocalOrigin>(&seat.origins.front());
+  if (local == nullptr)
+    return fail(
+        ErrorCode::kInvalidInput,
+        "link-local addresses are traced from host, container:NAME and netns:PATH alone: of "
+        "other machines the interfaces are not known");
+  for (const model::Link& one : snapshot.namespaces[local->ns.value].links) {
+    if (one.name != (*link)->link) continue;
+    target.scope = one.index;
+    return {};
+  }
+  return fail(ErrorCode::kNotFound, "'" + escape_text(seat.vantage.to_string(), 64) +
+                                        "' has no interface '" + escape_text((*link)->link, 64) +
+                                        "'");
+}
+
 }  // namespace
 
 Exit run_trace(const TraceOptions& options) {
@@ -57,6 +80,8 @@ Exit run_trace(const TraceOptions& options) {
   asker.forged_by(std::bind_front(&verify::Attackers::ask, &attackers));
   auto seat = asker.seat(*vantage);
   if (!seat) return complain(seat.error());
+  if (auto found = find_scope(options, *session->snapshot, *seat, *target); !found)
+    return complain(found.error());
   const query::Reply reply = asker.ask(*seat, *target);
   std::optional<query::Opening> opening;
   if (query::may_be_opened(*target, reply)) opening = query::opening(asker, *seat, *target, reply);

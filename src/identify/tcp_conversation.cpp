@@ -23,7 +23,7 @@ class TcpConversation final : public Conversation {
                   std::unique_ptr<TlsClient> tls)
       : Conversation(question, std::move(socket), limits),
         exchange_(exchange),
-        peer_(probe::SocketAddress::of(target.address, target.subject.port)),
+        peer_(probe::SocketAddress::of(target.address, target.subject.port, target.scope)),
         request_(request_of(exchange, target)),
         tls_(std::move(tls)) {
     if (exchange.asking == Asking::kHttp) http_.emplace(kMostAnswerBytes, http::Overlong::kCut);

@@ -17,7 +17,7 @@ class UdpConversation final : public Conversation {
   UdpConversation(services::Question question, const services::Exchange& exchange,
                   const Target& target, probe::Descriptor socket, const Limits& limits)
       : Conversation(question, std::move(socket), limits),
-        peer_(probe::SocketAddress::of(target.address, target.subject.port)),
+        peer_(probe::SocketAddress::of(target.address, target.subject.port, target.scope)),
         family_(target.address.family()),
         request_(request_of(exchange, target)) {}
 

@@ -39,7 +39,7 @@ bool met_itself(int fd) {
 
 class ConnectLane : public Lane {
  public:
-  ConnectLane(SocketSource& sockets, std::size_t seat, const IpAddress& to, std::size_t most,
+  ConnectLane(SocketSource& sockets, std::size_t seat, const Destination& to, std::size_t most,
               EventPort events)
       : sockets_(sockets),
         seat_(seat),
@@ -112,10 +112,10 @@ class ConnectLane : public Lane {
 
   bool grow() {
     if (slots_.size() >= most_) return false;
-    auto opened = sockets_.open(seat_, to_.family(), SocketKind::kTcp);
+    auto opened = sockets_.open(seat_, to_.address.family(), SocketKind::kTcp);
     if (!opened) return stop_growing(opened.error().message);
     Descriptor socket(*opened);
-    queue_icmp_errors(socket.get(), to_.family());
+    queue_icmp_errors(socket.get(), to_.address.family());
     epoll_event event{};
     event.events = EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLET;
     event.data.u64 = events_.data(static_cast<std::uint32_t>(slots_.size()));
@@ -137,7 +137,7 @@ class ConnectLane : public Lane {
   bool start(Port port, std::uint64_t now_us, std::vector<Heard>& heard) {
     const std::uint32_t token = free_.back();
     Slot& slot = slots_[token];
-    const SocketAddress target = SocketAddress::of(to_, port);
+    const SocketAddress target = to_.at(port);
     const int rc = ::connect(slot.socket.get(), target.get(), target.length);
     const int error = rc == 0 ? 0 : errno;
     const bool others_wait = free_.size() < slots_.size();
@@ -176,7 +176,7 @@ class ConnectLane : public Lane {
 
   SocketSource& sockets_;
   std::size_t seat_;
-  IpAddress to_;
+  Destination to_;
   std::size_t most_;
   EventPort events_;
   std::string why_not_;
@@ -189,7 +189,7 @@ class ConnectLane : public Lane {
 }  // namespace
 
 Result<std::unique_ptr<Lane>> make_connect_lane(SocketSource& sockets, std::size_t seat,
-                                                const IpAddress& to, std::size_t most,
+                                                const Destination& to, std::size_t most,
                                                 EventPort events) {
   auto lane = std::make_unique<ConnectLane>(sockets, seat, to, most, events);
   if (Status status = lane->begin(); !status) return std::unexpected(status.error());

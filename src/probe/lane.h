@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "probe/rounds.h"
 #include "probe/second_hand.h"
+#include "probe/socket_address.h"
 #include "probe/socket_source.h"
 
 namespace bulkhead::probe {
@@ -20,6 +21,18 @@ namespace bulkhead::probe {
 struct Heard {
   Port port;
   Reply reply;
+};
+
+// Whom a lane asks. A link-local address belongs to an interface, of the seat's own by its index
+// (sin6_scope_id); 0: none.
+struct Destination {
+  // NOLINTNEXTLINE(google-explicit-constructor): most addresses need no interface
+  Destination(const IpAddress& to, std::uint32_t on = 0) : address(to), scope(on) {}
+  IpAddress address;
+  std::uint32_t scope;
+  [[nodiscard]] SocketAddress at(Port port) const {
+    return SocketAddress::of(address, port, scope);
+  }
 };
 
 // Where a lane's sockets report events: data.u64 is `id` << 32 | the lane's own token.
@@ -63,7 +76,8 @@ class Lane {
 // Non-blocking connect(), one socket for each port under way; sockets are used again. No byte of
 // payload is sent, and what was accepted ends with a reset. `most`: sockets at once.
 [[nodiscard]] Result<std::unique_ptr<Lane>> make_connect_lane(SocketSource& sockets,
-                                                              std::size_t seat, const IpAddress& to,
+                                                              std::size_t seat,
+                                                              const Destination& to,
                                                               std::size_t most, EventPort events);
 
 // Half-open: SYNs from a raw socket, whose sequence numbers say which question is answered; nothing
@@ -71,13 +85,13 @@ class Lane {
 // kDenied without CAP_NET_RAW there; kUnavailable with the errno's text when there is no route.
 // `hand` (may be null, outlives the lane) sends half of what is asked when that is much.
 [[nodiscard]] Result<std::unique_ptr<Lane>> make_syn_lane(SocketSource& sockets, std::size_t seat,
-                                                          const IpAddress& to, EventPort events,
+                                                          const Destination& to, EventPort events,
                                                           SecondHand* hand = nullptr);
 
 // Datagrams to each port, from one socket: those that `payloads` (may be null, outlives the lane)
 // has for it, else one that is empty.
 [[nodiscard]] Result<std::unique_ptr<Lane>> make_udp_lane(SocketSource& sockets, std::size_t seat,
-                                                          const IpAddress& to, EventPort events,
+                                                          const Destination& to, EventPort events,
                                                           const UdpPayloads* payloads = nullptr);
 
 }  // namespace bulkhead::probe

@@ -16,7 +16,7 @@ namespace bulkhead::probe {
 using seen::Proof;
 using seen::State;
 
-SocketAddress SocketAddress::of(const IpAddress& address, Port port) {
+SocketAddress SocketAddress::of(const IpAddress& address, Port port, std::uint32_t scope) {
   SocketAddress out;
   if (address.is_v4()) {
     sockaddr_in sin{};
@@ -29,6 +29,7 @@ SocketAddress SocketAddress::of(const IpAddress& address, Port port) {
     sockaddr_in6 sin6{};
     sin6.sin6_family = AF_INET6;
     sin6.sin6_port = htons(port.number);
+    sin6.sin6_scope_id = scope;
     std::memcpy(&sin6.sin6_addr, address.octets().data(), 16);
     std::memcpy(&out.storage, &sin6, sizeof sin6);
     out.length = sizeof sin6;

@@ -16,7 +16,9 @@ struct SocketAddress {
   sockaddr_storage storage{};
   socklen_t length = sizeof(sockaddr_storage);
 
-  [[nodiscard]] static SocketAddress of(const IpAddress& address, Port port);
+  // `scope`: the interface of a link-local address, by its index; 0: none.
+  [[nodiscard]] static SocketAddress of(const IpAddress& address, Port port,
+                                        std::uint32_t scope = 0);
   [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
   [[nodiscard]] sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
   [[nodiscard]] std::optional<IpAddress> address() const;  // nullopt: of no IP socket

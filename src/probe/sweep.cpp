@@ -174,12 +174,12 @@ class Loop {
                                           std::uint32_t id) {
     const EventPort events{epoll_.get(), id};
     if (aim.protocol == IpProtocol::kUdp)
-      return make_udp_lane(sockets_, aim.seat, aim.to, events, limits_.payloads);
+      return make_udp_lane(sockets_, aim.seat, {aim.to, aim.scope}, events, limits_.payloads);
     if (check.engine == seen::Engine::kSyn) {
-      auto lane = make_syn_lane(sockets_, aim.seat, aim.to, events, &hand_);
+      auto lane = make_syn_lane(sockets_, aim.seat, {aim.to, aim.scope}, events, &hand_);
       if (lane) return lane;  // else connect() tells why there is no way
     }
-    return make_connect_lane(sockets_, aim.seat, aim.to, per_lane_, events);
+    return make_connect_lane(sockets_, aim.seat, {aim.to, aim.scope}, per_lane_, events);
   }
 
   void begin_waiting() {

@@ -26,6 +26,7 @@ namespace bulkhead::probe {
 struct Aim {  // one address from one seat
   std::size_t seat = 0;
   IpAddress to;
+  std::uint32_t scope = 0;                  // of a link-local address: the seat's interface
   IpProtocol protocol = IpProtocol::kTcp;   // or kUdp
   std::vector<seen::PortRange> ports = {};  // ascending, disjoint
   bool expected = false;                    // something is known to answer there

@@ -77,12 +77,12 @@ std::unexpected<Error> errno_failure(const char* what, int error) {
 class SynLane : public Lane {
  public:
   static Result<std::unique_ptr<Lane>> make(SocketSource& sockets, std::size_t seat,
-                                            const IpAddress& to, EventPort events,
+                                            const Destination& to, EventPort events,
                                             SecondHand* hand) {
-    auto raw = sockets.open(seat, to.family(), SocketKind::kRawTcp);
+    auto raw = sockets.open(seat, to.address.family(), SocketKind::kRawTcp);
     if (!raw) return std::unexpected(raw.error());
     Descriptor socket(*raw);
-    SocketAddress target = SocketAddress::of(to, Port{0});
+    SocketAddress target = to.at(Port{0});
     if (::connect(socket.get(), target.get(), target.length) != 0)
       return errno_failure("no route", errno);
     const auto local = local_address(socket.get());
@@ -91,7 +91,7 @@ class SynLane : public Lane {
     SynKey key{};
     if (::getrandom(key.data(), sizeof key, 0) != static_cast<ssize_t>(sizeof key))
       return errno_failure("no key", EIO);
-    queue_icmp_errors(socket.get(), to.family());
+    queue_icmp_errors(socket.get(), to.address.family());
     auto lane = std::make_unique<SynLane>(sockets, seat, std::move(socket), *source, to, key, hand);
     if (auto added = lane->add_source(); !added) return std::unexpected(added.error());
     epoll_event event{};
@@ -103,7 +103,7 @@ class SynLane : public Lane {
   }
 
   SynLane(SocketSource& sockets, std::size_t seat, Descriptor raw, const IpAddress& source,
-          const IpAddress& to, const SynKey& key, SecondHand* hand)
+          const Destination& to, const SynKey& key, SecondHand* hand)
       : sockets_(sockets),
         seat_(seat),
         raw_(std::move(raw)),
@@ -192,11 +192,11 @@ class SynLane : public Lane {
     if (hand_ == nullptr || tried_second_) return static_cast<bool>(second_);
     tried_second_ = true;
     if (!hand_->is_there()) return false;
-    auto opened = sockets_.open(seat_, to_.family(), SocketKind::kRawTcp);
+    auto opened = sockets_.open(seat_, to_.address.family(), SocketKind::kRawTcp);
     if (!opened) return false;
     Descriptor socket(*opened);
     hear_nothing(socket.get());
-    SocketAddress target = SocketAddress::of(to_, Port{0});
+    SocketAddress target = to_.at(Port{0});
     if (::connect(socket.get(), target.get(), target.length) != 0) return false;
     const auto local = local_address(socket.get());
     if (!local || local->address() != source_) return false;
@@ -206,16 +206,17 @@ class SynLane : public Lane {
 
   // A new source port, which is asked from now on. What the earlier ones asked is still heard.
   Status add_source() {
-    auto opened = sockets_.open(seat_, to_.family(), SocketKind::kTcp);
+    auto opened = sockets_.open(seat_, to_.address.family(), SocketKind::kTcp);
     if (!opened) return std::unexpected(opened.error());
     Descriptor holder(*opened);
-    const SocketAddress hold = SocketAddress::of(source_, Port{0});
+    const SocketAddress hold =
+        SocketAddress::of(source_, Port{0}, source_.is_link_local() ? to_.scope : 0);
     if (::bind(holder.get(), hold.get(), hold.length) != 0)
       return errno_failure("no source port", errno);
     const auto local = local_address(holder.get());
     if (!local) return errno_failure("no source port", errno);
-    sources_.emplace_back(key_, SynPair{source_, to_, local->port()});
-    if (!attach_filter(raw_.get(), to_.family(), sources_)) {
+    sources_.emplace_back(key_, SynPair{source_, to_.address, local->port()});
+    if (!attach_filter(raw_.get(), to_.address.family(), sources_)) {
       sources_.pop_back();
       return errno_failure("no filter", errno);
     }
@@ -260,7 +261,8 @@ class SynLane : public Lane {
   }
 
   void read(ByteView packet, std::vector<Heard>& heard) const {
-    const ByteView segment = to_.family() == IpFamily::kV4 ? behind_ipv4_header(packet) : packet;
+    const ByteView segment =
+        to_.address.family() == IpFamily::kV4 ? behind_ipv4_header(packet) : packet;
     for (const SynPackets& source : sources_) {
       const auto answer = source.read(segment);
       if (!answer) continue;
@@ -282,7 +284,8 @@ class SynLane : public Lane {
   SocketSource& sockets_;
   std::size_t seat_;
   Descriptor raw_, second_;  // the second one only sends
-  IpAddress source_, to_;
+  IpAddress source_;
+  Destination to_;
   SynKey key_;
   std::vector<Descriptor> holders_;
   std::vector<SynPackets> sources_;  // the last one asks
@@ -294,7 +297,7 @@ class SynLane : public Lane {
 }  // namespace
 
 Result<std::unique_ptr<Lane>> make_syn_lane(SocketSource& sockets, std::size_t seat,
-                                            const IpAddress& to, EventPort events,
+                                            const Destination& to, EventPort events,
                                             SecondHand* hand) {
   return SynLane::make(sockets, seat, to, events, hand);
 }

@@ -17,7 +17,7 @@ constexpr int kMostAtOnce = 4096;  // answers taken before others have their tur
 
 class UdpLane : public Lane {
  public:
-  UdpLane(Descriptor socket, const IpAddress& to, const UdpPayloads* payloads)
+  UdpLane(Descriptor socket, const Destination& to, const UdpPayloads* payloads)
       : socket_(std::move(socket)), to_(to), payloads_(payloads) {}
 
   [[nodiscard]] seen::Engine engine() const override { return seen::Engine::kUdp; }
@@ -57,7 +57,7 @@ class UdpLane : public Lane {
   }
 
   [[nodiscard]] int send(Port port, std::string_view payload) const {
-    const SocketAddress target = SocketAddress::of(to_, port);
+    const SocketAddress target = to_.at(port);
     const ssize_t count = ::sendto(socket_.get(), payload.data(), payload.size(), MSG_DONTWAIT,
                                    target.get(), target.length);
     return count < 0 ? errno : 0;
@@ -73,16 +73,16 @@ class UdpLane : public Lane {
         if (errno == EAGAIN) break;
         continue;  // a pending error, which stands in the error queue as well
       }
-      if (from.address() == to_) heard.push_back({from.port(), Reply::open()});
+      if (from.address() == to_.address) heard.push_back({from.port(), Reply::open()});
     }
     std::array<std::uint8_t, 64> quote{};
     while (const auto icmp = next_icmp_error(socket_.get(), quote)) {
-      if (icmp->port && icmp->to == to_) heard.push_back({*icmp->port, icmp->reply});
+      if (icmp->port && icmp->to == to_.address) heard.push_back({*icmp->port, icmp->reply});
     }
   }
 
   Descriptor socket_;
-  IpAddress to_;
+  Destination to_;
   const UdpPayloads* payloads_;
   std::uint64_t last_us_ = 0;
 };
@@ -90,12 +90,12 @@ class UdpLane : public Lane {
 }  // namespace
 
 Result<std::unique_ptr<Lane>> make_udp_lane(SocketSource& sockets, std::size_t seat,
-                                            const IpAddress& to, EventPort events,
+                                            const Destination& to, EventPort events,
                                             const UdpPayloads* payloads) {
-  auto opened = sockets.open(seat, to.family(), SocketKind::kUdp);
+  auto opened = sockets.open(seat, to.address.family(), SocketKind::kUdp);
   if (!opened) return std::unexpected(opened.error());
   Descriptor socket(*opened);
-  queue_icmp_errors(socket.get(), to.family());
+  queue_icmp_errors(socket.get(), to.address.family());
   epoll_event event{};
   event.events = EPOLLIN | EPOLLERR;
   event.data.u64 = events.data(0);

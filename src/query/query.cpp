@@ -245,6 +245,7 @@ trace::Question question(const std::variant<trace::LocalOrigin, trace::OutsideOr
   q.source_port = target.source_port;
   q.explain = target.explain;
   q.edges = target.edges;
+  q.scope = target.scope;
   q.reads = target.reads;
   if (auto* outside = std::get_if<trace::OutsideOrigin>(&q.from);
       outside != nullptr && target.source) {
@@ -320,7 +321,8 @@ Reply Asker::ask(const Seat& seat, const Target& target) const {
   }
   reply = seat.many ? ask_many(*world_, seat, target) : ask_one(*world_, seat, target);
   if (!target.as_attacker) return reply;
-  if (ask_forged_) return ask_forged_(seat, target, std::move(reply));
+  // Who forges chooses the wire as well: the computation of that does not ask for one.
+  if (ask_forged_ && !target.scope) return ask_forged_(seat, target, std::move(reply));
   widen_to_attacker(reply);
   return reply;
 }

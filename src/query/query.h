@@ -42,6 +42,8 @@ struct Target {
   bool as_attacker = false;
   bool explain = false;
   std::vector<trace::Edge> edges = {};  // links beyond which is not asked
+  IfIndex scope =
+      {};  // of a link-local address: the seat's own link, else an ordinary connection fails
   // Of an ordinary connection from one seat: filled (trace::Question).
   trace::SourceReads* reads = nullptr;
 };

@@ -109,7 +109,7 @@ class ScanPage {
   bool target(std::size_t index) {
     const Aim& aim = result_.plan.aims[index];
     const std::vector<OpenPort>& open = result_.judged.open[index];
-    std::string head = aim.to.to_string() + " " + std::string(to_string(aim.protocol));
+    std::string head = aim.scoped().to_string() + " " + std::string(to_string(aim.protocol));
     if (const std::string who = whose_text(snapshot_, aim); !who.empty()) head += ", " + who;
     if (!open.empty()) {
       page_.begin_table({head, tell(Label::kStateOpen), tell(Label::kPageAgreement)});

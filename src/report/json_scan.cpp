@@ -37,7 +37,7 @@ Json target_json(const model::Snapshot& snapshot, const scan::Result& result, st
     open.push_back(open_json(snapshot, port));
   for (const scan::PortRun& run : swept.runs) runs.push_back(run_json(run));
   if (aim.beyond) places.push_back(result.plan.beyond[*aim.beyond].target);
-  return {{"to", aim.to.to_string()},         {"places", std::move(places)},
+  return {{"to", aim.scoped().to_string()},   {"places", std::move(places)},
           {"proto", to_string(aim.protocol)}, {"engine", to_string(swept.engine)},
           {"rounds", swept.rounds},           {"rtt_us", swept.rtt_us},
           {"counts", counts_json(swept)},     {"open", std::move(open)},
@@ -70,7 +70,7 @@ Json disagreement_json(const scan::Result& result, const scan::Disagreement& d) 
                    {"reason", d.reason},
                    {"rules", std::move(rules)}};
   return {{"from", result.plan.seats[aim.seat].vantage},
-          {"to", aim.to.to_string()},
+          {"to", aim.scoped().to_string()},
           {"proto", to_string(aim.protocol)},
           {"observed", run_json(d.observed)},
           {"computed", std::move(computed)}};

@@ -82,7 +82,9 @@ std::string whose_text(const model::Snapshot& snapshot, const scan::Aim& aim) {
 }
 
 std::string aimed_text(const scan::Aim& aim, const scan::PortRange& ports) {
-  std::string out = dial_text(aim.to, Port{ports.first});
+  std::string out = aim.link.empty()
+                        ? dial_text(aim.to, Port{ports.first})
+                        : "[" + aim.scoped().to_string() + "]:" + std::to_string(ports.first);
   if (ports.first != ports.last) out += "-" + std::to_string(ports.last);
   return out + "/" + to_string(aim.protocol);
 }

@@ -108,7 +108,7 @@ class ScanWriter {
     const auto counts = scan::count_states(runs);
     if (open.empty() && !style_.details) return false;
     const Aim& aim = result_.plan.aims[index];
-    std::string head = aim.to.to_string() + " " + std::string(to_string(aim.protocol));
+    std::string head = aim.scoped().to_string() + " " + std::string(to_string(aim.protocol));
     if (const std::string who = whose_text(snapshot_, aim); !who.empty()) head += "  " + who;
     if (aim.beyond) head += "  " + safe(result_.plan.beyond[*aim.beyond].target);
     add_wrapped(out_, "  ", head, style_);

@@ -59,6 +59,7 @@ class Judge {
     const Aim& a = plan_.aims[aim];
     query::Target target;
     target.to = a.to;
+    target.scope = a.scope;
     target.port = Port{port};
     target.protocol = a.protocol;
     return asker_.ask(plan_.seats[a.seat].seat, target).answer;

@@ -17,18 +17,33 @@ constexpr IpProtocol kProtocols[] = {IpProtocol::kTcp, IpProtocol::kUdp};
 // Named destinations, of one seat, up to which each is walked to. One computation of all that a
 // seat reaches costs as much as a few hundred walks, more on large bridges.
 constexpr std::uint64_t kFewDestinations = 256;
+constexpr std::uint64_t kMostWalks = 4096;  // to one link-local address, which only a walk knows
 
 // Ports that exist: 0 is no destination of a connection.
 IntervalSet real_ports() {
   return IntervalSet::range(1, 65535);
 }
 
-// Link-local IPv6 needs an interface beside the address, and is left out.
-bool usable(const model::Address& a) {
-  constexpr std::uint32_t kTentativeOrFailed = 0x40 | 0x08;  // IFA_F_TENTATIVE, IFA_F_DADFAILED
-  return !a.local.is_multicast() && !(a.local.is_v6() && a.local.is_link_local()) &&
-         (a.flags & kTentativeOrFailed) == 0;
+bool is_on_a_link(const IpAddress& address) {
+  return address.is_v6() && address.is_link_local();
 }
+
+bool is_ready(const model::Address& a) {
+  constexpr std::uint32_t kTentativeOrFailed = 0x40 | 0x08;  // IFA_F_TENTATIVE, IFA_F_DADFAILED
+  return (a.flags & kTentativeOrFailed) == 0;
+}
+
+// Link-local IPv6 needs an interface beside the address (LinkTarget).
+bool usable(const model::Address& a) {
+  return !a.local.is_multicast() && !is_on_a_link(a.local) && is_ready(a);
+}
+
+// A link-local address as one seat sees it.
+struct LinkTarget {
+  IpAddress to;
+  const model::Link* link = nullptr;  // of the seat's
+  std::vector<model::NsId> at;        // who has it
+};
 
 class Planner {
  public:
@@ -40,6 +55,7 @@ class Planner {
     find_addresses();
     find_candidates();
     for (const BeyondAim& one : wanted_.beyond) out_.beyond.push_back(one.machine);
+    if (Status s = check_links(); !s) return std::unexpected(s.error());
     for (std::size_t i = 0; i < out_.seats.size(); ++i) from_seat(i);
     return std::move(out_);
   }
@@ -175,7 +191,7 @@ class Planner {
   // Those of others; one's own where somebody else sits there too.
   [[nodiscard]] std::map<IpAddress, std::vector<model::NsId>> targets(const Seat& seat) const {
     std::map<IpAddress, std::vector<model::NsId>> out;
-    if (!wanted_.to.empty()) {
+    if (are_named()) {
       for (const IpAddress& to : wanted_.to) {
         if (holds_container(seat) && is_beyond(to)) continue;  // asked as what it is
         const auto known = addresses_.find(to);
@@ -223,6 +239,90 @@ class Planner {
     return alone ? std::optional(first) : std::nullopt;
   }
 
+  [[nodiscard]] bool are_named() const { return !wanted_.to.empty() || !wanted_.links.empty(); }
+
+  [[nodiscard]] const model::NetNs& ns_of(const Seat& seat) const {
+    return snapshot_.namespaces[seat.ns.value];
+  }
+
+  [[nodiscard]] const model::Link* link_of(const Seat& seat, std::string_view name) const {
+    const auto& links = ns_of(seat).links;
+    const auto at = std::ranges::find(links, name, &model::Link::name);
+    return at == links.end() ? nullptr : &*at;
+  }
+
+  // Each named interface is somebody's.
+  [[nodiscard]] Status check_links() const {
+    for (const ScopedAddress& to : wanted_.links) {
+      if (std::ranges::any_of(out_.seats, [&](const Seat& seat) { return link_of(seat, to.link); }))
+        continue;
+      return fail(ErrorCode::kNotFound, "no seat of this scan has an interface '" +
+                                            escape_text(to.link, 64) +
+                                            "': write its name as the seat itself sees it");
+    }
+    return {};
+  }
+
+  [[nodiscard]] std::vector<model::NsId> holders(const IpAddress& to) const {
+    std::vector<model::NsId> out;
+    for (std::uint32_t i = 0; i < snapshot_.namespaces.size(); ++i) {
+      const auto& addresses = snapshot_.namespaces[i].addresses;
+      if (std::ranges::find(addresses, to, &model::Address::local) != addresses.end())
+        out.push_back(model::NsId{i});
+    }
+    return out;
+  }
+
+  [[nodiscard]] std::vector<LinkTarget> link_targets(const Seat& seat) const {
+    std::vector<LinkTarget> out;
+    for (const ScopedAddress& to : wanted_.links) {
+      if (const model::Link* link = link_of(seat, to.link))
+        out.push_back({to.address, link, holders(to.address)});
+    }
+    if (are_named() || seat.ns == snapshot_.host) return out;
+    for (const model::Link& link : ns_of(seat).links) add_host_end(seat, link, out);
+    return out;
+  }
+
+  // What the host has at the other end of a veth pair, or on the bridge of which that is a port.
+  void add_host_end(const Seat& seat, const model::Link& link, std::vector<LinkTarget>& out) const {
+    const bool speaks = std::ranges::any_of(ns_of(seat).addresses, [&](const model::Address& a) {
+      return a.link == link.index && is_on_a_link(a.local) && is_ready(a);
+    });
+    if (!speaks || link.kind != "veth" || link.peer_ns != snapshot_.host) return;
+    const model::NetNs& host = snapshot_.namespaces[snapshot_.host.value];
+    const auto end = std::ranges::find(host.links, link.peer, &model::Link::index);
+    if (end == host.links.end()) return;
+    const IfIndex on = end->master ? end->master : end->index;
+    for (const model::Address& a : host.addresses) {
+      if (a.link == on && is_on_a_link(a.local) && is_ready(a))
+        out.push_back({a.local, &link, {snapshot_.host}});
+    }
+  }
+
+  void to_links(std::size_t index) {
+    const Seat& seat = out_.seats[index];
+    for (const LinkTarget& target : link_targets(seat)) {
+      for (const IpProtocol protocol : kProtocols) {
+        Aim aim{.seat = index,
+                .to = target.to,
+                .scope = target.link->index,
+                .link = target.link->name,
+                .at = target.at,
+                .protocol = protocol};
+        Computed known;
+        const auto found = candidates_.find(protocol);
+        const IntervalSet candidates = found == candidates_.end() ? IntervalSet() : found->second;
+        aim.ports = wanted_ports(protocol, candidates);
+        walk(seat, aim, candidates, known);
+        // Each UDP port takes a second: those alone on which something may be.
+        if (protocol == IpProtocol::kUdp && wanted_.ports.empty())
+          aim.ports = aim.ports.intersect(known.open.unite(known.doubt));
+        add_aim(std::move(aim), known);
+      }
+    }
+  }
+
   // nullopt: few enough are asked about to walk to each.
   using Reached = std::optional<Result<verify::Reachable>>;
   Reached reached_from(const Seat& seat) {
@@ -235,7 +335,8 @@ class Planner {
   }
 
   [[nodiscard]] bool are_few_named() const {
-    if (wanted_.to.empty() || wanted_.ports.empty()) return false;
+    if (wanted_.to.empty()) return !wanted_.links.empty();  // nothing else is asked
+    if (wanted_.ports.empty()) return false;
     std::uint64_t ports = 0;
     for (const PortsWanted& w : wanted_.ports) ports += w.ports.last - w.ports.first + 1U;
     return ports * wanted_.to.size() <= kFewDestinations;
@@ -252,6 +353,7 @@ class Planner {
         add_aim(std::move(aim), known);
       }
     }
+    to_links(index);
     if (!holds_container(seat)) return;
     for (std::size_t i = 0; i < wanted_.beyond.size(); ++i) beyond(index, i, computed);
   }
@@ -259,7 +361,7 @@ class Planner {
   void beyond(std::size_t index, std::size_t which, const Reached& computed) {
     const IpAddress& to = out_.beyond[which].to;
     if (addresses_.contains(to) || !speaks(out_.seats[index], to.family())) return;
-    if (!wanted_.to.empty() && std::ranges::find(wanted_.to, to) == wanted_.to.end()) return;
+    if (are_named() && std::ranges::find(wanted_.to, to) == wanted_.to.end()) return;
     for (const IpProtocol protocol : kProtocols) {
       Aim aim{.seat = index, .to = to, .at = {}, .protocol = protocol};
       aim.beyond = which;
@@ -290,7 +392,13 @@ class Planner {
                                  IpProtocol protocol) const {
     Computed out;
     if (!computed)
-      walk(seat, to, protocol, out);
+      walk(seat,
+           {.seat = 0,
+            .to = to,
+            .at = {},
+            .protocol = protocol,
+            .ports = wanted_ports(protocol, {})},
+           {}, out);
     else if (*computed)
       compute(**computed, to, protocol, out.open, out.doubt);
     else
@@ -298,21 +406,31 @@ class Planner {
     return out;
   }
 
-  void walk(const Seat& seat, const IpAddress& to, IpProtocol protocol, Computed& out) const {
-    const IntervalSet wanted = wanted_ports(protocol, {});
-    for (const packet::Interval& ports : wanted.intervals()) {
+  // To each port of the aim. Of very many to `candidates` alone; what the rest does is then not
+  // known.
+  void walk(const Seat& seat, const Aim& aim, const IntervalSet& candidates, Computed& out) const {
+    const bool all = size_of(aim.ports) <= kMostWalks;
+    const IntervalSet walked = all ? aim.ports : aim.ports.intersect(candidates);
+    if (!all) out.doubt = aim.ports.intersect(walked.complement(16));
+    for (const packet::Interval& ports : walked.intervals()) {
       for (std::uint64_t port = ports.first; port <= ports.last; ++port) {
-        query::Target target{.to = to,
-                             .port = Port{static_cast<std::uint16_t>(port)},
-                             .protocol = protocol,
-                             .source = {},
-                             .source_port = {}};
+        query::Target target;
+        target.to = aim.to;
+        target.port = Port{static_cast<std::uint16_t>(port)};
+        target.protocol = aim.protocol;
+        target.scope = aim.scope;
         const trace::Verdict verdict = asker_.ask(seat.seat, target).answer.verdict;
         if (verdict == trace::Verdict::kClosed) continue;
         IntervalSet& set = verdict == trace::Verdict::kOpen ? out.open : out.doubt;
         set = set.unite(IntervalSet::single(port));
       }
     }
+  }
+
+  static std::uint64_t size_of(const IntervalSet& set) {
+    std::uint64_t size = 0;
+    for (const packet::Interval& i : set.intervals()) size += i.last - i.first + 1;
+    return size;
   }
 
   static void compute(const verify::Reachable& computed, const IpAddress& to, IpProtocol protocol,

@@ -4,6 +4,9 @@
 // Where the computed answer is open or unknown, all of those ports are asked; elsewhere the
 // candidates: ports on which something listens or that are published. So what the model claims is
 // put to the test where a mistake would show, and what it does not know is found out.
+//
+// What listens on `::` of the host is reached at its link-local addresses, too, by who sits behind
+// a link: each seat asks the other end of its own links, the bridge's where that is a port.
 #pragma once
 
 #include <optional>
@@ -12,6 +15,7 @@
 
 #include "base/address.h"
 #include "base/result.h"
+#include "base/scoped_address.h"
 #include "model/snapshot.h"
 #include "packet/interval_set.h"
 #include "policy/scan_targets.h"
@@ -43,6 +47,8 @@ struct BeyondAim {
 struct Wanted {                      // empty: all
   std::vector<query::Vantage> from;  // host, containers, namespaces
   std::vector<IpAddress> to;
+  std::vector<ScopedAddress>
+      links;  // link-local addresses, each on the seats' interface of that name
   std::vector<PortsWanted> ports;
   bool full = false;  // each TCP port of each address
   // Neighbours' seats that were made for this scan. With them and without `from`: from them alone.
@@ -65,11 +71,14 @@ struct Seat {                      // one network namespace
 struct Aim {
   std::size_t seat = 0;  // in Plan::seats
   IpAddress to;
+  IfIndex scope = {};           // of a link-local address: the seat's interface
+  std::string link = {};        // its name
   std::vector<model::NsId> at;  // who has this address
   IpProtocol protocol = IpProtocol::kTcp;
   packet::IntervalSet ports = {};
   packet::IntervalSet open = {}, doubt = {};  // of them: computed to be open, and not known
   std::optional<std::size_t> beyond = {};     // in Plan::beyond: not of this host
+  [[nodiscard]] ScopedAddress scoped() const { return {to, link}; }
 };
 
 struct Plan {

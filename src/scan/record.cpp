@@ -7,7 +7,8 @@ namespace {
 
 seen::Target target_of(const model::Snapshot& snapshot, const Result& result, std::size_t index) {
   const Aim& aim = result.plan.aims[index];
-  seen::Target out{.to = aim.to, .protocol = aim.protocol, .swept = result.swept[index]};
+  seen::Target out{
+      .to = aim.to, .link = aim.link, .protocol = aim.protocol, .swept = result.swept[index]};
   for (const model::NsId ns : aim.at) out.names.push_back(audit::name_of(snapshot, ns));
   if (aim.beyond) out.names.push_back(result.plan.beyond[*aim.beyond].target);
   for (const OpenPort& open : result.judged.open[index]) {

@@ -8,14 +8,14 @@
 namespace bulkhead::seen {
 namespace {
 
-using Key = std::tuple<std::string, IpAddress, IpProtocol>;
+using Key = std::tuple<std::string, ScopedAddress, IpProtocol>;
 using Index = std::map<Key, const Target*>;
 
 Index index_of(const Record& record) {
   Index out;
   for (const SeenFrom& seat : record.seats) {
     for (const Target& target : seat.targets)
-      out.emplace(Key{seat.vantage, target.to, target.protocol}, &target);
+      out.emplace(Key{seat.vantage, target.scoped(), target.protocol}, &target);
   }
   return out;
 }
@@ -183,7 +183,7 @@ Record carry_over(const Record& before, Record now) {
   std::set<Key> asked;
   for (SeenFrom& seat : now.seats) {
     for (Target& target : seat.targets) {
-      const Key key{seat.vantage, target.to, target.protocol};
+      const Key key{seat.vantage, target.scoped(), target.protocol};
       const auto at = old.find(key);
       if (at != old.end()) target = joined(*at->second, std::move(target));
       asked.insert(key);
@@ -192,7 +192,7 @@ Record carry_over(const Record& before, Record now) {
   std::size_t carried = 0;
   for (const SeenFrom& seat : before.seats) {
     for (const Target& target : seat.targets) {
-      if (asked.contains({seat.vantage, target.to, target.protocol})) continue;
+      if (asked.contains({seat.vantage, target.scoped(), target.protocol})) continue;
       if (++carried > kMostCarried) return now;
       seat_of(now, seat).targets.push_back(target);
     }

@@ -35,7 +35,7 @@ struct Side {
 struct Change {
   Turn turn = Turn::kNew;
   std::string vantage;
-  IpAddress to;
+  ScopedAddress to;
   IpProtocol protocol = IpProtocol::kTcp;
   PortRange ports;  // in a row of which the same is said; one where a service is known
   Side before, now;

@@ -139,9 +139,9 @@ class XmlWriter {
   }
 
   void hosts_of(const SeenFrom& seat) {
-    std::map<IpAddress, std::vector<const Target*>> by_address;
-    for (const Target& target : seat.targets) by_address[target.to].push_back(&target);
-    for (const auto& [address, targets] : by_address) host(seat, address, targets);
+    std::map<ScopedAddress, std::vector<const Target*>> by_address;
+    for (const Target& target : seat.targets) by_address[target.scoped()].push_back(&target);
+    for (const auto& [to, targets] : by_address) host(seat, to.address, targets);
   }
 
   void host(const SeenFrom& seat, IpAddress address, const std::vector<const Target*>& targets) {

@@ -13,6 +13,7 @@
 
 #include "base/address.h"
 #include "base/result.h"
+#include "base/scoped_address.h"
 #include "seen/observed.h"
 
 namespace bulkhead::seen {
@@ -32,11 +33,13 @@ struct KnownPort {
 
 struct Target {
   IpAddress to;
+  std::string link = {};  // of a link-local address: the seat's interface, by its name
   std::vector<std::string> names = {};  // by which it was asked for
   IpProtocol protocol = IpProtocol::kTcp;
   Swept swept = {};
   std::vector<KnownPort> services = {};                   // of open ports, ascending
   [[nodiscard]] const Service* service(Port port) const;  // null: not known
+  [[nodiscard]] ScopedAddress scoped() const { return {to, link}; }
 };
 
 struct SeenFrom {

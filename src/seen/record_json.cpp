@@ -46,7 +46,7 @@ Json open_json(const Target& target) {
 Json target_json(const Target& target) {
   Json runs = Json::array();
   for (const PortRun& run : target.swept.runs) runs.push_back(run_json(run));
-  return {{"to", target.to.to_string()},
+  return {{"to", target.scoped().to_string()},
           {"names", target.names},
           {"proto", to_string(target.protocol)},
           {"engine", to_string(target.swept.engine)},

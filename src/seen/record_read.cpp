@@ -123,8 +123,8 @@ class Reader {
     for (const Parsed& target : list_at(json, "targets")) {
       auto one = read_target(target);
       if (!one) return std::unexpected(one.error());
-      if (!known_.emplace(out.vantage, one->to, one->protocol).second)
-        return wrong(one->to.to_string() + " stands there twice");
+      if (!known_.emplace(out.vantage, one->scoped(), one->protocol).second)
+        return wrong(one->scoped().to_string() + " stands there twice");
       out.targets.push_back(*std::move(one));
     }
     return out;
@@ -133,9 +133,10 @@ class Reader {
   Result<Target> read_target(const Parsed& json) const {
     Target out;
     const std::string text = text_at(json, "to");
-    const auto to = IpAddress::parse(text);
+    const auto to = ScopedAddress::parse(text);
     if (!to) return wrong("'" + escape_text(text, 64) + "' is no address");
-    out.to = *to;
+    out.to = to->address;
+    out.link = to->link;
     const std::string protocol = text_at(json, "proto");
     if (protocol != "tcp" && protocol != "udp")
       return wrong(out.to.to_string() + ": '" + escape_text(protocol, 32) + "' is not tcp or udp");
@@ -188,7 +189,7 @@ class Reader {
   }
 
   std::string_view file_;
-  std::set<std::tuple<std::string, IpAddress, IpProtocol>> known_;
+  std::set<std::tuple<std::string, ScopedAddress, IpProtocol>> known_;
 };
 
 }  // namespace

@@ -102,7 +102,7 @@ class RecordWriter {
   }
 
   static std::string head(const Target& target) {
-    std::string out = target.to.to_string() + " " + to_string(target.protocol);
+    std::string out = target.scoped().to_string() + " " + to_string(target.protocol);
     for (const std::string& name : target.names) out += " " + escape_text(name, kLongestName);
     return out;
   }
@@ -186,7 +186,7 @@ std::string side_text(const Side& side, Language language) {
 
 std::string change_text(const Change& change, Language language) {
   const std::string address = change.to.to_string();
-  std::string where = (change.to.is_v6() ? "[" + address + "]" : address) + ":" +
+  std::string where = (change.to.address.is_v6() ? "[" + address + "]" : address) + ":" +
                       range_text(change.ports) + "/" + to_string(change.protocol);
   if (change.vantage != "outside")
     where += say(Word::kFrom, language, {{"from", escape_text(change.vantage, kLongestName)}});

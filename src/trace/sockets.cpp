@@ -57,6 +57,11 @@ void Run::socket_receive(Skb& skb) {
   Machine& m = *skb.dev->machine;
   const Packet& p = skb.p;
   if (&m == client_ && answers_client(p)) {
+    const IfIndex by = skb.dst.arrives_at ? skb.dst.arrives_at : skb.dev->index();
+    if (question_.scope && server_address_.is_link_local() && by != question_.scope) {
+      lost(skb, "the answer comes in by another interface than the client's socket is bound to");
+      return;
+    }
     client_hears(skb, skb.dev->name());
     return;
   }

@@ -72,6 +72,9 @@ struct Question {
   IpProtocol protocol = IpProtocol::kTcp;
   std::optional<IpAddress> source;  // else by route lookup (LocalOrigin), or the origin's
   std::optional<Port> source_port;  // else an ephemeral one
+  // LocalOrigin: the interface to which a link-local address belongs (sin6_scope_id). Without, an
+  // ordinary connection to one fails.
+  IfIndex scope = {};
   std::uint32_t mark = 0;
   bool explain = false;
   std::vector<Edge> edges = {};

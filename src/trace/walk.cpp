@@ -260,14 +260,21 @@ bool Run::connect6(Machine& m, Flow flow, Skb& skb) {
         IpAddress::v6({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1});
   }
   if (server_address_.is_link_local()) {
-    local_error(NetError::kInvalid, "a link-local address needs an interface");
-    return false;
+    if (!question_.scope) {
+      local_error(NetError::kInvalid, "a link-local address needs an interface");
+      return false;
+    }
+    if (m.device(question_.scope) == nullptr) {
+      local_error(NetError::kNoDevice, "the interface of the link-local address is not there");
+      return false;
+    }
+    flow.oif = skb.bound_to = question_.scope;
   }
   if (flow.source_known && !m.nonlocal_bind6 && !m.has_address(flow.source)) {
     local_error(NetError::kAddressNotAvailable, "the source address is not one of this machine");
     return false;
   }
-  const Output o = route_lookup6(world_.stack(m), flow, false, &choices_);
+  const Output o = route_lookup6(world_.stack(m), flow, static_cast<bool>(flow.oif), &choices_);
   if (o.error != NetError::kNone) {
     local_error(o.error, "no way out of the client: connect() fails");
     return false;

@@ -39,6 +39,20 @@ TEST(Record, IsReadAsItWasWritten) {
   EXPECT_EQ(read->zone, "internet");
 }
 
+// fe80::1 is another machine on each link.
+TEST(Record, ALinkLocalAddressIsReadWithItsInterface) {
+  Record record = record_of({run_of(80, 80, State::kOpen, Proof::kAccepted)}, {}, "fe80::1");
+  record.seats[0].targets[0].link = "eth0";
+  record.seats[0].targets.push_back(record.seats[0].targets[0]);
+  record.seats[0].targets[1].link = "eth1";
+  const auto read = read_record(record_json(record), "a");
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->seats[0].targets[0].link, "eth0");
+  EXPECT_EQ(read->seats[0].targets[1].link, "eth1");
+  record.seats[0].targets[1].link = "eth0";
+  EXPECT_FALSE(read_record(record_json(record), "a")) << "twice";
+}
+
 TEST(Record, IsAsTheSchemaSays) {
   std::ifstream in(std::string(BULKHEAD_SOURCE_DIR) + "/schemas/outside.schema.json");
   const Json schema = Json::parse(in);

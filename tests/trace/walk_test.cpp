@@ -147,6 +147,27 @@ TEST(Walk, ManyThreadsGetTheSameAnswers) {
   for (const int count : open) EXPECT_EQ(count, 200);
 }
 
+// net/ipv6/tcp_ipv6.c: connect() to a link-local address binds the socket to its interface.
+TEST(Walk, ALinkLocalAddressIsReachedOverItsInterfaceAlone) {
+  Net n = host_net();
+  n.address("host", "br0", "fe80::1/64").address("host", "br1", "fe80::1/64");
+  n.listen("host", "::", 81, false, "br0");
+  const auto ask = [&](const char* from, const char* dev, std::uint16_t port) {
+    Question q;
+    q.from = LocalOrigin{n.id(from), 0, 0};
+    q.to = ip("fe80::1");
+    q.port = Port{port};
+    q.scope = dev[0] == '\0' ? IfIndex{99} : n.link(from, dev).index;
+    return n.ask(q).verdict;
+  };
+  EXPECT_EQ(ask("a", "eth0", 80), kOpen);
+  EXPECT_EQ(ask("c", "eth0", 80), kOpen);
+  EXPECT_EQ(ask("a", "eth0", 81), kOpen);
+  EXPECT_EQ(ask("c", "eth0", 81), kClosed) << "bound to the other bridge";
+  EXPECT_EQ(ask("a", "lo", 80), kClosed);
+  EXPECT_EQ(ask("a", "", 80), kClosed) << "no such interface";
+}
+
 TEST(Walk, OddQuestionsAreAnsweredNotCrashedOn) {
   const Net n = host_net();
   EXPECT_EQ(n.ask("a", "0.0.0.0", 80).verdict, kOpen) << "0.0.0.0 is this machine";
