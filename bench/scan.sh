@@ -51,33 +51,34 @@ over() { # NAME OTHERS OURS AT_LEAST
   awk -v name="$1" -v a="$2" -v b="$3" -v least="$4" 'BEGIN { printf "%s %.2f times at_least %s\n", name, a / b, least }'
 }
 
-# The time of masscan at the highest rate at which it still finds all that is open, as the others do. Each SYN is sent
-# once (no --retries): that is complete where nothing is lost, and its best. --wait is how long it listens after the last
-# one; 0 is tried first and 1 where that was too short (a number of seconds; 10 when nothing is said). Where it is complete at
-# no rate, its shortest time counts, which favours it.
-masscan_rate='' best='' # of the last run_masscan
+# The time of masscan at the highest rate at which it finds all that is open, as the others do. It sends each SYN once when
+# nothing is said, which is its best where nothing is lost; where answers get lost in its own queue at every rate, it sends
+# them again (--retries). --wait is how long it listens after the last one: 0 is tried first and 1 where that was too short (a
+# number of seconds; 10 when nothing is said). Where it is never complete its shortest time is told, and holds nobody to
+# anything: what it left out is no answer.
+masscan_rate='' best='' complete='' # of the last run_masscan
 run_masscan() { # CASE
-  local rate wait took trickle mac shortest='' fastest=''
+  local how rate wait took trickle mac
   mac=$(ip -n "$target" -br link show eth0 | awk '{print $3}')
   # A trickle of packets: on a quiet interface masscan 1.3.2 does not end.
   inside bash -c 'while sleep 0.2; do echo >/dev/udp/10.77.9.2/9; done' 2>/dev/null &
   trickle=$!
-  best='' masscan_rate=''
-  for rate in 1000000 300000 100000 30000 10000; do
+  best='' masscan_rate='' complete=''
+  for how in 1000000/0 300000/0 100000/0 100000/2 30000/0 30000/2 10000/0; do
+    rate=${how%/*}
     for wait in 0 1; do
-      took=$(seconds masscan inside timeout 60 masscan --interface eth0 --wait "$wait" --rate "$rate" \
+      took=$(seconds masscan inside timeout 60 masscan --interface eth0 --wait "$wait" --rate "$rate" --retries "${how#*/}" \
         -p1-65535 "$address" --router-mac "$mac") || continue
-      if of_masscan | check "masscan --rate $rate --wait $wait, $1"; then
-        best=$took masscan_rate=$rate
+      if of_masscan | check "masscan --rate $rate --retries ${how#*/} --wait $wait, $1"; then
+        best=$took masscan_rate=$rate complete=1
         break 2
       fi
-      if [[ ! $shortest ]] || awk -v a="$took" -v b="$shortest" 'BEGIN { exit !(a < b) }'; then
-        shortest=$took fastest=$rate
+      if [[ ! $best ]] || awk -v a="$took" -v b="$best" 'BEGIN { exit !(a < b) }'; then
+        best=$took masscan_rate=${rate}_incomplete
       fi
     done
   done
   kill "$trickle" 2>/dev/null || true
-  [[ $best ]] || best=$shortest masscan_rate=${fastest}_incomplete
 }
 
 # Ours and nmap in turn, so that other work on this machine meets both; the middle one of each counts.
@@ -102,8 +103,8 @@ compare() { # CASE OURS_AT_MOST CONNECT_AT_MOST RUNS NMAP_AT_LEAST MASSCAN_AT_LE
   fi
   if command -v masscan >/dev/null; then
     run_masscan "$case"
-    if [[ $best ]]; then
-      over "masscan_${masscan_rate}_over_scan_$case" "$best" "$took" "$6"
+    if [[ $best ]]; then # what is not complete is told alone
+      over "masscan_${masscan_rate}_over_scan_$case" "$best" "$took" "$([[ $complete ]] && echo "$6" || echo 0)"
     else
       echo "scan.sh: masscan did not end: no comparison" >&2
     fi

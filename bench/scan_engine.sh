@@ -29,7 +29,7 @@ clean() {
     wait "$daemon" 2>/dev/null || true
   fi
   ip netns del "$ns" 2>/dev/null || true
-  grep -o " ${dir}[^ ]*" /proc/self/mounts | sort -r | while read -r mount; do umount -l "$mount"; done
+  { grep -o " ${dir}[^ ]*" /proc/self/mounts || true; } | sort -r | while read -r mount; do umount -l "$mount"; done
   rm -rf "$dir"
 }
 trap clean EXIT
@@ -124,6 +124,9 @@ if not answer["finished"]:
     sys.exit("scan_engine.sh: bulkhead did not finish")
 if answer["disagreements"]:
     sys.exit(f"scan_engine.sh: {len(answer['disagreements'])} disagreements")
+rounds = [target["rounds"] for target in answer["seats"][0]["targets"]]
+print(f"scan_engine.sh: from {sys.argv[4]}: {answer['elapsed_ms']} ms of packets, {min(rounds)} to {max(rounds)} rounds",
+      file=sys.stderr)
 print(f"open_ports_of_20_containers_from_{sys.argv[4]} {len(ours)} ports at_least 1")
 if sys.argv[3] == "1":
     theirs, known = set(), set()

@@ -24,7 +24,8 @@ Result<query::Target> read_target(const TraceOptions& options, const model::Snap
   target.protocol = port->protocol.value_or(IpProtocol::kTcp);
   auto link = read_link_target(options.to);
   if (!link) return std::unexpected(link.error());
-  auto to = *link ? Result<IpAddress>((*link)->address) : read_address(snapshot, options.to);
+  const std::optional<ScopedAddress>& scoped = *link;
+  auto to = scoped ? Result<IpAddress>(scoped->address) : read_address(snapshot, options.to);
   if (!to) return std::unexpected(to.error());
   target.to = *to;
   if (!options.source_address.empty()) {
@@ -46,8 +47,10 @@ Result<query::Target> read_target(const TraceOptions& options, const model::Snap
 // The interface behind a link-local address, as the seat itself names it.
 Status find_scope(const TraceOptions& options, const model::Snapshot& snapshot,
                   const query::Seat& seat, query::Target& target) {
-  const auto link = read_link_target(options.to);
-  if (!link || !*link || seat.origins.empty()) return {};
+  const auto read = read_link_target(options.to);
+  if (!read || seat.origins.empty()) return {};
+  const std::optional<ScopedAddress>& scoped = *read;
+  if (!scoped) return {};
   const auto* local = std::get_if<trace::LocalOrigin>(&seat.origins.front());
   if (local == nullptr)
     return fail(
@@ -55,12 +58,12 @@ Status find_scope(const TraceOptions& options, const model::Snapshot& snapshot,
         "link-local addresses are traced from host, container:NAME and netns:PATH alone: of "
         "other machines the interfaces are not known");
   for (const model::Link& one : snapshot.namespaces[local->ns.value].links) {
-    if (one.name != (*link)->link) continue;
+    if (one.name != scoped->link) continue;
     target.scope = one.index;
     return {};
   }
   return fail(ErrorCode::kNotFound, "'" + escape_text(seat.vantage.to_string(), 64) +
-                                        "' has no interface '" + escape_text((*link)->link, 64) +
+                                        "' has no interface '" + escape_text(scoped->link, 64) +
                                         "'");
 }
 

@@ -32,6 +32,7 @@ struct Target {
   IpAddress address;
   std::uint32_t scope = 0;    // of a link-local address: the interface, where sockets are opened
   services::Subject subject;  // port, protocol, and whether it may be a printer
+  std::uint32_t scope = 0;    // of a link-local address: the interface, where sockets are opened
 };
 
 struct Limits {

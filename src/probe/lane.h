@@ -26,7 +26,7 @@ struct Heard {
 // Whom a lane asks. A link-local address belongs to an interface, of the seat's own by its index
 // (sin6_scope_id); 0: none.
 struct Destination {
-  // NOLINTNEXTLINE(google-explicit-constructor): most addresses need no interface
+  // Not explicit: most addresses need no interface.
   Destination(const IpAddress& to, std::uint32_t on = 0) : address(to), scope(on) {}
   IpAddress address;
   std::uint32_t scope;

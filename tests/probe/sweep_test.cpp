@@ -289,6 +289,27 @@ TEST_F(SweepLab, SilenceAloneIsNoNeighbourThatIsWaitedFor) {
   EXPECT_LT(seen.elapsed_ms, 1'100U);
 }
 
+// As where the kernel's table of neighbours is full for a while: what is known to answer is asked
+// once more.
+TEST_F(SweepLab, OfManyWhoShouldAnswerTheSilentOnesAreAskedAgain) {
+  rules("table inet f { chain i { type filter hook input priority 0; tcp dport 1-300 drop; } }");
+  std::vector<Aim> aims;
+  for (std::uint16_t port = 1; port <= 257; ++port)
+    aims.push_back(
+        {.seat = 0, .to = target(IpFamily::kV4), .ports = {{port, port}}, .expected = port != 2});
+  std::jthread later([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2500));
+    rules("delete table inet f");
+  });
+  const Sweep seen = sweep(*sockets_, 2, aims, {}, kGoOn, {});
+  ASSERT_TRUE(seen.finished);
+  EXPECT_THAT(seen.aims[1].runs,
+              ElementsAre(PortRun{{2, 2}, State::kFiltered, Proof::kSilence, 0}));
+  std::size_t closed = 0;
+  for (const auto& aim : seen.aims) closed += of_state(aim.runs, State::kClosed).size();
+  EXPECT_EQ(closed, 256U);
+}
+
 // A router that does not know the target's address at first: all that comes meanwhile is lost, and
 // nothing tells.
 TEST_F(SweepLab, ATargetIsFoundWhoseRouterLooksForItsAddressFirst) {

@@ -12,7 +12,6 @@
 namespace bulkhead::scan {
 namespace {
 
-using packet::IntervalSet;
 using reach::testing::random_net;
 using reach::testing::RandomNet;
 
