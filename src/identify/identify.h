@@ -30,7 +30,6 @@ using SocketFactory = std::function<Result<int>(IpFamily family, IpProtocol prot
 struct Target {
   SocketFactory open;
   IpAddress address;
-  std::uint32_t scope = 0;    // of a link-local address: the interface, where sockets are opened
   services::Subject subject;  // port, protocol, and whether it may be a printer
   std::uint32_t scope = 0;    // of a link-local address: the interface, where sockets are opened
 };
