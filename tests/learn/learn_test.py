@@ -245,6 +245,16 @@ class Learn(unittest.TestCase):
         with inside(WORLD.path('host')):
             self.assertEqual(world.run('nft', '-s', 'list', 'ruleset'), before)
 
+    def test_what_was_seen_is_kept_when_it_is_interrupted(self):
+        for how, port in ((signal.SIGINT, 80), (signal.SIGTERM, 443), (signal.SIGHUP, 6379)):
+            with self.subTest(how.name):
+                learning = self.learn('--config', self.config)
+                self.assertTrue(connects(self.web, self.db4, port))
+                code, out, err = learning.end(how)
+                self.assertEqual(code, DONE, out + err)
+                self.assertEqual(self.book()['web -> db %d/tcp' % port][0]['answered'], 1)
+                self.assertIn('--- ', out)
+
     def test_without_a_file_the_whole_policy_is_proposed(self):
         os.remove(self.config)
         learning = self.learn()
