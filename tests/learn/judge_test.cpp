@@ -140,6 +140,18 @@ TEST_F(Seen, EgressListsTheAddresses) {
                           "shop egress {from: api, to: \"203.0.113.9\", port: 53/udp"));
 }
 
+// Of what a rule sends elsewhere (a transparent proxy) rules see the address and the port after it.
+TEST_F(Seen, WhatIsTranslatedIsPermittedAsRulesSeeIt) {
+  seen.add("shop-api-1", "203.0.113.7", 3128, {.dialled = 80, .at = "198.51.100.9"});
+  seen.add("blog-app-1", "host", 7777, {.dialled = 70, .at = "172.21.0.1"});
+  EXPECT_THAT(told().lines,
+              ElementsAre("shop egress {from: api, to: \"203.0.113.7\", port: 3128/tcp",
+                          "host seen-7777-tcp: {port: 7777/tcp, from: blog/app"));
+  std::string with = proposal.text;
+  EXPECT_THAT(told(with).lines, IsEmpty());
+  EXPECT_EQ(proposal.covered, 2U);
+}
+
 TEST_F(Seen, ServicesOfTheHostOnlyWhereTheFileSpeaksOfThem) {
   seen.add("blog-app-1", "host", 7777, {.at = "172.21.0.1"});
   EXPECT_THAT(told().lines, ElementsAre("host seen-7777-tcp: {port: 7777/tcp, from: blog/app"));
