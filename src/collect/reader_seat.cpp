@@ -187,8 +187,17 @@ int set_up(int fd, const char* name) {
   return ask.run();
 }
 
+// Of a link in the namespace of the socket; 0: not known.
+std::uint32_t mtu_of(int fd, std::uint32_t link) {
+  ifreq request{};
+  request.ifr_ifindex = static_cast<int>(link);
+  const bool known = ioctl(fd, SIOCGIFNAME, &request) == 0 && ioctl(fd, SIOCGIFMTU, &request) == 0;
+  return known && request.ifr_mtu > 0 ? static_cast<std::uint32_t>(request.ifr_mtu) : 0;
+}
+
 // A pair of which one end is a port of the bridge. Its MAC is higher than others', so that a bridge
-// that takes the lowest of its ports' keeps its own.
+// that takes the lowest of its ports' keeps its own; and so with the MTU (br_mtu_auto_adjust() in
+// net/bridge/br_if.c).
 int add_port(int fd, std::uint32_t bridge, int own_namespace) {
   const auto pid = static_cast<std::uint32_t>(getpid());
   std::array<char, IFNAMSIZ> name{};
@@ -199,9 +208,12 @@ int add_port(int fd, std::uint32_t bridge, int own_namespace) {
                                         static_cast<std::uint8_t>(pid >> 16),
                                         static_cast<std::uint8_t>(pid >> 8),
                                         static_cast<std::uint8_t>(pid)};
+  const std::uint32_t mtu = mtu_of(fd, bridge);
+  if (mtu == 0) return ENODEV;
   Asked ask(fd, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
   ask.extra<ifinfomsg>();
   ask.text(IFLA_IFNAME, name.data());
+  ask.put32(IFLA_MTU, mtu);
   ask.put(IFLA_ADDRESS, mac.data(), mac.size());
   ask.put32(IFLA_MASTER, bridge);
   const std::size_t info = ask.begin(IFLA_LINKINFO);
@@ -210,6 +222,7 @@ int add_port(int fd, std::uint32_t bridge, int own_namespace) {
   const std::size_t peer = ask.begin(VETH_INFO_PEER);
   ask.extra<ifinfomsg>();
   ask.text(IFLA_IFNAME, kSeatLink);
+  ask.put32(IFLA_MTU, mtu);
   ask.put32(IFLA_NET_NS_FD, static_cast<std::uint32_t>(own_namespace));
   ask.end(peer);
   ask.end(data);

@@ -116,6 +116,29 @@ class Seat(unittest.TestCase):
             running.wait(20)
         self.assertTrue(self.wait_for(lambda: self.links() <= before), self.links() - before)
 
+    def test_a_bridge_keeps_its_mtu_while_it_has_a_seat(self):
+        self.quiet_links()
+        self.docker("network", "create", "--subnet", "172.30.77.0/24", "-o", "com.docker.network.driver.mtu=9000",
+                    "-o", "com.docker.network.bridge.name=jumbo", "jumbo")
+        self.addCleanup(self.docker, "network", "rm", "jumbo")
+        self.docker("network", "connect", "jumbo", "plain")
+        self.addCleanup(self.docker, "network", "disconnect", "jumbo", "plain")
+        mtus = []
+        running = subprocess.Popen(["nsenter", f"--net=/run/netns/{self.engine.netns}", PROGRAM,
+                                    *self.words("--seat", "jumbo", "--to", "plain", "--full", "--rate", "100")],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            self.assertTrue(self.wait_for(lambda: any(l.startswith("bks") for l in self.links())))
+            for path in ("jumbo", next(l for l in self.links() if l.startswith("bks"))):
+                told = subprocess.run(["ip", "-n", self.engine.netns, "-j", "link", "show", path], check=True,
+                                      capture_output=True, text=True)
+                mtus.append(json.loads(told.stdout)[0]["mtu"])
+        finally:
+            running.send_signal(signal.SIGKILL)
+            running.wait(20)
+        self.assertEqual(mtus, [9000, 9000])
+        self.quiet_links()
+
     def test_with_from_both_are_asked_and_results_can_be_compared(self):
         first = self.scan("--seat", "tenant-a", "--from", "host", *WEB)
         second = self.scan("--seat", "tenant-a", "--from", "host", *WEB)
