@@ -347,5 +347,30 @@ TEST_F(Seen, WithoutAFileTheWholePolicyIsDrafted) {
   EXPECT_TRUE(policy::parse_config(draft(flows::Book()), "b.yaml"));
 }
 
+// Names that mean something in the language, or nothing there, are still those of somebody.
+TEST_F(Seen, ADraftReadsWhateverThingsAreCalled) {
+  auto h = shop();
+  const char* names[] = {"host", "internet", "lan", "80", "-x", "null", "a.b", "*", "x/y", "dmz"};
+  int last = 100;
+  for (const char* name : names) {
+    h.container(name, "shop", "172.20.0." + std::to_string(last++));
+    model::Container& one = h.engine().containers.back();
+    one.project = one.service = "";
+    h.container(std::string("of-") + name, "shop", "172.20.0." + std::to_string(last++));
+    model::Container& other = h.engine().containers.back();
+    other.project = other.service = name;
+  }
+  snapshot = h.snapshot;
+  seen = BookOf(snapshot);
+  for (const char* name : names) {
+    seen.add(name, std::string("of-") + name, 7000);
+    seen.add(std::string("of-") + name, "203.0.113.7", 443);
+    seen.add("198.51.100.7", name, 7000, {.dialled = 7070, .at = "192.0.2.10"});
+  }
+  const auto lines = told(draft(seen.book));
+  EXPECT_THAT(lines.refusals, IsEmpty());
+  EXPECT_THAT(lines.lines, ::testing::SizeIs(::testing::Gt(10U)));
+}
+
 }  // namespace
 }  // namespace bulkhead::learn
