@@ -301,6 +301,23 @@ Exit tell(Session& session, const LearnOptions& options, const flows::Book& book
                                                                    : Exit::kIncomplete;
 }
 
+// A diff is no policy: it may not take the place of one, or of what it was made from.
+Status check_output(const LearnOptions& options, const Session& session) {
+  if (options.file == "-") return {};
+  std::error_code ignored;
+  const auto real = [&ignored](const std::string& path) {
+    return std::filesystem::weakly_canonical(path, ignored);
+  };
+  const bool policy =
+      !session.config.file.empty() && real(options.file) == real(session.config.file);
+  if (!policy && real(options.file) != real(options.state)) return {};
+  const std::string shown = escape_text(options.file);
+  return fail(ErrorCode::kInvalidInput,
+              "-o " + shown + ": a diff would take the place of " +
+                  (policy ? "the policy; write it to another file and: patch " + shown + " FILE"
+                          : "what was seen; give another file"));
+}
+
 }  // namespace
 
 Exit run_learn(const LearnOptions& options) {
@@ -312,6 +329,7 @@ Exit run_learn(const LearnOptions& options) {
   const console::Interrupts interrupts;
   auto session = open_session(options.source);
   if (!session) return complain(session.error());
+  if (auto good = check_output(options, *session); !good) return complain(good.error());
   const flows::Losses before = book->losses;
   if (session->broker) {
     if (auto done = listen(*session, options, state, *book, *duration); !done)

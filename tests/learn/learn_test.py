@@ -291,6 +291,14 @@ class Learn(unittest.TestCase):
                 if '--state' not in arguments else WORLD.say('learn', '--config', self.config, *arguments)
             self.assertEqual(got, code, out + err)
             self.assertIn(word, err + out)
+        link = os.path.join(WORLD.dir, 'link.yaml')
+        os.symlink(self.config, link)
+        for output in (self.config, link, self.state):
+            got, out, err = WORLD.say('learn', '--for', '1s', '--config', self.config, '--state', self.state, '-o', output)
+            self.assertEqual(got, USAGE, out + err)
+            self.assertIn('would take the place of', err)
+        with open(self.config) as file:
+            self.assertEqual(file.read(), TENANTS)
         got, out, err = WORLD.say('plan', '--config', self.config, '--seen', WORLD.file('bad.json', '[]'))
         self.assertEqual(got, USAGE)
         first = self.learn('--config', self.config)
