@@ -345,6 +345,17 @@ std::optional<std::uint32_t> choose(const std::vector<SeatAddress>& candidates, 
   return std::nullopt;
 }
 
+// For links that are made in this namespace from now on. No IPv6 at all is none to be asked for.
+int set_default6(const char* name, char value) {
+  std::array<char, 64> path{};
+  std::snprintf(path.data(), path.size(), "/proc/sys/net/ipv6/conf/default/%s", name);
+  const int fd = open(path.data(), O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return errno == ENOENT ? 0 : errno;
+  const int error = write(fd, &value, 1) == 1 ? 0 : errno;
+  close(fd);
+  return error;
+}
+
 // In the keeper: all that is to be done, step by step; the first that fails is said.
 class Keeper {
  public:
@@ -362,8 +373,17 @@ class Keeper {
     return error == 0;
   }
 
+  // It has the addresses that were announced: none that a router advertises, and no link-local one,
+  // with its questions for routers, where IPv6 was not asked for.
+  bool silence() {
+    return step("no IPv6 address of its own", set_default6("accept_ra", '0')) &&
+           step("no IPv6 address of its own", set_default6("autoconf", '0')) &&
+           step("no IPv6", set_default6("disable_ipv6", request_.has6 == 0 ? '1' : '0'));
+  }
+
   bool link() {
-    if (!step("a network namespace", unshare(CLONE_NEWNET) == 0 ? 0 : errno)) return false;
+    if (!step("a network namespace", unshare(CLONE_NEWNET) == 0 ? 0 : errno) || !silence())
+      return false;
     own_ = route_socket();
     const int here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
     if (!step("its descriptors", own_ < 0 || here < 0 ? errno : 0)) return false;

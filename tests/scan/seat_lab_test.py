@@ -48,7 +48,7 @@ class Seat(unittest.TestCase):
 
     def quiet_links(self):
         """The same once the seats of other tests are gone: the kernel takes a moment to remove them."""
-        self.assertTrue(self.wait_for(lambda: not any(l.startswith("bks") for l in self.links())))
+        self.assertTrue(self.wait_for(lambda: not any(l.startswith("bks") for l in self.links()), 60))
         return self.links()
 
     def links(self):
@@ -115,6 +115,39 @@ class Seat(unittest.TestCase):
             running.send_signal(signal.SIGKILL)
             running.wait(20)
         self.assertTrue(self.wait_for(lambda: self.links() <= before), self.links() - before)
+
+    def test_a_seat_has_the_addresses_that_were_announced_and_no_others(self):
+        for address, families in (("172.30.4.77", ["inet"]), ("fd00:30:4::77", ["inet6", "inet6"])):
+            self.quiet_links()
+            running = subprocess.Popen(["nsenter", f"--net=/run/netns/{self.engine.netns}", PROGRAM,
+                                        *self.words("--seat", f"dual={address}", "--to", "six", "--full", "--rate", "100")],
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            try:
+                self.assertTrue(self.wait_for(lambda r=running: self.keeper(r.pid)))
+                keeper = self.keeper(running.pid)
+                self.assertTrue(self.wait_for(lambda k=keeper, a=address: a in self.addresses(k)))
+                self.assertEqual(sorted(self.addresses(keeper).values()), families, self.addresses(keeper))
+                told = subprocess.run(["nsenter", f"--net=/proc/{keeper}/ns/net", "sysctl", "-n",
+                                       "net.ipv6.conf.eth0.accept_ra"], check=True, capture_output=True, text=True)
+                self.assertEqual(told.stdout.strip(), "0")
+            finally:
+                running.send_signal(signal.SIGKILL)
+                running.wait(20)
+
+    @staticmethod
+    def children(pid):
+        return [int(p) for p in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()]
+
+    def keeper(self, pid):
+        """The child of the reader, which is a child of the program."""
+        return next((k for reader in self.children(pid) for k in self.children(reader)), None)
+
+    @staticmethod
+    def addresses(keeper):
+        told = subprocess.run(["nsenter", f"--net=/proc/{keeper}/ns/net", "ip", "-j", "addr", "show", "dev", "eth0"],
+                              check=False, capture_output=True, text=True)
+        links = json.loads(told.stdout or "[]")
+        return {a["local"]: a["family"] for link in links for a in link.get("addr_info", [])}
 
     def test_a_bridge_keeps_its_mtu_while_it_has_a_seat(self):
         self.quiet_links()
