@@ -88,6 +88,9 @@ class Seat(unittest.TestCase):
         done = self.scan("--seat", f"{self.bridge}=172.30.1.77", *WEB)
         self.assertEqual(done.returncode, DONE, done.stderr)
         self.assertIn("is 172.30.1.77", done.stderr)
+        self.quiet_links()
+        again = self.scan("--seat", f"{self.bridge}=172.30.1.77", *WEB)
+        self.assertEqual(again.returncode, DONE, again.stderr)
         # Somebody of whom no model knows: an address that only ARP tells of.
         ip("-n", self.engine.netns, "link", "add", "hid0", "type", "veth", "peer", "name", "hid1")
         name = f"bkhid{os.getpid()}"
