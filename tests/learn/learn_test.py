@@ -255,6 +255,17 @@ class Learn(unittest.TestCase):
                 self.assertEqual(self.book()['web -> db %d/tcp' % port][0]['answered'], 1)
                 self.assertIn('--- ', out)
 
+    def test_what_was_seen_is_told_when_it_cannot_be_kept(self):
+        folder = os.path.join(WORLD.dir, 'full')
+        self.state = os.path.join(folder, 'flows.json')
+        learning = self.learn('--config', self.config)
+        self.assertTrue(connects(self.web, self.db4, 5432))
+        os.rename(folder, folder + '.away')
+        code, out, err = learning.end()
+        self.assertEqual(code, INCOMPLETE, out + err)
+        self.assertIn('full/flows.json', err)
+        self.assertIn('{from: web, to: db, port: 5432/tcp', out)
+
     def test_without_a_file_the_whole_policy_is_proposed(self):
         os.remove(self.config)
         learning = self.learn()
