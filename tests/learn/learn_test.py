@@ -169,8 +169,8 @@ class Learn(unittest.TestCase):
             holder = subprocess.Popen(['unshare', '-n', 'sleep', '300'])
         self.addCleanup(holder.wait)
         self.addCleanup(holder.kill)
-        until(lambda: os.readlink('/proc/%d/ns/net' % holder.pid) != os.readlink('/proc/self/ns/net'), 'it has a namespace')
         odd = '/proc/%d/ns/net' % holder.pid
+        until(lambda: os.stat(odd).st_ino != os.stat(host).st_ino, 'it has a namespace')
         try:
             with inside(host):
                 world.run('ip', 'link', 'set', 'odd0', 'master', bridge, 'up')
