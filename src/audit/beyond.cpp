@@ -6,6 +6,7 @@
 
 #include "audit/identity.h"
 #include "audit/threats.h"
+#include "policy/one_target.h"
 #include "policy/tenants.h"
 
 namespace bulkhead::audit {
@@ -41,12 +42,11 @@ class BeyondFinder {
   }
 
   BeyondFound find() {
-    const policy::BeyondHost beyond = policy::beyond_host(scene_.config);
     for (const policy::ScanTarget& target : scene_.config.scan.targets) {
+      const std::vector<policy::Beyond> all = policy::machines_of_target(scene_.config, target);
       std::vector<const policy::Beyond*> machines;
-      for (const policy::Beyond& one : beyond.machines) {
-        if (!one.of_zone && one.target == target.name && !here_.contains(one.to))
-          machines.push_back(&one);
+      for (const policy::Beyond& one : all) {
+        if (!here_.contains(one.to)) machines.push_back(&one);
       }
       if (!machines.empty()) this->target(machines);
     }

@@ -4,6 +4,7 @@
 
 #include "base/machine.h"
 #include "base/text.h"
+#include "policy/one_target.h"
 
 namespace bulkhead::cli {
 
@@ -85,11 +86,17 @@ Status may_ask(const model::Snapshot& snapshot, const std::string& text, const I
 }  // namespace
 
 Result<std::vector<IpAddress>> read_scanned(const model::Snapshot& snapshot,
+                                            const policy::Config& config,
                                             const policy::BeyondHost& beyond,
                                             const std::string& text, bool i_own_this) {
   std::vector<IpAddress> out;
+  for (const policy::ScanTarget& target : config.scan.targets) {
+    if (target.name != text) continue;
+    for (const policy::Beyond& one : policy::machines_of_target(config, target))
+      out.push_back(one.to);
+  }
   for (const policy::Beyond& one : beyond.machines)
-    if (one.target == text) out.push_back(one.to);
+    if (one.of_zone && one.target == text) out.push_back(one.to);
   if (out.empty()) {
     auto read = read_addresses(snapshot, text);
     if (!read) return read;

@@ -39,6 +39,7 @@ using seen::read_protocol;
 // The same; or all addresses of a target or zone that a scan asks beyond the host, by its name. A
 // public address that is none of this host's needs `i_own_this` (kInvalidInput).
 [[nodiscard]] Result<std::vector<IpAddress>> read_scanned(const model::Snapshot& snapshot,
+                                                          const policy::Config& config,
                                                           const policy::BeyondHost& beyond,
                                                           const std::string& text, bool i_own_this);
 

@@ -154,7 +154,7 @@ class Learner {
     while (!interrupted() && (!duration_ms || now() < began_ + *duration_ms)) {
       if (auto done = step(kWaitMs); !done) return done;
       if (now() < saved + kSaveMs) continue;
-      if (auto done = save(); !done) return done;
+      save();
       saved = now();
     }
     // What came at the end is given the time to be known by its name.
@@ -164,8 +164,11 @@ class Learner {
     }
     if (auto done = read_table(); !done) return done;
     watcher_.finish();
-    return save();
+    save();
+    return {};
   }
+  // What was seen is in the file, too.
+  [[nodiscard]] bool is_kept() const { return kept_; }
 
  private:
   static std::uint64_t now() { return conntrack::now_ms(); }
@@ -225,10 +228,13 @@ class Learner {
     return {};
   }
 
-  Status save() {
+  // A disk that is full now may not be so in a minute: what is heard meanwhile is not given up.
+  void save() {
     if (book_.since_ms == 0) book_.since_ms = began_;
     book_.until_ms = now();
-    return state_.save(book_);
+    const Status saved = state_.save(book_);
+    if (!saved && kept_) complain(saved.error());
+    kept_ = saved.has_value();
   }
 
   [[nodiscard]] std::uint64_t inode() const {
@@ -245,10 +251,12 @@ class Learner {
   flows::Watcher watcher_;
   std::uint64_t table_at_ = 0;
   bool table_wanted_ = false;
+  bool kept_ = true;
 };
 
-Status listen(Session& session, const LearnOptions& options, const StateFile& state,
-              flows::Book& book, std::optional<std::uint64_t> duration_ms) {
+// Whether what was seen is kept in the file as well.
+Result<bool> listen(Session& session, const LearnOptions& options, const StateFile& state,
+                    flows::Book& book, std::optional<std::uint64_t> duration_ms) {
   if (sysctl("events") == 0U)
     return fail(ErrorCode::kUnavailable,
                 "the kernel tells of no connections here; switch it on: sysctl -w "
@@ -265,7 +273,9 @@ Status listen(Session& session, const LearnOptions& options, const StateFile& st
   auto listener = conntrack::Listener::start(*events);
   if (!listener) return std::unexpected(listener.error());
   ++book.runs;
-  return Learner(session, options.source, state, book, *std::move(listener)).run(duration_ms);
+  Learner learner(session, options.source, state, book, *std::move(listener));
+  if (auto done = learner.run(duration_ms); !done) return std::unexpected(done.error());
+  return learner.is_kept();
 }
 
 // Without a file the whole policy is proposed.
@@ -301,6 +311,23 @@ Exit tell(Session& session, const LearnOptions& options, const flows::Book& book
                                                                    : Exit::kIncomplete;
 }
 
+// A diff is no policy: it may not take the place of one, or of what it was made from.
+Status check_output(const LearnOptions& options, const Session& session) {
+  if (options.file == "-") return {};
+  std::error_code ignored;
+  const auto real = [&ignored](const std::string& path) {
+    return std::filesystem::weakly_canonical(path, ignored);
+  };
+  const bool policy =
+      !session.config.file.empty() && real(options.file) == real(session.config.file);
+  if (!policy && real(options.file) != real(options.state)) return {};
+  const std::string shown = escape_text(options.file);
+  return fail(ErrorCode::kInvalidInput,
+              "-o " + shown + ": a diff would take the place of " +
+                  (policy ? "the policy; write it to another file and: patch " + shown + " FILE"
+                          : "what was seen; give another file"));
+}
+
 }  // namespace
 
 Exit run_learn(const LearnOptions& options) {
@@ -312,14 +339,17 @@ Exit run_learn(const LearnOptions& options) {
   const console::Interrupts interrupts;
   auto session = open_session(options.source);
   if (!session) return complain(session.error());
+  if (auto good = check_output(options, *session); !good) return complain(good.error());
   const flows::Losses before = book->losses;
+  bool kept = true;
   if (session->broker) {
-    if (auto done = listen(*session, options, state, *book, *duration); !done)
-      return complain(done.error());
+    const auto done = listen(*session, options, state, *book, *duration);
+    if (!done) return complain(done.error());
+    kept = *done;
   }
   const bool lost =
       book->losses.overflows != before.overflows || book->losses.dropped != before.dropped;
-  return tell(*session, options, *book, !lost);
+  return tell(*session, options, *book, kept && !lost);
 }
 
 }  // namespace bulkhead::cli

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 
 #include "base/machine.h"
 #include "base/text.h"
@@ -15,6 +16,7 @@
 #include "console/progress.h"
 #include "identify/catalogue_files.h"
 #include "policy/meaning.h"
+#include "policy/one_target.h"
 #include "probe/sweep.h"
 #include "query/query.h"
 #include "report/html.h"
@@ -43,8 +45,26 @@ void show(const probe::Progress& progress) {
        .paused = progress.paused});
 }
 
+// A machine that several targets name is asked once, for all of them.
+void ask_for_all(const policy::Config& config, const services::Matcher& matcher,
+                 std::vector<scan::BeyondAim>& aims) {
+  std::map<IpAddress, scan::BeyondAim*> by_address;
+  for (scan::BeyondAim& aim : aims) by_address.emplace(aim.machine.to, &aim);
+  for (const policy::ScanTarget& target : config.scan.targets) {
+    for (policy::Beyond& one : policy::machines_of_target(config, target)) {
+      const auto at = by_address.find(one.to);
+      if (at == by_address.end() || at->second->machine.target == one.target) continue;
+      scan::BeyondAim& aim = *at->second;
+      const scan::BeyondAim more = scan::aim_beyond(std::move(one), matcher);
+      aim.tcp = aim.tcp.unite(more.tcp);
+      aim.udp = aim.udp.unite(more.udp);
+      if (!aim.machine.is) aim.machine.is = more.machine.is;
+    }
+  }
+}
+
 // Those of others on the Internet only when somebody says that they are his.
-std::vector<scan::BeyondAim> aims_beyond(const ScanOptions& options,
+std::vector<scan::BeyondAim> aims_beyond(const ScanOptions& options, const policy::Config& config,
                                          const services::Matcher& matcher,
                                          policy::BeyondHost& beyond) {
   std::vector<scan::BeyondAim> out;
@@ -55,10 +75,11 @@ std::vector<scan::BeyondAim> aims_beyond(const ScanOptions& options,
       beyond.left_out.push_back({one.target + " (" + one.to.to_string() + ")",
                                  "is a public address; if it is yours, say so with --i-own-this"});
   }
+  ask_for_all(config, matcher, out);
   return out;
 }
 
-Result<scan::Wanted> read_wanted(const ScanOptions& options, const model::Snapshot& snapshot,
+Result<scan::Wanted> read_wanted(const ScanOptions& options, const Session& session,
                                  const policy::BeyondHost& beyond) {
   scan::Wanted wanted;
   wanted.full = options.full;
@@ -70,11 +91,12 @@ Result<scan::Wanted> read_wanted(const ScanOptions& options, const model::Snapsh
   for (const std::string& text : options.to) {
     auto link = read_link_target(text);
     if (!link) return within("--to", link.error());
-    if (*link) {
-      wanted.links.push_back(**std::move(link));
+    if (const std::optional<ScopedAddress>& scoped = *link) {
+      wanted.links.push_back(*scoped);
       continue;
     }
-    auto addresses = read_scanned(snapshot, beyond, text, options.i_own_this);
+    auto addresses =
+        read_scanned(*session.snapshot, session.config, beyond, text, options.i_own_this);
     if (!addresses) return within("--to", addresses.error());
     wanted.to.insert(wanted.to.end(), addresses->begin(), addresses->end());
   }
@@ -202,10 +224,10 @@ Exit run_scan(const ScanOptions& options) {
   if (!seats_made) return complain(seats_made.error());
   const model::Snapshot& snapshot = *session->snapshot;
   policy::BeyondHost beyond = policy::beyond_host(session->config);
-  auto wanted = read_wanted(options, snapshot, beyond);
+  auto wanted = read_wanted(options, *session, beyond);
   if (!wanted) return complain(wanted.error());
   wanted->seats = *std::move(seats_made);
-  wanted->beyond = aims_beyond(options, *matcher, beyond);
+  wanted->beyond = aims_beyond(options, session->config, *matcher, beyond);
   auto world = trace::World::build(snapshot);
   if (!world) return complain(world.error());
   const query::Asker asker(*world, session->zones);

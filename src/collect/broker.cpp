@@ -34,6 +34,9 @@ int keep_only(int channel) {
 [[noreturn]] void become_reader(int channel, pid_t parent, Broker::Rights rights) {
   channel = keep_only(channel);
   for (int number = 1; number < 32; ++number) signal(number, SIG_DFL);
+  // Terminals and service managers send these to all: the other half decides what is still to be
+  // read then, and this one ends with it.
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) signal(number, SIG_IGN);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);

@@ -187,8 +187,17 @@ int set_up(int fd, const char* name) {
   return ask.run();
 }
 
+// Of a link in the namespace of the socket; 0: not known.
+std::uint32_t mtu_of(int fd, std::uint32_t link) {
+  ifreq request{};
+  request.ifr_ifindex = static_cast<int>(link);
+  const bool known = ioctl(fd, SIOCGIFNAME, &request) == 0 && ioctl(fd, SIOCGIFMTU, &request) == 0;
+  return known && request.ifr_mtu > 0 ? static_cast<std::uint32_t>(request.ifr_mtu) : 0;
+}
+
 // A pair of which one end is a port of the bridge. Its MAC is higher than others', so that a bridge
-// that takes the lowest of its ports' keeps its own.
+// that takes the lowest of its ports' keeps its own; and so with the MTU (br_mtu_auto_adjust() in
+// net/bridge/br_if.c).
 int add_port(int fd, std::uint32_t bridge, int own_namespace) {
   const auto pid = static_cast<std::uint32_t>(getpid());
   std::array<char, IFNAMSIZ> name{};
@@ -199,9 +208,12 @@ int add_port(int fd, std::uint32_t bridge, int own_namespace) {
                                         static_cast<std::uint8_t>(pid >> 16),
                                         static_cast<std::uint8_t>(pid >> 8),
                                         static_cast<std::uint8_t>(pid)};
+  const std::uint32_t mtu = mtu_of(fd, bridge);
+  if (mtu == 0) return ENODEV;
   Asked ask(fd, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
   ask.extra<ifinfomsg>();
   ask.text(IFLA_IFNAME, name.data());
+  ask.put32(IFLA_MTU, mtu);
   ask.put(IFLA_ADDRESS, mac.data(), mac.size());
   ask.put32(IFLA_MASTER, bridge);
   const std::size_t info = ask.begin(IFLA_LINKINFO);
@@ -210,6 +222,7 @@ int add_port(int fd, std::uint32_t bridge, int own_namespace) {
   const std::size_t peer = ask.begin(VETH_INFO_PEER);
   ask.extra<ifinfomsg>();
   ask.text(IFLA_IFNAME, kSeatLink);
+  ask.put32(IFLA_MTU, mtu);
   ask.put32(IFLA_NET_NS_FD, static_cast<std::uint32_t>(own_namespace));
   ask.end(peer);
   ask.end(data);
@@ -332,6 +345,17 @@ std::optional<std::uint32_t> choose(const std::vector<SeatAddress>& candidates, 
   return std::nullopt;
 }
 
+// For links that are made in this namespace from now on. No IPv6 at all is none to be asked for.
+int set_default6(const char* name, char value) {
+  std::array<char, 64> path{};
+  std::snprintf(path.data(), path.size(), "/proc/sys/net/ipv6/conf/default/%s", name);
+  const int fd = open(path.data(), O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return errno == ENOENT ? 0 : errno;
+  const int error = write(fd, &value, 1) == 1 ? 0 : errno;
+  close(fd);
+  return error;
+}
+
 // In the keeper: all that is to be done, step by step; the first that fails is said.
 class Keeper {
  public:
@@ -349,8 +373,17 @@ class Keeper {
     return error == 0;
   }
 
+  // It has the addresses that were announced: none that a router advertises, and no link-local one,
+  // with its questions for routers, where IPv6 was not asked for.
+  bool silence() {
+    return step("no IPv6 address of its own", set_default6("accept_ra", '0')) &&
+           step("no IPv6 address of its own", set_default6("autoconf", '0')) &&
+           step("no IPv6", set_default6("disable_ipv6", request_.has6 == 0 ? '1' : '0'));
+  }
+
   bool link() {
-    if (!step("a network namespace", unshare(CLONE_NEWNET) == 0 ? 0 : errno)) return false;
+    if (!step("a network namespace", unshare(CLONE_NEWNET) == 0 ? 0 : errno) || !silence())
+      return false;
     own_ = route_socket();
     const int here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
     if (!step("its descriptors", own_ < 0 || here < 0 ? errno : 0)) return false;

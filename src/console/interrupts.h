@@ -7,8 +7,8 @@
 
 namespace bulkhead::console {
 
-// While it lives, the first SIGINT or SIGTERM sets the flag and the second one ends the program.
-// One at a time.
+// While it lives, the first SIGINT, SIGTERM or SIGHUP (unless that is ignored) sets the flag, and
+// the second one ends the program. One at a time.
 class Interrupts {
  public:
   Interrupts();
@@ -19,7 +19,7 @@ class Interrupts {
   [[nodiscard]] static const std::atomic<bool>& flag();
 
  private:
-  struct sigaction before_int_{}, before_term_{};
+  struct sigaction before_int_{}, before_term_{}, before_hup_{};
 };
 
 }  // namespace bulkhead::console

@@ -22,6 +22,17 @@ bool is_guest(const model::Container& container) {
   return container.network_mode.starts_with("container:");
 }
 
+// Those that told of containers before, and now of nothing.
+std::set<std::string> silent_engines(const model::Snapshot& snapshot, const Book& book) {
+  std::set<std::string> out;
+  for (const Who& who : book.whos()) out.insert(who.engine);
+  for (const model::Engine& engine : snapshot.engines) {
+    const bool failed = engine.containers.empty() && !engine.gaps.empty();
+    if (!failed) out.erase(who_is(engine, {}).engine);
+  }
+  return out;
+}
+
 }  // namespace
 
 template <class Do>
@@ -114,9 +125,13 @@ void Owners::take(const model::Snapshot& snapshot, Moment when, const StartOf& s
         take_container(snapshot, c, *who, start_of);
     }
   }
+  // Of an engine that does not answer (it is started anew) containers may well live on; their links
+  // tell when they do not.
+  const std::set<std::string> silent = silent_engines(snapshot, book);
   each([&](std::vector<Holding>& all) {
     for (Holding& h : all) {
-      if (!h.there && h.until == UINT64_MAX) h.until = when.until;
+      const bool asked = !h.who || !h.link || !silent.contains(book.whos()[*h.who].engine);
+      if (!h.there && h.until == UINT64_MAX && asked) h.until = when.until;
     }
   });
   last_read_ = when.from;

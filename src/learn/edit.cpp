@@ -157,8 +157,13 @@ class Editor {
   }
 
   void into_flow(const At& at, const yaml::Node& node, std::string text) {
-    if (!node.entries.empty() || !node.items.empty()) text += ", ";
-    within_[at.line].push_back({at.column + 1, std::move(text)});
+    std::vector<Insert>& all = within_[at.line];
+    if (!node.entries.empty() || !node.items.empty()) {
+      text += ", ";
+    } else if (std::ranges::find(all, at.column + 1, &Insert::column) != all.end()) {
+      text.insert(0, ", ");  // behind what was put between the same brackets
+    }
+    all.push_back({at.column + 1, std::move(text)});
   }
 
   static void block(const std::string& indent, const Addition& addition,

@@ -229,9 +229,9 @@ bool Judge::permits(const Line& line, const Flow& flow) const {
     case LineKind::kAllow:
       return is_container(flow.to) && has(line.ports, served) && to() && from();
     case LineKind::kEgress:
-      return flow.to.kind == PeerKind::kOutside && has(line.ports, dialled) && from() && to();
+      return flow.to.kind == PeerKind::kOutside && has(line.ports, served) && from() && to();
     case LineKind::kHost:
-      return flow.to.kind == PeerKind::kHost && line.host->port == dialled && from();
+      return flow.to.kind == PeerKind::kHost && line.host->port == served && from();
     case LineKind::kIngress: break;
   }
   if (!is_container(flow.to) || !to()) return false;
@@ -264,7 +264,7 @@ const policy::NeverRule* Judge::forbids(const Flow& flow, const Judged& judged) 
                                  return p.kind == PartyKind::kHostService &&
                                         std::ranges::any_of(
                                             config_.host, [&](const policy::HostRule& h) {
-                                              return h.name == p.name && h.port == dialled;
+                                              return h.name == p.name && h.port == served;
                                             });
                                }) &&
            !rule.to.empty();

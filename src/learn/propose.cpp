@@ -138,8 +138,13 @@ class Proposer {
   using Door = std::tuple<LineKind, std::string, PortSpec>;
   static Door door(const Wanted& one) {
     const auto& place = one.judged.section == LineKind::kEgress ? one.judged.from : one.judged.to;
-    return {one.judged.section, place ? full(*place) : "",
-            PortSpec{one.flow->dialled, one.flow->protocol}};
+    return {one.judged.section, place ? full(*place) : "", port_of(one)};
+  }
+  // As rules see it: those of published ports look at what was dialled, all others at packets that
+  // were translated.
+  static PortSpec port_of(const Wanted& one) {
+    const bool published = one.judged.section == LineKind::kIngress;
+    return {published ? one.flow->dialled : one.flow->served, one.flow->protocol};
   }
   static const IpAddress* stranger(const Wanted& one) {
     for (const flows::Peer* peer : {&one.flow->from, &one.flow->to}) {
@@ -205,8 +210,7 @@ class Proposer {
       if (one.judged.section != LineKind::kAllow || !to) continue;
       const policy::Tenant* in = to->tenant;
       const std::string from = one.judged.from ? word(*one.judged.from, in) : "host";
-      seen[{{in->name, word(*to, in), from}, PortSpec{one.flow->served, one.flow->protocol}}].add(
-          *one.counts);
+      seen[{{in->name, word(*to, in), from}, port_of(one)}].add(*one.counts);
     }
     std::map<std::pair<std::tuple<std::string, std::string, Ports>, std::string>, Counts> by_from;
     for (const auto& one : join(seen)) {
@@ -234,9 +238,7 @@ class Proposer {
       const std::optional<Place>& from = one.judged.from;
       const std::optional<IpAddress>& to = one.flow->to.address;
       if (one.judged.section != LineKind::kEgress || !from || !to) continue;
-      seen[{{from->tenant->name, word(*from, from->tenant), *to},
-            PortSpec{one.flow->dialled, one.flow->protocol}}]
-          .add(*one.counts);
+      seen[{{from->tenant->name, word(*from, from->tenant), *to}, port_of(one)}].add(*one.counts);
     }
     std::map<std::pair<std::tuple<std::string, std::string, Ports>, IpAddress>, Counts> by_to;
     for (const auto& one : join(seen)) {
@@ -264,10 +266,7 @@ class Proposer {
       const std::optional<Place>& to = one.judged.to;
       const std::optional<IpAddress>& from = one.flow->from.address;
       if (one.judged.section != LineKind::kIngress || !to || !from) continue;
-      seen[{{to->tenant->name, word(*to, to->tenant),
-             PortSpec{one.flow->dialled, one.flow->protocol}},
-            *from}]
-          .add(*one.counts);
+      seen[{{to->tenant->name, word(*to, to->tenant), port_of(one)}, *from}].add(*one.counts);
     }
     std::map<std::pair<std::tuple<std::string, std::string, Addresses>, PortSpec>, Counts> by_port;
     for (const auto& one : join(seen)) {
@@ -289,7 +288,7 @@ class Proposer {
     std::map<PortSpec, Counts> seen;
     for (const Wanted& one : wanted_) {
       if (one.judged.section != LineKind::kHost) continue;
-      const PortSpec port{one.flow->dialled, one.flow->protocol};
+      const PortSpec port = port_of(one);
       seen[port].add(*one.counts);
       const std::optional<Place>& place = one.judged.from;
       const std::optional<IpAddress>& address = one.flow->from.address;

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "policy/config.h"
+#include "policy/one_target.h"
 
 namespace bulkhead::policy {
 namespace {
@@ -12,11 +13,13 @@ class BeyondCollector {
  public:
   explicit BeyondCollector(const Config& config) : config_(config) {}
 
+  std::vector<Beyond> run(const ScanTarget& target) {
+    add_target(target);
+    return std::move(out_.machines);
+  }
+
   BeyondHost run() {
-    for (const ScanTarget& target : config_.scan.targets) {
-      for (const Prefix& prefix : target.at) add_all(prefix, of_target(target));
-      for (const std::string& zone : target.zones) add_zone(zone, of_target(target));
-    }
+    for (const ScanTarget& target : config_.scan.targets) add_target(target);
     for (const ZoneRule& zone : config_.zones) {
       if (is_asked(zone)) add_zone(zone.name, of_zone(zone));
     }
@@ -27,6 +30,11 @@ class BeyondCollector {
   }
 
  private:
+  void add_target(const ScanTarget& target) {
+    for (const Prefix& prefix : target.at) add_all(prefix, of_target(target));
+    for (const std::string& zone : target.zones) add_zone(zone, of_target(target));
+  }
+
   static Beyond of_target(const ScanTarget& target) {
     Beyond out;
     out.target = target.name;
@@ -111,6 +119,10 @@ std::vector<IpAddress> machines_of(const Prefix& prefix) {
 
 BeyondHost beyond_host(const Config& config) {
   return BeyondCollector(config).run();
+}
+
+std::vector<Beyond> machines_of_target(const Config& config, const ScanTarget& target) {
+  return BeyondCollector(config).run(target);
 }
 
 }  // namespace bulkhead::policy

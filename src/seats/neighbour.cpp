@@ -107,6 +107,13 @@ class NeighbourReader {
     return nullptr;
   }
 
+  [[nodiscard]] const model::Address* own_in(const model::Link& link, const Prefix& network) const {
+    const auto at = std::ranges::find_if(host_.addresses, [&](const model::Address& a) {
+      return a.link == link.index && network.contains(a.local);
+    });
+    return at == host_.addresses.end() ? nullptr : &*at;
+  }
+
   [[nodiscard]] Status addresses(std::string_view list, const model::Link& link) {
     while (!list.empty()) {
       const std::string_view word = list.substr(0, list.find(','));
@@ -123,7 +130,7 @@ class NeighbourReader {
     const std::size_t slash = word.find('/');
     const auto read = IpAddress::parse(word.substr(0, slash));
     if (!read) return within("--seat", read.error());
-    if (!not_a_machine(*read).empty() || read->is_loopback())
+    if (!not_a_machine(*read).empty() || read->is_loopback() || read->is_v4_mapped())
       return fail(ErrorCode::kInvalidInput,
                   "--seat: " + seat_quoted(word) + " can be no machine's address");
     std::uint8_t length = 0;
@@ -144,8 +151,7 @@ class NeighbourReader {
                                                 read->to_string() + "; write " + read->to_string() +
                                                 "/24");
     }
-    if (has_it(*read))
-      return fail(ErrorCode::kInvalidInput, "--seat: " + read->to_string() + " is in use");
+    if (Status fit = can_have(link, *read, length); !fit) return fit;
     const bool twice =
         read->is_v4() ? !out_.wish.candidates.empty() : out_.wish.address6.has_value();
     if (twice) return fail(ErrorCode::kInvalidInput, "--seat: more than one address of a family");
@@ -154,6 +160,33 @@ class NeighbourReader {
     else
       out_.wish.address6 = *read, out_.wish.length6 = length;
     return {};
+  }
+
+  // What was said, whether it can be of a machine there that is not there yet.
+  [[nodiscard]] Status can_have(const model::Link& link, const IpAddress& address,
+                                std::uint8_t length) {
+    const auto wrong = [](const std::string& what) {
+      return fail(ErrorCode::kInvalidInput, "--seat: " + what);
+    };
+    // A table of neighbours may still hold the seat of the scan before; whoever else is there
+    // answers when he is asked.
+    if (is_held(address)) return wrong(address.to_string() + " is in use");
+    const Prefix network = Prefix::covering(address, length);
+    if (is_of_network(address, network))
+      return wrong(address.to_string() + " is of the whole network " + network.to_string() +
+                   ", no machine's; write another one");
+    const model::Address* own = own_address(link, address.family());
+    if (own != nullptr && own_in(link, network) == nullptr)
+      return wrong("this host's " + own->local.to_string() + " on " + seat_quoted(link.name) +
+                   " is not in " + network.to_string() + "; write an address of " +
+                   Prefix::covering(own->local, own->prefix_length).to_string());
+    return {};
+  }
+
+  // The first one is its name, and the last one is for all (RFC 3021: but for two addresses alone).
+  static bool is_of_network(const IpAddress& address, const Prefix& network) {
+    return address.is_v4() && network.length() < 31 &&
+           (address == network.first() || address == network.last());
   }
 
   [[nodiscard]] Status choose(const model::Link& link) {
@@ -185,12 +218,22 @@ class NeighbourReader {
     return out;
   }
 
+  // Or seems to: an old neighbour's address is not the first to be chosen.
   [[nodiscard]] bool has_it(const IpAddress& address) {
+    if (is_held(address)) return true;
+    if (neighbours_.empty()) {
+      for (const model::NetNs& ns : snapshot_.namespaces) {
+        for (const model::Neighbour& n : ns.neighbours)
+          if (n.mac) neighbours_.insert(n.address);
+      }
+    }
+    return neighbours_.contains(address);
+  }
+
+  [[nodiscard]] bool is_held(const IpAddress& address) {
     if (taken_.empty()) {
       for (const model::NetNs& ns : snapshot_.namespaces) {
         for (const model::Address& a : ns.addresses) taken_.insert(a.local);
-        for (const model::Neighbour& n : ns.neighbours)
-          if (n.mac) taken_.insert(n.address);
       }
       for (const model::Engine& engine : snapshot_.engines) {
         for (const model::EngineNetwork& network : engine.networks)
@@ -202,16 +245,21 @@ class NeighbourReader {
 
   // What is not on that network is sent to the host, as its containers do.
   void gateways(const model::Link& link) {
-    for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
-      if (const model::Address* own = own_address(link, family))
-        out_.wish.gateways.push_back(own->local);
+    std::vector<Prefix> networks;
+    if (!out_.wish.candidates.empty())
+      networks.push_back(Prefix::covering(out_.wish.candidates.front(), out_.wish.length4));
+    if (const auto& six = out_.wish.address6)
+      networks.push_back(Prefix::covering(*six, out_.wish.length6));
+    for (const Prefix& network : networks) {
+      const model::Address* own = own_in(link, network);
+      if (own != nullptr) out_.wish.gateways.push_back(own->local);
     }
   }
 
   const model::Snapshot& snapshot_;
   const model::NetNs& host_;
   std::string_view text_;
-  std::set<IpAddress> taken_;
+  std::set<IpAddress> taken_, neighbours_;
   Neighbour out_;
 };
 

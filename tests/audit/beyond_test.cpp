@@ -59,6 +59,16 @@ TEST(AuditBeyond, WhoGetsToATargetIsAFindingOfItsClass) {
   EXPECT_THAT(beyond(none), IsEmpty());
 }
 
+TEST(AuditBeyond, AMachineThatTwoTargetsNameIsOfBoth) {
+  const Report report =
+      audit_of(two_on_a_lan().snapshot,
+               with("at: [10.1.0.5], ports: [445]}, rack: {at: [10.1.0.5], ports: [2375]"));
+  std::vector<std::pair<std::string, Kind>> found;
+  for (const Finding* one : beyond(report)) found.emplace_back(one->subject.network, one->kind);
+  EXPECT_THAT(found, ::testing::UnorderedElementsAre(std::pair("nas", Kind::kT5),
+                                                     std::pair("rack", Kind::kT2)));
+}
+
 TEST(AuditBeyond, AnAuditSendsNothingThere) {
   const Report report = audit_of(two_on_a_lan().snapshot, with("at: [10.1.0.5], ports: [445]"));
   ASSERT_THAT(beyond(report), SizeIs(1));

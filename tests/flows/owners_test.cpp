@@ -79,6 +79,26 @@ TEST(Owners, WhoCameAndWentUnreadIsNobody) {
   EXPECT_EQ(f.at("10.1.1.2", 101'200, 101'210), "web");
 }
 
+TEST(Owners, AnEngineThatIsStartedAnewLosesNobody) {
+  Fixture f;
+  Host h;
+  h.container("web", "10.1.1.2", 11);
+  h.container("db", "10.1.1.3", 12);
+  f.owners.take(h.snapshot, {100'000, 100'100}, long_ago, f.book);
+  Host down;
+  down.snapshot.engines.clear();
+  f.owners.take(down.snapshot, {102'000, 102'100}, long_ago, f.book);
+  f.owners.link_went(IfIndex{12}, {103'000, 103'010});
+  Host failed;
+  failed.snapshot.engines[0].gaps.push_back({"containers", "no answer"});
+  f.owners.take(failed.snapshot, {104'000, 104'100}, long_ago, f.book);
+  EXPECT_EQ(f.at("10.1.1.2", 105'000, 105'000), "web");
+  EXPECT_EQ(f.at("10.1.1.3", 105'000, 105'000), "nobody");
+  Host gone;
+  f.owners.take(gone.snapshot, {106'000, 106'100}, long_ago, f.book);
+  EXPECT_EQ(f.at("10.1.1.2", 107'000, 107'000), "nobody");
+}
+
 TEST(Owners, ALinkThatWasThereBeforeIsNoNews) {
   Fixture f;
   Host h;

@@ -74,6 +74,15 @@ TEST(Edit, ANewKeyOfTheFileFollowsItsVersion) {
             "trust: {new: [192.0.2.1], old: []}\nbulkhead: 1\n");
 }
 
+TEST(Edit, SeveralSectionsFitIntoTheSameEmptyBraces) {
+  const std::vector<Addition> both{{{"tenants", "shop", "allow"}, true, {"{a: 1}"}},
+                                   {{"tenants", "shop", "egress"}, true, {"{b: 2}"}}};
+  EXPECT_EQ(edited("bulkhead: 1\ntenants:\n  shop: {}\n", both, true),
+            "bulkhead: 1\ntenants:\n  shop: {allow: [{a: 1}], egress: [{b: 2}]}\n");
+  EXPECT_EQ(edited("bulkhead: 1\ntenants: {shop: {mode: audit}}\n", both, true),
+            "bulkhead: 1\ntenants: {shop: {allow: [{a: 1}], egress: [{b: 2}], mode: audit}}\n");
+}
+
 TEST(Edit, SeveralChangesFarApartAreHunksOfOneDiff) {
   std::string text = "bulkhead: 1\ntenants:\n  a: {}\n";
   for (int i = 0; i < 20; ++i) text += "  t" + std::to_string(i) + ": {}\n";

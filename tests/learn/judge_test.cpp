@@ -140,6 +140,18 @@ TEST_F(Seen, EgressListsTheAddresses) {
                           "shop egress {from: api, to: \"203.0.113.9\", port: 53/udp"));
 }
 
+// Of what a rule sends elsewhere (a transparent proxy) rules see the address and the port after it.
+TEST_F(Seen, WhatIsTranslatedIsPermittedAsRulesSeeIt) {
+  seen.add("shop-api-1", "203.0.113.7", 3128, {.dialled = 80, .at = "198.51.100.9"});
+  seen.add("blog-app-1", "host", 7777, {.dialled = 70, .at = "172.21.0.1"});
+  EXPECT_THAT(told().lines,
+              ElementsAre("shop egress {from: api, to: \"203.0.113.7\", port: 3128/tcp",
+                          "host seen-7777-tcp: {port: 7777/tcp, from: blog/app"));
+  std::string with = proposal.text;
+  EXPECT_THAT(told(with).lines, IsEmpty());
+  EXPECT_EQ(proposal.covered, 2U);
+}
+
 TEST_F(Seen, ServicesOfTheHostOnlyWhereTheFileSpeaksOfThem) {
   seen.add("blog-app-1", "host", 7777, {.at = "172.21.0.1"});
   EXPECT_THAT(told().lines, ElementsAre("host seen-7777-tcp: {port: 7777/tcp, from: blog/app"));
@@ -333,6 +345,31 @@ TEST_F(Seen, WithoutAFileTheWholePolicyIsDrafted) {
   EXPECT_THAT(told(text).lines, ElementsAre("shop allow {from: lone/lone, to: api, port: 7000/tcp",
                                             "shop allow {from: web, to: db, port: 5432/tcp"));
   EXPECT_TRUE(policy::parse_config(draft(flows::Book()), "b.yaml"));
+}
+
+// Names that mean something in the language, or nothing there, are still those of somebody.
+TEST_F(Seen, ADraftReadsWhateverThingsAreCalled) {
+  auto h = shop();
+  const char* names[] = {"host", "internet", "lan", "80", "-x", "null", "a.b", "*", "x/y", "dmz"};
+  int last = 100;
+  for (const char* name : names) {
+    h.container(name, "shop", "172.20.0." + std::to_string(last++));
+    model::Container& one = h.engine().containers.back();
+    one.project = one.service = "";
+    h.container(std::string("of-") + name, "shop", "172.20.0." + std::to_string(last++));
+    model::Container& other = h.engine().containers.back();
+    other.project = other.service = name;
+  }
+  snapshot = h.snapshot;
+  seen = BookOf(snapshot);
+  for (const char* name : names) {
+    seen.add(name, std::string("of-") + name, 7000);
+    seen.add(std::string("of-") + name, "203.0.113.7", 443);
+    seen.add("198.51.100.7", name, 7000, {.dialled = 7070, .at = "192.0.2.10"});
+  }
+  const auto lines = told(draft(seen.book));
+  EXPECT_THAT(lines.refusals, IsEmpty());
+  EXPECT_THAT(lines.lines, ::testing::SizeIs(::testing::Gt(10U)));
 }
 
 }  // namespace

@@ -169,8 +169,8 @@ class Learn(unittest.TestCase):
             holder = subprocess.Popen(['unshare', '-n', 'sleep', '300'])
         self.addCleanup(holder.wait)
         self.addCleanup(holder.kill)
-        until(lambda: os.readlink('/proc/%d/ns/net' % holder.pid) != os.readlink('/proc/self/ns/net'), 'it has a namespace')
         odd = '/proc/%d/ns/net' % holder.pid
+        until(lambda: os.stat(odd).st_ino != os.stat(host).st_ino, 'it has a namespace')
         try:
             with inside(host):
                 world.run('ip', 'link', 'set', 'odd0', 'master', bridge, 'up')
@@ -245,6 +245,27 @@ class Learn(unittest.TestCase):
         with inside(WORLD.path('host')):
             self.assertEqual(world.run('nft', '-s', 'list', 'ruleset'), before)
 
+    def test_what_was_seen_is_kept_when_it_is_interrupted(self):
+        for how, port in ((signal.SIGINT, 80), (signal.SIGTERM, 443), (signal.SIGHUP, 6379)):
+            with self.subTest(how.name):
+                learning = self.learn('--config', self.config)
+                self.assertTrue(connects(self.web, self.db4, port))
+                code, out, err = learning.end(how)
+                self.assertEqual(code, DONE, out + err)
+                self.assertEqual(self.book()['web -> db %d/tcp' % port][0]['answered'], 1)
+                self.assertIn('--- ', out)
+
+    def test_what_was_seen_is_told_when_it_cannot_be_kept(self):
+        folder = os.path.join(WORLD.dir, 'full')
+        self.state = os.path.join(folder, 'flows.json')
+        learning = self.learn('--config', self.config)
+        self.assertTrue(connects(self.web, self.db4, 5432))
+        os.rename(folder, folder + '.away')
+        code, out, err = learning.end()
+        self.assertEqual(code, INCOMPLETE, out + err)
+        self.assertIn('full/flows.json', err)
+        self.assertIn('{from: web, to: db, port: 5432/tcp', out)
+
     def test_without_a_file_the_whole_policy_is_proposed(self):
         os.remove(self.config)
         learning = self.learn()
@@ -281,6 +302,14 @@ class Learn(unittest.TestCase):
                 if '--state' not in arguments else WORLD.say('learn', '--config', self.config, *arguments)
             self.assertEqual(got, code, out + err)
             self.assertIn(word, err + out)
+        link = os.path.join(WORLD.dir, 'link.yaml')
+        os.symlink(self.config, link)
+        for output in (self.config, link, self.state):
+            got, out, err = WORLD.say('learn', '--for', '1s', '--config', self.config, '--state', self.state, '-o', output)
+            self.assertEqual(got, USAGE, out + err)
+            self.assertIn('would take the place of', err)
+        with open(self.config) as file:
+            self.assertEqual(file.read(), TENANTS)
         got, out, err = WORLD.say('plan', '--config', self.config, '--seen', WORLD.file('bad.json', '[]'))
         self.assertEqual(got, USAGE)
         first = self.learn('--config', self.config)

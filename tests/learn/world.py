@@ -142,12 +142,13 @@ class Learning:
     """A `learn` that listens; `end()` interrupts it and gives what it said."""
 
     def __init__(self, world, *arguments):
-        self.process = world.start('learn', *arguments)
+        self.process = world.start('learn', *arguments, start_new_session=True)
         until(lambda: world.listeners() or self.process.poll() is not None, 'learn listens')
         time.sleep(1)  # the engines and the table are read first
 
     def end(self, how=signal.SIGINT):
+        """As a terminal and a service manager send it: to each process there is of it."""
         if self.process.poll() is None:
-            self.process.send_signal(how)
+            os.killpg(self.process.pid, how)
         out, err = self.process.communicate(timeout=GENEROUS)
         return self.process.returncode, out, err

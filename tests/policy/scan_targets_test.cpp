@@ -6,6 +6,7 @@
 
 #include "audit/host_builder.h"
 #include "policy/good.h"
+#include "policy/one_target.h"
 #include "policy/tenants.h"
 #include "policy/zones.h"
 
@@ -54,6 +55,22 @@ TEST(ScanTargets, AddressesPrefixesZonesAndTrustGroupsAreExpandedOnceEach) {
   EXPECT_TRUE(beyond.machines[5].management);
   EXPECT_TRUE(beyond.machines[5].of_zone);
   EXPECT_THAT(beyond.left_out, IsEmpty());
+}
+
+TEST(ScanTargets, OfOneTargetAloneNothingIsMissingThatAnotherNamesToo) {
+  const Config config = good(std::string(kZones) +
+                             "scan:\n"
+                             "  targets:\n"
+                             "    nas: {at: 10.8.0.1, ports: [445]}\n"
+                             "    rack: {at: [office, bmc], ports: [2049]}\n");
+  std::vector<IpAddress> at;
+  for (const Beyond& one : machines_of_target(config, config.scan.targets.back())) {
+    at.push_back(one.to);
+    EXPECT_EQ(one.target, "rack");
+    EXPECT_THAT(one.ports, ElementsAre(PortSpec{Port{2049}, IpProtocol::kTcp}));
+    EXPECT_EQ(one.management, one.to.to_string().starts_with("10.9."));
+  }
+  EXPECT_THAT(at, SizeIs(4));
 }
 
 TEST(ScanTargets, NothingIsAskedThatIsNotDeclared) {

@@ -112,6 +112,13 @@ class Beyond(unittest.TestCase):
 
     TARGET = f"scan: {{targets: {{nas: {{at: [{NAS}], ports: [6379, 6380, 7777]}}}}}}\n"
 
+    def test_what_another_target_names_too_is_asked_for_both(self):
+        both = f"scan: {{targets: {{nas: {{at: [{NAS}], ports: [6379]}}, rack: {{at: [10.60.0.4/30], ports: [7777]}}}}}}\n"
+        for name in ("nas", "rack"):
+            done = self.bulkhead("scan", both, "--to", name, "--json", "--no-identify")
+            self.assertNotEqual(done.returncode, USAGE, done.stderr)
+            self.assertEqual({f["port"] for f in json.loads(done.stdout)["beyond"]}, {6379, 7777}, name)
+
     def test_what_answers_is_named_with_who_gets_there(self):
         done = self.bulkhead("scan", self.TARGET, "--to", "nas", "--json")
         answer = json.loads(done.stdout)

@@ -48,7 +48,7 @@ class Seat(unittest.TestCase):
 
     def quiet_links(self):
         """The same once the seats of other tests are gone: the kernel takes a moment to remove them."""
-        self.assertTrue(self.wait_for(lambda: not any(l.startswith("bks") for l in self.links())))
+        self.assertTrue(self.wait_for(lambda: not any(l.startswith("bks") for l in self.links()), 60))
         return self.links()
 
     def links(self):
@@ -88,6 +88,9 @@ class Seat(unittest.TestCase):
         done = self.scan("--seat", f"{self.bridge}=172.30.1.77", *WEB)
         self.assertEqual(done.returncode, DONE, done.stderr)
         self.assertIn("is 172.30.1.77", done.stderr)
+        self.quiet_links()
+        again = self.scan("--seat", f"{self.bridge}=172.30.1.77", *WEB)
+        self.assertEqual(again.returncode, DONE, again.stderr)
         # Somebody of whom no model knows: an address that only ARP tells of.
         ip("-n", self.engine.netns, "link", "add", "hid0", "type", "veth", "peer", "name", "hid1")
         name = f"bkhid{os.getpid()}"
@@ -115,6 +118,62 @@ class Seat(unittest.TestCase):
             running.send_signal(signal.SIGKILL)
             running.wait(20)
         self.assertTrue(self.wait_for(lambda: self.links() <= before), self.links() - before)
+
+    def test_a_seat_has_the_addresses_that_were_announced_and_no_others(self):
+        for address, families in (("172.30.4.77", ["inet"]), ("fd00:30:4::77", ["inet6", "inet6"])):
+            self.quiet_links()
+            running = subprocess.Popen(["nsenter", f"--net=/run/netns/{self.engine.netns}", PROGRAM,
+                                        *self.words("--seat", f"dual={address}", "--to", "six", "--full", "--rate", "100")],
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            try:
+                self.assertTrue(self.wait_for(lambda r=running: self.keeper(r.pid)))
+                keeper = self.keeper(running.pid)
+                self.assertTrue(self.wait_for(lambda k=keeper, a=address: a in self.addresses(k)))
+                self.assertEqual(sorted(self.addresses(keeper).values()), families, self.addresses(keeper))
+                told = subprocess.run(["nsenter", f"--net=/proc/{keeper}/ns/net", "sysctl", "-n",
+                                       "net.ipv6.conf.eth0.accept_ra"], check=True, capture_output=True, text=True)
+                self.assertEqual(told.stdout.strip(), "0")
+            finally:
+                running.send_signal(signal.SIGKILL)
+                running.wait(20)
+
+    @staticmethod
+    def children(pid):
+        return [int(p) for p in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()]
+
+    def keeper(self, pid):
+        """The child of the reader, which is a child of the program."""
+        return next((k for reader in self.children(pid) for k in self.children(reader)), None)
+
+    @staticmethod
+    def addresses(keeper):
+        told = subprocess.run(["nsenter", f"--net=/proc/{keeper}/ns/net", "ip", "-j", "addr", "show", "dev", "eth0"],
+                              check=False, capture_output=True, text=True)
+        links = json.loads(told.stdout or "[]")
+        return {a["local"]: a["family"] for link in links for a in link.get("addr_info", [])}
+
+    def test_a_bridge_keeps_its_mtu_while_it_has_a_seat(self):
+        self.quiet_links()
+        self.docker("network", "create", "--subnet", "172.30.77.0/24", "-o", "com.docker.network.driver.mtu=9000",
+                    "-o", "com.docker.network.bridge.name=jumbo", "jumbo")
+        self.addCleanup(self.docker, "network", "rm", "jumbo")
+        self.docker("network", "connect", "jumbo", "plain")
+        self.addCleanup(self.docker, "network", "disconnect", "jumbo", "plain")
+        mtus = []
+        running = subprocess.Popen(["nsenter", f"--net=/run/netns/{self.engine.netns}", PROGRAM,
+                                    *self.words("--seat", "jumbo", "--to", "plain", "--full", "--rate", "100")],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            self.assertTrue(self.wait_for(lambda: any(l.startswith("bks") for l in self.links())))
+            for path in ("jumbo", next(l for l in self.links() if l.startswith("bks"))):
+                told = subprocess.run(["ip", "-n", self.engine.netns, "-j", "link", "show", path], check=True,
+                                      capture_output=True, text=True)
+                mtus.append(json.loads(told.stdout)[0]["mtu"])
+        finally:
+            running.send_signal(signal.SIGKILL)
+            running.wait(20)
+        self.assertEqual(mtus, [9000, 9000])
+        self.quiet_links()
 
     def test_with_from_both_are_asked_and_results_can_be_compared(self):
         first = self.scan("--seat", "tenant-a", "--from", "host", *WEB)

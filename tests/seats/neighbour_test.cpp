@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "audit/host_builder.h"
 
 namespace bulkhead::seats {
@@ -53,6 +55,36 @@ TEST(Neighbour, AnAddressThatIsSaidIsTaken) {
   EXPECT_EQ(made->network, "");
 }
 
+// The seat of the scan before is still in the host's table of neighbours.
+TEST(Neighbour, AnAddressThatIsSaidMayBeTakenAgainAndOthersAreChosenBefore) {
+  auto h = host();
+  const auto first = read_neighbour(h.snapshot, "br-front");
+  ASSERT_TRUE(first) << first.error().message;
+  const IpAddress old = first->wish.candidates.front();
+  model::Neighbour known;
+  known.address = old;
+  known.mac.emplace();
+  h.snapshot.namespaces[h.snapshot.host.value].neighbours.push_back(known);
+  const auto said = read_neighbour(h.snapshot, "br-front=" + old.to_string());
+  ASSERT_TRUE(said) << said.error().message;
+  const auto chosen = read_neighbour(h.snapshot, "br-front");
+  ASSERT_TRUE(chosen) << chosen.error().message;
+  EXPECT_THAT(chosen->wish.candidates, Not(Contains(old)));
+}
+
+TEST(Neighbour, OfSeveralNetworksOnALinkTheWayOutIsInItsOwn) {
+  auto h = host();
+  model::NetNs& ns = h.snapshot.namespaces[h.snapshot.host.value];
+  model::Address second =
+      *std::ranges::find(ns.addresses, ip("172.18.0.1"), &model::Address::local);
+  second.local = ip("10.5.0.1");
+  second.prefix_length = 24;
+  ns.addresses.push_back(second);
+  const auto made = read_neighbour(h.snapshot, "br-front=10.5.0.9/24");
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_THAT(made->wish.gateways, ElementsAre(ip("10.5.0.1")));
+}
+
 TEST(Neighbour, ALanInterfaceGetsNoPort) {
   const auto made = read_neighbour(host().snapshot, "eth0");
   ASSERT_TRUE(made) << made.error().message;
@@ -73,6 +105,10 @@ TEST(Neighbour, WhatCannotBeIsSaidWithWhatToWrite) {
   EXPECT_THAT(error("br-front=x"), HasSubstr("--seat"));
   EXPECT_THAT(error("br-front=172.18.0.9/33"), HasSubstr("write /24"));
   EXPECT_THAT(error("br-front=224.0.0.1/24"), HasSubstr("no machine"));
+  EXPECT_THAT(error("br-front=172.18.0.0/16"), HasSubstr("no machine's"));
+  EXPECT_THAT(error("br-front=172.18.255.255/16"), HasSubstr("no machine's"));
+  EXPECT_THAT(error("br-front=::ffff:172.18.0.9/112"), HasSubstr("no machine"));
+  EXPECT_THAT(error("br-front=10.0.0.5/24"), HasSubstr("write an address of 172.18.0.0/"));
   EXPECT_THAT(error("br-front=172.18.0.8,172.18.0.9"), HasSubstr("more than one"));
   h.network("empty", "br-empty", "172.19.0.1");
   EXPECT_THAT(error("br-empty"), HasSubstr("without a port"));
