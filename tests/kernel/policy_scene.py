@@ -28,7 +28,6 @@ class Scene:
         self.held = [box for boxes in tenants.values() for box in boxes]
         self.of = {box: tenant for tenant, boxes in tenants.items() for box in boxes}
         self.loose = [box.name for box in lab.boxes if box.name not in self.of]
-        self.nets = {box.name: set(box.nets.split()) for box in lab.boxes}
         self.published = {}  # (protocol, host port) -> (box, port inside)
         for box in lab.boxes:
             for _, first, _, inner, proto in published(box.publish):
@@ -131,7 +130,7 @@ class Meaning:
 
     def to_host(self, policy, q):
         scene = self.scene
-        box, port = scene.published.get((q.proto, q.port), (None, 0))
+        box, _ = scene.published.get((q.proto, q.port), (None, 0))
         if q.vantage in OUTSIDE:
             if box in scene.of:
                 return any((word, box, q.proto, q.port) in policy.ingress for word in OUTSIDE[q.vantage])
@@ -140,10 +139,7 @@ class Meaning:
             return any((word, q.proto, q.port) in policy.host for word in OUTSIDE[q.vantage])
         if q.vantage in scene.loose:
             return False if box in scene.of else None
-        if box in scene.of and not scene.nets[q.vantage] & scene.nets[box]:  # translated, and forwarded
-            return self.to_box(policy, q.vantage, box, q.proto, port)
-        if box and box not in scene.of:  # translated on its way to a container of nobody's
-            return False
+        # The engine translates nothing that comes from its own bridges: its proxy would answer, as a service of the host.
         return (q.vantage, q.proto, q.port) in policy.host
 
     def out(self, policy, q):
