@@ -28,6 +28,9 @@ class Scene:
         self.held = [box for boxes in tenants.values() for box in boxes]
         self.of = {box: tenant for tenant, boxes in tenants.items() for box in boxes}
         self.loose = [box.name for box in lab.boxes if box.name not in self.of]
+        with6 = {net.name for net in lab.nets if net.v6}
+        # Published in IPv6 by translation, too: the engine publishes on the network whose name comes first.
+        self.published6 = {box.name for box in lab.boxes if min(box.nets.split()) in with6}
         self.published = {}  # (protocol, host port) -> (box, port inside)
         for box in lab.boxes:
             for _, first, _, inner, proto in published(box.publish):
@@ -109,17 +112,27 @@ class Meaning:
 
     def of(self, policy, q):
         scene, where = self.scene, self.whose.get(q.address)
-        if q.vantage not in (*scene.held, 'host', *scene.loose, *OUTSIDE) or ipaddress.ip_address(q.address).is_loopback:
-            return None
-        if q.vantage == where == 'host':  # to a published port at an address of its own: not held yet (docs/policy.md)
-            return False if scene.published.get((q.proto, q.port), (None, 0))[0] in scene.of else None
-        if q.vantage == where:
+        loopback = ipaddress.ip_address(q.address).is_loopback
+        if q.vantage == 'host' and (loopback or where == 'host'):
+            return self.to_itself(policy, q, loopback)
+        if q.vantage not in (*scene.held, *scene.loose, 'host', *OUTSIDE) or loopback or q.vantage == where:
             return None
         if where == 'host':
             return self.to_host(policy, q)
         if where in scene.of:
             return self.to_box(policy, q.vantage, where, q.proto, q.port)
         return self.out(policy, q) if q.vantage in scene.of else None
+
+    def to_itself(self, policy, q, loopback):
+        """Of the host's processes to published ports at the host's own addresses (docs/policy.md, not held yet)."""
+        box, port = self.scene.published.get((q.proto, q.port), (None, 0))
+        if box not in self.scene.of:
+            return None
+        if not loopback and (':' not in q.address or box in self.scene.published6):
+            return False  # translated after the kernel has chosen lo: closed, whoever is let in
+        if q.proto == 'tcp':
+            return None  # the engine's proxy answers a handshake before it asks the container
+        return self.to_box(policy, 'host', box, q.proto, port)
 
     def to_box(self, policy, a, b, proto, port):
         if (a, b, proto, port) in policy.allow:
