@@ -29,8 +29,7 @@ class Scene:
         self.of = {box: tenant for tenant, boxes in tenants.items() for box in boxes}
         self.loose = [box.name for box in lab.boxes if box.name not in self.of]
         with6 = {net.name for net in lab.nets if net.v6}
-        # Published in IPv6 by translation, too: the engine publishes on the network whose name comes first.
-        self.published6 = {box.name for box in lab.boxes if min(box.nets.split()) in with6}
+        self.published6 = {box.name for box in lab.boxes if set(box.nets.split()) & with6}  # by translation, in IPv6 too
         self.published = {}  # (protocol, host port) -> (box, port inside)
         for box in lab.boxes:
             for _, first, _, inner, proto in published(box.publish):
