@@ -9,7 +9,7 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
-# shellcheck source=bench/namespaces.bash
+# shellcheck disable=SC1091  # it lies beside this one
 source "$here/namespaces.bash"
 inside_own_host "$@"
 bulkhead=$(realpath "$1")

@@ -18,7 +18,8 @@ using policy::LineKind;
 using yaml::Tree;
 
 constexpr std::size_t kLongestName = 48;
-constexpr int kMakesIpv6Prefixes = 27;  // Docker Engine, without being told which
+constexpr int kMakesIpv6Prefixes = 27;      // Docker Engine, without being told which
+constexpr std::size_t kUsualPrefixes = 31;  // of 172.17.0.0/12 and 192.168.0.0/16, by default
 constexpr std::string_view kNetworkKey = "com.docker.compose.network";
 
 struct Network {
@@ -65,6 +66,11 @@ class Composer {
       return fail(ErrorCode::kBudget, "the policy needs more than " +
                                           std::to_string(kMostNetworks) +
                                           " networks: let services of more lines be one");
+    if (networks_.size() > kUsualPrefixes)
+      notes_.of_all("it makes " + std::to_string(networks_.size()) +
+                    " networks, and Docker has prefixes for some " +
+                    std::to_string(kUsualPrefixes) +
+                    ": give it more, smaller ones (default-address-pools)");
     return write();
   }
 
@@ -82,7 +88,20 @@ class Composer {
         "addresses, before Docker 28");
   }
 
+  // Into whose file a line belongs: of those at its ends; what names no project, into all.
+  void place(const Line& line) {
+    const auto at = std::pair(line.clause->place.line, line.clause->place.column);
+    for (const auto parties : {line.from, line.to}) {
+      for (const std::size_t m : input_.bound.members_of(input_.config, parties)) {
+        const std::string& project = input_.bound.members[m].container->project;
+        places_[is_compose_name(project) ? project : ""].insert(at);
+      }
+    }
+    if (line.kind == LineKind::kHost) places_[""].insert(at);
+  }
+
   void read(const Line& line) {
+    place(line);
     if (!line.clause->expires.empty())
       notes_.of(line, "it ends on " + line.clause->expires + ": compile again then");
     switch (line.kind) {
@@ -226,8 +245,17 @@ class Composer {
     std::ranges::sort(out.networks);
     out.unsaid = std::move(notes_).take();
     for (const auto& [project, text] : bodies)
-      out.files.push_back({project, head(made[project], input_.config, out.unsaid) + text});
+      out.files.push_back(
+          {project, head(made[project], input_.config, unsaid_of(project, out.unsaid)) + text});
     return out;
+  }
+
+  std::vector<Unsaid> unsaid_of(const std::string& project, std::vector<Unsaid> all) {
+    std::erase_if(all, [&](const Unsaid& u) {
+      const auto at = std::pair(u.place.line, u.place.column);
+      return u.place.line != 0 && !places_[project].contains(at) && !places_[""].contains(at);
+    });
+    return all;
   }
 
   std::string made_from(const std::string& project, const std::vector<std::size_t>& units) const {
@@ -351,6 +379,7 @@ class Composer {
   std::set<std::size_t> outward_;   // have an egress or an ingress line
   std::vector<Network> networks_;
   std::set<std::pair<std::string, std::string>> names_;
+  std::map<std::string, std::set<std::pair<std::uint32_t, std::uint32_t>>> places_;  // by project
 };
 
 }  // namespace

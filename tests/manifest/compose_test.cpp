@@ -153,8 +153,9 @@ TEST(Compose, SaysWhatItCannotSayOfEachLine) {
   EXPECT_THAT(m.unsaid, said("egress", "not only api.example.org 443/tcp, 53/udp"));
   EXPECT_THAT(m.unsaid, said("ingress", "not only admins"));
   EXPECT_THAT(m.unsaid, said("ingress", "both are at one interface"));
-  for (const Unsaid& u : m.unsaid) EXPECT_THAT(m.files[0].text, HasSubstr(u.what + "\n"));
-  EXPECT_THAT(m.files[0].text, HasSubstr("#   b.yaml:11:10: allow: it ends on"));
+  for (const Unsaid& u : m.unsaid) EXPECT_THAT(m.files[1].text, HasSubstr(u.what + "\n"));
+  EXPECT_THAT(m.files[0].text, AllOf(HasSubstr(": host: "), Not(HasSubstr(": allow: "))));
+  EXPECT_THAT(m.files[1].text, HasSubstr("#   b.yaml:11:10: allow: it ends on"));
   expect_valid(report::manifest_json(p.config, "compose", m), "compile");
 }
 
@@ -174,6 +175,23 @@ TEST(Compose, WhatIsNoServiceOfAFileIsNamed) {
   EXPECT_THAT(all, HasSubstr("an alias of shop/api is not taken over: a b\\x0a"));
   EXPECT_THAT(body(m, "shop"),
               AllOf(HasSubstr("aliases:\n          - backend\n"), Not(HasSubstr("web"))));
+}
+
+TEST(Compose, MoreNetworksThanDockerHasPrefixesForAreSaid) {
+  HostBuilder h = shop();
+  std::string lines;
+  for (int i = 0; i < 40; ++i) {
+    const std::string name = "w" + std::to_string(i);
+    h.container("shop-" + name + "-1", "shop", "172.20.0." + std::to_string(100 + i), "shop", name);
+    lines += ", " + name + ": {compose: " + name + "}";
+  }
+  const std::string text = with(kShop, ", db: {compose: db}", ", db: {compose: db}" + lines);
+  const Manifest m = composed(Policy(h.snapshot, text));
+  EXPECT_THAT(m.unsaid,
+              Contains(testing::Field(&Unsaid::what, HasSubstr("default-address-pools"))));
+  EXPECT_THAT(
+      composed(Policy()).unsaid,
+      testing::Each(testing::Field(&Unsaid::what, Not(HasSubstr("default-address-pools")))));
 }
 
 TEST(Compose, NobodyHeldIsRefused) {
