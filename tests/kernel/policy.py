@@ -109,9 +109,14 @@ class Host:
     def targets(self, policy, attacker):
         return [q for q in self.before if q.vantage == attacker and self.meaning.of(policy, q) is False]
 
+    def friends(self, policy, q):
+        """An address of each who may do what |q| asks for, at most three."""
+        whose = {name: a for a, name in self.meaning.whose.items() if (':' in a) == (':' in q.address) and a != q.address}
+        return [a for name, a in sorted(whose.items()) if name != q.vantage and self.meaning.of(policy, q._replace(vantage=name))][:3]
+
     def attack(self, policy, attacker, seed):
         self.forget()
-        found = self.intruders[attacker].attack(self.targets(policy, attacker), seed)
+        found = self.intruders[attacker].attack(self.targets(policy, attacker), seed, lambda q: self.friends(policy, q))
         self.forget()
         return found
 
@@ -120,7 +125,7 @@ class Host:
         """What of all that is forged is found when no rules are loaded: the kinds that are not. A judge that is blind tells nothing."""
         nothing = Policy(set(), set(), set(), set())
         found = '\n'.join(line for name in self.scene.held for line in self.attack(nothing, name, 0))
-        return [kind for kind in ('is reached as', 'in its own name', 'a frame of another protocol', 'believes that') if kind not in found]
+        return [kind for kind in ('is reached as', 'in its own name', 'a frame of another protocol', 'believes that', 'arrives at') if kind not in found]
 
 
 class Case:

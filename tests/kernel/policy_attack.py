@@ -5,10 +5,12 @@ import ipaddress
 import itertools
 import json
 import random
+import re
+import struct
 
 import frames
 import truth
-from forger import Forger, wire
+from forger import EVERYTHING, Forger, wire
 from spaces import inside, run
 
 STRANGER = '02:de:ad:be:ef:01'
@@ -23,6 +25,21 @@ def links(path):
         found = json.loads(run('ip', '-j', 'addr') or '[]')
     return [(one['ifname'], one['address'], [a['local'] for a in one['addr_info'] if a['scope'] == 'global'])
             for one in found if one.get('link_type') == 'ether']
+
+
+def number_in(frame):
+    """That of an attempt whose SYN or datagram is in this frame, or None."""
+    if frame[12:14] == b'\x81\0':
+        frame = frame[:12] + frame[16:]
+    kind, = struct.unpack_from('!H', frame, 12)
+    if kind not in (frames.IPV4, frames.IPV6) or len(frame) < 54:
+        return None
+    size, protocol = ((frame[14] & 15) * 4, frame[23]) if kind == frames.IPV4 else (40, frame[20])
+    inner = frame[14 + size:]
+    if protocol == frames.TCP and len(inner) >= 20 and inner[13] & (frames.SYN | frames.ACK) == frames.SYN:
+        return struct.unpack_from('!I', inner, 4)[0]
+    text = re.match(rb'forged(\d+)', inner[8:]) if protocol == frames.UDP else None
+    return int(text.group(1)) if text else None
 
 
 class Segments:
@@ -46,7 +63,7 @@ class Segments:
 
 class Intruder:
     def __init__(self, segments, name, held):
-        self.segments, self.name, self.held = segments, name, name in held
+        self.segments, self.name, self.held, self.others = segments, name, name in held, [h for h in held if h != name]
         path = segments.built.path(name)
         self.legs = [(device, mac, all_) for device, mac, all_ in segments.ends[name] if all_]
         self.own = [a for _, _, all_ in self.legs for a in all_]
@@ -65,8 +82,17 @@ class Intruder:
         for one in (*self.forger.wires, *self.ears.values()):
             one.close()
 
-    def attack(self, targets, seed):
-        """What was reached though it must not be: lines for a person. |targets| are Questions that are not permitted."""
+    def attack(self, targets, seed, friends):
+        """What was reached though it must not be: lines for a person. |targets| are Questions that are not permitted; |friends| of
+        one are addresses of others from which it would be."""
+        taps = [(o, wire(self.segments.built.path(o), d, EVERYTHING)) for o in self.others for d, _, _ in self.segments.ends[o]]
+        try:
+            return self._attack(targets, seed, friends, taps)
+        finally:
+            for _, tap in taps:
+                tap.close()
+
+    def _attack(self, targets, seed, friends, taps):
         pick = random.Random(seed)
         targets = pick.sample(targets, min(MOST_TARGETS, len(targets)))
         attempts = {}
@@ -76,13 +102,13 @@ class Intruder:
             self.forger.claims.update(claims)
             self._lie(claims)
             for target in targets:
-                self._try(target, claims, attempts, pick)
+                self._try(target, claims + friends(target), attempts, pick)
             self.forger.listen(LISTEN if round_ + 1 < ROUNDS else LAST)
         raw = b'raw%d' % next(_numbers)
         self._send_others(raw)
         self.forger.listen(LISTEN)
         # Beyond the bridges of those who are held nobody's table and nobody's frames are guarded.
-        return self._found(attempts) + (self._heard(raw) + self._poisoned(claims) if self.held else [])
+        return self._found(attempts) + self._tapped(attempts, taps) + (self._heard(raw) + self._poisoned(claims) if self.held else [])
 
     def _lie(self, claims):
         for leg, (_, mac, all_) in enumerate(self.legs):
@@ -136,6 +162,26 @@ class Intruder:
             how = 'in its own name' if source in self.own else 'as ' + source
             told.setdefault((target, source in self.own), '%s %s %d from %s is reached %s, %s to %s' % (
                 target.address, target.proto, target.port, self.name, how, *macs))
+        return list(told.values())
+
+    @staticmethod
+    def _seen(tap):
+        try:
+            while True:
+                yield tap.recv(256)
+        except BlockingIOError:
+            pass
+
+    def _tapped(self, attempts, taps):
+        """What arrives at a container, though nobody there answers us."""
+        told = {}
+        for other, tap in taps:
+            for frame in self._seen(tap):
+                number = number_in(frame)
+                if number in attempts:
+                    target, source, macs = attempts[number]
+                    told.setdefault((other, target), 'to %s %s %d as %s, %s to %s: from %s arrives at %s' % (
+                        target.address, target.proto, target.port, source, *macs, self.name, other))
         return list(told.values())
 
     def _heard(self, text):
