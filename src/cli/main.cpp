@@ -338,9 +338,23 @@ struct CommandLine {
             "Tell which flows of this file, kept by learn, would break; end 1 when one does")
         ->type_name("FILE");
     verb->callback([this] { run = [this] { return run_plan(plan); }; });
-    auto* rules =
-        app.add_subcommand("compile", "Print the policy as nftables rules; loads nothing");
+    auto* rules = app.add_subcommand(
+        "compile",
+        "Print the policy as nftables rules, as overrides of Compose files or as "
+        "network policies of Kubernetes; loads nothing");
     add_enforce(*rules, compile.plan);
+    rules->add_flag("--json", compile.plan.policy.output.json, "With what it cannot say, as JSON");
+    rules->add_option("--to", compile.to, "nftables, compose or networkpolicy")
+        ->type_name("FORM")
+        ->capture_default_str();
+    rules->add_option("--project", compile.project, "Of compose: whose override")
+        ->type_name("NAME");
+    rules
+        ->add_option("--pods", compile.pods,
+                     "Of networkpolicy: addresses of the cluster's pods (repeatable)")
+        ->type_name("PREFIX");
+    rules->add_flag("--cluster-dns", compile.cluster_dns,
+                    "Of networkpolicy: every pod may ask the cluster's name server");
     rules->add_option("-o,--output", compile.file, "Where to; - is standard output")
         ->type_name("FILE")
         ->capture_default_str();

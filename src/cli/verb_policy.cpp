@@ -113,16 +113,6 @@ Exit run_plan(const PlanOptions& options) {
                                                           : Exit::kDone);
 }
 
-Exit run_compile(const CompileOptions& options) {
-  const auto bench = open_bench(options.plan.policy);
-  if (!bench) return complain(bench.error());
-  const auto compiled = compile::compile(bench->input(options.plan.enforce));
-  if (!compiled) return complain(compiled.error());
-  if (auto written = write_file(options.file, compiled->text); !written)
-    return complain(written.error());
-  return Exit::kDone;
-}
-
 Exit run_policy_init(const PolicyInitOptions& options) {
   auto session = open_session(options.source);
   if (!session) return complain(session.error());

@@ -128,6 +128,10 @@ Exit run_plan(const PlanOptions& options);
 struct CompileOptions {
   PlanOptions plan;
   std::string file = "-";
+  std::string to = "nftables";    // compose, networkpolicy
+  std::string project;            // compose: whose override
+  std::vector<std::string> pods;  // networkpolicy: prefixes of pods' addresses
+  bool cluster_dns = false;       // networkpolicy: pods may ask the cluster's name server
 };
 Exit run_compile(const CompileOptions& options);
 

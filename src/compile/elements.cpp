@@ -91,7 +91,9 @@ void Elements::add(std::string_view set, std::vector<Part> parts) {
   const auto range_at = static_cast<std::size_t>(at - parts.begin());
   std::string name;
   for (std::size_t i = 0; i < parts.size(); ++i) name += i == range_at ? "*|" : parts[i].text + "|";
-  Key& key = found->second[name];
+  const auto [place, is_new] = found->second.try_emplace(std::move(name));
+  Key& key = place->second;
+  if (is_new || at != parts.end()) ++size_;
   if (at != parts.end()) {
     key.range_at = range_at;
     key.ranges.push_back({address_of(at->first), address_of(at->last)});
@@ -113,14 +115,6 @@ std::vector<Elements::Flat> Elements::flat(std::string_view set) const {
       one.parts[key.range_at] = range_part(range);
       out.push_back(std::move(one));
     }
-  }
-  return out;
-}
-
-std::size_t Elements::size() const {
-  std::size_t out = 0;
-  for (const auto& [set, keys] : sets_) {
-    for (const auto& [name, key] : keys) out += std::max<std::size_t>(1, key.ranges.size());
   }
   return out;
 }

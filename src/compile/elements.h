@@ -38,7 +38,8 @@ class Elements {
  public:
   void add(std::string_view set, std::vector<Part> parts);
 
-  [[nodiscard]] std::size_t size() const;  // of all sets
+  // Of all sets; ranges that are merged later count each. O(1): asked after each line.
+  [[nodiscard]] std::size_t size() const { return size_; }
   // nft's text for `elements = {…}`, "" for none; in one order for the same elements.
   [[nodiscard]] std::string text(std::string_view set) const;
   // The same for the model, in the same order.
@@ -56,6 +57,7 @@ class Elements {
   };
   [[nodiscard]] std::vector<Flat> flat(std::string_view set) const;
   std::map<std::string, std::map<std::string, Key>, std::less<>> sets_;
+  std::size_t size_ = 0;
 };
 
 }  // namespace bulkhead::compile

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "compile/sides.h"
 #include "model/find.h"
 #include "policy/meaning.h"
 
@@ -182,31 +183,14 @@ class Gatherer {
     return {};
   }
 
-  // The addresses of a zone that a party names; what is trusted counts only where it can come from.
-  [[nodiscard]] std::vector<Range> part_of(const Zone& zone, const Party& party,
-                                           IpFamily family) const {
-    const std::vector<Range> whole = ranges_of(zone.prefixes, zone.excluded, family);
-    if (party.kind == PartyKind::kTrust) {
-      const policy::TrustGroup* trusted = input_.config.group(party.name);
-      if (trusted == nullptr) return {};
-      return common(whole, ranges_of(trusted->prefixes, {}, family));
-    }
-    if (party.kind != PartyKind::kZone) return {};
-    // From the Internet is from everywhere, neighbours of the uplink among them.
-    if (party.name == "internet") {
-      const std::vector<Prefix> all{Prefix::all(family)};
-      return zone.role == policy::ZoneRole::kInternet ? ranges_of(all, {}, family) : whole;
-    }
-    return policy::names_zone(party, zone) ? whole : std::vector<Range>{};
-  }
-
   [[nodiscard]] std::vector<Source> sources(std::span<const Party> parties, IpFamily family) const {
     std::vector<Source> out;
     for (const Zone& zone : input_.zones) {
       const auto interface = interfaces_.find(zone.link);
       if (interface == interfaces_.end()) continue;
       for (const Party& party : parties) {
-        for (const Range& r : part_of(zone, party, family)) out.push_back({interface->second, r});
+        for (const Range& r : senders(input_.config, zone, party, family))
+          out.push_back({interface->second, r});
       }
     }
     return out;
@@ -359,31 +343,11 @@ class Gatherer {
     return to_container("pub", m, {&inside, 1});  // for the engine's proxy
   }
 
-  [[nodiscard]] std::vector<Range> destinations(const Party& party, IpFamily family) {
-    switch (party.kind) {
-      case PartyKind::kPrefix: return ranges_of({&party.prefix, 1}, {}, family);
-      case PartyKind::kTrust: {
-        const policy::TrustGroup* trusted = input_.config.group(party.name);
-        return trusted == nullptr ? std::vector<Range>{} : ranges_of(trusted->prefixes, {}, family);
-      }
-      case PartyKind::kZone: {
-        std::vector<Range> out;
-        for (const Zone& zone : input_.zones) {
-          if (!policy::names_zone(party, zone)) continue;
-          const auto part = ranges_of(zone.prefixes, zone.excluded, family);
-          out.insert(out.end(), part.begin(), part.end());
-        }
-        return merged(std::move(out));
-      }
-      case PartyKind::kDomain:
-        note("egress to " + escape_text(party.name, kLongestName) +
-             " is closed: names are not resolved yet; list prefixes until they are");
-        return {};
-      case PartyKind::kService:
-      case PartyKind::kHost:
-      case PartyKind::kHostService: return {};
-    }
-    return {};
+  [[nodiscard]] std::vector<Range> beyond(const Party& party, IpFamily family) {
+    if (party.kind == PartyKind::kDomain)
+      note("egress to " + escape_text(party.name, kLongestName) +
+           " is closed: names are not resolved yet; list prefixes until they are");
+    return destinations(input_.config, input_.zones, party, family);
   }
 
   void egress(const Line& line) {
@@ -391,7 +355,7 @@ class Gatherer {
       if (!is_held(i)) continue;
       for (const IpAddress& source : addresses(members()[i])) {
         for (const Party& party : line.to) {
-          for (const Range& r : destinations(party, source.family())) {
+          for (const Range& r : beyond(party, source.family())) {
             for (const PortSpec& port : line.ports)
               out_.elements.add(of_family("egr", source.family()),
                                 {address_part(source), range_part(r), protocol_part(port.protocol),

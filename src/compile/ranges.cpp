@@ -9,15 +9,26 @@ bool is_last(IpAddress address) {
   return address == Prefix::all(address.family()).last();
 }
 
-std::vector<Range> without(const std::vector<Range>& from, const Range& hole) {
+std::vector<Range> pierced(const std::vector<Range>& from, const Range& hole) {
   std::vector<Range> out;
   for (const Range& r : from) {
-    if (hole.last < r.first || r.last < hole.first) {
+    if (hole.first.family() != r.first.family() || hole.last < r.first || r.last < hole.first) {
       out.push_back(r);
       continue;
     }
     if (r.first < hole.first) out.push_back({r.first, hole.first.previous()});
     if (hole.last < r.last) out.push_back({hole.last.next(), r.last});
+  }
+  return out;
+}
+
+// The largest prefix that begins there and ends at `last` or before.
+Prefix widest(IpAddress first, IpAddress last) {
+  Prefix out = Prefix::single(first);
+  while (out.length() > 0) {
+    const Prefix wider = Prefix::covering(first, out.length() - 1);
+    if (wider.first() != first || wider.last() > last) break;
+    out = wider;
   }
   return out;
 }
@@ -47,7 +58,7 @@ std::vector<Range> ranges_of(std::span<const Prefix> prefixes, std::span<const P
   }
   out = merged(std::move(out));
   for (const Prefix& e : excluded) {
-    if (e.family() == family) out = without(out, {e.first(), e.last()});
+    if (e.family() == family) out = pierced(out, {e.first(), e.last()});
   }
   return out;
 }
@@ -61,6 +72,24 @@ std::vector<Range> common(std::span<const Range> a, std::span<const Range> b) {
     }
   }
   return merged(std::move(out));
+}
+
+std::vector<Range> without(std::vector<Range> from, std::span<const Range> holes) {
+  for (const Range& hole : holes) from = pierced(from, hole);
+  return from;
+}
+
+std::vector<Prefix> prefixes_of(std::span<const Range> ranges) {
+  std::vector<Prefix> out;
+  for (const Range& r : ranges) {
+    IpAddress next = r.first;
+    while (true) {
+      out.push_back(widest(next, r.last));
+      if (out.back().last() == r.last) break;
+      next = out.back().last().next();
+    }
+  }
+  return out;
 }
 
 }  // namespace bulkhead::compile

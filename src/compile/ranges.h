@@ -22,4 +22,9 @@ struct Range {  // both ends included, one family
 // What lies in some range of each.
 [[nodiscard]] std::vector<Range> common(std::span<const Range> a, std::span<const Range> b);
 
+// What lies in `from` and in none of `holes`; `from` is merged. O(n * m).
+[[nodiscard]] std::vector<Range> without(std::vector<Range> from, std::span<const Range> holes);
+// The fewest prefixes that hold these and nothing else, ascending. O(n * bits).
+[[nodiscard]] std::vector<Prefix> prefixes_of(std::span<const Range> ranges);
+
 }  // namespace bulkhead::compile

@@ -124,14 +124,19 @@ class Prober:
                 break
         return {q: _answer(*s) for q, s in said.items()}
 
-    def _probe(self, asked, in_flight, gap):
+    def opens(self, asked, patience=1):
+        """Question -> whether it is open, asked once. Silence is closed: who doubts it asks again with more |patience|."""
+        said = self._probe(asked, str(6000 // patience ** 2), 0, '1', patience)
+        return {q: _answer(*s).open for q, s in zip(asked, said)}
+
+    def _probe(self, asked, in_flight, gap, tries=None, patience=1):
         tag = 't%d' % next(self._rounds)
-        tries = '1' if gap else '2'
+        tries = tries or ('1' if gap else '2')
         names = list(self.built.vantages())
         lines = ['%d %s %s %d %sq%d' % (names.index(q.vantage), q.proto, q.address, q.port, tag, i)
                  for i, q in enumerate(asked)]
         done = subprocess.run(
-            [self.built.labd, 'probe', str(WAIT4), str(WAIT6), tries, in_flight, str(gap), *(self.built.path(n) for n in names)],
+            [self.built.labd, 'probe', str(WAIT4 * patience), str(WAIT6 * patience), tries, in_flight, str(gap), *(self.built.path(n) for n in names)],
             input='\n'.join(lines) + '\n', stdout=subprocess.PIPE, text=True, timeout=120, check=True)
         results = done.stdout.splitlines()
         if len(results) != len(asked):
