@@ -8,6 +8,7 @@
 #include "manifest/published.h"
 #include "manifest/units.h"
 #include "policy/meaning.h"
+#include "policy/port_list.h"
 #include "yaml/emit.h"
 
 namespace bulkhead::manifest {
@@ -32,12 +33,6 @@ std::string joined(std::span<const policy::Party> parties) {
   std::string out;
   for (const policy::Party& p : parties)
     out += (out.empty() ? "" : ", ") + escape_text(policy::to_string(p));
-  return out;
-}
-
-std::string joined(std::span<const policy::PortSpec> ports) {
-  std::string out;
-  for (const policy::PortSpec& p : ports) out += (out.empty() ? "" : ", ") + policy::to_string(p);
   return out;
 }
 
@@ -115,14 +110,14 @@ class Composer {
 
   void allow(const Line& line) {
     if (policy::names_host(line.from))
-      notes_.of(line, "the host reaches every port, not only " + joined(line.ports));
+      notes_.of(line, "the host reaches every port, not only " + policy::ports_text(line.ports));
     bool any = false;
     for (const std::size_t b : units_.of(line, line.to, notes_)) {
       for (const std::size_t a : units_.of(line, line.from, notes_)) any = pair(line, a, b) || any;
     }
     if (any)
-      notes_.of(line, "every port is open, both ways: not only " + joined(line.ports) + " of " +
-                          joined(line.to));
+      notes_.of(line, "every port is open, both ways: not only " + policy::ports_text(line.ports) +
+                          " of " + joined(line.to));
   }
 
   bool pair(const Line& line, std::size_t a, std::size_t b) {
@@ -160,7 +155,7 @@ class Composer {
     }
     if (any)
       notes_.of(line, "every address and port beyond the host is open, not only " +
-                          joined(line.to) + " " + joined(line.ports));
+                          joined(line.to) + " " + policy::ports_text(line.ports));
   }
 
   // ----------------------------------------------------------------------------------- networks

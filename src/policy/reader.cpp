@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <utility>
 
 #include "base/text.h"
 #include "policy/nearest.h"
@@ -13,6 +14,23 @@ namespace {
 constexpr std::size_t kMostComplaints = 20;
 constexpr std::size_t kLongestQuote = 80;
 constexpr std::array<std::string_view, 3> kModes{"off", "audit", "enforce"};
+
+std::optional<Port> port_number(std::string_view text) {
+  std::uint16_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool whole = error == std::errc() && end == text.data() + text.size() && value != 0;
+  return whole ? std::optional(Port{value}) : std::nullopt;
+}
+
+// "53/udp": what stands before the stroke, and the protocol; "22" is of TCP.
+std::pair<std::string_view, std::optional<IpProtocol>> split_port(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  const std::string_view protocol =
+      slash == std::string_view::npos ? "tcp" : text.substr(slash + 1);
+  const std::string_view numbers = text.substr(0, slash);
+  if (protocol == "tcp") return {numbers, IpProtocol::kTcp};
+  return {numbers, protocol == "udp" ? std::optional(IpProtocol::kUdp) : std::nullopt};
+}
 
 }  // namespace
 
@@ -104,25 +122,41 @@ std::vector<Prefix> Reader::prefixes(const yaml::Node& node, std::string_view wh
 }
 
 std::optional<PortSpec> Reader::port(const Word& word) {
-  const std::string_view text = word.text;
-  const std::size_t slash = text.find('/');
-  const std::string_view number = text.substr(0, slash);
-  const std::string_view protocol =
-      slash == std::string_view::npos ? "tcp" : text.substr(slash + 1);
-  std::uint16_t value = 0;
-  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
-  const bool whole = error == std::errc() && end == number.data() + number.size() && value != 0;
-  if (!whole || (protocol != "tcp" && protocol != "udp")) {
-    complain(word.place, quoted(text) + " is not a port; write 22/tcp or 53/udp");
-    return std::nullopt;
+  const auto [number, protocol] = split_port(word.text);
+  const auto port = port_number(number);
+  if (port && protocol) return PortSpec{*port, *protocol};
+  complain(word.place, quoted(word.text) + " is not a port; write 22/tcp or 53/udp");
+  return std::nullopt;
+}
+
+void Reader::add_range(const Word& word, std::vector<PortSpec>& out) {
+  const auto [numbers, protocol] = split_port(word.text);
+  const std::size_t dash = numbers.find('-');
+  const auto first = port_number(numbers.substr(0, dash));
+  const auto last =
+      dash == std::string_view::npos ? std::nullopt : port_number(numbers.substr(dash + 1));
+  if (!first || !last || !protocol || *last < *first) {
+    complain(word.place,
+             quoted(word.text) + " is no range of ports; write 8000-8010/tcp, the lower one first");
+    return;
   }
-  return PortSpec{Port{value}, protocol == "tcp" ? IpProtocol::kTcp : IpProtocol::kUdp};
+  for (std::uint32_t port = first->number; port <= last->number; ++port)
+    out.push_back({Port{static_cast<std::uint16_t>(port)}, *protocol});
 }
 
 std::vector<PortSpec> Reader::ports(const yaml::Node& node, std::string_view what) {
   std::vector<PortSpec> out;
   for (const Word& word : words(node, what)) {
-    if (auto spec = port(word)) out.push_back(*spec);
+    if (word.text.contains('-')) {
+      add_range(word, out);
+    } else if (auto spec = port(word)) {
+      out.push_back(*spec);
+    }
+  }
+  if (out.size() > kMostPorts) {
+    complain(node.place, std::string(what) + ": holds " + std::to_string(out.size()) +
+                             " ports; at most " + std::to_string(kMostPorts) + " of a line");
+    out.resize(kMostPorts);
   }
   return out;
 }

@@ -64,7 +64,9 @@ class Reader {
   [[nodiscard]] std::vector<std::string> plain_words(const yaml::Node& node, std::string_view what);
   [[nodiscard]] std::vector<Prefix> prefixes(const yaml::Node& node, std::string_view what);
   [[nodiscard]] std::optional<PortSpec> port(const Word& word);
+  // One or a list of ports, and of ranges as 8000-8010/tcp, each port of which is there afterwards.
   [[nodiscard]] std::vector<PortSpec> ports(const yaml::Node& node, std::string_view what);
+  static constexpr std::size_t kMostPorts = 1024;
   [[nodiscard]] std::optional<Mode> mode(const yaml::Node& node);
   // The last day on which something holds; the first instant after it.
   [[nodiscard]] std::uint64_t end_of_day(const yaml::Node& node, std::string& written);
@@ -72,6 +74,8 @@ class Reader {
   [[nodiscard]] bool clause(const yaml::Entry& field, Clause& clause);
 
  private:
+  void add_range(const Word& word, std::vector<PortSpec>& out);
+
   std::string_view file_;
   std::vector<std::string> complaints_;
   std::size_t dropped_ = 0;

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "policy/port_list.h"
 #include "report/grid.h"
 #include "report/layout.h"
 #include "report/parts.h"
@@ -32,12 +33,6 @@ std::string parties_text(std::span<const Party> parties) {
   return out;
 }
 
-std::string ports_text(std::span<const policy::PortSpec> ports) {
-  std::string out;
-  for (const policy::PortSpec& p : ports) out += (out.empty() ? "" : ", ") + policy::to_string(p);
-  return out;
-}
-
 std::string clause_text(const policy::Clause& clause, std::uint64_t now_ms, const Style& style) {
   std::string out;
   if (!clause.expires.empty()) {
@@ -54,7 +49,7 @@ void add_line(std::string& out, const Line& line, std::uint64_t now_ms, const St
   const std::string to = line.host != nullptr
                              ? "host." + escape_text(line.host->name, kLongestParty)
                              : parties_text(line.to);
-  const std::string ports = ports_text(line.ports);
+  const std::string ports = policy::ports_text(line.ports);
   if (display_width(from) <= kFromRoom && display_width(to) <= kToRoom) {
     add_wrapped(out, "  " + padded(from, kFromRoom) + "  " + padded(to, kToRoom) + "  ", ports,
                 style);

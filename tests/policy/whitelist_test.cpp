@@ -7,6 +7,7 @@
 
 #include "policy/good.h"
 #include "policy/meaning.h"
+#include "policy/port_list.h"
 #include "policy/tenants.h"
 
 namespace bulkhead::policy {
@@ -47,6 +48,39 @@ std::vector<std::string> words(std::span<const Party> parties) {
   std::vector<std::string> out;
   for (const Party& p : parties) out.push_back(to_string(p));
   return out;
+}
+
+std::string with_ports(std::string_view ports) {
+  return "bulkhead: 1\ntenants: {a: {services: {b: {compose: b}}, egress: [{from: b, to: internet, "
+         "port: " +
+         std::string(ports) + "}]}}\n";
+}
+
+TEST(Whitelist, ARangeOfPortsIsEachOfThem) {
+  const auto read = [](std::string_view ports) {
+    return good(with_ports(ports)).tenants[0].egress[0].ports;
+  };
+  EXPECT_EQ(read("8000-8002").size(), 3U);
+  EXPECT_EQ(ports_text(read("[53/udp, 8000-8010/tcp, 8011/udp]")),
+            "53/udp, 8000-8010/tcp, 8011/udp");
+  EXPECT_EQ(ports_text(read("[8000, 8001]")), "8000/tcp, 8001/tcp");
+  EXPECT_EQ(ports_text(read("[8000, 8001, 8002, 80]")), "8000-8002/tcp, 80/tcp");
+  EXPECT_EQ(ports_text(read("65535-65535/udp")), "65535/udp");
+  EXPECT_EQ(read("1-1024").size(), 1024U);
+  EXPECT_EQ(ports_text({}), "");
+}
+
+TEST(Whitelist, WhatIsNoRangeOfPortsIsRefused) {
+  for (const char* ports :
+       {"8010-8000", "0-5", "5-", "-5", "5-70000", "1-2-3", "a-b/udp", "1-2/sctp", "/-1"}) {
+    const auto config = parse_config(with_ports("\"" + std::string(ports) + "\""), "f");
+    ASSERT_FALSE(config) << ports;
+    EXPECT_THAT(config.error().message, HasSubstr("is no range of ports; write 8000-8010/tcp"))
+        << ports;
+  }
+  const auto many = parse_config(with_ports("[1-1024, 1025]"), "f");
+  ASSERT_FALSE(many);
+  EXPECT_THAT(many.error().message, HasSubstr("holds 1025 ports; at most 1024"));
 }
 
 TEST(Whitelist, IsReadWithItsNamesResolved) {
