@@ -1,7 +1,6 @@
 #include "console/neighbour_tables.h"
 
 #include <charconv>
-#include <utility>
 
 #include "console/files.h"
 
@@ -37,7 +36,7 @@ std::optional<std::uint64_t> entries_of(std::string_view statistics) {
   return end.ec == std::errc() ? std::optional(out) : std::nullopt;
 }
 
-NeighbourTables::NeighbourTables(std::string proc)
+NeighbourTables::NeighbourTables(const std::string& proc)
     : v4_{proc + "/net/stat/arp_cache", enough_of(proc + "/sys/net/ipv4/neigh/default/gc_thresh3")},
       v6_{proc + "/net/stat/ndisc_cache",
           enough_of(proc + "/sys/net/ipv6/neigh/default/gc_thresh3")} {}

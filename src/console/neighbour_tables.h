@@ -13,7 +13,7 @@ namespace bulkhead::console {
 class NeighbourTables {
  public:
   // `proc`: where procfs is; for tests.
-  explicit NeighbourTables(std::string proc = "/proc");
+  explicit NeighbourTables(const std::string& proc = "/proc");
 
   // More than three quarters of the entries that the kernel takes (gc_thresh3) are there. False
   // where it does not say so, as in all namespaces but the first. Reads two small files.

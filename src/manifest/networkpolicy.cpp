@@ -51,6 +51,7 @@ Tree pods_tree(const std::string& ns, const std::map<std::string, std::string>& 
 Tree block_tree(const Block& block) {
   Tree inside = Tree::map({{"cidr", Tree::text(block.cidr.to_string())}});
   std::vector<Tree> except;
+  except.reserve(block.except.size());
   for (const Prefix& p : block.except) except.push_back(Tree::text(p.to_string()));
   if (!except.empty()) inside.add("except", Tree::list(std::move(except)));
   return Tree::map({{"ipBlock", std::move(inside)}});
@@ -58,6 +59,7 @@ Tree block_tree(const Block& block) {
 
 Tree ports_tree(const std::set<PortSpec>& ports) {
   std::vector<Tree> out;
+  out.reserve(ports.size());
   for (const PortSpec& p : ports)
     out.push_back(
         Tree::map({{"protocol", Tree::text(p.protocol == IpProtocol::kUdp ? "UDP" : "TCP")},
@@ -67,6 +69,7 @@ Tree ports_tree(const std::set<PortSpec>& ports) {
 
 Tree rules_tree(const std::vector<Rule>& rules, std::string_view side) {
   std::vector<Tree> out;
+  out.reserve(rules.size());
   for (const Rule& r : rules)
     out.push_back(
         Tree::map({{std::string(side), Tree::list(r.peers)}, {"ports", ports_tree(r.ports)}}));

@@ -81,8 +81,8 @@ std::vector<std::size_t> Units::of(const policy::Line& line, std::span<const pol
   std::set<std::size_t> out;
   const std::vector<std::size_t> members = input_.bound.members_of(input_.config, parties);
   for (const std::size_t m : members) {
-    if (unit_of_[m]) {
-      out.insert(*unit_of_[m]);
+    if (const std::optional<std::size_t>& unit = unit_of_[m]) {
+      out.insert(*unit);
     } else {
       notes.of(line, container_name(input_.bound.members[m]) + " is no service of these files");
     }
