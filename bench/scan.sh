@@ -61,7 +61,8 @@ run_masscan() { # CASE
   local how rate wait took trickle mac
   mac=$(ip -n "$target" -br link show eth0 | awk '{print $3}')
   # A trickle of packets: on a quiet interface masscan 1.3.2 does not end.
-  inside bash -c 'while sleep 0.2; do echo >/dev/udp/10.77.9.2/9; done' 2>/dev/null &
+  (exec nsenter --net="/run/netns/$seat" bash -c \
+    'for ((i = 0; i < 3000; ++i)); do sleep 0.2; echo >/dev/udp/10.77.9.2/9; done') >/dev/null 2>&1 &
   trickle=$!
   best='' masscan_rate='' complete=''
   for how in 1000000/0 300000/0 100000/0 100000/2 30000/0 30000/2 10000/0; do
