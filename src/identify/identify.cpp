@@ -8,6 +8,8 @@
 #include <map>
 
 #include "identify/conversation.h"
+#include "probe/clock.h"
+#include "probe/hold.h"
 #include "services/deny.h"
 
 namespace bulkhead::identify {
@@ -37,7 +39,7 @@ class Run {
     for (std::size_t i = 0; i < seats_.size(); ++i) waiting_.push_back(i);
     while ((!waiting_.empty() || !live_.empty()) && Clock::now() < end_ && !stopped()) {
       look_whether_to_hold();
-      if (!held_) start_what_may();
+      if (!hold_.is_on()) start_what_may();
       wait_for_events();
       expire();
     }
@@ -46,8 +48,7 @@ class Run {
       give_back_unasked(seat);
       out.findings.push_back(seat.interview.finding());
     }
-    out.paused_ms = static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::milliseconds>(paused_).count());
+    out.paused_ms = hold_.held_us() / 1000;
     return out;
   }
 
@@ -56,18 +57,13 @@ class Run {
     return limits_.stop != nullptr && limits_.stop->load(std::memory_order_relaxed);
   }
 
-  // The time since the last look counts as that look found it.
+  // What it was held up does not count.
   void look_whether_to_hold() {
-    if (!limits_.hold) return;
-    const auto now = Clock::now();
-    if (now < looked_ + kHoldEvery) return;
-    if (held_) {
-      const auto pause = std::min<Clock::duration>(now - looked_, kMostPaused - paused_);
-      paused_ += pause;
-      end_ += pause;
-    }
-    looked_ = now;
-    held_ = limits_.hold();
+    constexpr auto kMost =
+        static_cast<std::uint64_t>(std::chrono::microseconds(kMostPaused).count());
+    const std::uint64_t before = hold_.held_us();
+    const std::uint64_t counted = hold_.look(probe::now_us());
+    if (before < kMost) end_ += std::chrono::microseconds(std::min(counted, kMost - before));
   }
 
   struct Seat {
@@ -168,7 +164,7 @@ class Run {
   void wait_for_events() {
     std::array<epoll_event, 64> events{};
     const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()),
-                                   live_.empty() && !held_ ? 0 : kTick);
+                                   live_.empty() && !hold_.is_on() ? 0 : kTick);
     for (int i = 0; i < count; ++i) {
       const epoll_event& event = events[static_cast<std::size_t>(i)];
       const std::uint64_t id = event.data.u64;  // the structure is packed: no reference into it
@@ -227,7 +223,7 @@ class Run {
   }
 
   static constexpr int kTick = 5;  // ms between looks at the deadlines
-  static constexpr std::chrono::milliseconds kHoldEvery{250};
+  static constexpr std::uint64_t kHoldEveryUs = 250'000;
 
   const services::Matcher& matcher_;
   const Limits& limits_;
@@ -238,9 +234,7 @@ class Run {
   std::deque<std::size_t> waiting_;  // seats that may have something to ask
   std::map<std::uint64_t, Live> live_;
   std::uint64_t next_id_ = 0;
-  bool held_ = false;
-  Clock::time_point looked_{};
-  Clock::duration paused_{0};
+  probe::Hold hold_{limits_.hold, kHoldEveryUs};
 };
 
 }  // namespace

@@ -35,6 +35,11 @@ void Notes::of(const policy::Line& line, std::string what) {
   all_.push_back({line.clause->place, policy::to_string(line.kind), std::move(what)});
 }
 
+void Notes::of_end(const policy::Line& line) {
+  if (!line.clause->expires.empty())
+    of(line, "it ends on " + line.clause->expires + ": compile again then");
+}
+
 std::vector<Unsaid> Notes::take() && {
   std::ranges::sort(all_, [](const Unsaid& a, const Unsaid& b) { return order(a) < order(b); });
   const auto rest = std::ranges::unique(all_);

@@ -42,6 +42,7 @@ class Notes {
  public:
   void of_all(std::string what);
   void of(const policy::Line& line, std::string what);
+  void of_end(const policy::Line& line);  // on which day, if there is one
   [[nodiscard]] std::vector<Unsaid> take() &&;
 
  private:

@@ -180,8 +180,7 @@ class PolicyWriter {
   // -------------------------------------------------------------------------------------- lines
 
   void read(const Line& line) {
-    if (!line.clause->expires.empty())
-      notes_.of(line, "it ends on " + line.clause->expires + ": compile again then");
+    notes_.of_end(line);
     switch (line.kind) {
       case LineKind::kAllow: return allow(line);
       case LineKind::kIngress: return ingress(line);

@@ -13,6 +13,7 @@
 
 #include "probe/clock.h"
 #include "probe/descriptor.h"
+#include "probe/hold.h"
 #include "probe/lane.h"
 #include "probe/rounds.h"
 #include "probe/self_check.h"
@@ -130,8 +131,8 @@ class Loop {
     while (!waiting_.empty() || !active_.empty() || !later_.empty()) {
       const std::uint64_t now = now_us();
       if (stop_.load(std::memory_order_relaxed) || now >= end_us_) break;
-      look_whether_to_hold(now);
-      if (!paused_) {
+      hold_.look(now);
+      if (!hold_.is_on()) {
         begin_waiting();
         for (auto& [id, active] : active_) send(active);
       }
@@ -143,20 +144,12 @@ class Loop {
     for (auto& [id, active] : active_) finish(active);
     for (const std::size_t aim : waiting_) not_begun(aim);
     out_.elapsed_ms = (now_us() - begin_us_) / 1000;
-    if (paused_) paused_us_ += now_us() - held_us_;
-    out_.paused_ms = paused_us_ / 1000;
+    hold_.end(now_us());
+    out_.paused_ms = hold_.held_us() / 1000;
     return std::move(out_);
   }
 
  private:
-  // The time since the last look counts as that look found it.
-  void look_whether_to_hold(std::uint64_t now) {
-    if (!limits_.hold || now < held_us_ + kHoldEveryUs) return;
-    if (paused_) paused_us_ += now - held_us_;
-    held_us_ = now;
-    paused_ = limits_.hold();
-  }
-
   const seen::SeatCheck& check(std::size_t seat, IpFamily family) {
     const auto [at, fresh] = checks_.try_emplace({seat, family});
     if (fresh) {
@@ -290,7 +283,8 @@ class Loop {
     const std::uint64_t now = now_us();
     std::uint64_t next = now + kLongest;
     for (const auto& [id, active] : active_)
-      if (!paused_ || active.rounds.all_settled()) next = std::min(next, next_us(active, now));
+      if (!hold_.is_on() || active.rounds.all_settled())
+        next = std::min(next, next_us(active, now));
     return next <= now ? 0 : static_cast<int>((next - now + 999) / 1000);
   }
 
@@ -393,7 +387,7 @@ class Loop {
                       .done = done_,
                       .sent = sent_,
                       .left_ms = 0,
-                      .paused = paused_};
+                      .paused = hold_.is_on()};
     for (const auto& [id, active] : active_) progress.done += active.rounds.settled();
     if (progress.done * 50 > ports_)  // too little was seen before
       progress.left_ms = progress.elapsed_ms * (ports_ - progress.done) / progress.done;
@@ -423,8 +417,7 @@ class Loop {
   std::vector<Port> batch_;
   std::uint32_t last_id_ = 0;
   std::uint64_t ports_ = 0, done_ = 0, sent_ = 0;
-  std::uint64_t held_us_ = 0, paused_us_ = 0;
-  bool paused_ = false;
+  Hold hold_{limits_.hold, kHoldEveryUs};
   Sweep out_;
 };
 

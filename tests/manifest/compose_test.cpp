@@ -5,7 +5,8 @@
 #include <gtest/gtest.h>
 
 #include "compile/shop.h"
-#include "manifest/checks.h"
+#include "report/json_manifest.h"
+#include "report/valid.h"
 
 namespace bulkhead::manifest {
 namespace {
@@ -156,7 +157,7 @@ TEST(Compose, SaysWhatItCannotSayOfEachLine) {
   for (const Unsaid& u : m.unsaid) EXPECT_THAT(m.files[1].text, HasSubstr(u.what + "\n"));
   EXPECT_THAT(m.files[0].text, AllOf(HasSubstr(": host: "), Not(HasSubstr(": allow: "))));
   EXPECT_THAT(m.files[1].text, HasSubstr("#   b.yaml:11:10: allow: it ends on"));
-  expect_valid(report::manifest_json(p.config, "compose", m), "compile");
+  testing_json::expect_valid(report::manifest_json(p.config, "compose", m), "compile");
 }
 
 TEST(Compose, WhatIsNoServiceOfAFileIsNamed) {

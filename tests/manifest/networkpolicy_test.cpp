@@ -5,7 +5,8 @@
 #include <gtest/gtest.h>
 
 #include "compile/shop.h"
-#include "manifest/checks.h"
+#include "report/json_manifest.h"
+#include "report/valid.h"
 
 namespace bulkhead::manifest {
 namespace {
@@ -154,7 +155,7 @@ TEST(NetworkPolicy, SaysWhatItCannotSay) {
   EXPECT_THAT(all, HasSubstr("--pods"));
   EXPECT_THAT(all, HasSubstr("--cluster-dns"));
   for (const Unsaid& u : m.unsaid) EXPECT_THAT(m.files[0].text, HasSubstr(u.what + "\n"));
-  expect_valid(report::manifest_json(p.config, "networkpolicy", m), "compile");
+  testing_json::expect_valid(report::manifest_json(p.config, "networkpolicy", m), "compile");
 }
 
 TEST(NetworkPolicy, PodsAreNoWayOutAndTheNameServerIsAskedWhenSaid) {

@@ -5,16 +5,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "base/text.h"
 #include "compile/shop.h"
 #include "report/json_policy.h"
-#include "report/json_schema.h"
 #include "report/plan_text.h"
 #include "report/policy_text.h"
+#include "report/valid.h"
 
 namespace bulkhead::plan {
 namespace {
@@ -116,12 +115,6 @@ void expect_fits(const std::string& text) {
   EXPECT_EQ(text.find('{'), std::string::npos) << text;
 }
 
-void expect_valid(const std::string& json, const std::string& name) {
-  std::ifstream file(std::string(BULKHEAD_SOURCE_DIR) + "/schemas/" + name + ".schema.json");
-  const auto schema = nlohmann::json::parse(file);
-  EXPECT_EQ(testing_json::Validator(schema).check(nlohmann::json::parse(json)), "") << json;
-}
-
 TEST(PolicyText, FitsEightyColumnsInBothLanguagesAndItsJsonItsSchemas) {
   auto h = shop();
   h.engine().containers[0].name = "\x1b[31mred";
@@ -142,10 +135,10 @@ TEST(PolicyText, FitsEightyColumnsInBothLanguagesAndItsJsonItsSchemas) {
     expect_fits(report::plan_text(p.config, "host", plan, style));
     expect_fits(report::trials_text(p.config, "host", plan.trials, style));
   }
-  expect_valid(report::policy_json(p.config, p.bound, now), "policy-show");
-  expect_valid(report::lint_json(p.config, found), "policy-lint");
-  expect_valid(report::trials_json(p.config, plan.trials), "policy-test");
-  expect_valid(report::plan_json(p.config, plan), "plan");
+  testing_json::expect_valid(report::policy_json(p.config, p.bound, now), "policy-show");
+  testing_json::expect_valid(report::lint_json(p.config, found), "policy-lint");
+  testing_json::expect_valid(report::trials_json(p.config, plan.trials), "policy-test");
+  testing_json::expect_valid(report::plan_json(p.config, plan), "plan");
 }
 
 }  // namespace

@@ -1,12 +1,11 @@
 #include "base/text.h"
 
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "report/grid.h"
-#include "report/json_schema.h"
 #include "report/json_views.h"
+#include "report/valid.h"
 #include "report/views_text.h"
 #include "views/asked.h"
 
@@ -22,12 +21,6 @@ void expect_fits(const std::string& text) {
   for (std::string line; std::getline(lines, line);) EXPECT_LE(display_width(line), 80U) << line;
   EXPECT_EQ(text.find('\x1b'), std::string::npos);
   EXPECT_EQ(text.find('{'), std::string::npos) << text;
-}
-
-void expect_valid(const std::string& json, const std::string& view) {
-  std::ifstream file(std::string(BULKHEAD_SOURCE_DIR) + "/schemas/reach-" + view + ".schema.json");
-  const auto schema = nlohmann::json::parse(file);
-  EXPECT_EQ(testing_json::Validator(schema).check(nlohmann::json::parse(json)), "") << json;
 }
 
 testing::HostBuilder many(std::size_t count) {
@@ -70,10 +63,11 @@ TEST(ViewsText, FitEightyColumnsInBothLanguagesAndEscapeNames) {
         expect_fits(report::through_text("host", through, style));
       }
     }
-    expect_valid(report::matrix_json(asked.snapshot, matrix), "matrix");
-    expect_valid(report::who_reaches_json(asked.snapshot, "web", who), "who");
-    expect_valid(report::unused_json(unused), "unused");
-    expect_valid(report::through_json(asked.snapshot, "host", through), "through");
+    testing_json::expect_valid(report::matrix_json(asked.snapshot, matrix), "reach-matrix");
+    testing_json::expect_valid(report::who_reaches_json(asked.snapshot, "web", who), "reach-who");
+    testing_json::expect_valid(report::unused_json(unused), "reach-unused");
+    testing_json::expect_valid(report::through_json(asked.snapshot, "host", through),
+                               "reach-through");
   }
 }
 
