@@ -86,10 +86,10 @@ void widen_to_attacker(Reply& reply) {
 
 struct Asker::Boundaries {
   std::once_flag once;
-  std::vector<IpAddress> firsts;
-  [[nodiscard]] std::span<const IpAddress> of(const model::Snapshot& snapshot) {
-    std::call_once(once, [&] { firsts = source_boundaries(snapshot); });
-    return firsts;
+  SourceClasses classes;
+  [[nodiscard]] const SourceClasses& of(const model::Snapshot& snapshot) {
+    std::call_once(once, [&] { classes = source_classes(snapshot); });
+    return classes;
   }
 };
 

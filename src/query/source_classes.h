@@ -2,10 +2,12 @@
 //
 // Every address that a rule, a set, a policy routing rule or a route compares a source (or, for the
 // way back, a destination) with, cuts the address space. Between two cuts all addresses are treated
-// alike, so asking one of each class asks all. Extra cuts cost time, a missing one would cost
-// truth: what is not surely something else counts as a cut.
+// alike, and so are all ranges that the same comparisons hold for: of a set, with elements that say
+// the same in all but this address. Asking one of each class asks all. Extra cuts cost time, a
+// missing one would cost truth: what is not surely something else counts as a cut.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -15,8 +17,16 @@
 
 namespace bulkhead::query {
 
-// Sorted first addresses of the classes, IPv4 before IPv6. O(size of all rules and routes).
-[[nodiscard]] std::vector<IpAddress> source_boundaries(const model::Snapshot& snapshot);
+struct SourceClasses {
+  std::vector<IpAddress> cuts;  // ascending, IPv4 before IPv6: each begins a range
+  // The class of each range: kinds[i] of the addresses before cuts[i] (and not before cuts[i - 1]),
+  // the last of those from the last cut on. Of one family: different classes may be told apart.
+  std::vector<std::uint32_t> kinds;
+  [[nodiscard]] std::uint32_t kind_of(const IpAddress& address) const;
+};
+
+// O(n log n) for n addresses and prefixes in all rules, sets and routes.
+[[nodiscard]] SourceClasses source_classes(const model::Snapshot& snapshot);
 
 // One usable address of each class inside the zone, at most `most`; `complete` tells whether that
 // was all. Network and broadcast addresses and addresses of `own` are left out: a sender cannot
@@ -26,7 +36,7 @@ struct Representatives {
   bool complete = true;
 };
 [[nodiscard]] Representatives representatives(const policy::Zone& zone,
-                                              std::span<const IpAddress> boundaries,
+                                              const SourceClasses& classes,
                                               std::span<const IpAddress> own, std::size_t most);
 
 }  // namespace bulkhead::query

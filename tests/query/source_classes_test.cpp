@@ -33,9 +33,24 @@ model::Snapshot with(model::Statement statement) {
 }
 
 bool cuts_around(const model::Snapshot& snapshot, const char* first, const char* behind) {
-  const auto cuts = source_boundaries(snapshot);
-  return std::ranges::binary_search(cuts, ip(first)) &&
-         std::ranges::binary_search(cuts, ip(behind));
+  const SourceClasses classes = source_classes(snapshot);
+  const auto differs = [&](IpAddress before, IpAddress from) {
+    return std::ranges::binary_search(classes.cuts, from) &&
+           classes.kind_of(before) != classes.kind_of(from);
+  };
+  return differs(ip(first).previous(), ip(first)) && differs(ip(behind).previous(), ip(behind));
+}
+
+// Every cut begins another class.
+SourceClasses cut_at(std::vector<IpAddress> cuts) {
+  SourceClasses out{std::move(cuts), {}};
+  for (std::uint32_t i = 0; i <= out.cuts.size(); ++i) out.kinds.push_back(i);
+  return out;
+}
+
+bool alike(const model::Snapshot& snapshot, const char* a, const char* b) {
+  const SourceClasses classes = source_classes(snapshot);
+  return classes.kind_of(ip(a)) == classes.kind_of(ip(b));
 }
 
 model::Term source(std::uint32_t length) {
@@ -80,7 +95,7 @@ TEST(SourceClasses, AConcatenatedSetCutsAtItsSourcePart) {
 }
 
 TEST(SourceClasses, EveryClassInsideAZoneHasOneRepresentativeThatASenderCanHave) {
-  const std::vector<IpAddress> cuts{ip("192.0.2.20"), ip("192.0.2.21"), ip("192.0.2.128")};
+  const SourceClasses cuts = cut_at({ip("192.0.2.20"), ip("192.0.2.21"), ip("192.0.2.128")});
   const std::vector<IpAddress> own{ip("192.0.2.1"), ip("192.0.2.2")};
   const Representatives found = representatives(zone({"192.0.2.0/24"}), cuts, own, 100);
   EXPECT_TRUE(found.complete);
@@ -96,12 +111,62 @@ TEST(SourceClasses, EveryClassInsideAZoneHasOneRepresentativeThatASenderCanHave)
 }
 
 TEST(SourceClasses, ExcludedPrefixesAndTooManyClassesAreRespected) {
-  const Representatives some = representatives(zone({"10.0.0.0/8"}, {"10.0.0.0/9"}), {}, {}, 100);
+  const Representatives some =
+      representatives(zone({"10.0.0.0/8"}, {"10.0.0.0/9"}), cut_at({}), {}, 100);
   ASSERT_EQ(some.addresses.size(), 1U);
   EXPECT_TRUE(Prefix::parse("10.128.0.0/9")->contains(some.addresses[0]));
   std::vector<IpAddress> cuts;
   for (IpAddress a = ip("10.0.0.1"); cuts.size() < 50; a = a.next()) cuts.push_back(a);
-  EXPECT_FALSE(representatives(zone({"10.0.0.0/8"}), cuts, {}, 10).complete);
+  EXPECT_FALSE(representatives(zone({"10.0.0.0/8"}), cut_at(cuts), {}, 10).complete);
+}
+
+model::Snapshot with_set(model::Term key, std::vector<model::SetElement> elements) {
+  model::Snapshot snapshot = with(model::InSet{std::move(key), "s", false});
+  model::SetDef& set = snapshot.namespaces[0].ruleset.tables[0].sets.emplace_back();
+  set.name = "s";
+  set.key_length = static_cast<std::uint32_t>(elements.front().first.size());
+  set.elements = std::move(elements);
+  return snapshot;
+}
+
+model::SetElement element(Bytes first, Bytes last) {
+  model::SetElement e;
+  e.first = std::move(first);
+  e.last = std::move(last);
+  return e;
+}
+
+TEST(SourceClasses, WhatASetHoldsAllAlikeIsOneClass) {
+  std::vector<model::SetElement> blocked;
+  for (std::uint8_t i = 0; i < 200; ++i)
+    blocked.push_back(element({198, 18, i, 7}, {198, 18, i, 9}));
+  const model::Snapshot snapshot = with_set(source(4), std::move(blocked));
+  EXPECT_TRUE(alike(snapshot, "198.18.3.7", "198.18.150.9"));
+  EXPECT_TRUE(alike(snapshot, "198.18.3.10", "203.0.113.1"));
+  EXPECT_FALSE(alike(snapshot, "198.18.3.9", "198.18.3.10"));
+  const Representatives found =
+      representatives(zone({"198.18.0.0/15"}), source_classes(snapshot), {}, 100);
+  EXPECT_EQ(found.addresses.size(), 2U);
+}
+
+TEST(SourceClasses, ElementsThatSayOtherThingsAreOtherClasses) {
+  const model::Term key{
+      model::ConcatTerm{{source(4), {model::PayloadTerm{model::PayloadBase::kTransport, 2, 2}}}}};
+  const model::Snapshot snapshot =
+      with_set(key, {element({198, 18, 0, 1, 0, 80, 0, 0}, {198, 18, 0, 1, 0, 80, 0, 0}),
+                     element({198, 18, 0, 2, 0, 80, 0, 0}, {198, 18, 0, 2, 0, 80, 0, 0}),
+                     element({198, 18, 0, 3, 0, 81, 0, 0}, {198, 18, 0, 3, 0, 81, 0, 0})});
+  EXPECT_TRUE(alike(snapshot, "198.18.0.1", "198.18.0.2"));
+  EXPECT_FALSE(alike(snapshot, "198.18.0.1", "198.18.0.3"));
+}
+
+TEST(SourceClasses, WhatIsAskedOfAPortIsNoAddress) {
+  model::CtTerm port;
+  port.key = model::CtKey::kProtoDst;
+  const model::Snapshot snapshot =
+      with_set({model::ConcatTerm{{source(4), {port}}}},
+               {element({10, 0, 0, 1, 78, 32, 0, 0}, {10, 0, 0, 1, 78, 32, 0, 0})});
+  EXPECT_TRUE(alike(snapshot, "78.32.0.0", "78.31.0.0"));
 }
 
 }  // namespace

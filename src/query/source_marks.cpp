@@ -1,0 +1,84 @@
+#include "query/source_marks.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace bulkhead::query {
+namespace {
+
+// The tokens that hold, as a number: the root of a binary tree over all tokens whose equal subtrees
+// are one. Equal sets have equal roots, and no others have. O(log tokens) for each change.
+class Holding {
+ public:
+  explicit Holding(std::size_t tokens) : counts_(tokens, 0) {
+    for (std::size_t n = std::max<std::size_t>(tokens, 1);; n = (n + 1) / 2) {
+      levels_.emplace_back(n, kNothing);
+      if (n == 1) break;
+    }
+  }
+  void add(std::uint32_t token) {
+    if (counts_[token]++ == 0) put(token, kLeaf);
+  }
+  void take(std::uint32_t token) {
+    if (--counts_[token] == 0) put(token, kNothing);
+  }
+  [[nodiscard]] std::uint32_t root() const { return levels_.back().front(); }
+
+ private:
+  static constexpr std::uint32_t kNothing = 0, kLeaf = 1;
+
+  void put(std::size_t at, std::uint32_t node) {
+    levels_.front()[at] = node;
+    for (std::size_t level = 0; level + 1 < levels_.size(); ++level) {
+      const std::vector<std::uint32_t>& row = levels_[level];
+      const std::size_t left = at & ~std::size_t{1};
+      const std::uint32_t right = left + 1 < row.size() ? row[left + 1] : kNothing;
+      at /= 2;
+      levels_[level + 1][at] = joined(row[left], right);
+    }
+  }
+  std::uint32_t joined(std::uint32_t left, std::uint32_t right) {
+    if (left == kNothing && right == kNothing) return kNothing;
+    const auto next = static_cast<std::uint32_t>(nodes_.size()) + kLeaf + 1;
+    return nodes_.try_emplace(std::uint64_t{left} << 32 | right, next).first->second;
+  }
+
+  std::vector<std::uint32_t> counts_;               // by token
+  std::vector<std::vector<std::uint32_t>> levels_;  // tokens first, the root last
+  std::unordered_map<std::uint64_t, std::uint32_t> nodes_;
+};
+
+}  // namespace
+
+SourceClasses Marks::classes() && {
+  std::ranges::sort(edges_, {}, &Edge::at);
+  Holding holding(tokens_.size());
+  std::unordered_map<std::uint32_t, std::uint32_t> known;  // by root
+  std::uint32_t kinds = 0;
+  std::size_t opaque = 0;
+  const auto kind = [&] {
+    if (opaque > 0) return kinds++;
+    const auto [at, fresh] = known.try_emplace(holding.root(), kinds);
+    kinds += fresh ? 1 : 0;
+    return at->second;
+  };
+  SourceClasses out;
+  out.kinds.push_back(kind());
+  for (std::size_t i = 0; i < edges_.size();) {
+    const IpAddress at = edges_[i].at;
+    for (; i < edges_.size() && edges_[i].at == at; ++i) {
+      const Edge& e = edges_[i];
+      if (e.token == kOpaque)
+        opaque += e.begins ? 1 : ~std::size_t{0};
+      else if (e.begins)
+        holding.add(e.token);
+      else
+        holding.take(e.token);
+    }
+    out.cuts.push_back(at);
+    out.kinds.push_back(kind());
+  }
+  return out;
+}
+
+}  // namespace bulkhead::query
