@@ -53,6 +53,8 @@ using LevelValues = std::vector<LevelValue>;  // ascending, each level once
 // A later assignment to the same field wins.
 [[nodiscard]] LevelValues level_values(const Layout& layout, std::span<const Assign> values);
 [[nodiscard]] Id cofactor(Store& store, Id id, const LevelValues& values);
+// mask() of the cofactor, without what the set leaves out.
+[[nodiscard]] Id masked_cofactor(Store& store, Id set, Id map, const LevelValues& values);
 
 // Many cofactors: what a node becomes depends only on the values for its level and those below, so
 // assignments that end alike share what was computed.

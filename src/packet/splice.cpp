@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "packet/operations.h"
+#include "packet/read.h"
 
 namespace bulkhead::packet {
 namespace {
@@ -131,8 +132,27 @@ Id splice(Store& store, unsigned level, std::span<const Edge> parts) {
   return Splice(store, level, parts).run();
 }
 
+// A few leaves are cheaper one by one: each branch where its leaf stands, and all put together. A
+// splice walks all branches at once for every node above them.
 Id select(Store& store, Id id, const Branches& branch) {
-  return Select(store, branch)(id);
+  constexpr std::size_t kFew = 16;
+  LeafTable moved;  // leaf to leaf; those with branches are taken out
+  std::vector<std::pair<Leaf, Id>> branches;
+  for (const Leaf leaf : leaves(store, id)) {
+    const Id by = branch(leaf);
+    if (by == kFailed) return kFailed;
+    moved.emplace_back(leaf, is_leaf(by) ? leaf_of(by) : kNone);
+    if (!is_leaf(by)) branches.emplace_back(leaf, by);
+  }
+  if (branches.size() > kFew) return Select(store, branch)(id);
+  std::vector<Id> parts;
+  for (const auto& [leaf, by] : branches) {
+    const Id there = where(store, id, {&leaf, 1});
+    parts.push_back(there == kFailed ? kFailed : mask(store, there, by));
+    if (parts.back() == kFailed) return kFailed;
+  }
+  parts.push_back(remap(store, id, moved));
+  return parts.back() == kFailed ? kFailed : first_match(store, parts);
 }
 
 Id copied(Store& store, Id id, unsigned to, unsigned from) {

@@ -228,6 +228,58 @@ Id Cofactors::operator()(Id id, const Fixed& fixed, std::size_t from) {
   return result;
 }
 
+namespace {
+
+// Walks a set and a map at once; levels with a value are passed by in the map.
+class MaskedCofactor {
+ public:
+  MaskedCofactor(Store& store, const LevelValues& values)
+      : store_(store), tag_(store.fresh_tag()), fixed_(store.levels(), nullptr) {
+    for (const LevelValue& v : values) fixed_[v.level] = &v.value;
+  }
+
+  Id operator()(Id set, Id map) {
+    while (!is_leaf(map) && fixed_[store_.level(map)] != nullptr)
+      map = store_.child_at(map, *fixed_[store_.level(map)]);
+    if (set == kOut || map == kNoneId) return kNoneId;
+    if (is_leaf(set) && is_leaf(map)) return map;
+    if (const Id known = store_.cached(tag_, set, map); known != kFailed) return known;
+    if (!store_.step()) return kFailed;
+    const Id result = cut(set, map);
+    if (result != kFailed) store_.remember(tag_, set, map, result);
+    return result;
+  }
+
+ private:
+  Id cut(Id set, Id map) {
+    const unsigned level = std::min(store_.level(set), store_.level(map));
+    const bool in_set = store_.level(set) == level, in_map = store_.level(map) == level;
+    const std::size_t base = store_.open();
+    for (std::uint32_t i = 0, j = 0;;) {
+      const std::uint64_t end_set = in_set ? store_.last(set, i) : store_.greatest(level);
+      const std::uint64_t end_map = in_map ? store_.last(map, j) : store_.greatest(level);
+      const std::uint64_t last = std::min(end_set, end_map);
+      const Id child = (*this)(in_set ? store_.child(set, i) : set,  //
+                               in_map ? store_.child(map, j) : map);
+      if (child == kFailed) return store_.abandon(base);
+      store_.push(base, last, child);
+      if (last == store_.greatest(level)) return store_.close(base, level);
+      i += end_set == last;
+      j += end_map == last;
+    }
+  }
+
+  Store& store_;
+  std::uint32_t tag_;
+  std::vector<const std::uint64_t*> fixed_;  // by level; null: open
+};
+
+}  // namespace
+
+Id masked_cofactor(Store& store, Id set, Id map, const LevelValues& values) {
+  return MaskedCofactor(store, values)(set, map);
+}
+
 Id cofactor(Store& store, Id id, const LevelValues& values) {
   Cofactors cofactors(store);
   return cofactors(id, cofactors.fix(values));

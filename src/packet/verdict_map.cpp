@@ -77,6 +77,14 @@ Result<VerdictMap> VerdictMap::cofactor(std::span<const Assign> values) const {
   });
 }
 
+Result<VerdictMap> VerdictMap::cofactor(std::span<const Assign> values,
+                                        const PacketSet& within) const {
+  const Id set = root_of(within);
+  return make<VerdictMap>(store(), [&] {
+    return masked_cofactor(store(), set, root(), level_values(store().layout(), values));
+  });
+}
+
 Result<VerdictMap> VerdictMap::project(std::span<const FieldId> fields,
                                        const LeafOperation& operation) const {
   if (operation.store_ != &store()) std::abort();

@@ -66,6 +66,10 @@ class VerdictMap : public Diagram {
                                           std::span<const LeafAction> actions) const;
   [[nodiscard]] Result<VerdictMap> preimage(const Rewrite& rewrite) const;  // kUnsupported: Choose
   [[nodiscard]] Result<VerdictMap> cofactor(std::span<const Assign> values) const;
+  // cofactor(values) on the set, kNone elsewhere. The values are filled in in this map alone. Costs
+  // what the set leaves of the map, not all of it.
+  [[nodiscard]] Result<VerdictMap> cofactor(std::span<const Assign> values,
+                                            const PacketSet& within) const;
   // The operation over all values of the fields: it must be associative and commutative, and
   // give a for (a, a).
   [[nodiscard]] Result<VerdictMap> project(std::span<const FieldId> fields,

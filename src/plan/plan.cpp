@@ -5,51 +5,13 @@
 #include <optional>
 
 #include "plan/permits.h"
+#include "plan/standing.h"
 #include "views/survey.h"
 
 namespace bulkhead::plan {
 namespace {
 
 using trace::Verdict;
-
-class Comparison {
- public:
-  Comparison(const compile::Input& input, Plan& plan)
-      : permits_(input, plan.compiled), plan_(plan) {}
-
-  // The inventories are of one snapshot with other rules: seats and services are the same. `bare`
-  // is without any tables of ours.
-  void run(const views::Survey& survey, const std::vector<views::Row>& bare,
-           const std::vector<views::Row>& before, const std::vector<views::Row>& after) {
-    const audit::Inventory& inventory = survey.inventory();
-    for (std::size_t s = 0; s < inventory.seats.size(); ++s) {
-      if (inventory.seats[s].seat.origins.empty()) continue;
-      for (std::size_t i = 0; i < inventory.services.size(); ++i)
-        compare(inventory.seats[s], inventory.services[i], bare[s][i], before[s][i], after[s][i]);
-    }
-  }
-
- private:
-  void compare(const audit::SeatEntry& seat, const audit::Service& service, const views::Cell& bare,
-               const views::Cell& before, const views::Cell& after) {
-    if (views::Survey::own(seat, service)) return;
-    const auto add = [&](std::vector<Way>& to, const views::Cell& cell) {
-      to.push_back({seat.text, service.subject, cell.reason});
-    };
-    const bool was_open = before.verdict == Verdict::kOpen;
-    const bool is_open = after.verdict == Verdict::kOpen;
-    if (was_open && after.verdict == Verdict::kClosed) add(plan_.closes, after);
-    if (bare.verdict == Verdict::kClosed && is_open) add(plan_.opens, after);
-    if (!permits_.governs(seat, service)) return;
-    const bool permitted = permits_.permits(seat, service);
-    if (is_open && !permitted) add(plan_.leaks, after);
-    if (after.verdict == Verdict::kClosed && permitted) add(plan_.blocked, after);
-    if (after.verdict == Verdict::kUnknown) add(plan_.unknown, after);
-  }
-
-  Permits permits_;
-  Plan& plan_;
-};
 
 Result<std::vector<views::Row>> all_rows(views::Survey& survey) {
   std::vector<views::Row> out;
@@ -61,15 +23,51 @@ Result<std::vector<views::Row>> all_rows(views::Survey& survey) {
   return out;
 }
 
-Result<std::vector<views::Row>> rows_of(const compile::Input& input,
-                                        const model::Snapshot& snapshot) {
-  auto world = trace::World::build(snapshot);
-  if (!world) return std::unexpected(world.error());
-  const query::Asker asker(*world, input.zones);
-  auto survey = views::Survey::make(asker, input.config, {});
-  if (!survey) return std::unexpected(survey.error());
-  return all_rows(*survey);
-}
+class Comparison {
+ public:
+  Comparison(const compile::Input& input, Plan& plan)
+      : permits_(input, plan.compiled), plan_(plan) {}
+
+  // The inventories are of one snapshot with other rules: seats and services are the same. `bare`
+  // is without any tables of ours.
+  Status run(const views::Survey& survey, Standing& bare, const Standing& before,
+             const std::vector<views::Row>& after) {
+    const audit::Inventory& inventory = survey.inventory();
+    for (std::size_t s = 0; s < inventory.seats.size(); ++s) {
+      const audit::SeatEntry& seat = inventory.seats[s];
+      if (seat.seat.origins.empty()) continue;
+      for (std::size_t i = 0; i < inventory.services.size(); ++i) {
+        const audit::Service& service = inventory.services[i];
+        if (views::Survey::own(seat, service)) continue;
+        const views::Cell& cell = after[s][i];
+        compare(seat, service, before.is_open(s, i), cell);
+        if (cell.verdict != Verdict::kOpen) continue;
+        const auto closed = bare.is_closed(s, i);
+        if (!closed) return std::unexpected(closed.error());
+        if (*closed) plan_.opens.push_back({seat.text, service.subject, cell.reason});
+      }
+    }
+    return {};
+  }
+
+ private:
+  void compare(const audit::SeatEntry& seat, const audit::Service& service, bool was_open,
+               const views::Cell& after) {
+    const auto add = [&](std::vector<Way>& to, const views::Cell& cell) {
+      to.push_back({seat.text, service.subject, cell.reason});
+    };
+    const bool is_open = after.verdict == Verdict::kOpen;
+    if (was_open && after.verdict == Verdict::kClosed) add(plan_.closes, after);
+    if (!permits_.governs(seat, service)) return;
+    const bool permitted = permits_.permits(seat, service);
+    if (is_open && !permitted) add(plan_.leaks, after);
+    if (after.verdict == Verdict::kClosed && permitted) add(plan_.blocked, after);
+    if (after.verdict == Verdict::kUnknown) add(plan_.unknown, after);
+  }
+
+  Permits permits_;
+  Plan& plan_;
+};
 
 // Without an earlier policy of ours; nullptr when there is none in it.
 std::unique_ptr<model::Snapshot> without_ours(const model::Snapshot& snapshot) {
@@ -101,14 +99,15 @@ Result<Plan> make_plan(const compile::Input& input, bool as_attacker) {
   auto compiled = compile::compile(input);
   if (!compiled) return std::unexpected(compiled.error());
   plan.compiled = *std::move(compiled);
-  auto before = rows_of(input, input.snapshot);
+  auto before = Standing::of(input, input.snapshot);
   if (!before) return std::unexpected(before.error());
   // What an earlier policy closed, another may open: ours can only narrow what others let through.
-  std::optional<std::vector<views::Row>> bare;
-  if (const auto others = without_ours(input.snapshot)) {
-    auto rows = rows_of(input, *others);
-    if (!rows) return std::unexpected(rows.error());
-    bare = *std::move(rows);
+  const auto others = without_ours(input.snapshot);
+  std::optional<Standing> bare;
+  if (others) {
+    auto standing = Standing::of(input, *others);
+    if (!standing) return std::unexpected(standing.error());
+    bare = *std::move(standing);
   }
   const auto changed = std::make_unique<model::Snapshot>(input.snapshot);
   compile::install(*changed, plan.compiled.tables);
@@ -123,9 +122,11 @@ Result<Plan> make_plan(const compile::Input& input, bool as_attacker) {
   const policy::Bound bound = policy::bind(input.config, *changed);
   const compile::Input there{input.config, bound,        input.zones,
                              *changed,     input.now_ms, input.enforce_audited};
-  Comparison(there, plan).run(*survey, bare ? *bare : *before, *before, *after);
+  const Status compared =
+      Comparison(there, plan).run(*survey, bare ? *bare : *before, *before, *after);
+  if (!compared) return std::unexpected(compared.error());
   auto trials = try_policy({input.config, bound, input.zones}, *world, input.now_ms, as_attacker,
-                           as_attacker ? Rows{} : by_sender(*survey, *std::move(after)));
+                           {&*survey, by_sender(*survey, *std::move(after))});
   if (!trials) return std::unexpected(trials.error());
   plan.trials = *std::move(trials);
   return plan;

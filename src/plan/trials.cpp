@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <unordered_set>
 #include <utility>
 
 #include "base/text.h"
@@ -30,24 +31,28 @@ bool has_port(std::span<const PortSpec> ports, const audit::Service& service) {
 
 class Court {
  public:
-  Court(const Scene& scene, const trace::World& world, bool as_attacker, Rows known)
+  Court(const Scene& scene, const trace::World& world, bool as_attacker, Computed computed)
       : scene_(scene),
         world_(world),
-        asker_(world, scene.zones),
-        as_attacker_(as_attacker),
-        rows_(std::move(known)) {
-    for (const policy::Zone& zone : scene.zones) {
-      if (zone.link) edges_.push_back({world.snapshot().host, zone.link});
-    }
+        asker_(computed.survey != nullptr ? computed.survey->asker()
+                                          : query::Asker(world, scene.zones)),
+        as_attacker_(as_attacker) {
+    if (as_attacker) return;
+    survey_ = computed.survey;
+    rows_ = std::move(computed.rows);
   }
 
   Status prepare() {
+    for (const policy::Zone& zone : scene_.zones) {
+      if (zone.link) edges_.push_back({world_.snapshot().host, zone.link});
+    }
+    if (survey_ != nullptr) return {};
     verify::Limits limits;
     limits.as_attacker = as_attacker_;
     auto survey = views::Survey::make(asker_, scene_.config, limits);
     if (!survey) return std::unexpected(survey.error());
-    survey_ = std::make_unique<views::Survey>(*std::move(survey));
-    solver_ = std::make_unique<verify::Solver>(asker_);
+    own_survey_ = std::make_unique<views::Survey>(*std::move(survey));
+    survey_ = own_survey_.get();
     return {};
   }
 
@@ -99,23 +104,42 @@ class Court {
   std::unique_ptr<Crowd> crowd(std::span<const Party> from, std::span<const Party> except) const {
     auto out = std::make_unique<Crowd>();
     out->zones = sending_zones(scene_, from, except);
-    out->asker = std::make_unique<query::Asker>(world_, out->zones);
+    out->asker = std::make_unique<query::Asker>(asker_.with(out->zones));
     out->senders = senders(scene_, *out->asker, from, except);
     return out;
   }
 
   [[nodiscard]] std::vector<std::size_t> services(std::span<const Party> to,
                                                   std::span<const PortSpec> ports) const {
-    std::vector<std::size_t> out;
     const auto& all = survey_->inventory().services;
+    std::vector<bool> named(all.size(), false);
+    for (const Party& party : to) {
+      const Members members(scene_, party);
+      for (std::size_t i = 0; i < all.size(); ++i)
+        named[i] = named[i] || names(party, members, all[i]);
+    }
+    std::vector<std::size_t> out;
     for (std::size_t i = 0; i < all.size(); ++i) {
-      const bool named = std::ranges::any_of(to, [&](const Party& p) { return names(p, all[i]); });
-      if (named && has_port(ports, all[i])) out.push_back(i);
+      if (named[i] && has_port(ports, all[i])) out.push_back(i);
     }
     return out;
   }
 
-  [[nodiscard]] bool names(const Party& party, const audit::Service& service) const {
+  // The containers that a party names.
+  struct Members {
+    Members(const Scene& scene, const Party& party) {
+      for (const std::size_t i : scene.bound.members_of(scene.config, party)) {
+        const model::Container* c = scene.bound.members[i].container;
+        containers.insert(c);
+        if (c->netns) namespaces.insert(c->netns->value);
+      }
+    }
+    std::unordered_set<const model::Container*> containers;
+    std::unordered_set<std::uint32_t> namespaces;
+  };
+
+  [[nodiscard]] bool names(const Party& party, const Members& members,
+                           const audit::Service& service) const {
     if (party.kind == PartyKind::kHost) return service.of_host();
     if (party.kind == PartyKind::kHostService) {
       return service.of_host() &&
@@ -123,11 +147,8 @@ class Court {
                return host.name == party.name && has_port({&host.port, 1}, service);
              });
     }
-    if (party.kind != PartyKind::kService) return false;
-    return std::ranges::any_of(scene_.bound.members_of(scene_.config, party), [&](std::size_t i) {
-      const model::Container* c = scene_.bound.members[i].container;
-      return service.container == c || (!service.of_host() && c->netns == service.ns);
-    });
+    return members.containers.contains(service.container) ||
+           (!service.of_host() && members.namespaces.contains(service.ns.value));
   }
 
   Result<const views::Row*> row(const Sender& sender) {
@@ -229,7 +250,7 @@ class Court {
         limits.port = port->port;
         limits.protocol = port->protocol;
       }
-      auto reachable = solver_->from(sender.seat, limits);
+      auto reachable = survey_->solver().from(sender.seat, limits);
       if (!reachable) return std::unexpected(reachable.error());
       return judge_leaving(sender, zone, prefix, *reachable, trial, ports);
     };
@@ -357,8 +378,8 @@ class Court {
   query::Asker asker_;
   bool as_attacker_;
   std::vector<trace::Edge> edges_;
-  std::unique_ptr<views::Survey> survey_;
-  std::unique_ptr<verify::Solver> solver_;
+  std::unique_ptr<views::Survey> own_survey_;
+  views::Survey* survey_ = nullptr;
   Rows rows_;
   views::Row zone_row_;
 };
@@ -382,8 +403,8 @@ std::size_t Trials::count(Outcome outcome) const {
 }
 
 Result<Trials> try_policy(const Scene& scene, const trace::World& world, std::uint64_t now_ms,
-                          bool as_attacker, Rows known) {
-  Court court(scene, world, as_attacker, std::move(known));
+                          bool as_attacker, Computed computed) {
+  Court court(scene, world, as_attacker, std::move(computed));
   if (auto ready = court.prepare(); !ready) return std::unexpected(ready.error());
   Trials out;
   for (const policy::NeverRule& rule : scene.config.never) {

@@ -58,11 +58,18 @@ struct Trials {
 // What the host and containers get, by Sender::text.
 using Rows = std::map<std::string, views::Row>;
 
-// `world` must outlive the call. As attacker forged packets count too, in nevers and denies. Cost:
-// views::Survey::row() for each sender, each container once, but for those that are `known`: of the
-// same world, zones and quantifier. Expired rules are left out.
+// What was computed already of the same world and zones, for ordinary connections.
+struct Computed {
+  views::Survey* survey = nullptr;  // null: none; must outlive the call
+  Rows rows;
+};
+
+// `world` must outlive the call. As attacker forged packets count too, in nevers and denies, and
+// what was computed for ordinary connections is not used. Cost: views::Survey::row() for each
+// sender, each container once, but for those whose rows are there. Expired rules are left out.
 [[nodiscard]] Result<Trials> try_policy(const Scene& scene, const trace::World& world,
-                                        std::uint64_t now_ms, bool as_attacker, Rows known = {});
+                                        std::uint64_t now_ms, bool as_attacker,
+                                        Computed computed = {});
 
 // A zone is outside, even where the snapshot happens to hold the machine at the other end of its
 // wire: questions about zones end there. Cuts these wires; true when there was one.

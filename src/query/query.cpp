@@ -96,6 +96,13 @@ struct Asker::Boundaries {
 Asker::Asker(const trace::World& world, std::span<const policy::Zone> zones)
     : world_(&world), zones_(zones), boundaries_(std::make_shared<Boundaries>()) {}
 
+Asker Asker::with(std::span<const policy::Zone> zones) const {
+  Asker out = *this;
+  out.zones_ = zones;
+  out.ask_forged_ = nullptr;
+  return out;
+}
+
 Seat Asker::zone_seat(const Vantage& vantage, const policy::Zone& zone) const {
   Seat seat{.vantage = vantage,
             .origins = {},

@@ -75,6 +75,9 @@ using AskForged = std::function<Reply(const Seat&, const Target&, Reply ordinary
 class Asker {
  public:
   Asker(const trace::World& world, std::span<const policy::Zone> zones);
+  // The same world with other zones; shares what is known of classes of sources. Nobody answers for
+  // attackers.
+  [[nodiscard]] Asker with(std::span<const policy::Zone> zones) const;
 
   // kNotFound names what is there. O(containers) for names; build seats once and reuse them.
   [[nodiscard]] Result<Seat> seat(const Vantage& vantage) const;

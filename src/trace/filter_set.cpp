@@ -53,8 +53,29 @@ void SetCode::add(std::uint32_t index) {
   } else if (fields_.empty() || interval.first == interval.last) {
     sorted_.push_back(std::move(interval));
   } else {
-    linear_.push_back(std::move(interval));
+    file(std::move(interval));
   }
+}
+
+std::string SetCode::filed_under(const File& file, std::span<const std::uint8_t> key) const {
+  std::string out;
+  for (std::size_t i = 0; i < fields_.size(); ++i) {
+    const auto field = key.subspan(fields_[i].first, fields_[i].second);
+    if (file.exact[i]) out.append(field.begin(), field.end());
+  }
+  return out;
+}
+
+void SetCode::file(Interval interval) {
+  std::vector<bool> exact;
+  for (const auto& [offset, length] : fields_) {
+    const auto first = std::span(interval.first).subspan(offset, length);
+    exact.push_back(order(first, std::span(interval.last).subspan(offset, length)) == 0);
+  }
+  auto at = std::ranges::find(files_, exact, &File::exact);
+  if (at == files_.end()) at = files_.insert(files_.end(), {std::move(exact), {}});
+  at->by_value[filed_under(*at, interval.first)].push_back(ranges_.size());
+  ranges_.push_back(std::move(interval));
 }
 
 // Keys as the kernel lays them out: each field of a concatenation padded to four bytes. A snapshot
@@ -98,10 +119,15 @@ const ElementCode* SetCode::search(std::span<const std::uint8_t> key) const {
   if (at != sorted_.begin() && order(key, std::prev(at)->last) <= 0) {
     return &elements_[std::prev(at)->element];
   }
-  for (const Interval& interval : linear_) {
-    if (holds(interval, key)) return &elements_[interval.element];
+  std::size_t first = ranges_.size();
+  for (const File& file : files_) {
+    const auto filed = file.by_value.find(filed_under(file, key));
+    if (filed == file.by_value.end()) continue;
+    const auto found = std::ranges::find_if(
+        filed->second, [&](std::size_t i) { return i >= first || holds(ranges_[i], key); });
+    if (found != filed->second.end()) first = std::min(first, *found);
   }
-  return nullptr;
+  return first == ranges_.size() ? nullptr : &elements_[ranges_[first].element];
 }
 
 SetCode::Found SetCode::find(const Value& key) const {

@@ -1,12 +1,15 @@
 // An nf_tables set or map made ready for lookups.
 //
 // Exact keys and plain intervals: binary search. Concatenated keys with intervals: exact elements
-// by binary search, the others one after another in their order (nft_set_pipapo.c gives the first).
+// by binary search, then the first of the others in their order (nft_set_pipapo.c), which are filed
+// under those of their fields that are one value.
 // Elements with a time-out count as present: a snapshot is one instant.
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "model/ruleset.h"
@@ -50,7 +53,14 @@ class SetCode {
     std::uint64_t first = 0, last = 0;
     std::uint32_t element = 0;
   };
+  // Elements of which the same fields are one value each.
+  struct File {
+    std::vector<bool> exact;                                             // by field
+    std::unordered_map<std::string, std::vector<std::size_t>> by_value;  // into ranges_, ascending
+  };
   void add(std::uint32_t index);
+  void file(Interval interval);
+  [[nodiscard]] std::string filed_under(const File& file, std::span<const std::uint8_t> key) const;
   [[nodiscard]] std::vector<std::uint8_t> laid_out(const std::vector<std::uint8_t>& bytes) const;
   [[nodiscard]] const ElementCode* search(std::span<const std::uint8_t> key) const;
   [[nodiscard]] bool holds(const Interval& interval, std::span<const std::uint8_t> key) const;
@@ -62,7 +72,8 @@ class SetCode {
       fields_;  // offset, length; more than one: concatenated
   bool broken_ = false;
   std::vector<Narrow> narrow_;
-  std::vector<Interval> sorted_, linear_;
+  std::vector<Interval> sorted_, ranges_;
+  std::vector<File> files_;
   const ElementCode* catch_all_ = nullptr;
 };
 

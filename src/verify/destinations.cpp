@@ -80,11 +80,4 @@ Result<Destinations> Destinations::of(const Fields& fields, const packet::Packet
   return Destinations(std::move(*projected));
 }
 
-bool Destinations::contains(const Fields& fields, const Point& point) const {
-  Packet packet = fields.layout().packet();
-  fields.set_address(packet, Quantity::kDestination, point.to);
-  fields.set(packet, Quantity::kDestinationPort, point.port.number);
-  return set_.contains(packet);
-}
-
 }  // namespace bulkhead::verify

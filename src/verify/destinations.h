@@ -35,7 +35,8 @@ class Destinations {
   // kBudget as PacketSet::project(). Must not outlive the set's space.
   [[nodiscard]] static Result<Destinations> of(const reach::Fields& fields,
                                                const packet::PacketSet& set);
-  [[nodiscard]] bool contains(const reach::Fields& fields, const Point& point) const;
+  // A packet whose destination's address and port are set.
+  [[nodiscard]] bool contains(const packet::Packet& packet) const { return set_.contains(packet); }
 
  private:
   explicit Destinations(packet::PacketSet set) : set_(std::move(set)) {}

@@ -337,14 +337,17 @@ class Collector {
     if (!closed) return std::unexpected(closed.error());
     auto unknown = Destinations::of(fields, answer.unknown());
     if (!unknown) return std::unexpected(unknown.error());
+    Packet packet = fields.layout().packet();
     for (std::size_t i = 0; i < points_.size(); ++i) {
       const Point& point = points_[i];
       if (point.protocol != protocol || point.to.family() != fields.family()) continue;
       if (!asker_.is_asked(seat_, point.to)) continue;
       trace::Verdict& verdict = out_.points[i];
-      const bool is_open = open->contains(fields, point);
-      const bool is_closed = closed->contains(fields, point);
-      if (is_open == is_closed || unknown->contains(fields, point)) {
+      fields.set_address(packet, Quantity::kDestination, point.to);
+      fields.set(packet, Quantity::kDestinationPort, point.port.number);
+      const bool is_open = open->contains(packet);
+      const bool is_closed = closed->contains(packet);
+      if (is_open == is_closed || unknown->contains(packet)) {
         if (verdict == trace::Verdict::kClosed) verdict = trace::Verdict::kUnknown;
       } else if (is_open) {
         verdict = trace::Verdict::kOpen;

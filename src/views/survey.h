@@ -58,6 +58,8 @@ class Survey {
   [[nodiscard]] const model::Snapshot& snapshot() const { return asker_->world().snapshot(); }
   [[nodiscard]] const query::Asker& asker() const { return *asker_; }
   [[nodiscard]] bool as_attacker() const { return limits_.as_attacker; }
+  // By which rows are computed; for other questions to the same world.
+  [[nodiscard]] verify::Solver& solver() { return *solver_; }
 
   // Cost: Solver::from() and one packet traced for each service that is closed. As attacker each of
   // these is asked about as audit does (audit/attack_questions.h): a few plain walks, or a look-up

@@ -89,10 +89,10 @@ std::vector<TinyRewrite> rewrites_of(const Tiny& tiny) {
   result.push_back({Invert{tiny.a}, [=, &tiny](unsigned i) {
                       return with_a(i, max_value(tiny.a_bits) - tiny.a_of(i));
                     }});
-  result.push_back({Choose{tiny.b, IntervalSet::range(0, 1)}, [=, &tiny](unsigned i) {
-                      return std::vector<unsigned>{tiny.number(tiny.a_of(i), 0),
-                                                   tiny.number(tiny.a_of(i), 1)};
-                    }});
+  result.push_back(
+      {Choose{tiny.b, IntervalSet::range(0, 1)}, [=, &tiny](unsigned i) {
+         return std::vector<unsigned>{tiny.number(tiny.a_of(i), 0), tiny.number(tiny.a_of(i), 1)};
+       }});
   if (tiny.a_bits == tiny.b_bits) {
     result.push_back(
         {Copy{tiny.a, tiny.b}, [=, &tiny](unsigned i) { return with_a(i, tiny.b_of(i)); }});
@@ -228,6 +228,13 @@ TEST(TinyUniverse, EveryPairOfMaps) {
                   maps[TinyMaps::number([&](unsigned i) { return (x_at(i) + y_at(i)) % 3; })]);
         ASSERT_EQ(*maps[x].mask(*maps[y].where(2)),
                   maps[TinyMaps::number([&](unsigned i) { return y_at(i) == 2 ? x_at(i) : 0; })]);
+        for (std::uint64_t v = 0; v < 2; ++v) {
+          const Assign assign{maps.tiny().a, v};
+          const auto there = [&](unsigned i) { return maps.tiny().number(v, maps.tiny().b_of(i)); };
+          ASSERT_EQ(*maps[x].cofactor(std::span(&assign, 1), *maps[y].where(2)),
+                    maps[TinyMaps::number(
+                        [&](unsigned i) { return y_at(i) == 2 ? x_at(there(i)) : 0; })]);
+        }
         // In place of 1 the map y, in place of 2 its rotation, kNone stays.
         const VerdictMap::Replacement turn[] = {{0, 1}, {1, 2}, {2, 0}};
         const VerdictMap turned = *maps[y].remap(turn);
@@ -243,6 +250,37 @@ TEST(TinyUniverse, EveryPairOfMaps) {
           if (x_at(i) == 1) return y_at(maps.tiny().number(1, maps.tiny().b_of(i)));
           return x_at(i) == 2 ? y_at(maps.tiny().number(a, a)) : y_at(i);
         })]);
+      }
+    }
+  }
+}
+
+// Few and many branches are put together in different ways.
+TEST(TinyUniverse, SelectTakesTheBranchOfEveryLeafHoweverManyThereAre) {
+  for (bool b_first : {false, true}) {
+    for (const unsigned leaves : {3U, 16U, 17U, 60U}) {
+      const Tiny tiny(6, 6, b_first);
+      std::vector<VerdictMap> rules;
+      std::vector<VerdictMap::Branch> branches;
+      for (std::uint64_t n = 0; n < 64; ++n) {
+        rules.push_back(*tiny.space.rule(Product().where(tiny.a, IntervalSet::single(n)),
+                                         1 + static_cast<Leaf>(n % leaves)));
+      }
+      for (unsigned leaf = 1; leaf <= leaves; ++leaf) {
+        const VerdictMap low = *tiny.space.rule(Product()
+                                                    .where(tiny.a, IntervalSet::range(0, 20))
+                                                    .where(tiny.b, IntervalSet::range(leaf, 63)),
+                                                100 + leaf);
+        branches.push_back({leaf, *low.over(tiny.space.constant(200 + leaf % 2))});
+      }
+      const VerdictMap chosen = *tiny.space.first_match(rules)->select(branches);
+      for (std::uint64_t a = 0; a < 64; ++a) {
+        for (std::uint64_t b = 0; b < 64; ++b) {
+          const auto leaf = 1 + static_cast<Leaf>(a % leaves);
+          ASSERT_EQ(chosen.at(tiny.packet(static_cast<unsigned>(tiny.number(a, b)))),
+                    a <= 20 && b >= leaf ? 100 + leaf : 200 + leaf % 2)
+              << a << " " << b << " " << leaves;
+        }
       }
     }
   }

@@ -138,13 +138,15 @@ std::vector<Chains::Stage> Chains::stages(HookPoint point, std::int32_t from, st
                                           bool legacy_last) const {
   std::vector<Stage> out;
   const auto entries = parts_->hooks.filter(point, legacy_last);
-  bool open = false;
+  // Where the order is open both orders must be comparable as wholes.
+  const bool whole = parts_->hooks.mixes_back_ends(point);
   for (std::size_t i = 0; i < entries.size(); ++i) {
     if (entries[i].priority < from || entries[i].priority >= to) continue;
-    if (!open) out.push_back({point, i, i, legacy_last, false});
+    const bool joined = whole && !out.empty() && !out.back().reroutes && out.back().end == i &&
+                        entries[i - 1].priority == entries[i].priority;
+    if (!joined) out.push_back({point, i, i, legacy_last, false});
     out.back().end = i + 1;
     out.back().reroutes = entries[i].reroutes;
-    open = !entries[i].reroutes;
   }
   return out;
 }

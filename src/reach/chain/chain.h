@@ -39,7 +39,9 @@ class Chains {
   Chains(Chains&&) noexcept;
   Chains& operator=(Chains&&) noexcept;
 
-  // Base chains that run one after the other. When `reroutes`, the last of them is a route chain
+  // A base chain, or several of one priority whose order is not known: chain by chain only what a
+  // chain leaves meets the next, and the product of all their rules is never built. When
+  // `reroutes`, the last of them is a route chain
   // (or the legacy mangle OUTPUT): where mark, addresses or tos then differ, the packet is routed
   // anew before the next stage.
   struct Stage {

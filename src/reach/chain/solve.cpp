@@ -20,13 +20,35 @@ constexpr std::size_t kMostIntervals = 4096;
 
 // ----------------------------------------------------------------------------------- sources
 
+namespace {
+
+// Of numbers in ascending order.
+IntervalSet set_of(std::span<const std::pair<std::uint64_t, std::uint64_t>> of_one_value) {
+  std::vector<Interval> out;
+  for (const auto& [value, x] : of_one_value) {
+    if (!out.empty() && out.back().last + 1 == x) {
+      out.back().last = x;
+    } else {
+      out.push_back({x, x});
+    }
+  }
+  return IntervalSet::of(std::move(out));
+}
+
+}  // namespace
+
 std::uint16_t Sources::add(FieldId field, std::vector<std::uint64_t> values, unsigned bits) {
   Table table{field, bits, std::move(values), {}};
-  table.by_value.reserve(table.values.size());
-  for (std::uint64_t x = 0; x < table.values.size(); ++x) {
-    table.by_value.emplace_back(table.values[x], x);
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> pairs;
+  pairs.reserve(table.values.size());
+  for (std::uint64_t x = 0; x < table.values.size(); ++x) pairs.emplace_back(table.values[x], x);
+  std::sort(pairs.begin(), pairs.end());
+  for (auto at = pairs.begin(); at != pairs.end();) {
+    const auto end =
+        std::find_if(at, pairs.end(), [&](const auto& p) { return p.first != at->first; });
+    table.by_value.emplace_back(at->first, set_of({at, end}));
+    at = end;
   }
-  std::sort(table.by_value.begin(), table.by_value.end());
   tables_.push_back(std::move(table));
   return static_cast<std::uint16_t>(Bit::kFirstDerived + tables_.size() - 1);
 }
@@ -75,12 +97,9 @@ std::optional<IntervalSet> Sources::masked(std::uint16_t source, std::uint64_t m
   if (mask != packet::max_value(t->bits)) {
     return where(*t, [&](std::uint64_t v) { return (v & mask) == value; });
   }
-  std::vector<Interval> out;
-  auto at =
-      std::lower_bound(t->by_value.begin(), t->by_value.end(), std::pair(value, std::uint64_t{0}));
-  for (; at != t->by_value.end() && at->first == value; ++at)
-    out.push_back({at->second, at->second});
-  return IntervalSet::of(std::move(out));
+  const auto at = std::ranges::lower_bound(t->by_value, value, {}, &Table::ByValue::first);
+  const bool found = at != t->by_value.end() && at->first == value;
+  return found ? at->second : IntervalSet();
 }
 
 std::optional<IntervalSet> Sources::slice(std::uint16_t source, unsigned low, unsigned width,

@@ -44,7 +44,8 @@ class Sources {
     packet::FieldId field;
     unsigned bits = 0;
     std::vector<std::uint64_t> values;
-    std::vector<std::pair<std::uint64_t, std::uint64_t>> by_value;  // value, x; sorted
+    using ByValue = std::pair<std::uint64_t, packet::IntervalSet>;
+    std::vector<ByValue> by_value;  // each value and where it is; ascending
   };
   [[nodiscard]] const Table* table(std::uint16_t source) const;
   [[nodiscard]] packet::IntervalSet where(const Table& table,

@@ -188,8 +188,7 @@ std::vector<Ruling> ChainHooks::rulings(const Question& question, const Image& i
                    "rules are too intricate: " + error.message});
   };
   if (!map) return not_built(map.error()), out;
-  auto here = map->cofactor(question.known);
-  if (here) here = here->mask(set);
+  const auto here = map->cofactor(question.known, set);
   if (!here) return not_built(here.error()), out;
   for (packet::Leaf leaf : here->leaves()) {
     if (leaf == packet::kNone) continue;
