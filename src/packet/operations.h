@@ -44,6 +44,8 @@ using LeafTable = std::vector<std::pair<Leaf, Leaf>>;
 // kIn where the leaf is one of `leaves` (ascending), kOut elsewhere.
 [[nodiscard]] Id where(Store& store, Id id, std::span<const Leaf> leaves);
 [[nodiscard]] Id decided(Store& store, Id id);
+// where() of each leaf that occurs, ascending, into `parts`; kFailed or a leaf.
+[[nodiscard]] Id parts(Store& store, Id id, std::vector<std::pair<Leaf, Id>>& parts);
 
 struct LevelValue {
   unsigned level = 0;

@@ -1,6 +1,8 @@
 // Operations on one function: a walk that builds the result from the bottom. What was computed for
 // a node is remembered under a tag that this one call has.
 #include <algorithm>
+#include <map>
+#include <unordered_map>
 #include <utility>
 
 #include "packet/operations.h"
@@ -180,6 +182,66 @@ Id where(Store& store, Id id, std::span<const Leaf> leaves) {
 
 Id decided(Store& store, Id id) {
   return LeafWalk(store, kDecidedTag, [](Id leaf) { return leaf == kNoneId ? kOut : kIn; })(id);
+}
+
+namespace {
+
+// Each node's leaves with the sets of packets below it that get them.
+class Parts {
+ public:
+  using List = std::vector<std::pair<Leaf, Id>>;
+  explicit Parts(Store& store) : store_(store) {}
+
+  // nullptr: a limit was met.
+  const List* operator()(Id id) {
+    const auto [at, fresh] = known_.try_emplace(id);
+    if (!fresh) return &at->second;
+    if (is_leaf(id)) {
+      at->second.emplace_back(leaf_of(id), kIn);
+      return &at->second;
+    }
+    List made;
+    if (!store_.step() || !joined(id, made)) return nullptr;
+    return &(known_[id] = std::move(made));
+  }
+
+ private:
+  bool joined(Id id, List& made) {
+    std::map<Leaf, std::vector<Edge>> edges;
+    std::uint64_t first = 0;
+    for (std::uint32_t i = 0, n = store_.count(id); i < n; ++i) {
+      const std::uint64_t last = store_.last(id, i);
+      const List* below = (*this)(store_.child(id, i));
+      if (below == nullptr) return false;
+      for (const auto& [leaf, set] : *below) {
+        std::vector<Edge>& out = edges[leaf];
+        const std::uint64_t covered = out.empty() ? 0 : out.back().last + 1;
+        if (covered < first) out.push_back({first - 1, kOut});
+        out.push_back({last, set});
+      }
+      first = last + 1;
+    }
+    for (auto& [leaf, out] : edges) {
+      if (out.back().last != store_.greatest(store_.level(id)))
+        out.push_back({store_.greatest(store_.level(id)), kOut});
+      made.emplace_back(leaf, store_.make(store_.level(id), out));
+      if (made.back().second == kFailed) return false;
+    }
+    return true;
+  }
+
+  Store& store_;
+  std::unordered_map<Id, List> known_;
+};
+
+}  // namespace
+
+Id parts(Store& store, Id id, std::vector<std::pair<Leaf, Id>>& parts) {
+  Parts all(store);
+  const Parts::List* list = all(id);
+  if (list == nullptr) return kFailed;
+  parts = *list;
+  return kIn;
 }
 
 LevelValues level_values(const Layout& layout, std::span<const Assign> values) {

@@ -94,6 +94,19 @@ Result<VerdictMap> VerdictMap::project(std::span<const FieldId> fields,
       store(), [&] { return packet::project(store(), root(), levels, operation, operation.tag_); });
 }
 
+Result<std::vector<std::pair<Leaf, PacketSet>>> VerdictMap::parts() const {
+  std::vector<std::pair<Leaf, Id>> found;
+  const auto done = store().run([&] {
+    found.clear();
+    return packet::parts(store(), root(), found);
+  });
+  if (!done) return std::unexpected(done.error());
+  std::vector<std::pair<Leaf, PacketSet>> out;
+  out.reserve(found.size());
+  for (const auto& [leaf, id] : found) out.emplace_back(leaf, PacketSet(store(), id));
+  return out;
+}
+
 Result<PacketSet> VerdictMap::where(Leaf leaf) const {
   return where(std::span(&leaf, 1));
 }

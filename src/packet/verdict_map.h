@@ -75,6 +75,9 @@ class VerdictMap : public Diagram {
   [[nodiscard]] Result<VerdictMap> project(std::span<const FieldId> fields,
                                            const LeafOperation& operation) const;
 
+  // where() of each leaf that occurs, ascending; they are disjoint and hold every packet. Costs
+  // what the parts have in nodes together, not leaves times nodes.
+  [[nodiscard]] Result<std::vector<std::pair<Leaf, PacketSet>>> parts() const;
   [[nodiscard]] Result<PacketSet> where(Leaf leaf) const;
   [[nodiscard]] Result<PacketSet> where(std::span<const Leaf> leaves) const;
   [[nodiscard]] Result<PacketSet> decided() const;  // where it is not kNone

@@ -13,16 +13,6 @@ namespace {
 
 using trace::Verdict;
 
-Result<std::vector<views::Row>> all_rows(views::Survey& survey) {
-  std::vector<views::Row> out;
-  for (const audit::SeatEntry& seat : survey.inventory().seats) {
-    auto row = survey.row(seat.seat);
-    if (!row) return std::unexpected(row.error());
-    out.push_back(*std::move(row));
-  }
-  return out;
-}
-
 class Comparison {
  public:
   Comparison(const compile::Input& input, Plan& plan)
@@ -30,16 +20,19 @@ class Comparison {
 
   // The inventories are of one snapshot with other rules: seats and services are the same. `bare`
   // is without any tables of ours.
-  Status run(const views::Survey& survey, Standing& bare, const Standing& before,
-             const std::vector<views::Row>& after) {
+  Result<Ledger> run(views::Survey& survey, Standing& bare, const Standing& before) {
+    Ledger ledger;
     const audit::Inventory& inventory = survey.inventory();
     for (std::size_t s = 0; s < inventory.seats.size(); ++s) {
       const audit::SeatEntry& seat = inventory.seats[s];
       if (seat.seat.origins.empty()) continue;
+      const auto after = survey.row(seat.seat);
+      if (!after) return std::unexpected(after.error());
+      if (!seat.is_zone()) ledger.write(seat.text, *after);
       for (std::size_t i = 0; i < inventory.services.size(); ++i) {
         const audit::Service& service = inventory.services[i];
         if (views::Survey::own(seat, service)) continue;
-        const views::Cell& cell = after[s][i];
+        const views::Cell& cell = (*after)[i];
         compare(seat, service, before.is_open(s, i), cell);
         if (cell.verdict != Verdict::kOpen) continue;
         const auto closed = bare.is_closed(s, i);
@@ -47,7 +40,7 @@ class Comparison {
         if (*closed) plan_.opens.push_back({seat.text, service.subject, cell.reason});
       }
     }
-    return {};
+    return ledger;
   }
 
  private:
@@ -76,15 +69,6 @@ std::unique_ptr<model::Snapshot> without_ours(const model::Snapshot& snapshot) {
   auto bare = std::make_unique<model::Snapshot>(snapshot);
   compile::install(*bare, {});
   return bare;
-}
-
-Rows by_sender(const views::Survey& survey, std::vector<views::Row> rows) {
-  Rows out;
-  const auto& seats = survey.inventory().seats;
-  for (std::size_t i = 0; i < seats.size(); ++i) {
-    if (!seats[i].is_zone()) out.emplace(seats[i].text, std::move(rows[i]));
-  }
-  return out;
 }
 
 }  // namespace
@@ -116,17 +100,14 @@ Result<Plan> make_plan(const compile::Input& input, bool as_attacker) {
   const query::Asker asker(*world, input.zones);
   auto survey = views::Survey::make(asker, input.config, {});
   if (!survey) return std::unexpected(survey.error());
-  auto after = all_rows(*survey);
-  if (!after) return std::unexpected(after.error());
   // Members point into the snapshot as it was; containers are known by their places in the copy.
   const policy::Bound bound = policy::bind(input.config, *changed);
   const compile::Input there{input.config, bound,        input.zones,
                              *changed,     input.now_ms, input.enforce_audited};
-  const Status compared =
-      Comparison(there, plan).run(*survey, bare ? *bare : *before, *before, *after);
-  if (!compared) return std::unexpected(compared.error());
+  auto ledger = Comparison(there, plan).run(*survey, bare ? *bare : *before, *before);
+  if (!ledger) return std::unexpected(ledger.error());
   auto trials = try_policy({input.config, bound, input.zones}, *world, input.now_ms, as_attacker,
-                           {&*survey, by_sender(*survey, *std::move(after))});
+                           {&*survey, *std::move(ledger)});
   if (!trials) return std::unexpected(trials.error());
   plan.trials = *std::move(trials);
   return plan;

@@ -39,7 +39,7 @@ class Court {
         as_attacker_(as_attacker) {
     if (as_attacker) return;
     survey_ = computed.survey;
-    rows_ = std::move(computed.rows);
+    ledger_ = std::move(computed.ledger);
   }
 
   Status prepare() {
@@ -151,18 +151,18 @@ class Court {
            (!service.of_host() && members.namespaces.contains(service.ns.value));
   }
 
-  Result<const views::Row*> row(const Sender& sender) {
-    if (sender.member == nullptr && sender.text != "host") {
-      auto row = survey_->row(sender.seat);
-      if (!row) return std::unexpected(row.error());
-      zone_row_ = *std::move(row);
-      return &zone_row_;
+  // Zones are narrowed for each rule, so their rows are not kept.
+  Result<const std::vector<Brief>*> row(const Sender& sender) {
+    const bool zone = sender.member == nullptr && sender.text != "host";
+    if (zone) of_zone_ = Ledger();
+    Ledger& ledger = zone ? of_zone_ : ledger_;
+    if (ledger.of(sender.text) == nullptr) {
+      auto cells = survey_->row(sender.seat);
+      if (!cells) return std::unexpected(cells.error());
+      ledger.write(sender.text, *cells);
     }
-    const auto known = rows_.find(sender.text);
-    if (known != rows_.end()) return &known->second;
-    auto row = survey_->row(sender.seat);
-    if (!row) return std::unexpected(row.error());
-    return &rows_.emplace(sender.text, *std::move(row)).first->second;
+    read_ = &ledger;
+    return ledger.of(sender.text);
   }
 
   [[nodiscard]] bool is_own(const Sender& sender, const audit::Service& service) const {
@@ -202,24 +202,24 @@ class Court {
     return {};
   }
 
-  void judge(const Sender& sender, std::size_t index, const views::Cell& cell, Trial& trial) {
+  void judge(const Sender& sender, std::size_t index, const Brief& cell, Trial& trial) {
     const audit::Service& service = survey_->inventory().services[index];
     if (is_own(sender, service)) return;
     ++trial.asked;
     if (cell.verdict == Verdict::kUnknown) {
-      doubt(trial, sender.text + ": " + cell.reason);
+      doubt(trial, sender.text + ": " + read_->reason(cell));
     } else if (cell.verdict == Verdict::kOpen) {
       Witness witness;
       witness.from = sender.text;
       witness.service = service.subject;
-      if (!cell.ways.empty()) {
-        witness.protocol = cell.ways.front().protocol;
-        witness.packet = cell.ways.front().witness;
-        witness.forged = cell.ways.front().forged;
+      if (const verify::Reached* way = read_->way(cell)) {
+        witness.protocol = way->protocol;
+        witness.packet = way->witness;
+        witness.forged = way->forged;
       }
       breach(trial, std::move(witness));
     } else if (trial.reason.empty()) {
-      trial.reason = cell.reason;
+      trial.reason = read_->reason(cell);
     }
   }
 
@@ -312,12 +312,13 @@ class Court {
       for (const std::size_t i : reached) {
         if (is_own(sender, survey_->inventory().services[i])) continue;
         ++trial.asked;
-        const views::Cell& cell = (**cells)[i];
+        const Brief& cell = (**cells)[i];
         const bool ordinary = cell.verdict == Verdict::kOpen && !cell.forged;
         if (cell.verdict == Verdict::kUnknown) {
-          doubt(trial, sender.text + ": " + cell.reason);
+          doubt(trial, sender.text + ": " + read_->reason(cell));
         } else if (!ordinary && trial.breaches++ == 0) {
-          trial.reason = sender.text + ": " + (cell.forged ? "forged packets only" : cell.reason);
+          trial.reason =
+              sender.text + ": " + (cell.forged ? "forged packets only" : read_->reason(cell));
         }
       }
     }
@@ -380,8 +381,8 @@ class Court {
   std::vector<trace::Edge> edges_;
   std::unique_ptr<views::Survey> own_survey_;
   views::Survey* survey_ = nullptr;
-  Rows rows_;
-  views::Row zone_row_;
+  Ledger ledger_, of_zone_;
+  const Ledger* read_ = nullptr;  // that the row at hand is of
 };
 
 }  // namespace

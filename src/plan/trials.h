@@ -15,6 +15,7 @@
 
 #include "audit/finding.h"
 #include "base/result.h"
+#include "plan/ledger.h"
 #include "plan/senders.h"
 #include "verify/reachable.h"
 #include "views/survey.h"
@@ -55,13 +56,10 @@ struct Trials {
   [[nodiscard]] std::size_t count(Outcome outcome) const;
 };
 
-// What the host and containers get, by Sender::text.
-using Rows = std::map<std::string, views::Row>;
-
 // What was computed already of the same world and zones, for ordinary connections.
 struct Computed {
   views::Survey* survey = nullptr;  // null: none; must outlive the call
-  Rows rows;
+  Ledger ledger;                    // what the host and containers get, by Sender::text
 };
 
 // `world` must outlive the call. As attacker forged packets count too, in nevers and denies, and

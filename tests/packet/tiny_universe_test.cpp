@@ -219,6 +219,12 @@ TEST(TinyUniverse, EveryPairOfMaps) {
       for (unsigned i = 0; i < 4; ++i) {
         ASSERT_EQ(maps[x].at(maps.tiny().packet(i)), TinyMaps::leaf(x, i));
       }
+      const auto parts = *maps[x].parts();
+      ASSERT_EQ(parts.size(), maps[x].leaves().size());
+      for (std::size_t n = 0; n < parts.size(); ++n) {
+        ASSERT_EQ(parts[n].first, maps[x].leaves()[n]);
+        ASSERT_EQ(parts[n].second, *maps[x].where(parts[n].first));
+      }
       for (unsigned y = 0; y < TinyMaps::kMaps; ++y) {
         const auto x_at = [&](unsigned i) { return TinyMaps::leaf(x, i); };
         const auto y_at = [&](unsigned i) { return TinyMaps::leaf(y, i); };

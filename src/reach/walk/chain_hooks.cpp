@@ -190,15 +190,15 @@ std::vector<Ruling> ChainHooks::rulings(const Question& question, const Image& i
   if (!map) return not_built(map.error()), out;
   const auto here = map->cofactor(question.known, set);
   if (!here) return not_built(here.error()), out;
-  for (packet::Leaf leaf : here->leaves()) {
+  const auto parts = here->parts();
+  if (!parts) return not_built(parts.error()), out;
+  for (const auto& [leaf, part] : *parts) {
     if (leaf == packet::kNone) continue;
-    const auto part = here->where(leaf);
-    if (!part) return not_built(part.error()), out;
     const Leaf& l = effects_.at(leaf);
     std::string why;
     for (ReasonId id : l.reasons) why += (why.empty() ? "" : "; ") + effects_.text(id);
     for (const Effect& e : l.effects) {
-      Ruling r{*part, e.kind, {}, std::nullopt, e.reject, l.effects.size() > 1, why};
+      Ruling r{part, e.kind, {}, std::nullopt, e.reject, l.effects.size() > 1, why};
       if (e.kind == EffectKind::kUnknown) r.reason = effects_.text(e.reason);
       if (e.kind == EffectKind::kAccept || e.kind == EffectKind::kReject) {
         r.image = answer(question, image, effects_.image(e.image));
