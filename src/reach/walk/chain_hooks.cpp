@@ -116,33 +116,79 @@ bool ChainHooks::nat_alike(const topology::Machine& m, HookPoint point, const Im
   return first && second && *first == *second;
 }
 
+namespace {
+
+bool is_known(const Bits& bits) {
+  return std::ranges::all_of(bits, &Bit::is_constant);
+}
+
+bool refers_to(const Bits& bits, packet::FieldId field) {
+  return std::ranges::any_of(
+      bits, [&](const Bit& bit) { return bit.is_field() && bit.source == field.index; });
+}
+
+}  // namespace
+
+// The quantities that are what the fields of a known one say, as copies from there into their own
+// fields; nullopt when one of them is anything else than that, or when its own fields are in use.
+std::optional<packet::Rewrite> ChainHooks::copies(const Image& image, Quantity known) const {
+  const Fields& fields = algebra_.fields();
+  const auto from = fields.parts(known);
+  const Bits whole = Image().of(fields, known);
+  packet::Rewrite out;
+  for (const auto& [quantity, bits] : image.changes()) {
+    const bool refers = std::ranges::any_of(
+        from, [&](const Fields::Part& part) { return refers_to(bits, part.field); });
+    if (!refers) continue;
+    const auto to = fields.parts(quantity);
+    if (bits != whole || to.size() != from.size()) return std::nullopt;
+    for (std::size_t i = 0; i < to.size(); ++i) {
+      const auto in_use = [&](const auto& change) { return refers_to(change.second, to[i].field); };
+      if (to[i].bits != from[i].bits || std::ranges::any_of(image.changes(), in_use))
+        return std::nullopt;
+      out.push_back(packet::Copy{to[i].field, from[i].field});
+    }
+  }
+  return out;
+}
+
 // A quantity that is one number for all packets is left open, and its own fields are given that
-// number afterwards; unless another quantity is what those fields say.
+// number afterwards; so it is where other quantities are what those fields say and can be left open
+// as well.
 ChainHooks::Question ChainHooks::question(const Image& image) const {
   const Fields& fields = algebra_.fields();
-  const auto is_known = [](const Bits& bits) {
-    return std::ranges::all_of(bits, &Bit::is_constant);
-  };
-  std::array<bool, Bit::kFirstDerived> referred{};
+  std::array<bool, Bit::kFirstDerived> referred{}, copied{};
   for (const auto& [quantity, bits] : image.changes()) {
     for (const Bit& bit : bits) {
       if (bit.is_field()) referred[bit.source] = true;
     }
   }
   Question out;
-  for (const auto& [quantity, bits] : image.changes()) {
-    const auto parts = fields.parts(quantity);
+  std::vector<const std::pair<Quantity, Bits>*> numbers, others;
+  for (const auto& change : image.changes()) {
+    const auto parts = fields.parts(change.first);
     const bool taken =
         std::ranges::any_of(parts, [&](const Fields::Part& p) { return referred[p.field.index]; });
-    if (taken || !is_known(bits)) {
-      out.compiled.set(fields, quantity, bits);
-      continue;
+    const auto copies = taken && is_known(change.second) ? this->copies(image, change.first)
+                                                         : std::optional<packet::Rewrite>();
+    if (copies) {
+      for (const packet::RewriteStep& step : *copies) {
+        out.copied.push_back(step);
+        copied[std::get<packet::Copy>(step).to.index] = true;
+      }
     }
+    (is_known(change.second) && (!taken || copies) ? numbers : others).push_back(&change);
+  }
+  for (const auto* change : others) {
+    if (!copied[fields.parts(change->first).front().field.index])
+      out.compiled.set(fields, change->first, change->second);
+  }
+  for (const auto* change : numbers) {
     std::size_t at = 0;
-    for (const Fields::Part& part : parts) {
+    for (const Fields::Part& part : fields.parts(change->first)) {
       std::uint64_t number = 0;
       for (unsigned i = 0; i < part.bits; ++i, ++at)
-        number = number << 1 | (bits[at].flip ? 1U : 0U);
+        number = number << 1 | (change->second[at].flip ? 1U : 0U);
       out.known.push_back({part.field, number});
     }
   }
@@ -161,8 +207,16 @@ Image ChainHooks::answer(const Question& question, const Image& asked, const Ima
       if (!bit.is_field()) continue;
       const auto at = std::ranges::find_if(
           question.known, [&](const packet::Assign& a) { return a.field.index == bit.source; });
-      if (at != question.known.end())
+      if (at != question.known.end()) {
         bit = Bit::constant((((at->value >> bit.place) & 1U) != 0) != bit.flip);
+        continue;
+      }
+      for (const packet::RewriteStep& step : question.copied) {
+        const auto& copy = std::get<packet::Copy>(step);
+        if (copy.to.index != bit.source) continue;
+        bit.source = copy.from.index;
+        break;
+      }
     }
     out.set(fields, q, std::move(bits));
   };
@@ -188,7 +242,10 @@ std::vector<Ruling> ChainHooks::rulings(const Question& question, const Image& i
                    "rules are too intricate: " + error.message});
   };
   if (!map) return not_built(map.error()), out;
-  const auto here = map->cofactor(question.known, set);
+  auto here =
+      question.copied.empty() ? map->cofactor(question.known, set) : map->cofactor(question.known);
+  if (here && !question.copied.empty()) here = here->preimage(question.copied);
+  if (here && !question.copied.empty()) here = here->mask(set);
   if (!here) return not_built(here.error()), out;
   const auto parts = here->parts();
   if (!parts) return not_built(parts.error()), out;

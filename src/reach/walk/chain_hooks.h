@@ -1,12 +1,15 @@
 // The rules of all machines, by reach/chain, for a walk.
 //
 // Chains are compiled once, with what is the same for all packets of a flow left open, and asked
-// with those numbers filled in (a cofactor). Only fields that have changed places (a reply in the
-// fields of its request) need another compilation.
+// with those numbers filled in (a cofactor). A quantity that is what another one's fields say,
+// while that other one is a number by now (the original destination behind a DNAT, the source of an
+// answer), is left open, too, and then read from there. Only fields that have changed places
+// otherwise (a reply in the fields of its request) need another compilation.
 #pragma once
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "reach/chain/chain.h"
@@ -47,10 +50,12 @@ class ChainHooks final : public Hooks {
   struct Question {  // how an image is asked
     Image compiled;
     std::vector<packet::Assign> known;
+    packet::Rewrite copied;  // Copy alone: after the numbers were filled in
   };
   [[nodiscard]] Chains& chains(const Rules& rules, const topology::Machine& m, FrameKind frames);
   [[nodiscard]] const Rules& rules(const topology::Machine& m) const { return *rules_[m.id.value]; }
   [[nodiscard]] Question question(const Image& image) const;
+  [[nodiscard]] std::optional<packet::Rewrite> copies(const Image& image, Quantity known) const;
   [[nodiscard]] Image answer(const Question& question, const Image& asked, const Image& left) const;
   [[nodiscard]] std::vector<Ruling> rulings(const Question& question, const Image& image,
                                             const Result<packet::VerdictMap>& map,
