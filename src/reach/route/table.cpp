@@ -67,11 +67,13 @@ std::vector<Table::Part> Table::find(Algebra& algebra, const AddressOperand& add
   const packet::VerdictMap here =
       algebra.take(at->second.mask(set), algebra.space().constant(packet::kNone));
   std::vector<Part> out;
-  for (packet::Leaf leaf : here.leaves()) {
-    if (leaf == packet::kNone) continue;
-    out.push_back({algebra.take(here.where(leaf), algebra.none()), &entries_[leaf - 1]});
+  packet::PacketSet rest = algebra.none();
+  for (auto& [leaf, part] : algebra.take(here.parts(), {})) {
+    if (leaf == packet::kNone)
+      rest = algebra.both(set, part);
+    else
+      out.push_back({std::move(part), &entries_[leaf - 1]});
   }
-  packet::PacketSet rest = algebra.without(set, algebra.take(here.decided(), algebra.none()));
   if (!rest.empty()) out.push_back({std::move(rest), nullptr});
   return out;
 }
