@@ -1,6 +1,6 @@
 #include "plan/standing.h"
 
-#include <optional>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -20,16 +20,17 @@ struct Standing::State {
   Status compute(std::size_t seat) {
     auto row = survey->row(survey->inventory().seats[seat].seat);
     if (!row) return std::unexpected(row.error());
-    std::vector<Verdict>& out = computed[seat].emplace();
+    std::vector<Verdict>& out = computed[seat];
+    out.clear();
     for (const views::Cell& cell : *row) out.push_back(cell.verdict);
     return {};
   }
 
   trace::World world;
   query::Asker asker;
-  std::optional<views::Survey> survey;
-  std::vector<std::vector<bool>> open;                        // asked: by seat and service
-  std::vector<std::optional<std::vector<Verdict>>> computed;  // by seat
+  std::unique_ptr<views::Survey> survey;
+  std::vector<std::vector<bool>> open;         // asked: by seat and service
+  std::vector<std::vector<Verdict>> computed;  // by seat; empty: not yet
 };
 
 Standing::Standing(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -43,7 +44,7 @@ Result<Standing> Standing::of(const compile::Input& input, const model::Snapshot
   auto state = std::make_unique<State>(*std::move(world), input);
   auto survey = views::Survey::make(state->asker, input.config, {});
   if (!survey) return std::unexpected(survey.error());
-  state->survey = *std::move(survey);
+  state->survey = std::make_unique<views::Survey>(*std::move(survey));
   const audit::Inventory& inventory = state->survey->inventory();
   state->computed.resize(inventory.seats.size());
   state->open.assign(inventory.seats.size(), std::vector<bool>(inventory.services.size(), false));
@@ -62,16 +63,16 @@ Result<Standing> Standing::of(const compile::Input& input, const model::Snapshot
 }
 
 bool Standing::is_open(std::size_t seat, std::size_t service) const {
-  const auto& computed = state_->computed[seat];
-  return computed ? (*computed)[service] == Verdict::kOpen : state_->open[seat][service];
+  const std::vector<Verdict>& computed = state_->computed[seat];
+  return computed.empty() ? state_->open[seat][service] : computed[service] == Verdict::kOpen;
 }
 
 Result<bool> Standing::is_closed(std::size_t seat, std::size_t service) {
   if (is_open(seat, service)) return false;
-  if (!state_->computed[seat]) {
+  if (state_->computed[seat].empty()) {
     if (Status s = state_->compute(seat); !s) return std::unexpected(s.error());
   }
-  return (*state_->computed[seat])[service] == Verdict::kClosed;
+  return state_->computed[seat][service] == Verdict::kClosed;
 }
 
 }  // namespace bulkhead::plan
