@@ -163,13 +163,18 @@ seats::BrokerSockets sockets_of(collect::Broker& broker, const model::Snapshot& 
   return {broker, std::move(inodes)};
 }
 
+// `services` is null when nobody is asked who it is.
 void send(const ScanOptions& options, const std::function<bool()>& hold,
-          const probe::UdpPayloads& payloads, probe::SocketSource& sockets, scan::Result& result) {
+          const probe::UdpPayloads& payloads, probe::SocketSource& sockets,
+          OpenPortServices* services, scan::Result& result) {
   probe::SweepLimits limits;
   limits.rate = options.rate.value_or(usual_rate(result.plan));
   limits.all_ms = options.deadline * 1000;
   limits.raw = !options.connect_only;
-  if (options.identify) limits.payloads = &payloads;
+  if (services != nullptr) {
+    limits.payloads = &payloads;
+    limits.companion = &services->companion();
+  }
   limits.hold = hold;
   limits.crowded = [tables = console::NeighbourTables()] { return tables.are_crowded(); };
   const bool terminal = console::stderr_is_terminal();
@@ -244,10 +249,14 @@ Exit run_scan(const ScanOptions& options) {
   const console::Interrupts interrupts;
   std::function<bool()> hold;
   if (const auto& load = *max_load) hold = [load = *load] { return load.is_exceeded(); };
-  send(options, hold, payloads_for(*matcher, snapshot), sockets, result);
+  std::optional<OpenPortServices> services;
+  if (options.identify)
+    services.emplace(asker, result.plan,
+                     OpenPortServices::Means{*matcher, sockets, console::Interrupts::flag(), hold});
+  send(options, hold, payloads_for(*matcher, snapshot), sockets, services ? &*services : nullptr,
+       result);
   result.judged = scan::judge(asker, result.plan, result.swept);
-  if (options.identify && result.finished)
-    identify_open_ports(*matcher, sockets, console::Interrupts::flag(), hold, result);
+  if (services) services->fill(result);
   result.beyond = scan::judge_beyond(asker, policy::in_force(session->config, snapshot.taken_at_ms),
                                      *matcher, result, snapshot.taken_at_ms);
   const Exit delivered = deliver(text_of(options, snapshot, result), options.file);
