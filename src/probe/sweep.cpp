@@ -25,7 +25,8 @@ namespace {
 using seen::Proof;
 using seen::State;
 
-constexpr std::size_t kTurn = 4096, kBurst = 64;  // probes
+constexpr std::size_t kTurn = 4096, kBurst = 64;             // probes
+constexpr std::size_t kMostOfLane = RoundLimits{}.most + 2;  // descriptors
 constexpr std::uint64_t kTellEveryUs = 200'000, kHoldEveryUs = 500'000, kCrowdedUs = 5'000,
                         kCompanionUs = 2'000;
 // The last round waits longer: what comes only now would be called silence. Where the time that
@@ -65,6 +66,20 @@ std::size_t spare_descriptors(const Companion* companion) {
   }
   return limit.rlim_cur < reserve + kLeast ? kLeast
                                            : static_cast<std::size_t>(limit.rlim_cur) - reserve;
+}
+
+// What is asked a few ports and silent is only waited for, so that more of such fit in the time.
+std::size_t most_at_once(std::span<const Aim> aims, const SweepLimits& limits, std::size_t spare) {
+  constexpr std::size_t kSmall = 4096;  // ports
+  const bool small = std::ranges::all_of(aims, [](const Aim& aim) {
+    std::size_t ports = 0;
+    for (const seen::PortRange& range : aim.ports) ports += range.last - range.first + 1U;
+    return ports <= kSmall;
+  });
+  const std::size_t wanted =
+      small ? std::min(4 * limits.at_once, std::max(limits.at_once, spare / kMostOfLane))
+            : limits.at_once;
+  return std::clamp<std::size_t>(wanted, 1, std::max<std::size_t>(aims.size(), 1));
 }
 
 // One aim under way.
@@ -125,9 +140,9 @@ class Loop {
       waiting_.push_back(i);
       for (const seen::PortRange& range : aims[i].ports) ports_ += range.last - range.first + 1U;
     }
-    at_once_ = std::clamp<std::size_t>(limits.at_once, 1, std::max<std::size_t>(aims.size(), 1));
-    const std::size_t spare = std::min(limits.sockets, spare_descriptors(limits.companion));
-    per_lane_ = std::max<std::size_t>(spare / at_once_, 1);
+    const std::size_t spare = spare_descriptors(limits.companion);
+    at_once_ = most_at_once(aims, limits, spare);
+    per_lane_ = std::max<std::size_t>(std::min(limits.sockets, spare) / at_once_, 1);
     listen_to_companion();
   }
 

@@ -47,7 +47,7 @@ inline constexpr std::size_t kCompanionDescriptors = 64;  // that connect() leav
 struct SweepLimits {
   std::uint64_t rate = 1'000'000;  // probes a second, of all together
   std::size_t sockets = 4096;      // for connect(), at once; less when descriptors are few
-  std::size_t at_once = 32;        // aims under way
+  std::size_t at_once = 32;        // aims under way; four times as many where all are small
   std::uint64_t all_ms = 600'000;
   bool raw = true;  // false: connect() only
   // A machine tells of its closed UDP ports once a second, and the second round waits for that.

@@ -42,11 +42,6 @@ Word access_word(const std::string& access) {
   return Word::kAccessUnknown;
 }
 
-std::string service_text(const Service& service, Language language) {
-  return escape_text(service.name, kLongestName) + " (" +
-         say(access_word(service.access), language) + ")";
-}
-
 Values counts_of(const std::array<std::uint64_t, kStates>& n) {
   return {{"open", count(n[0])},
           {"closed", count(n[1])},
@@ -197,6 +192,11 @@ std::string change_text(const Change& change, Language language) {
 }
 
 }  // namespace
+
+std::string service_text(const Service& service, Language language) {
+  return escape_text(service.name, kLongestName) + " (" +
+         say(access_word(service.access), language) + ")";
+}
 
 std::string instant_text(std::uint64_t unix_ms) {
   using namespace std::chrono;
