@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import pathlib
+import resource
 import signal
 import subprocess
 import sys
@@ -129,6 +130,20 @@ class Scan(unittest.TestCase):
         told = subprocess.run(["nsenter", f"--net=/run/netns/{TARGET}", "ss", "-Htn", "state", "established"],
                               capture_output=True, text=True, check=True).stdout
         return len(told.splitlines()) > 20
+
+    # It accepts on every port, and says nothing there: identification is bounded, in listeners and in time.
+    def test_a_tarpit_holds_nobody_up_and_takes_no_memory(self):
+        inside(TARGET, "nft", "table ip lab {\n chain p {\n type nat hook prerouting priority -100\n"
+                              " tcp dport 1-65535 redirect to :7004\n}\n}")
+        self.addCleanup(inside, TARGET, "nft", "delete table ip lab")
+        with socket_in(TARGET, 7004, backlog=4096):
+            begin = time.monotonic()
+            code, answer = self.scan_json("--to", "10.79.0.2", "--full")
+            self.assertLess(time.monotonic() - begin, 110)
+        self.assertEqual((code, answer["finished"]), (DONE, True))
+        self.assertEqual(self.targets(answer)["10.79.0.2"]["counts"]["open"], 65535)
+        self.assertEqual(answer["counts"]["confirmed"], 65535)
+        self.assertLess(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, 200 * 1024)
 
     def test_the_deadline_ends_it(self):
         begin = time.monotonic()
