@@ -55,7 +55,7 @@ OpenPortServices::OpenPortServices(const query::Asker& asker, const scan::Plan& 
     : asker_(asker),
       plan_(plan),
       means_(std::move(means)),
-      beside_(means_.matcher, {.stop = &means_.stop, .hold = means_.hold},
+      beside_(means_.matcher, {.stop = &means_.stop, .hold = means_.hold, .tell = means_.tell},
               [this](std::size_t aim, Port port) { return choose(aim, port); }) {}
 
 OpenPortServices::Listener OpenPortServices::listener_of(const scan::Aim& aim,

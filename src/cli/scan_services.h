@@ -30,6 +30,7 @@ class OpenPortServices {
     probe::SocketSource& sockets;
     const std::atomic<bool>& stop;
     std::function<bool()> hold;  // as of identify::Limits
+    std::function<void(const identify::Progress&)> tell;
   };
   OpenPortServices(const query::Asker& asker, const scan::Plan& plan, Means means);
 

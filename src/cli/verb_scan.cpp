@@ -37,12 +37,19 @@ namespace {
 constexpr std::uint64_t kRate = 1'000'000, kRateBeyond = 200'000;
 
 void show(const probe::Progress& progress) {
-  console::show_progress(
-      {.percent = progress.ports == 0 ? 100 : progress.done * 100 / progress.ports,
-       .probes = progress.sent,
-       .elapsed_ms = progress.elapsed_ms,
-       .left_ms = progress.left_ms,
-       .paused = progress.paused});
+  console::show_progress(console::ProgressLine{
+      .percent = progress.ports == 0 ? 100 : progress.done * 100 / progress.ports,
+      .probes = progress.sent,
+      .elapsed_ms = progress.elapsed_ms,
+      .left_ms = progress.left_ms,
+      .paused = progress.paused});
+}
+
+void show_services(const identify::Progress& progress) {
+  console::show_progress(console::ServicesLine{.asked = progress.targets,
+                                               .known = progress.done,
+                                               .left_ms = progress.left_ms,
+                                               .paused = progress.paused});
 }
 
 // A machine that several targets name is asked once, for all of them.
@@ -261,13 +268,21 @@ Exit run_scan(const ScanOptions& options) {
   std::function<bool()> hold;
   if (const auto& load = *max_load) hold = [load = *load] { return load.is_exceeded(); };
   std::optional<OpenPortServices> services;
+  const bool terminal = console::stderr_is_terminal();
   if (options.identify)
-    services.emplace(asker, result.plan,
-                     OpenPortServices::Means{*matcher, sockets, console::Interrupts::flag(), hold});
+    services.emplace(
+        asker, result.plan,
+        OpenPortServices::Means{
+            .matcher = *matcher,
+            .sockets = sockets,
+            .stop = console::Interrupts::flag(),
+            .hold = hold,
+            .tell = terminal ? show_services : std::function<void(const identify::Progress&)>()});
   send(options, hold, payloads_for(*matcher, snapshot), sockets, services ? &*services : nullptr,
        result);
   result.judged = scan::judge(asker, result.plan, result.swept);
   if (services) services->fill(result);
+  if (terminal) console::clear_progress();
   result.beyond = scan::judge_beyond(asker, policy::in_force(session->config, snapshot.taken_at_ms),
                                      *matcher, result, snapshot.taken_at_ms);
   const Exit delivered = deliver(text_of(options, snapshot, result), options.file);

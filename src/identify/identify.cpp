@@ -68,7 +68,10 @@ class Asker::Run {
   Identified finish() {
     hold_ = probe::Hold(limits_.hold, kHoldEveryUs);  // what it counted so far was somebody else's
     end_ = Clock::now() + std::chrono::milliseconds(limits_.all_ms);
-    while ((!waiting_.empty() || !live_.empty()) && Clock::now() < end_ && !stopped()) turn(kTick);
+    while ((!waiting_.empty() || !live_.empty()) && Clock::now() < end_ && !stopped()) {
+      turn(kTick);
+      tell();
+    }
     return give_up();
   }
 
@@ -86,6 +89,19 @@ class Asker::Run {
  private:
   [[nodiscard]] bool stopped() const {
     return limits_.stop != nullptr && limits_.stop->load(std::memory_order_relaxed);
+  }
+
+  void tell() {
+    const auto now = Clock::now();
+    if (!limits_.tell || now < told_ + kTellEvery) return;
+    told_ = now;
+    const auto done = std::ranges::count_if(
+        seats_, [](const Seat& s) { return s.over && s.running == 0 && s.pending.empty(); });
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end_ - now);
+    limits_.tell({.targets = seats_.size(),
+                  .done = static_cast<std::size_t>(done),
+                  .left_ms = static_cast<std::uint64_t>(std::max<std::int64_t>(left.count(), 0)),
+                  .paused = hold_.is_on()});
   }
 
   // What it was held up does not count.
@@ -289,6 +305,7 @@ class Asker::Run {
       seat.interview->hear(without_answer(question, Ending::kWithheld));
   }
 
+  static constexpr std::chrono::milliseconds kTellEvery{200};
   static constexpr int kTick = 5;  // ms between looks at the deadlines
   static constexpr std::uint64_t kHoldEveryUs = 250'000;
 
@@ -296,6 +313,7 @@ class Asker::Run {
   const Limits limits_;
   std::uint32_t in_flight_;
   Clock::time_point end_{};  // begins to count in finish()
+  Clock::time_point told_{};
   Result<TlsContext> tls_;
   probe::Descriptor epoll_;
   std::deque<Seat> seats_;

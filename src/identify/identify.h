@@ -35,6 +35,12 @@ struct Target {
   std::uint32_t scope = 0;    // of a link-local address: the interface, where sockets are opened
 };
 
+struct Progress {
+  std::size_t targets = 0, done = 0;
+  std::uint64_t left_ms = 0;  // at most; what it is paused comes on top
+  bool paused = false;        // by Limits::hold
+};
+
 struct Limits {
   std::uint32_t in_flight = 256;     // sockets open at once
   std::uint32_t per_target = 8;      // of them, to one target
@@ -48,6 +54,8 @@ struct Limits {
   // True: the machine is too busy. Nothing new is asked then, and all_ms stands still, but for
   // kMostPaused at most. Asked a few times a second.
   std::function<bool()> hold = {};
+  // Called some five times a second while there is nothing else to do (Asker::finish).
+  std::function<void(const Progress&)> tell = {};
 };
 inline constexpr std::chrono::minutes kMostPaused{10};
 

@@ -88,7 +88,11 @@ class Scan(unittest.TestCase):
     def test_an_interrupt_gives_what_is_known_and_ends_3(self):
         inside(TARGET, "nft", "table inet f { chain i { type filter hook input priority 0; tcp dport != 7003 drop;\n}\n}")
         self.addCleanup(inside, TARGET, "nft", "delete table inet f")
-        with socket_in(TARGET, 7003):
+        def greet(listening):
+            while True:
+                with listening.accept()[0] as peer:
+                    peer.sendall(b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n")
+        with socket_in(TARGET, 7003) as listening, netns.served(greet, listening):
             with subprocess.Popen([PROGRAM, "scan", "--json", "--engine", "unix:///nowhere", "--from", PATH,
                                    "--to", "10.79.0.2", "--full", "--rate", "20000"],
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
@@ -102,6 +106,9 @@ class Scan(unittest.TestCase):
         self.assertEqual(counts["closed"], 0)
         self.assertEqual(counts["filtered"], 0)
         self.assertGreater(counts["unknown"], 60000)
+        # Who listens was asked while the packets went on.
+        [ssh] = self.targets(answer)["10.79.0.2"]["open"]
+        self.assertEqual((ssh["port"], ssh["service"]["id"]), (7003, "ssh"))
 
     # Listeners that say nothing: each question takes its time.
     def test_an_end_during_identification_gives_what_is_known_of_the_ports(self):
