@@ -232,7 +232,10 @@ class Loop {
       waiting_.push_back(later_.front().aim);
       later_.pop_front();
     }
-    while (active_.size() < at_once_ && !waiting_.empty() && has_room()) {
+    // Only when these have sent does the kernel's table of neighbours show them (has_room).
+    std::size_t fresh = 0;
+    while (fresh++ < limits_.at_once && active_.size() < at_once_ && !waiting_.empty() &&
+           has_room()) {
       const std::size_t index = waiting_.front();
       waiting_.pop_front();
       const Aim& aim = aims_[index];
