@@ -295,7 +295,7 @@ std::vector<ProbeWish> wanted_probes(const Report& report) {
         return w.vantage == r.vantage && w.to == r.to && w.port == r.port &&
                w.protocol == r.protocol;
       });
-      if (r.from && !known && !r.forged)
+      if (r.from && !known && !r.forged && r.link.empty())
         out.push_back({r.vantage, *r.from, r.to, r.port, r.protocol});
     }
   }

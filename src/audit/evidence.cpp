@@ -81,6 +81,7 @@ Opening opening_of(const Scene& scene, const Service* service, const Asked& aske
   }
   out.as_attacker = asked.as_attacker();
   out.to = asked.dial.to;
+  if (asked.dial.scope && seat.ns) out.link = link_name(scene.snapshot, *seat.ns, asked.dial.scope);
   out.port = asked.dial.port;
   out.protocol = service == nullptr ? IpProtocol::kTcp : service->subject.protocol;
   return out;

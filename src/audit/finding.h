@@ -110,6 +110,7 @@ struct Opening {
   bool guessed_zone = false;
   bool up_to_uplink = false;  // Internet, and the uplink's address is private
   IpAddress to;
+  std::string link = {};  // of a link-local address: the vantage's interface, raw
   Port port;
   IpProtocol protocol = IpProtocol::kTcp;
   bool as_attacker = false;  // nothing but forged packets gets there

@@ -403,6 +403,7 @@ query::Target target_of(const Dial& dial, IpProtocol protocol) {
   query::Target target;
   target.to = dial.to;
   target.port = dial.port;
+  target.scope = dial.scope;
   target.protocol = protocol;
   return target;
 }

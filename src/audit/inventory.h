@@ -20,6 +20,7 @@ struct Dial {
   IpAddress to;
   Port port;
   Via via = Via::kDirect;
+  IfIndex scope = {};  // of a link-local address: the seat's interface
   friend auto operator<=>(const Dial&, const Dial&) = default;
 };
 

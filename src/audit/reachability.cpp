@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "audit/shared_answers.h"
+#include "topology/link_ends.h"
 
 namespace bulkhead::audit {
 namespace {
@@ -12,8 +13,16 @@ namespace {
 class Sweep {
  public:
   Sweep(const Inventory& inventory, const Oracle& oracle)
-      : inventory_(inventory), answers_(inventory, oracle), whose_(services_by_socket(inventory)) {
+      : inventory_(inventory),
+        host_(oracle.snapshot().host),
+        answers_(inventory, oracle),
+        whose_(services_by_socket(inventory)) {
     out_.of.resize(inventory.services.size());
+    for (const SeatEntry& seat : inventory.seats) {
+      ends_.push_back(seat.container != nullptr && seat.ns
+                          ? topology::link_local_ends(oracle.snapshot(), *seat.ns)
+                          : std::vector<topology::LinkEnd>());
+    }
   }
 
   Reachability run() {
@@ -41,8 +50,8 @@ class Sweep {
     const SeatEntry& from = inventory_.seats[seat];
     std::optional<Asked> unknown;
     bool any = false, open = false;
-    for (const Dial& dial : dials) {
-      if (!worth_asking(from, service, dial)) continue;
+    const auto ask = [&](const Dial& dial) {
+      if (!worth_asking(from, service, dial)) return;
       any = true;
       auto [reply, of_another] = answers_.ask(seat, dial, service.subject.protocol);
       Asked asked{seat, dial, std::move(reply), of_another ? from.address : std::nullopt};
@@ -51,12 +60,19 @@ class Sweep {
         open = open || who == index;
         if (who == index || !out_.of[who].open_from(seat))
           out_.of[who].open.push_back(std::move(asked));
-        if (open && !from.is_zone()) break;
       } else if (asked.verdict() == trace::Verdict::kUnknown) {
         if (!unknown) unknown = std::move(asked);
       } else if (from.is_zone()) {
         out_.of[index].closed.push_back(std::move(asked));
       }
+    };
+    for (const Dial& dial : dials) {
+      ask(dial);
+      if (open && !from.is_zone()) break;
+    }
+    for (const Dial& dial : open ? std::vector<Dial>() : behind_links(service, seat)) {
+      ask(dial);
+      if (open) break;
     }
     if (!any) return;
     PairCounts& counts = out_.ordinary;
@@ -65,7 +81,28 @@ class Sweep {
     if (!open && unknown) out_.of[index].unknown.push_back(std::move(*unknown));
   }
 
+  // What the host listens with on `::` is reached at its end of the seat's own links, too, though
+  // nobody dials it there: no name leads to such an address.
+  [[nodiscard]] std::vector<Dial> behind_links(const Service& service, std::size_t seat) const {
+    std::vector<Dial> out;
+    for (const topology::LinkEnd& end : ends_[seat]) {
+      const auto add = [&](const model::Socket& socket, Via via) {
+        const bool any = socket.address.is_v6() && socket.address.is_unspecified();
+        if (!any && socket.address != end.to) return;
+        if (socket.bound_to && socket.bound_to != end.host_link) return;
+        out.push_back({end.to, socket.port, via, end.on->index});
+      };
+      if (service.ns == host_) {
+        for (const model::Socket* socket : service.sockets) add(*socket, Via::kDirect);
+      }
+      for (const model::Socket* socket : service.fronts) add(*socket, Via::kPublished);
+    }
+    return out;
+  }
+
   const Inventory& inventory_;
+  model::NsId host_;
+  std::vector<std::vector<topology::LinkEnd>> ends_;  // by seat; of containers
   SharedAnswers answers_;
   Reachability out_;
   std::unordered_map<const model::Socket*, std::size_t> whose_;

@@ -217,10 +217,10 @@ struct CommandLine {
                      "from seats alone; may be repeated")
         ->type_name("LINK[=ADDRESS]")
         ->allow_extra_args(false);
-    verb->add_option(
-            "--to", scan.to,
-            "Only this address (fe80::1%eth0 with the seat's interface), container, or target of "
-            "bulkhead.yaml; may be repeated")
+    verb->add_option("--to", scan.to,
+                     "Only this address (fe80::1%eth0 with the seat's interface), container, or "
+                     "target or zone "
+                     "of bulkhead.yaml; may be repeated")
         ->type_name("WHAT")
         ->allow_extra_args(false);
     verb->add_option("--ports", scan.ports,

@@ -83,26 +83,58 @@ Status may_ask(const model::Snapshot& snapshot, const std::string& text, const I
                   "is yours, say so with --i-own-this");
 }
 
-}  // namespace
+// A declared zone's machines, and of those of its prefixes that are too wide what is asked anyway.
+Scanned read_zone(const policy::Config& config, const policy::BeyondHost& beyond,
+                  const std::string& name) {
+  Scanned out;
+  for (const policy::ZoneRule& zone : config.zones) {
+    if (zone.name != name) continue;
+    for (const Prefix& prefix : zone.prefixes) {
+      if (!policy::is_too_wide(prefix)) {
+        for (const IpAddress& one : policy::machines_of(prefix)) out.addresses.push_back(one);
+        continue;
+      }
+      for (const policy::Beyond& one : beyond.machines)
+        if (prefix.contains(one.to)) out.addresses.push_back(one.to);
+      out.left_out.push_back({"zone " + name, policy::why_left_out(prefix, beyond.machines), name});
+    }
+  }
+  return out;
+}
 
-Result<std::vector<IpAddress>> read_scanned(const model::Snapshot& snapshot,
-                                            const policy::Config& config,
-                                            const policy::BeyondHost& beyond,
-                                            const std::string& text, bool i_own_this) {
-  std::vector<IpAddress> out;
+Result<Scanned> read_named(const model::Snapshot& snapshot, const policy::Config& config,
+                           const policy::BeyondHost& beyond, const std::string& text) {
+  Scanned out;
   for (const policy::ScanTarget& target : config.scan.targets) {
     if (target.name != text) continue;
     for (const policy::Beyond& one : policy::machines_of_target(config, target))
-      out.push_back(one.to);
+      out.addresses.push_back(one.to);
   }
-  for (const policy::Beyond& one : beyond.machines)
-    if (one.of_zone && one.target == text) out.push_back(one.to);
-  if (out.empty()) {
-    auto read = read_addresses(snapshot, text);
-    if (!read) return read;
-    out = *std::move(read);
+  if (!out.addresses.empty()) return out;
+  Scanned zone = read_zone(config, beyond, text);
+  const bool is_asked = std::ranges::any_of(
+      beyond.machines, [&](const policy::Beyond& b) { return b.of_zone && b.target == text; });
+  if (is_asked) return zone;
+  // A container before a zone that nobody asked by its name so far.
+  auto read = read_addresses(snapshot, text);
+  if (read) {
+    out.addresses = *std::move(read);
+    return out;
   }
-  for (const IpAddress& address : out)
+  if (!zone.addresses.empty()) return zone;
+  if (zone.left_out.empty()) return std::unexpected(read.error());
+  return fail(ErrorCode::kUnavailable,
+              zone.left_out.front().what + ": " + zone.left_out.front().why);
+}
+
+}  // namespace
+
+Result<Scanned> read_scanned(const model::Snapshot& snapshot, const policy::Config& config,
+                             const policy::BeyondHost& beyond, const std::string& text,
+                             bool i_own_this) {
+  auto out = read_named(snapshot, config, beyond, text);
+  if (!out) return out;
+  for (const IpAddress& address : out->addresses)
     if (auto may = may_ask(snapshot, text, address, i_own_this); !may)
       return std::unexpected(may.error());
   return out;

@@ -36,11 +36,17 @@ using seen::read_protocol;
 [[nodiscard]] Result<std::vector<IpAddress>> read_addresses(const model::Snapshot& snapshot,
                                                             const std::string& text);
 
-// The same; or all addresses of a target or zone that a scan asks beyond the host, by its name. A
-// public address that is none of this host's needs `i_own_this` (kInvalidInput).
-[[nodiscard]] Result<std::vector<IpAddress>> read_scanned(const model::Snapshot& snapshot,
-                                                          const policy::Config& config,
-                                                          const policy::BeyondHost& beyond,
-                                                          const std::string& text, bool i_own_this);
+struct Scanned {
+  std::vector<IpAddress> addresses;  // never empty
+  std::vector<policy::BeyondHost::LeftOut> left_out;
+};
+
+// The same; or all addresses of a target or zone of bulkhead.yaml, by its name. Of a zone's prefix
+// that is too wide those that the file names elsewhere; kUnavailable when it names none. A public
+// address that is none of this host's needs `i_own_this` (kInvalidInput).
+[[nodiscard]] Result<Scanned> read_scanned(const model::Snapshot& snapshot,
+                                           const policy::Config& config,
+                                           const policy::BeyondHost& beyond,
+                                           const std::string& text, bool i_own_this);
 
 }  // namespace bulkhead::cli

@@ -37,12 +37,19 @@ namespace {
 constexpr std::uint64_t kRate = 1'000'000, kRateBeyond = 200'000;
 
 void show(const probe::Progress& progress) {
-  console::show_progress(
-      {.percent = progress.ports == 0 ? 100 : progress.done * 100 / progress.ports,
-       .probes = progress.sent,
-       .elapsed_ms = progress.elapsed_ms,
-       .left_ms = progress.left_ms,
-       .paused = progress.paused});
+  console::show_progress(console::ProgressLine{
+      .percent = progress.ports == 0 ? 100 : progress.done * 100 / progress.ports,
+      .probes = progress.sent,
+      .elapsed_ms = progress.elapsed_ms,
+      .left_ms = progress.left_ms,
+      .paused = progress.paused});
+}
+
+void show_services(const identify::Progress& progress) {
+  console::show_progress(console::ServicesLine{.asked = progress.targets,
+                                               .known = progress.done,
+                                               .left_ms = progress.left_ms,
+                                               .paused = progress.paused});
 }
 
 // A machine that several targets name is asked once, for all of them.
@@ -79,8 +86,10 @@ std::vector<scan::BeyondAim> aims_beyond(const ScanOptions& options, const polic
   return out;
 }
 
+// What is asked, and of what `options` name what cannot be: `left_out`.
 Result<scan::Wanted> read_wanted(const ScanOptions& options, const Session& session,
-                                 const policy::BeyondHost& beyond) {
+                                 const policy::BeyondHost& beyond,
+                                 std::vector<scan::Plan::LeftOut>& left_out) {
   scan::Wanted wanted;
   wanted.full = options.full;
   for (const std::string& text : options.from) {
@@ -95,10 +104,11 @@ Result<scan::Wanted> read_wanted(const ScanOptions& options, const Session& sess
       wanted.links.push_back(*scoped);
       continue;
     }
-    auto addresses =
+    auto scanned =
         read_scanned(*session.snapshot, session.config, beyond, text, options.i_own_this);
-    if (!addresses) return within("--to", addresses.error());
-    wanted.to.insert(wanted.to.end(), addresses->begin(), addresses->end());
+    if (!scanned) return within("--to", scanned.error());
+    wanted.to.insert(wanted.to.end(), scanned->addresses.begin(), scanned->addresses.end());
+    for (const auto& left : scanned->left_out) left_out.push_back({left.what, left.why});
   }
   for (const std::string& text : options.ports) {
     auto ports = read_port_ranges(text);
@@ -106,6 +116,12 @@ Result<scan::Wanted> read_wanted(const ScanOptions& options, const Session& sess
     wanted.ports.insert(wanted.ports.end(), ports->begin(), ports->end());
   }
   return wanted;
+}
+
+// A wide zone is declared to say what comes from there, not to be asked: that is worth a note.
+void add_left_out(const policy::BeyondHost& beyond, scan::Plan& plan) {
+  for (const policy::BeyondHost::LeftOut& left : beyond.left_out)
+    (left.zone.empty() ? plan.left_out : plan.notes).push_back({left.what, left.why});
 }
 
 // What is wrong with the words alone is said before anything is read.
@@ -163,13 +179,18 @@ seats::BrokerSockets sockets_of(collect::Broker& broker, const model::Snapshot& 
   return {broker, std::move(inodes)};
 }
 
+// `services` is null when nobody is asked who it is.
 void send(const ScanOptions& options, const std::function<bool()>& hold,
-          const probe::UdpPayloads& payloads, probe::SocketSource& sockets, scan::Result& result) {
+          const probe::UdpPayloads& payloads, probe::SocketSource& sockets,
+          OpenPortServices* services, scan::Result& result) {
   probe::SweepLimits limits;
   limits.rate = options.rate.value_or(usual_rate(result.plan));
   limits.all_ms = options.deadline * 1000;
   limits.raw = !options.connect_only;
-  if (options.identify) limits.payloads = &payloads;
+  if (services != nullptr) {
+    limits.payloads = &payloads;
+    limits.companion = &services->companion();
+  }
   limits.hold = hold;
   limits.crowded = [tables = console::NeighbourTables()] { return tables.are_crowded(); };
   const bool terminal = console::stderr_is_terminal();
@@ -220,12 +241,15 @@ Exit run_scan(const ScanOptions& options) {
   auto session = open_session(
       options.source, options.seats.empty() ? Broker::Rights::kScanning : Broker::Rights::kSeating);
   if (!session) return complain(session.error());
+  policy::BeyondHost beyond = policy::beyond_host(session->config);
+  std::vector<scan::Plan::LeftOut> left_out;
+  auto wanted = read_wanted(options, *session, beyond, left_out);
+  if (!wanted) return complain(wanted.error());
+  // Only when nothing is wrong with what else was said, as it changes the host; then it is read
+  // anew.
   auto seats_made = make_seats(*session, options.source, options.seats);
   if (!seats_made) return complain(seats_made.error());
   const model::Snapshot& snapshot = *session->snapshot;
-  policy::BeyondHost beyond = policy::beyond_host(session->config);
-  auto wanted = read_wanted(options, *session, beyond);
-  if (!wanted) return complain(wanted.error());
   wanted->seats = *std::move(seats_made);
   wanted->beyond = aims_beyond(options, session->config, *matcher, beyond);
   auto world = trace::World::build(snapshot);
@@ -235,19 +259,30 @@ Exit run_scan(const ScanOptions& options) {
   if (!plan) return complain(plan.error());
   scan::Result result;
   result.plan = *std::move(plan);
-  if (wanted->to.empty()) {
-    for (const auto& left : beyond.left_out) result.plan.left_out.push_back({left.what, left.why});
-  }
+  if (wanted->to.empty()) add_left_out(beyond, result.plan);
+  result.plan.left_out.insert(result.plan.left_out.end(), left_out.begin(), left_out.end());
   std::optional<collect::Broker>& broker = session->broker;
   if (!broker) return complain({ErrorCode::kInvalidInput, "packets cannot be sent from a file"});
   seats::BrokerSockets sockets = sockets_of(*broker, snapshot, result.plan);
   const console::Interrupts interrupts;
   std::function<bool()> hold;
   if (const auto& load = *max_load) hold = [load = *load] { return load.is_exceeded(); };
-  send(options, hold, payloads_for(*matcher, snapshot), sockets, result);
+  std::optional<OpenPortServices> services;
+  const bool terminal = console::stderr_is_terminal();
+  if (options.identify)
+    services.emplace(
+        asker, result.plan,
+        OpenPortServices::Means{
+            .matcher = *matcher,
+            .sockets = sockets,
+            .stop = console::Interrupts::flag(),
+            .hold = hold,
+            .tell = terminal ? show_services : std::function<void(const identify::Progress&)>()});
+  send(options, hold, payloads_for(*matcher, snapshot), sockets, services ? &*services : nullptr,
+       result);
   result.judged = scan::judge(asker, result.plan, result.swept);
-  if (options.identify && result.finished)
-    identify_open_ports(*matcher, sockets, console::Interrupts::flag(), hold, result);
+  if (services) services->fill(result);
+  if (terminal) console::clear_progress();
   result.beyond = scan::judge_beyond(asker, policy::in_force(session->config, snapshot.taken_at_ms),
                                      *matcher, result, snapshot.taken_at_ms);
   const Exit delivered = deliver(text_of(options, snapshot, result), options.file);

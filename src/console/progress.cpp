@@ -21,6 +21,14 @@ void show_progress(const ProgressLine& progress) {
                static_cast<unsigned long long>(progress.probes * 1000 / ms), left.c_str());
 }
 
+void show_progress(const ServicesLine& progress) {
+  std::fprintf(stderr, "\r\033[K%llu of %llu services asked, at most %llu s left%s",
+               static_cast<unsigned long long>(progress.known),
+               static_cast<unsigned long long>(progress.asked),
+               static_cast<unsigned long long>(progress.left_ms / 1000 + 1),
+               progress.paused ? ", paused: the load is above --max-load" : "");
+}
+
 void clear_progress() {
   std::fputs("\r\033[K", stderr);
 }

@@ -28,6 +28,7 @@ class Conversation {
   // `deadline()` has passed.
   virtual void on_time(Clock::time_point now) = 0;
   [[nodiscard]] virtual std::uint32_t interest() const = 0;  // EPOLLIN, EPOLLOUT
+  void give_up() { finish(services::Ending::kWithheld); }
 
   [[nodiscard]] int socket() const { return socket_.get(); }
   [[nodiscard]] Clock::time_point deadline() const { return std::min(deadline_, hard_end_); }

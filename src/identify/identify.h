@@ -14,6 +14,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -34,6 +35,12 @@ struct Target {
   std::uint32_t scope = 0;    // of a link-local address: the interface, where sockets are opened
 };
 
+struct Progress {
+  std::size_t targets = 0, done = 0;
+  std::uint64_t left_ms = 0;  // at most; what it is paused comes on top
+  bool paused = false;        // by Limits::hold
+};
+
 struct Limits {
   std::uint32_t in_flight = 256;     // sockets open at once
   std::uint32_t per_target = 8;      // of them, to one target
@@ -47,6 +54,8 @@ struct Limits {
   // True: the machine is too busy. Nothing new is asked then, and all_ms stands still, but for
   // kMostPaused at most. Asked a few times a second.
   std::function<bool()> hold = {};
+  // Called some five times a second while there is nothing else to do (Asker::finish).
+  std::function<void(const Progress&)> tell = {};
 };
 inline constexpr std::chrono::minutes kMostPaused{10};
 
@@ -55,9 +64,40 @@ struct Identified {
   std::uint64_t paused_ms = 0;              // by Limits::hold
 };
 
-// A target to which no connection comes about twice in a row is given up. The findings point into
-// `matcher`. Returns within all_ms and a little, and what it was paused; all sockets are closed
-// then.
+// The work, for who has something else to do meanwhile (identify/beside.h). The findings point into
+// `matcher`, which must outlive it. A target to which no connection comes about twice in a row is
+// given up.
+class Asker {
+ public:
+  Asker(const services::Matcher& matcher, Limits limits);
+  Asker(const Asker&) = delete;
+  Asker& operator=(const Asker&) = delete;
+  ~Asker();
+
+  // Its number: 0, 1, ...
+  std::size_t add(Target target);
+  // Forgets what is known of a target, and asks from the beginning.
+  void ask_again(std::size_t target);
+  void drop(std::size_t target);           // is asked nothing more
+  void set_in_flight(std::uint32_t most);  // Limits::in_flight from now on
+  // Does what can be done without waiting. all_ms does not run yet.
+  void turn();
+  // An epoll descriptor: readable when an answer is there for turn(). What is over without an
+  // answer is so only by turn().
+  [[nodiscard]] int descriptor() const;
+  // So far (services::Interview::misses_answers): more may come of asking again.
+  [[nodiscard]] bool misses_answers(std::size_t target) const;
+  // Until all are known: within all_ms from now, and a little, and what it is paused from now on.
+  // All sockets are closed then, and nothing may be added.
+  [[nodiscard]] Identified finish();
+  [[nodiscard]] Identified give_up();  // with what is known now
+
+ private:
+  class Run;
+  std::unique_ptr<Run> run_;
+};
+
+// All at once.
 [[nodiscard]] Identified identify(const services::Matcher& matcher, std::span<const Target> targets,
                                   const Limits& limits);
 

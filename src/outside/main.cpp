@@ -146,12 +146,19 @@ Result<Work> make_work(const Options& options, const services::Matcher& matcher)
 }
 
 void show(const probe::Progress& progress) {
-  console::show_progress(
-      {.percent = progress.ports == 0 ? 100 : progress.done * 100 / progress.ports,
-       .probes = progress.sent,
-       .elapsed_ms = progress.elapsed_ms,
-       .left_ms = progress.left_ms,
-       .paused = progress.paused});
+  console::show_progress(console::ProgressLine{
+      .percent = progress.ports == 0 ? 100 : progress.done * 100 / progress.ports,
+      .probes = progress.sent,
+      .elapsed_ms = progress.elapsed_ms,
+      .left_ms = progress.left_ms,
+      .paused = progress.paused});
+}
+
+void show_services(const identify::Progress& progress) {
+  console::show_progress(console::ServicesLine{.asked = progress.targets,
+                                               .known = progress.done,
+                                               .left_ms = progress.left_ms,
+                                               .paused = progress.paused});
 }
 
 seen::Record run_scan(const services::Matcher& matcher, const Work& work, const Options& options) {
@@ -159,8 +166,8 @@ seen::Record run_scan(const services::Matcher& matcher, const Work& work, const 
   const std::uint64_t begin = now_ms();
   probe::OwnSockets sockets;
   const console::Interrupts interrupts;
-  seen::Record record =
-      scan(matcher, work, sockets, console::Interrupts::flag(), terminal ? show : nullptr);
+  const Tell tell = terminal ? Tell{show, show_services} : Tell{};
+  seen::Record record = scan(matcher, work, sockets, console::Interrupts::flag(), tell);
   if (terminal) console::clear_progress();
   record.host = host_name();
   record.tool = std::string(kProgram) + " " + BULKHEAD_VERSION;

@@ -1,8 +1,9 @@
 #include "outside/scan.h"
 
 #include <algorithm>
+#include <optional>
 
-#include "identify/identify.h"
+#include "identify/beside.h"
 
 namespace bulkhead::outside {
 namespace {
@@ -41,46 +42,58 @@ void open_up(std::vector<seen::PortRun>& runs, Port port) {
   runs.insert(runs.erase(at), parts.begin(), parts.end());
 }
 
-// Who is asked, and of which target and port that is.
+// Who is asked, and of which target and port that is: open TCP ports while the sweep goes on.
 class Identification {
  public:
-  Identification(probe::SocketSource& sockets, const Questions& questions)
-      : sockets_(sockets), questions_(questions) {}
+  Identification(const services::Matcher& matcher, probe::SocketSource& sockets,
+                 const Questions& questions, const std::vector<seen::Target>& targets,
+                 identify::Limits limits)
+      : sockets_(sockets),
+        questions_(questions),
+        beside_(matcher, std::move(limits), [&targets, this](std::size_t aim, Port port) {
+          return choose(targets[aim], port);
+        }) {}
 
-  void consider(std::vector<seen::Target>& targets) {
-    for (seen::Target& target : targets) {
-      for (const seen::PortRun& run : target.swept.runs) {
+  [[nodiscard]] probe::Companion& companion() { return beside_; }
+
+  // The sweep is over. Returns how long it was paused, in milliseconds.
+  std::uint64_t ask(std::vector<seen::Target>& targets) {
+    for (std::size_t aim = 0; aim < targets.size(); ++aim) {
+      for (const seen::PortRun& run : targets[aim].swept.runs) {
         for (std::uint32_t port = run.ports.first; port <= run.ports.last; ++port) {
-          if (wanted(target, run, static_cast<std::uint16_t>(port)))
-            add(target, static_cast<std::uint16_t>(port));
+          if (wanted(targets[aim], run, static_cast<std::uint16_t>(port)))
+            want(targets[aim], aim, Port{static_cast<std::uint16_t>(port)});
         }
       }
     }
+    const auto [findings, paused_ms] = beside_.finish();
+    for (const Asked& one : asked_) note(findings[one.number], targets[one.target], one.port);
+    return paused_ms;
   }
 
-  // Returns how long it was paused, in milliseconds.
-  std::uint64_t ask(const services::Matcher& matcher, const std::atomic<bool>& stop,
-                    const std::function<bool()>& hold) {
-    const auto [findings, paused_ms] =
-        identify::identify(matcher, asked_, {.stop = &stop, .hold = hold});
-    for (std::size_t i = 0; i < findings.size(); ++i) {
-      const services::Finding& finding = findings[i];
-      seen::Target& target = *of_[i];
-      const Port port = asked_[i].subject.port;
-      if (finding.answered > 0 && target.protocol == IpProtocol::kUdp)
-        open_up(target.swept.runs, port);
-      if (finding.service == nullptr) continue;
-      target.services.push_back(
-          {port,
-           {finding.service->id, finding.service->name,
-            std::string(services::to_string(finding.access.access)), finding.evidence}});
+  // It was cut short: what is known of open ports.
+  void give_up(std::vector<seen::Target>& targets) {
+    for (std::size_t aim = 0; aim < targets.size(); ++aim) {
+      for (const seen::PortRun& run : targets[aim].swept.runs) {
+        for (std::uint32_t port = run.ports.first;
+             run.state == State::kOpen && port <= run.ports.last; ++port) {
+          const Port open{static_cast<std::uint16_t>(port)};
+          if (const auto number = beside_.known(aim, open)) asked_.push_back({*number, aim, open});
+        }
+      }
     }
-    return paused_ms;
+    const auto findings = beside_.give_up().findings;
+    for (const Asked& one : asked_) note(findings[one.number], targets[one.target], one.port);
   }
 
   [[nodiscard]] std::size_t beyond() const { return beyond_; }
 
  private:
+  struct Asked {
+    std::size_t number = 0, target = 0;
+    Port port;
+  };
+
   // A TFTP server answers from a port of its own, which a scan takes for nobody's: so silent ones
   // are asked as well, of machines that are there.
   [[nodiscard]] bool wanted(const seen::Target& target, const seen::PortRun& run,
@@ -90,11 +103,13 @@ class Identification {
            questions_.payloads.contains(Port{port});
   }
 
-  void add(seen::Target& target, std::uint16_t port) {
-    if (asked_.size() == kMostIdentified) {
-      ++beyond_;
-      return;
-    }
+  std::optional<identify::Target> choose(const seen::Target& target, Port port) {
+    if (early_ == kMostIdentified) return std::nullopt;
+    ++early_;
+    return asked_of(target, port);
+  }
+
+  [[nodiscard]] identify::Target asked_of(const seen::Target& target, Port port) const {
     identify::Target one;
     one.open = [this](IpFamily family, IpProtocol protocol) {
       using probe::SocketKind;
@@ -102,23 +117,40 @@ class Identification {
                            protocol == IpProtocol::kUdp ? SocketKind::kUdp : SocketKind::kTcp);
     };
     one.address = target.to;
-    one.subject = {Port{port}, target.protocol, false};
-    asked_.push_back(std::move(one));
-    of_.push_back(&target);
+    one.subject = {port, target.protocol, false};
+    return one;
+  }
+
+  void want(const seen::Target& target, std::size_t aim, Port port) {
+    if (asked_.size() == kMostIdentified) {
+      ++beyond_;
+      return;
+    }
+    const std::size_t number = beside_.want(aim, port, [&] { return asked_of(target, port); });
+    asked_.push_back({number, aim, port});
+  }
+
+  static void note(const services::Finding& finding, seen::Target& target, Port port) {
+    if (finding.answered > 0 && target.protocol == IpProtocol::kUdp)
+      open_up(target.swept.runs, port);
+    if (finding.service == nullptr) return;
+    target.services.push_back(
+        {port,
+         {finding.service->id, finding.service->name,
+          std::string(services::to_string(finding.access.access)), finding.evidence}});
   }
 
   probe::SocketSource& sockets_;
   const Questions& questions_;
-  std::vector<identify::Target> asked_;
-  std::vector<seen::Target*> of_;
-  std::size_t beyond_ = 0;
+  std::vector<Asked> asked_;
+  std::size_t beyond_ = 0, early_ = 0;
+  identify::BesideSweep beside_;
 };
 
 }  // namespace
 
 seen::Record scan(const services::Matcher& matcher, const Work& work, probe::SocketSource& sockets,
-                  const std::atomic<bool>& stop,
-                  const std::function<void(const probe::Progress&)>& tell) {
+                  const std::atomic<bool>& stop, const Tell& tell) {
   Aims aims;
   for (const Machine& machine : work.machines) {
     aims.add(machine, IpProtocol::kTcp, work.questions.tcp);
@@ -127,20 +159,26 @@ seen::Record scan(const services::Matcher& matcher, const Work& work, probe::Soc
   probe::SweepLimits limits = work.limits;
   limits.payloads = work.identify ? &work.questions.payloads : nullptr;
   limits.patient_udp = work.questions.patient_udp;
-  probe::Sweep swept = probe::sweep(sockets, 1, aims.aims, limits, stop, tell);
+  std::optional<Identification> identification;
+  if (work.identify) {
+    identification.emplace(
+        matcher, sockets, work.questions, aims.targets,
+        identify::Limits{.stop = &stop, .hold = limits.hold, .tell = tell.services});
+    limits.companion = &identification->companion();
+  }
+  probe::Sweep swept = probe::sweep(sockets, 1, aims.aims, limits, stop, tell.packets);
   for (std::size_t i = 0; i < aims.targets.size(); ++i)
     aims.targets[i].swept = std::move(swept.aims[i]);
   seen::Record out;
   out.finished = swept.finished;
   out.elapsed_ms = swept.elapsed_ms;
   out.paused_ms = swept.paused_ms;
-  if (work.identify && swept.finished) {
-    Identification identification(sockets, work.questions);
-    identification.consider(aims.targets);
-    out.paused_ms += identification.ask(matcher, stop, limits.hold);
+  if (identification && !swept.finished) identification->give_up(aims.targets);
+  if (identification && swept.finished) {
+    out.paused_ms += identification->ask(aims.targets);
     if (stop) out.finished = false;
-    if (identification.beyond() > 0)
-      out.left_out.push_back({std::to_string(identification.beyond()) + " open ports",
+    if (identification->beyond() > 0)
+      out.left_out.push_back({std::to_string(identification->beyond()) + " open ports",
                               "no more than " + std::to_string(kMostIdentified) +
                                   " are asked which service they are"});
   }

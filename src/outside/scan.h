@@ -5,6 +5,7 @@
 #include <functional>
 #include <vector>
 
+#include "identify/identify.h"
 #include "outside/questions.h"
 #include "outside/targets.h"
 #include "probe/sweep.h"
@@ -23,10 +24,15 @@ struct Work {
   probe::SweepLimits limits;  // the payloads are those of the questions
 };
 
+struct Tell {  // some five times a second, when it is there
+  std::function<void(const probe::Progress&)> packets;
+  std::function<void(const identify::Progress&)> services;  // when the packets are over
+};
+
 // Host, tool, zone and instant of the record are the caller's. Returns soon after `stop`, and
 // within limits.all_ms and the minute that identification takes.
 [[nodiscard]] seen::Record scan(const services::Matcher& matcher, const Work& work,
                                 probe::SocketSource& sockets, const std::atomic<bool>& stop,
-                                const std::function<void(const probe::Progress&)>& tell);
+                                const Tell& tell);
 
 }  // namespace bulkhead::outside

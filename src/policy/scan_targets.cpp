@@ -23,6 +23,8 @@ class BeyondCollector {
     for (const ZoneRule& zone : config_.zones) {
       if (is_asked(zone)) add_zone(zone.name, of_zone(zone));
     }
+    for (const auto& [zone, prefix] : too_wide_)
+      out_.left_out.push_back({"zone " + zone, why_left_out(prefix, out_.machines), zone});
     if (beyond_ > 0)
       out_.left_out.push_back({std::to_string(beyond_) + " addresses beyond the host",
                                "no more than " + std::to_string(kMostBeyondHost) + " are asked"});
@@ -60,14 +62,11 @@ class BeyondCollector {
     for (const ZoneRule& zone : config_.zones) {
       if (zone.name != name) continue;
       for (const Prefix& prefix : zone.prefixes) {
-        if (!is_too_wide(prefix)) {
+        if (!is_too_wide(prefix))
           add_all(prefix, like);
-          continue;
-        }
-        out_.left_out.push_back(
-            {"zone " + name, prefix.to_string() + " holds more than " +
-                                 std::to_string(kMostOfPrefix) +
-                                 " addresses; name those that matter in scan: {targets: …}"});
+        else if (const std::pair one(name, prefix);
+                 std::ranges::find(too_wide_, one) == too_wide_.end())
+          too_wide_.push_back(one);
       }
     }
   }
@@ -91,6 +90,7 @@ class BeyondCollector {
 
   const Config& config_;
   std::set<IpAddress> seen_;
+  std::vector<std::pair<std::string, Prefix>> too_wide_;  // with the zone's name
   std::size_t beyond_ = 0;
   BeyondHost out_;
 };
@@ -115,6 +115,15 @@ std::vector<IpAddress> machines_of(const Prefix& prefix) {
       out.push_back(address);
   }
   return out;
+}
+
+std::string why_left_out(const Prefix& prefix, const std::vector<Beyond>& machines) {
+  const auto named = std::ranges::count_if(
+      machines, [&prefix](const Beyond& one) { return prefix.contains(one.to); });
+  const std::string wide =
+      prefix.to_string() + " holds more than " + std::to_string(kMostOfPrefix) + " addresses; ";
+  if (named == 0) return wide + "name those that matter in scan: {targets: …}";
+  return wide + "asked are those that are named beside it (" + std::to_string(named) + ")";
 }
 
 BeyondHost beyond_host(const Config& config) {

@@ -53,9 +53,14 @@ struct BeyondHost {
   std::vector<Beyond> machines;  // each address once: targets in the order of the file, then zones
   struct LeftOut {
     std::string what, why;  // raw; for a person
+    std::string zone = {};  // that is too wide: whoever declares it need not want it asked
   };
   std::vector<LeftOut> left_out;  // zones that are too wide, and what is beyond kMostBeyondHost
 };
+
+// Of a zone's prefix that is_too_wide(): which of its machines are asked all the same, for a
+// person.
+[[nodiscard]] std::string why_left_out(const Prefix& prefix, const std::vector<Beyond>& machines);
 
 // O(addresses * zones).
 [[nodiscard]] BeyondHost beyond_host(const Config& config);

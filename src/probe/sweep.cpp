@@ -25,8 +25,10 @@ namespace {
 using seen::Proof;
 using seen::State;
 
-constexpr std::size_t kTurn = 4096, kBurst = 64;  // probes
-constexpr std::uint64_t kTellEveryUs = 200'000, kHoldEveryUs = 500'000, kCrowdedUs = 5'000;
+constexpr std::size_t kTurn = 4096, kBurst = 64;             // probes
+constexpr std::size_t kMostOfLane = RoundLimits{}.most + 2;  // descriptors
+constexpr std::uint64_t kTellEveryUs = 200'000, kHoldEveryUs = 500'000, kCrowdedUs = 5'000,
+                        kCompanionUs = 2'000;
 // The last round waits longer: what comes only now would be called silence. Where the time that
 // answers take is known, and the first question is older than that, less will do.
 constexpr std::uint64_t kLastPatienceUs = 300'000, kLastPatienceOfKnownUs = 100'000;
@@ -53,16 +55,31 @@ constexpr double kTooFast = 0.2;
 constexpr double kFewAnswers = 8;  // from which rounds are compared
 
 // Descriptors that may be used for connect(); the rest of the process keeps some.
-std::size_t spare_descriptors() {
-  constexpr std::size_t kReserve = 128, kLeast = 16;
+std::size_t spare_descriptors(const Companion* companion) {
+  constexpr std::size_t kLeast = 16;
+  const std::size_t reserve = 128 + (companion == nullptr ? 0 : kCompanionDescriptors);
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return kLeast;
   if (limit.rlim_cur < limit.rlim_max) {
     limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, 65'536);
     if (setrlimit(RLIMIT_NOFILE, &limit) != 0) getrlimit(RLIMIT_NOFILE, &limit);
   }
-  return limit.rlim_cur < kReserve + kLeast ? kLeast
-                                            : static_cast<std::size_t>(limit.rlim_cur) - kReserve;
+  return limit.rlim_cur < reserve + kLeast ? kLeast
+                                           : static_cast<std::size_t>(limit.rlim_cur) - reserve;
+}
+
+// What is asked a few ports and silent is only waited for, so that more of such fit in the time.
+std::size_t most_at_once(std::span<const Aim> aims, const SweepLimits& limits, std::size_t spare) {
+  constexpr std::size_t kSmall = 4096;  // ports
+  const bool small = std::ranges::all_of(aims, [](const Aim& aim) {
+    std::size_t ports = 0;
+    for (const seen::PortRange& range : aim.ports) ports += range.last - range.first + 1U;
+    return ports <= kSmall;
+  });
+  const std::size_t wanted =
+      small ? std::min(4 * limits.at_once, std::max(limits.at_once, spare / kMostOfLane))
+            : limits.at_once;
+  return std::clamp<std::size_t>(wanted, 1, std::max<std::size_t>(aims.size(), 1));
 }
 
 // One aim under way.
@@ -123,8 +140,10 @@ class Loop {
       waiting_.push_back(i);
       for (const seen::PortRange& range : aims[i].ports) ports_ += range.last - range.first + 1U;
     }
-    at_once_ = std::clamp<std::size_t>(limits.at_once, 1, std::max<std::size_t>(aims.size(), 1));
-    per_lane_ = std::max<std::size_t>(std::min(limits.sockets, spare_descriptors()) / at_once_, 1);
+    const std::size_t spare = spare_descriptors(limits.companion);
+    at_once_ = most_at_once(aims, limits, spare);
+    per_lane_ = std::max<std::size_t>(std::min(limits.sockets, spare) / at_once_, 1);
+    listen_to_companion();
   }
 
   Sweep run() {
@@ -134,9 +153,13 @@ class Loop {
       hold_.look(now);
       if (!hold_.is_on()) {
         begin_waiting();
-        for (auto& [id, active] : active_) send(active);
+        for (auto& [id, active] : active_) {
+          send(active);
+          attend_companion(now_us());
+        }
       }
       receive();
+      attend_companion(now_us());
       settle();
       say(now_us());
     }
@@ -150,6 +173,22 @@ class Loop {
   }
 
  private:
+  // Its events only wake the loop; lanes are numbered from 1.
+  void listen_to_companion() {
+    if (limits_.companion == nullptr) return;
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.u64 = EventPort{epoll_.get(), 0}.data(0);
+    ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, limits_.companion->descriptor(), &event);
+  }
+
+  // A turn of many aims may take half a second.
+  void attend_companion(std::uint64_t now) {
+    if (limits_.companion == nullptr || now < attended_us_ + kCompanionUs) return;
+    limits_.companion->turn();
+    attended_us_ = now_us();
+  }
+
   const seen::SeatCheck& check(std::size_t seat, IpFamily family) {
     const auto [at, fresh] = checks_.try_emplace({seat, family});
     if (fresh) {
@@ -193,7 +232,10 @@ class Loop {
       waiting_.push_back(later_.front().aim);
       later_.pop_front();
     }
-    while (active_.size() < at_once_ && !waiting_.empty() && has_room()) {
+    // Only when these have sent does the kernel's table of neighbours show them (has_room).
+    std::size_t fresh = 0;
+    while (fresh++ < limits_.at_once && active_.size() < at_once_ && !waiting_.empty() &&
+           has_room()) {
       const std::size_t index = waiting_.front();
       waiting_.pop_front();
       const Aim& aim = aims_[index];
@@ -264,6 +306,8 @@ class Loop {
       active.met = active.met || active.heard;
       const std::uint64_t us = active.rounds.take(heard.port, heard.reply, now);
       if (us != 0) active.trip.measured(us);
+      if (limits_.companion != nullptr && heard.reply.state == State::kOpen)
+        limits_.companion->found(active.aim, heard.port);
     }
     heard_.clear();
   }
@@ -400,6 +444,7 @@ class Loop {
   const std::atomic<bool>& stop_;
   const std::function<void(const Progress&)>& tell_;
   std::uint64_t begin_us_, end_us_, told_us_ = 0, begun_us_ = 0, look_us_ = 0;
+  std::uint64_t attended_us_ = 0;
   Pace pace_;
   SecondHand hand_;
   Descriptor epoll_;

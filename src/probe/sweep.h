@@ -32,10 +32,22 @@ struct Aim {  // one address from one seat
   bool expected = false;                    // something is known to answer there
 };
 
+// Something else that is to be done in the loop of a sweep, with what it finds. Nothing here waits.
+class Companion {
+ public:
+  virtual ~Companion() = default;
+  // This port of `aims[aim]` is open; may be told several times.
+  virtual void found(std::size_t aim, Port port) = 0;
+  // An epoll descriptor: readable when turn() is to be called, which is called every 20 ms anyway.
+  [[nodiscard]] virtual int descriptor() const = 0;
+  virtual void turn() = 0;
+};
+inline constexpr std::size_t kCompanionDescriptors = 64;  // that connect() leaves it
+
 struct SweepLimits {
   std::uint64_t rate = 1'000'000;  // probes a second, of all together
   std::size_t sockets = 4096;      // for connect(), at once; less when descriptors are few
-  std::size_t at_once = 32;        // aims under way
+  std::size_t at_once = 32;        // aims under way; four times as many where all are small
   std::uint64_t all_ms = 600'000;
   bool raw = true;  // false: connect() only
   // A machine tells of its closed UDP ports once a second, and the second round waits for that.
@@ -50,6 +62,7 @@ struct SweepLimits {
   // new entry that the kernel looks for old ones (neigh_alloc in net/core/neighbour.c).
   std::function<bool()> crowded = {};
   std::uint64_t crowded_ms = 1000;
+  Companion* companion = nullptr;  // outlives the sweep
 };
 
 struct Progress {

@@ -20,8 +20,8 @@ std::string quote_text(const audit::RuleQuote& quote, const Style& style) {
 }
 
 std::string reached_text(const audit::Reach& reach, const Style& style) {
-  std::string out = vantage_text(reach, style) + " -> " + dial_text(reach.to, reach.port) + "/" +
-                    to_string(reach.protocol);
+  std::string out =
+      vantage_text(reach, style) + " -> " + dial_text(reach) + "/" + to_string(reach.protocol);
   if (reach.source)
     out += ", " + say(Label::kWitness, style, {{"source", reach.source->to_string()}});
   if (reach.some) out += " (" + say(Label::kSome, style) + ")";

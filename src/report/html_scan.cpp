@@ -33,6 +33,10 @@ class ScanPage {
       page_.text(tell(Label::kScanLeftOut,
                       {{"seat", safe(left.what)}, {"reason", escape_text(left.why, kLongestWhy)}}),
                  Tone::kBad);
+    for (const auto& note : result_.plan.notes)
+      page_.text(tell(Label::kScanNote,
+                      {{"what", safe(note.what)}, {"reason", escape_text(note.why, kLongestWhy)}}),
+                 Tone::kNote);
     for (const scan::Disagreement& d : result_.judged.disagreements) disagreement(d);
     for (const scan::BeyondFinding& finding : result_.beyond) beyond(finding);
     for (std::size_t i = 0; i < result_.plan.seats.size(); ++i) seat(i);

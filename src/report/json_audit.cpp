@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/scoped_address.h"
 #include "report/json.h"
 #include "report/parts.h"
 
@@ -83,7 +84,7 @@ Json forged_json(const audit::Forgery& f) {
 
 Json reach_json(const audit::Reach& r) {
   Json out = {{"from", r.vantage},
-              {"to", r.to.to_string()},
+              {"to", ScopedAddress{r.to, r.link}.to_string()},
               {"port", r.port.number},
               {"proto", to_string(r.protocol)},
               {"via", r.via == audit::Via::kPublished ? "published" : "direct"}};
@@ -195,7 +196,7 @@ Json exposures_json(const audit::Report& report) {
     Json open = Json::array();
     for (const audit::Opening& r : e.open) {
       open.push_back({{"from", r.vantage},
-                      {"to", r.to.to_string()},
+                      {"to", ScopedAddress{r.to, r.link}.to_string()},
                       {"port", r.port.number},
                       {"as", r.as_attacker ? "attacker" : "ordinary"}});
     }

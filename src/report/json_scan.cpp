@@ -106,6 +106,9 @@ std::string scan_json(const model::Snapshot& snapshot, const scan::Result& resul
     disagreements.push_back(disagreement_json(result, d));
   for (const auto& left : result.plan.left_out)
     left_out.push_back({{"seat", left.what}, {"reason", left.why}});
+  Json notes = Json::array();
+  for (const auto& note : result.plan.notes)
+    notes.push_back({{"what", note.what}, {"reason", note.why}});
   for (std::size_t i = 0; i < result.plan.seats.size(); ++i)
     seats.push_back(seat_json(snapshot, result, i));
   const scan::Judged& judged = result.judged;
@@ -116,6 +119,7 @@ std::string scan_json(const model::Snapshot& snapshot, const scan::Result& resul
               {"disagreements", std::move(disagreements)},
               {"beyond", std::move(beyond)},
               {"left_out", std::move(left_out)},
+              {"notes", std::move(notes)},
               {"seats", std::move(seats)},
               {"counts",
                {{"confirmed", judged.confirmed},

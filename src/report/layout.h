@@ -1,20 +1,14 @@
-// Lines of at most a given number of columns, for both kinds of script.
+// Texts that keep to a given number of columns.
 #pragma once
 
 #include <cstddef>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "base/wrap.h"
 #include "report/style.h"
 
 namespace bulkhead::report {
-
-// Breaks `text` at spaces and between East Asian characters (but never before 。、） and the like);
-// a word that is longer than a line is broken where it must be. `first` columns are taken on the
-// first line already. O(n).
-[[nodiscard]] std::vector<std::string> wrap(std::string_view text, std::size_t width,
-                                            std::size_t first = 0);
 
 // `head` and then `text`, wrapped, with the following lines indented to where the text began.
 void add_wrapped(std::string& out, std::string_view head, std::string_view text,

@@ -65,7 +65,7 @@ namespace bulkhead::report {
   X(kThroughTitle) X(kThroughMore) X(kThroughCounts) X(kPrizeHostManagement) X(kPrizeManagement)   \
   X(kPrizeHost) X(kPrizeContainer)                                                                 \
   /* scan */                                                                                       \
-  X(kScanTitle) X(kScanLeftOut) X(kScanPartial) X(kScanDisagreement) X(kScanObserved)              \
+  X(kScanTitle) X(kScanLeftOut) X(kScanNote) X(kScanPartial) X(kScanDisagreement) X(kScanObserved) \
   X(kScanComputed) X(kScanMore) X(kScanNothingOpen) X(kScanUnchecked) X(kScanConfirmed)            \
   X(kScanResolved) X(kScanDisagrees) X(kScanCounts) X(kScanAgreement) X(kScanRates)                \
   X(kPageAgreement) X(kScanBeyond) X(kScanBeyondPermitted) X(kScanBeyondSuppressed) X(kScanPaused) X(kCompared) X(kComparedAfter) \

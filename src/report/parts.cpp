@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/scoped_address.h"
 #include "base/text.h"
 #include "services/catalogue.h"
 
@@ -58,6 +59,12 @@ std::string contradicted_text(const audit::Contradiction& c) {
 std::string dial_text(IpAddress to, Port port) {
   return (to.is_v6() ? "[" + to.to_string() + "]" : to.to_string()) + ":" +
          std::to_string(port.number);
+}
+
+std::string dial_text(const audit::Opening& opening) {
+  if (opening.link.empty()) return dial_text(opening.to, opening.port);
+  return "[" + ScopedAddress{opening.to, opening.link}.to_string() +
+         "]:" + std::to_string(opening.port.number);
 }
 
 std::string utc_text(std::uint64_t unix_ms) {
@@ -202,8 +209,7 @@ std::string say(const audit::Text& text, const audit::Finding& finding, const St
   if (finding.kind == audit::Kind::kT6) values.emplace_back("ways", ways_text(finding, style));
   if (subject.port) values.emplace_back("port", port_text(*subject.port, subject.protocol));
   if (!finding.reaches.empty()) {
-    values.emplace_back("dial",
-                        dial_text(finding.reaches.front().to, finding.reaches.front().port));
+    values.emplace_back("dial", dial_text(finding.reaches.front()));
   }
   return fill(words(style.language, text.phrase), values);
 }

@@ -22,8 +22,9 @@ namespace bulkhead::report {
 [[nodiscard]] std::string inner_port_text(Port port, IpProtocol protocol);
 // "5432/tcp", "8000-8100/tcp"
 [[nodiscard]] std::string contradicted_text(const audit::Contradiction& contradiction);
-[[nodiscard]] std::string dial_text(IpAddress to, Port port);  // "[2001:db8::1]:80"
-[[nodiscard]] std::string utc_text(std::uint64_t unix_ms);     // "2026-11-24 23:44 UTC"
+[[nodiscard]] std::string dial_text(IpAddress to, Port port);        // "[2001:db8::1]:80"
+[[nodiscard]] std::string dial_text(const audit::Opening& opening);  // "[fe80::1%eth0]:80"
+[[nodiscard]] std::string utc_text(std::uint64_t unix_ms);           // "2026-11-24 23:44 UTC"
 
 [[nodiscard]] std::string utc_seconds_text(std::uint64_t unix_ms);  // "2026-11-24 23:44:05 UTC"
 

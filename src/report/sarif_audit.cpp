@@ -92,7 +92,7 @@ SarifLog::Result result_of(const Finding& finding, const Style& style) {
   for (const audit::Subject& member : finding.members) out.places.push_back(place_of(member));
   SarifLog::Json from = SarifLog::Json::array(), references = SarifLog::Json::array();
   for (const audit::Reach& reach : finding.reaches)
-    from.push_back(safe(reach.vantage) + " -> " + dial_text(reach.to, reach.port) + "/" +
+    from.push_back(safe(reach.vantage) + " -> " + dial_text(reach) + "/" +
                    to_string(reach.protocol));
   for (const audit::Reference& r : finding.references)
     references.push_back(std::string(r.standard) + " " + std::string(r.section));

@@ -72,6 +72,10 @@ void SarifLog::problem(std::string_view what) {
   problems_.push_back({{"level", "error"}, {"message", {{"text", what}}}});
 }
 
+void SarifLog::note(std::string_view what) {
+  notes_.push_back({{"level", "note"}, {"message", {{"text", what}}}});
+}
+
 std::string SarifLog::text() const {
   Json rules = Json::array();
   for (const SarifRule& rule : rules_)
@@ -80,7 +84,9 @@ std::string SarifLog::text() const {
   const Json driver = {{"name", "Bulkhead"}, {"version", version_}, {"rules", std::move(rules)}};
   Json invocation = {{"executionSuccessful", problems_.empty()}};
   if (at_ms_ != 0) invocation["endTimeUtc"] = instant(at_ms_);
-  if (!problems_.empty()) invocation["toolExecutionNotifications"] = problems_;
+  Json told = problems_;
+  told.insert(told.end(), notes_.begin(), notes_.end());
+  if (!told.empty()) invocation["toolExecutionNotifications"] = std::move(told);
   const Json run = {{"tool", {{"driver", driver}}},
                     {"invocations", Json::array({std::move(invocation)})},
                     {"results", results_}};

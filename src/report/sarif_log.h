@@ -37,6 +37,7 @@ class SarifLog {
     Json properties = Json::object();
   };
   void add(Result result);
+  void note(std::string_view what);  // worth knowing; the run succeeded
   // Something that the run could not do; it did not succeed then.
   void problem(std::string_view what);
   void at(std::uint64_t unix_ms) { at_ms_ = unix_ms; }
@@ -47,7 +48,7 @@ class SarifLog {
   const std::vector<SarifRule>& rules_;
   std::string version_;
   std::uint64_t at_ms_ = 0;
-  Json results_ = Json::array(), problems_ = Json::array();
+  Json results_ = Json::array(), problems_ = Json::array(), notes_ = Json::array();
 };
 
 }  // namespace bulkhead::report

@@ -46,6 +46,9 @@ class ScanLog {
     for (const auto& left : result_.plan.left_out)
       log_.problem(say(Label::kScanLeftOut, style_,
                        {{"seat", safe(left.what)}, {"reason", escape_text(left.why, 400)}}));
+    for (const auto& note : result_.plan.notes)
+      log_.note(say(Label::kScanNote, style_,
+                    {{"what", safe(note.what)}, {"reason", escape_text(note.why, 400)}}));
     for (std::size_t i = 0; i < result_.checks.size(); ++i) {
       if (!result_.checks[i].passed)
         log_.problem(seat_text(i) + ": " +

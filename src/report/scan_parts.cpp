@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "report/audit_parts.h"
 #include "report/parts.h"
+#include "seen/text.h"
 
 namespace bulkhead::report {
 namespace {
@@ -127,9 +128,20 @@ DisagreementText disagreement_text(const model::Snapshot& snapshot, const scan::
                {"reason", d.reason.empty() ? say(how_label(d.how), style) : d.reason}})};
 }
 
+namespace {
+
+// As bulkhead-scan says it.
+std::string service_text(const seen::Service& service, const Style& style) {
+  return seen::service_text(service, style.language == Language::kJapanese
+                                         ? seen::Language::kJapanese
+                                         : seen::Language::kEnglish);
+}
+
+}  // namespace
+
 std::string open_service_text(const scan::Aim& aim, const scan::OpenPort& port,
                               const Style& style) {
-  if (port.service) return safe(port.service->name) + " (" + safe(port.service->access) + ")";
+  if (port.service) return service_text(*port.service, style);
   return listener_text(port.socket, port.port, aim.protocol, style);
 }
 
@@ -138,7 +150,7 @@ BeyondText beyond_text(const scan::Result& result, const scan::BeyondFinding& fi
   const policy::Beyond& machine = result.plan.beyond[finding.beyond];
   std::string service = say(Label::kSomeService, style);
   if (finding.service)
-    service = safe(finding.service->name) + " (" + safe(finding.service->access) + ")";
+    service = service_text(*finding.service, style);
   else if (!finding.likely.empty())
     service = say(Label::kByPort, style, {{"service", safe(finding.likely)}});
   BeyondText out;

@@ -38,6 +38,12 @@ class ScanWriter {
                        {{"seat", safe(left.what)}, {"reason", escape_text(left.why, 160)}}),
                   style_);
     }
+    for (const auto& note : result_.plan.notes) {
+      add_wrapped(out_, "  ",
+                  tell(Label::kScanNote,
+                       {{"what", safe(note.what)}, {"reason", escape_text(note.why, 160)}}),
+                  style_);
+    }
     if (!result_.finished) add_wrapped(out_, "  ", tell(Label::kScanPartial), style_);
     for (std::size_t i = 0; i < result_.plan.seats.size(); ++i) seat(i);
     totals();

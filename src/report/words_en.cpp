@@ -345,6 +345,7 @@ std::string_view words(Label label) {
     case kScanTitle:
       return "Scan from {seats} {seats|namespace|namespaces}, {targets} {targets|target|targets}:";
     case kScanLeftOut: return "NOT SCANNED: {seat}: {reason}";
+    case kScanNote: return "Note: {what}: {reason}";
     case kScanPartial: return "PARTIAL: stopped before the end; what was not asked is unknown.";
     case kScanDisagreement: return "DISAGREEMENT: {from} -> {to} {whose}";
     case kScanObserved: return "observed {state}: {proof}";

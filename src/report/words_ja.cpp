@@ -324,6 +324,7 @@ std::string_view words(Label label) {
     case kPrizeContainer: return "コンテナ";
     case kScanTitle: return "{seats}個の名前空間から{targets}個の対象をスキャン:";
     case kScanLeftOut: return "未スキャン: {seat}: {reason}";
+    case kScanNote: return "注: {what}: {reason}";
     case kScanPartial: return "途中まで: 終わる前に止まりました。調べていないものは不明です。";
     case kScanDisagreement: return "不一致: {from} -> {to} {whose}";
     case kScanObserved: return "観測は{state}: {proof}";

@@ -56,13 +56,7 @@ class Judge {
 
  private:
   [[nodiscard]] trace::Answer ask(std::size_t aim, std::uint16_t port) const {
-    const Aim& a = plan_.aims[aim];
-    query::Target target;
-    target.to = a.to;
-    target.scope = a.scope;
-    target.port = Port{port};
-    target.protocol = a.protocol;
-    return asker_.ask(plan_.seats[a.seat].seat, target).answer;
+    return computed(asker_, plan_, plan_.aims[aim], Port{port});
   }
 
   void disagree(std::size_t aim, const PortRun& run, trace::Answer answer) {
@@ -130,6 +124,15 @@ class Judge {
 };
 
 }  // namespace
+
+trace::Answer computed(const query::Asker& asker, const Plan& plan, const Aim& aim, Port port) {
+  query::Target target;
+  target.to = aim.to;
+  target.scope = aim.scope;
+  target.port = port;
+  target.protocol = aim.protocol;
+  return asker.ask(plan.seats[aim.seat].seat, target).answer;
+}
 
 Judged judge(const query::Asker& asker, const Plan& plan, std::span<const Swept> swept) {
   Judge judge(asker, plan);

@@ -47,6 +47,10 @@ struct Judged {
   std::uint64_t unproven = 0;  // observed to be unknown
 };
 
+// What the model says of a port of an aim: one packet is walked.
+[[nodiscard]] trace::Answer computed(const query::Asker& asker, const Plan& plan, const Aim& aim,
+                                     Port port);
+
 // `swept` is in the order of the plan's aims. One packet is walked through the model for each open
 // port and for each run of ports that should have been open.
 [[nodiscard]] Judged judge(const query::Asker& asker, const Plan& plan,

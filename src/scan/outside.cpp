@@ -142,6 +142,11 @@ Result<std::string> zone_vantage(std::span<const policy::Zone> zones, std::strin
     names += (names.empty() ? "" : ", ") + escape_text(vantage, 64);
   }
   if (of_role.size() == 1) return of_role.front();
+  if (names.empty())
+    return fail(ErrorCode::kInvalidInput,
+                "'" + escape_text(text, 64) +
+                    "' is no zone of this host: it has no interface beyond which others are; "
+                    "declare one under zones: in bulkhead.yaml");
   return fail(ErrorCode::kInvalidInput,
               "'" + escape_text(text, 64) + "' is no zone of this host; write one of: " + names);
 }

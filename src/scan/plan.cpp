@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "topology/link_ends.h"
 #include "verify/reachable.h"
 
 namespace bulkhead::scan {
@@ -24,18 +25,11 @@ IntervalSet real_ports() {
   return IntervalSet::range(1, 65535);
 }
 
-bool is_on_a_link(const IpAddress& address) {
-  return address.is_v6() && address.is_link_local();
-}
-
-bool is_ready(const model::Address& a) {
-  constexpr std::uint32_t kTentativeOrFailed = 0x40 | 0x08;  // IFA_F_TENTATIVE, IFA_F_DADFAILED
-  return (a.flags & kTentativeOrFailed) == 0;
-}
-
 // Link-local IPv6 needs an interface beside the address (LinkTarget).
 bool usable(const model::Address& a) {
-  return !a.local.is_multicast() && !is_on_a_link(a.local) && is_ready(a);
+  constexpr std::uint32_t kTentativeOrFailed = 0x40 | 0x08;  // IFA_F_TENTATIVE, IFA_F_DADFAILED
+  return !a.local.is_multicast() && !(a.local.is_v6() && a.local.is_link_local()) &&
+         (a.flags & kTentativeOrFailed) == 0;
 }
 
 // A link-local address as one seat sees it.
@@ -279,25 +273,10 @@ class Planner {
       if (const model::Link* link = link_of(seat, to.link))
         out.push_back({to.address, link, holders(to.address)});
     }
-    if (are_named() || seat.ns == snapshot_.host) return out;
-    for (const model::Link& link : ns_of(seat).links) add_host_end(seat, link, out);
+    if (are_named()) return out;
+    for (const topology::LinkEnd& end : topology::link_local_ends(snapshot_, seat.ns))
+      out.push_back({end.to, end.on, {snapshot_.host}});
     return out;
-  }
-
-  // What the host has at the other end of a veth pair, or on the bridge of which that is a port.
-  void add_host_end(const Seat& seat, const model::Link& link, std::vector<LinkTarget>& out) const {
-    const bool speaks = std::ranges::any_of(ns_of(seat).addresses, [&](const model::Address& a) {
-      return a.link == link.index && is_on_a_link(a.local) && is_ready(a);
-    });
-    if (!speaks || link.kind != "veth" || link.peer_ns != snapshot_.host) return;
-    const model::NetNs& host = snapshot_.namespaces[snapshot_.host.value];
-    const auto end = std::ranges::find(host.links, link.peer, &model::Link::index);
-    if (end == host.links.end()) return;
-    const IfIndex on = end->master ? end->master : end->index;
-    for (const model::Address& a : host.addresses) {
-      if (a.link == on && is_on_a_link(a.local) && is_ready(a))
-        out.push_back({a.local, &link, {snapshot_.host}});
-    }
   }
 
   void to_links(std::size_t index) {

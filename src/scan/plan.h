@@ -89,6 +89,7 @@ struct Plan {
     std::string what, why;  // raw; for a person
   };
   std::vector<LeftOut> left_out;  // seats from which nothing can be sent, and why
+  std::vector<LeftOut> notes;     // what is not asked and need not be: the scan is whole without
 };
 
 // kInvalidInput for a vantage that is no namespace of this host; kNotFound for one that is not

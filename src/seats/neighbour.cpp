@@ -122,7 +122,7 @@ class NeighbourReader {
     }
     if (out_.wish.candidates.empty() && !out_.wish.address6)
       return fail(ErrorCode::kInvalidInput,
-                  "--seat: no address behind '='; write " + out_.link + "=192.0.2.7/24");
+                  "--seat: no address behind '='; write " + example(link));
     return {};
   }
 
@@ -140,8 +140,9 @@ class NeighbourReader {
           std::from_chars(digits.data(), digits.data() + digits.size(), length);
       if (error != std::errc() || end != digits.data() + digits.size() || length == 0 ||
           length > read->bits())
-        return fail(ErrorCode::kInvalidInput,
-                    "--seat: " + seat_quoted(word) + " has no length of a prefix; write /24");
+        return fail(ErrorCode::kInvalidInput, "--seat: " + seat_quoted(word) +
+                                                  " has no length of a prefix; write " +
+                                                  (read->is_v6() ? "/64" : "/24"));
     } else if (const model::Address* own = own_address(link, read->family())) {
       length = own->prefix_length;
     } else {
@@ -149,7 +150,7 @@ class NeighbourReader {
                                                 " has no address that would tell the "
                                                 "network of " +
                                                 read->to_string() + "; write " + read->to_string() +
-                                                "/24");
+                                                (read->is_v6() ? "/64" : "/24"));
     }
     if (Status fit = can_have(link, *read, length); !fit) return fit;
     const bool twice =
@@ -189,13 +190,26 @@ class NeighbourReader {
            (address == network.first() || address == network.last());
   }
 
+  // What to write for a seat there: on a network of IPv6 alone an address of that.
+  [[nodiscard]] std::string example(const model::Link& link) {
+    const std::string name = escape_text(link.name, 32) + "=";
+    const model::Address* own = own_address(link, IpFamily::kV6);
+    if (own == nullptr || own_address(link, IpFamily::kV4) != nullptr) return name + "192.0.2.7/24";
+    const Prefix network = Prefix::covering(own->local, own->prefix_length);
+    IpAddress free = network.first();
+    constexpr int kTries = 256;
+    for (int i = 0; i < kTries && (free == network.first() || is_held(free)); ++i)
+      free = free.next();
+    return name + free.to_string() + "/" + std::to_string(own->prefix_length);
+  }
+
   [[nodiscard]] Status choose(const model::Link& link) {
     const model::Address* own = own_address(link, IpFamily::kV4);
     if (own == nullptr)
       return fail(ErrorCode::kInvalidInput, "--seat: " + seat_quoted(link.name) +
                                                 " has no IPv4 address, so that none can be "
                                                 "chosen; write " +
-                                                escape_text(link.name, 32) + "=192.0.2.7/24");
+                                                example(link));
     const Prefix network = Prefix::covering(own->local, own->prefix_length);
     const std::uint32_t first = number(network.first()), last = number(network.last());
     for (std::uint32_t at = last - 1; at > first && last - at < kLooked; --at) {

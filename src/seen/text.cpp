@@ -6,10 +6,12 @@
 #include <set>
 
 #include "base/text.h"
+#include "base/wrap.h"
 
 namespace bulkhead::seen {
 namespace {
 
+constexpr std::size_t kColumns = 80;
 constexpr std::size_t kMostOpenShown = 200;      // of one target
 constexpr std::size_t kMostUnknownShown = 5;     // runs of one target
 constexpr std::size_t kMostChangesShown = 1000;  // of all
@@ -40,11 +42,6 @@ Word access_word(const std::string& access) {
   if (access == "protected") return Word::kAccessProtected;
   if (access == "unowned") return Word::kAccessUnowned;
   return Word::kAccessUnknown;
-}
-
-std::string service_text(const Service& service, Language language) {
-  return escape_text(service.name, kLongestName) + " (" +
-         say(access_word(service.access), language) + ")";
 }
 
 Values counts_of(const std::array<std::uint64_t, kStates>& n) {
@@ -78,7 +75,16 @@ class RecordWriter {
   }
 
  private:
-  void line(const std::string& text) { out_ += text + "\n"; }
+  // What does not fit goes on below, further in.
+  void line(const std::string& text) {
+    const std::size_t indent = std::min(text.find_first_not_of(' '), text.size());
+    std::size_t left = indent;
+    for (const std::string& one :
+         wrap(std::string_view(text).substr(indent), kColumns - indent - 2)) {
+      out_ += std::string(left, ' ') + one + "\n";
+      left = indent + 2;
+    }
+  }
 
   void one_seat(const SeenFrom& seat) {
     if (!seat.check.passed) {
@@ -197,6 +203,11 @@ std::string change_text(const Change& change, Language language) {
 }
 
 }  // namespace
+
+std::string service_text(const Service& service, Language language) {
+  return escape_text(service.name, kLongestName) + " (" +
+         say(access_word(service.access), language) + ")";
+}
 
 std::string instant_text(std::uint64_t unix_ms) {
   using namespace std::chrono;

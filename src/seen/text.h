@@ -16,6 +16,9 @@ namespace bulkhead::seen {
 // out beyond the first few.
 [[nodiscard]] std::string difference_text(const Difference& difference, Language language);
 
+// "Redis (no login)"
+[[nodiscard]] std::string service_text(const Service& service, Language language);
+
 // "2026-11-28 21:40 UTC"
 [[nodiscard]] std::string instant_text(std::uint64_t unix_ms);
 

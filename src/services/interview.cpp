@@ -79,17 +79,55 @@ void Interview::advance() {
 }
 
 // An answer fits or does not whatever the others are: only the new one has to be looked at.
-bool Interview::settles(const Answer& answer) const {
+const Entry* Interview::settles(const Answer& answer) const {
   const auto found = matcher_.candidates({&answer, 1}, subject_.port);
-  return !found.empty() && !found.front().entry->generic;
+  return found.empty() || found.front().entry->generic ? nullptr : found.front().entry;
 }
 
-void Interview::hear(Answer answer) {
+bool Interview::hear(Answer answer) {
   if (answer.http && sends_elsewhere(*answer.http)) answer.http.reset();
   if (answer.http) http_ = true;
   if (answer.tls && answer.tls->complete) tls_ = true;
-  if (stage_ < Stage::kAccess && settles(answer)) stage_ = Stage::kAccess;
+  const Entry* settled = settled_ == nullptr ? settles(answer) : nullptr;
   answers_.push_back(std::move(answer));
+  if (settled == nullptr) return false;
+  settled_ = settled;
+  stage_ = std::max(stage_, Stage::kAccess);
+  return true;
+}
+
+bool Interview::wants(const Question& question) const {
+  if (settled_ == nullptr) return true;
+  if (matcher_.exchanges()[question.exchange].asking != Asking::kSend) return true;
+  const std::vector<Question> judging = access();
+  return may_name_better(question.exchange) ||
+         std::ranges::find(judging, question) != judging.end();
+}
+
+bool Interview::may_name_better(std::size_t exchange) const {
+  return std::ranges::any_of(matcher_.entries(), [&](const Entry& entry) {
+    const bool beats = std::ranges::find(entry.beats, settled_->id) != entry.beats.end();
+    const bool of_port =
+        lists(entry, subject_.port) && (&entry < settled_ || !lists(*settled_, subject_.port));
+    if (!beats && !of_port) return false;
+    const auto shows = matcher_.known_by(entry);
+    return std::ranges::find(shows, exchange) != shows.end();
+  });
+}
+
+void Interview::give_back(const Question& question) {
+  std::erase(asked_, question.exchange * 2 + std::size_t{question.in_tls});
+}
+
+bool Interview::misses_answers() const {
+  const std::vector<Question> wanted = settled_ == nullptr ? std::vector<Question>() : access();
+  return std::ranges::any_of(answers_, [&](const Answer& a) {
+    const bool is_answered =
+        a.ending != Ending::kSilent && a.ending != Ending::kFailed && a.ending != Ending::kWithheld;
+    if (is_answered) return false;
+    if (settled_ == nullptr) return a.exchange != Matcher::kBannerExchange;
+    return std::ranges::find(wanted, Question{a.exchange, a.in_tls}) != wanted.end();
+  });
 }
 
 std::vector<Question> Interview::questions(Asking asking, bool of_port) const {

@@ -91,7 +91,9 @@ class Collector {
 
   Status ask(reach::Reach& reach, const Sender& sender, IpProtocol protocol) {
     ++asked_;
-    auto answer = verify::ask(reach, sender, protocol, {});
+    auto narrowed = narrow(reach);
+    if (!narrowed) return std::unexpected(narrowed.error());
+    auto answer = verify::ask(reach, sender, protocol, *narrowed);
     if (!answer) return std::unexpected(answer.error());
     for (const reach::Outcome& outcome : answer->outcomes()) {
       if (const auto& exit = outcome.exit) {
@@ -106,6 +108,22 @@ class Collector {
     if (Status s = remember(reach.fields(), answer->open(), protocol); !s) return s;
     if (Status s = doubt(reach.fields(), answer->unknown(), protocol); !s) return s;
     return judge(reach.fields(), *answer, protocol);
+  }
+
+  // Of what nobody asks about nothing is computed. Points are asked about wherever they are.
+  Result<Narrowed> narrow(reach::Reach& reach) const {
+    Narrowed out;
+    if (!points_.empty()) return out;
+    if (!limits_.to) return out;
+    if (limits_.to->length() == limits_.to->address().bits()) {
+      out.asked.to = limits_.to->address();
+      return out;
+    }
+    auto within =
+        to_destination(reach, {limits_.to->first(), limits_.to->last()}, IntervalSet::full(16));
+    if (!within) return std::unexpected(within.error());
+    out.asked.within = *std::move(within);
+    return out;
   }
 
   // Too many to list is all of it: a doubt that is left out would be a claim.

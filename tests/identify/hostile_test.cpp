@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 
+#include "identify/asked.h"
 #include "identify/fake_server.h"
 #include "identify/identify.h"
 
@@ -13,38 +14,10 @@ namespace {
 
 using services::Access;
 using services::Finding;
-using services::Matcher;
-
-const Matcher& builtin() {
-  static const Matcher matcher = [] {
-    std::vector<std::string> problems;
-    return Matcher::make(services::builtin_entries().entries, problems);
-  }();
-  return matcher;
-}
-
-Result<int> open_here(IpFamily family, IpProtocol protocol) {
-  const int fd = ::socket(
-      family == IpFamily::kV4 ? AF_INET : AF_INET6,
-      (protocol == IpProtocol::kUdp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return fail(ErrorCode::kUnavailable, "socket");
-  return fd;
-}
-
-Limits quick() {
-  Limits out;
-  out.banner_ms = 100, out.answer_ms = 150, out.quiet_ms = 40, out.exchange_ms = 300;
-  out.all_ms = 10'000, out.per_target = 16;
-  return out;
-}
 
 Finding ask(const FakeServer& server, const Limits& limits = quick()) {
   const Target target{open_here, server.address(), {server.port()}};
   return identify(builtin(), {&target, 1}, limits).findings.at(0);
-}
-
-std::string id_of(const Finding& finding) {
-  return finding.service == nullptr ? "" : finding.service->id;
 }
 
 struct Hostile {

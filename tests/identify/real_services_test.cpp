@@ -82,7 +82,10 @@ class Server {
   explicit Server(const std::string& start) {
     std::string name = "/tmp/bulkhead-identify-XXXXXX";
     folder_ = ::mkdtemp(name.data()) == nullptr ? "" : name;
-    const std::string script = "set -e; mount -t tmpfs tmpfs /run; cd " + folder_ + "\n" + start;
+    // The shell stays the namespace's first process, with which all others end: a server in its
+    // place that changes its user is no longer ended with us (PR_SET_PDEATHSIG).
+    const std::string script =
+        "set -e; mount -t tmpfs tmpfs /run; cd " + folder_ + "\n(\n" + start + "\n) & wait $!";
     const std::string log = folder_ + ".log";
     pid_ = ::fork();
     if (pid_ != 0) return;

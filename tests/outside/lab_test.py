@@ -191,15 +191,18 @@ class Outside(unittest.TestCase):
         self.assertIn("10.81.0.2", done.stdout)
 
     def test_an_interrupt_gives_what_is_known_and_ends_3(self):
-        with subprocess.Popen(self.command("10.81.0.2", "--json", "--ports", "all", "--rate", "2000"),
-                              stdout=subprocess.PIPE, text=True) as running:
-            time.sleep(1.5)
-            running.send_signal(signal.SIGTERM)
-            out, _ = running.communicate(timeout=30)
+        with socket_in(TARGET, 22) as ssh, served(greet, ssh):
+            with subprocess.Popen(self.command("10.81.0.2", "--json", "--ports", "all", "--rate", "2000"),
+                                  stdout=subprocess.PIPE, text=True) as running:
+                time.sleep(1.5)
+                running.send_signal(signal.SIGTERM)
+                out, _ = running.communicate(timeout=30)
         self.assertEqual(running.returncode, INCOMPLETE)
         answer = json.loads(out)
         self.assertFalse(answer["finished"])
         self.assertGreater(answer["seats"][0]["targets"][0]["counts"]["unknown"], 10000)
+        # It was asked while the packets went on.
+        self.assertEqual(self.open_ports(answer)["10.81.0.2"], {22: "ssh"})
 
     def test_usage(self):
         for arguments, said in (([], "TARGET"), (["10.81.0.2", "--ports", "x"], "'x'"),

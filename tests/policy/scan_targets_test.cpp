@@ -89,6 +89,19 @@ TEST(ScanTargets, AManagementZoneThatIsTooWideIsLeftOutWithItsReason) {
   EXPECT_THAT(names_of(beyond), ElementsAre("bmc 10.9.0.0", "bmc 10.9.0.1"));
   ASSERT_THAT(beyond.left_out, SizeIs(1));
   EXPECT_THAT(beyond.left_out[0].why, HasSubstr("10.0.0.0/16 holds more than 256"));
+  EXPECT_EQ(beyond.left_out[0].zone, "bmc");
+}
+
+TEST(ScanTargets, OfAZoneThatIsTooWideTheMachinesThatAreNamedAreAsked) {
+  const BeyondHost beyond = beyond_host(good(
+      "bulkhead: 1\nzones: {bmc: {role: management, interface: e, prefixes: [10.0.0.0/8, "
+      "10.0.0.0/8]}}\nscan: {targets: {rack: {at: [10.7.0.1, 192.0.2.1]}, all: {at: [bmc]}}}\n"));
+  EXPECT_THAT(names_of(beyond), ElementsAre("rack 10.7.0.1", "rack 192.0.2.1"));
+  EXPECT_TRUE(beyond.machines[0].management);
+  ASSERT_THAT(beyond.left_out, SizeIs(1)) << "said once, whoever means it";
+  EXPECT_THAT(beyond.left_out[0].why, HasSubstr("asked are those that are named beside it (1)"));
+  // What does not fit in all is no zone's, and is missing.
+  EXPECT_TRUE(beyond_host(good("bulkhead: 1\n")).left_out.empty());
 }
 
 TEST(ScanTargets, NoMoreThanSoManyInAll) {
@@ -99,6 +112,7 @@ TEST(ScanTargets, NoMoreThanSoManyInAll) {
   EXPECT_THAT(beyond.machines, SizeIs(kMostBeyondHost));
   ASSERT_THAT(beyond.left_out, SizeIs(1));
   EXPECT_THAT(beyond.left_out[0].what, HasSubstr("256 addresses"));
+  EXPECT_EQ(beyond.left_out[0].zone, "");
 }
 
 TEST(ScanTargets, MistakesAreNamedWithTheirLine) {

@@ -6,10 +6,13 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <chrono>
 #include <map>
+#include <set>
 #include <thread>
 
 #include "collect/lab.h"
@@ -378,6 +381,43 @@ TEST_F(SweepLab, AnInterruptGivesWhatIsKnown) {
   EXPECT_THAT(of_state(seen.aims[0].runs, State::kOpen), ElementsAre(22));
   EXPECT_THAT(seen.aims[1].runs,
               ElementsAre(PortRun{kAll, State::kUnknown, Proof::kNotFinished, 0}));
+}
+
+// Takes down what it is told, and when it is called.
+class Witness : public Companion {
+ public:
+  Witness() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {}
+  void found(std::size_t aim, Port port) override { found_.emplace(aim, port.number); }
+  [[nodiscard]] int descriptor() const override { return epoll_.get(); }
+  void turn() override {
+    const auto now = std::chrono::steady_clock::now();
+    if (turns_++ > 0) longest_ = std::max(longest_, now - last_);
+    last_ = now;
+  }
+  std::set<std::pair<std::size_t, std::uint16_t>> found_;
+  std::size_t turns_ = 0;
+  std::chrono::steady_clock::duration longest_{};
+
+ private:
+  Descriptor epoll_;
+  std::chrono::steady_clock::time_point last_;
+};
+
+TEST_P(EachWay, ACompanionIsToldOfOpenPortsAndIsNotKeptWaiting) {
+  const auto open = listen_on_thirty();
+  Witness witness;
+  SweepLimits with = limits();
+  with.companion = &witness;
+  const Aim one = at_target({kAll});
+  const std::vector<Aim> aims(8, one);
+  const Sweep seen = sweep(*sockets_, 2, aims, with, kGoOn, {});
+  std::set<std::pair<std::size_t, std::uint16_t>> expected;
+  for (std::size_t aim = 0; aim < aims.size(); ++aim) {
+    for (const std::uint16_t port : open) expected.emplace(aim, port);
+  }
+  EXPECT_EQ(witness.found_, expected);
+  EXPECT_GT(witness.turns_, 10U);
+  EXPECT_LT(witness.longest_, std::chrono::milliseconds(500));
 }
 
 // Hands out only so many sockets.

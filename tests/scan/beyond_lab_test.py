@@ -164,6 +164,28 @@ class Beyond(unittest.TestCase):
             if target["to"] not in (NAS, "10.60.0.1"):
                 self.assertEqual((target["counts"]["open"], target["counts"]["closed"]), (0, 0), target["to"])
 
+    # Such a zone is declared to say what comes from there.
+    def test_a_zone_that_is_too_wide_is_a_note_unless_it_is_named(self):
+        wide = "zones: {bmc: {role: management, interface: far0, prefixes: [10.60.0.0/16]}}\n"
+        said = "zone bmc: 10.60.0.0/16 holds more than 256 addresses"
+        plain = ("--from", "container:plain", "--no-identify")
+        done = self.bulkhead("scan", wide, *plain, "--json")
+        self.assertEqual(done.returncode, DONE, done.stdout + done.stderr)
+        answer = json.loads(done.stdout)
+        self.assertEqual(answer["left_out"], [])
+        self.assertEqual([n["what"] for n in answer["notes"]], ["zone bmc"])
+        self.assertIn("Note: " + said[:30], " ".join(self.bulkhead("scan", wide, *plain).stdout.split()))
+        # By its name it is what was wanted, and is not all there.
+        done = self.bulkhead("scan", wide, *plain, "--to", "bmc", "--json")
+        self.assertEqual(done.returncode, INCOMPLETE, done.stdout)
+        self.assertIn(said, done.stderr)
+        done = self.bulkhead("scan", wide + self.TARGET, "--from", "container:web", "--no-identify", "--to", "bmc", "--json")
+        answer = json.loads(done.stdout)
+        self.assertEqual({t["to"] for seat in answer["seats"] for t in seat["targets"]}, {NAS})
+        self.assertEqual([left["seat"] for left in answer["left_out"]], ["zone bmc"])
+        done = self.bulkhead("scan", wide + self.TARGET, "--from", "container:inner", "--no-identify", "--to", "bmc", "--json")
+        self.assertEqual(done.returncode, INCOMPLETE, done.stdout + done.stderr)
+
     def test_nothing_is_asked_that_nobody_declared_and_public_ones_need_a_word(self):
         before = self.hellos()
         self.bulkhead("scan", "scan: {zones: []}\nzones: {bmc: {role: management, interface: far0, prefixes: [10.60.0.0/29]}}\n",

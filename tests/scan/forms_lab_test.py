@@ -178,7 +178,7 @@ class Forms(unittest.TestCase):
         self.assertEqual((result["ruleId"], result["level"]), ("unowned-service", "error"))
         self.assertIn("10.83.0.2:7777/tcp", result["message"]["text"])
         self.assertTrue(run["invocations"][0]["executionSuccessful"])
-        self.assertIn("Flux &lt;relay&gt; &amp; co (unowned)", page)
+        self.assertIn("Flux &lt;relay&gt; &amp; co (unowned: the first visitor becomes its administrator)", page)
         self.assertNotIn("<script", page)
 
     def test_json_and_terminal_are_what_they_were(self):

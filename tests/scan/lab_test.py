@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import pathlib
+import resource
 import signal
 import subprocess
 import sys
@@ -87,7 +88,11 @@ class Scan(unittest.TestCase):
     def test_an_interrupt_gives_what_is_known_and_ends_3(self):
         inside(TARGET, "nft", "table inet f { chain i { type filter hook input priority 0; tcp dport != 7003 drop;\n}\n}")
         self.addCleanup(inside, TARGET, "nft", "delete table inet f")
-        with socket_in(TARGET, 7003):
+        def greet(listening):
+            while True:
+                with listening.accept()[0] as peer:
+                    peer.sendall(b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n")
+        with socket_in(TARGET, 7003) as listening, netns.served(greet, listening):
             with subprocess.Popen([PROGRAM, "scan", "--json", "--engine", "unix:///nowhere", "--from", PATH,
                                    "--to", "10.79.0.2", "--full", "--rate", "20000"],
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
@@ -101,6 +106,9 @@ class Scan(unittest.TestCase):
         self.assertEqual(counts["closed"], 0)
         self.assertEqual(counts["filtered"], 0)
         self.assertGreater(counts["unknown"], 60000)
+        # Who listens was asked while the packets went on.
+        [ssh] = self.targets(answer)["10.79.0.2"]["open"]
+        self.assertEqual((ssh["port"], ssh["service"]["id"]), (7003, "ssh"))
 
     # Listeners that say nothing: each question takes its time.
     def test_an_end_during_identification_gives_what_is_known_of_the_ports(self):
@@ -129,6 +137,20 @@ class Scan(unittest.TestCase):
         told = subprocess.run(["nsenter", f"--net=/run/netns/{TARGET}", "ss", "-Htn", "state", "established"],
                               capture_output=True, text=True, check=True).stdout
         return len(told.splitlines()) > 20
+
+    # It accepts on every port, and says nothing there: identification is bounded, in listeners and in time.
+    def test_a_tarpit_holds_nobody_up_and_takes_no_memory(self):
+        inside(TARGET, "nft", "table ip lab {\n chain p {\n type nat hook prerouting priority -100\n"
+                              " tcp dport 1-65535 redirect to :7004\n}\n}")
+        self.addCleanup(inside, TARGET, "nft", "delete table ip lab")
+        with socket_in(TARGET, 7004, backlog=4096):
+            begin = time.monotonic()
+            code, answer = self.scan_json("--to", "10.79.0.2", "--full")
+            self.assertLess(time.monotonic() - begin, 110)
+        self.assertEqual((code, answer["finished"]), (DONE, True))
+        self.assertEqual(self.targets(answer)["10.79.0.2"]["counts"]["open"], 65535)
+        self.assertEqual(answer["counts"]["confirmed"], 65535)
+        self.assertLess(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, 200 * 1024)
 
     def test_the_deadline_ends_it(self):
         begin = time.monotonic()

@@ -47,6 +47,7 @@ struct Everything {
     result.checks[0] = {true, Engine::kSyn, ""};
     result.checks[1] = {false, Engine::kConnect, "silent"};
     result.plan = p.plan;
+    result.plan.notes = {{"zone b\x1b[1mmc", "10.0.0.0/8 holds more than 256 addresses"}};
     result.finished = false;
     result.elapsed_ms = 1234;
   }
@@ -60,6 +61,23 @@ TEST(ScanReport, JsonIsWhatItsSchemaSays) {
   EXPECT_EQ(Validator(schema).check(json), "");
   EXPECT_EQ(json["disagreements"].size(), 1U);
   EXPECT_EQ(json["counts"]["unproven"], 1);
+  EXPECT_EQ(json["notes"].size(), 1U);
+}
+
+TEST(ScanReport, ANoteLeavesAScanWhole) {
+  Everything e;
+  Result whole;
+  whole.plan.notes = e.result.plan.notes;
+  EXPECT_FALSE(is_incomplete(whole));
+  EXPECT_TRUE(record_of(e.p.snapshot, whole).left_out.empty());
+  const Json log = Json::parse(report::scan_sarif(e.p.snapshot, whole, {}, "1"));
+  const Json& invocation = log["runs"][0]["invocations"][0];
+  EXPECT_TRUE(invocation["executionSuccessful"].get<bool>());
+  EXPECT_EQ(invocation["toolExecutionNotifications"][0]["level"], "note");
+  EXPECT_NE(report::scan_text(e.p.snapshot, whole, {}).find("Note: zone"), std::string::npos);
+  EXPECT_NE(report::scan_html(e.p.snapshot, whole, {}).find("Note: zone"), std::string::npos);
+  whole.plan.left_out = whole.plan.notes;
+  EXPECT_TRUE(is_incomplete(whole));
 }
 
 TEST(ScanReport, SarifIsWhatItsSchemaSays) {
@@ -81,7 +99,7 @@ TEST(ScanReport, SarifIsWhatItsSchemaSays) {
 TEST(ScanReport, ThePageShowsBothSidesOfADisagreementAndWhyTheRestIsNotOpen) {
   const Everything e;
   const std::string page = report::scan_html(e.p.snapshot, e.result, {});
-  for (const char* what : {"172.18.0.2:5432/tcp", "nginx (open)", "6000-6009", "7000",
+  for (const char* what : {"172.18.0.2:5432/tcp", "nginx (no login)", "6000-6009", "7000",
                            "No route to host", "SELF-CHECK FAILED", "NOT SCANNED", "PARTIAL"})
     EXPECT_NE(page.find(what), std::string::npos) << what;
   EXPECT_EQ(page.find('\x1b'), std::string::npos);

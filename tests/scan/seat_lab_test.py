@@ -188,7 +188,7 @@ class Seat(unittest.TestCase):
 
     def test_a_macvlan_seat_is_made_or_refused_with_a_reason(self):
         before = self.quiet_links()
-        done = self.scan("--seat", "uplink=192.0.2.99/24", "--to", "192.0.2.99", "--ports", "80")
+        done = self.scan("--seat", "uplink=192.0.2.99/24", "--to", "onlan", "--ports", "80")
         if done.returncode in (DONE, INCOMPLETE):
             self.assertIn("neighbour's seat on interface uplink", done.stderr)
         else:
@@ -198,8 +198,12 @@ class Seat(unittest.TestCase):
     def test_usage(self):
         for words, said in ((["--seat", "nowhere"], "nowhere"), (["--seat", "lo"], "loopback"),
                             (["--seat", f"{self.bridge}=172.30.1.2"], "in use"),
+                            (["--seat", "tenant-a", "--to", "nobody"], "'nobody' is neither"),
+                            (["--seat", "tenant-a", "--to", "fe80::1"], "fe80::1%eth0"),
                             (["--max-load", "much"], "'much'"), (["--max-load", "0"], "'0'")):
+            before = self.quiet_links()
             done = self.scan(*words, *WEB)
+            self.assertLessEqual(self.links(), before)
             self.assertEqual(done.returncode, USAGE, done.stderr)
             self.assertIn(said, done.stderr)
             self.assertNotIn("making", done.stderr)

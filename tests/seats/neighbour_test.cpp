@@ -100,7 +100,7 @@ TEST(Neighbour, WhatCannotBeIsSaidWithWhatToWrite) {
   EXPECT_THAT(error("br-frnt"), HasSubstr("br-front"));
   EXPECT_THAT(error("lo"), HasSubstr("loopback"));
   EXPECT_THAT(error("br-front=172.18.255.254"), HasSubstr("in use"));
-  EXPECT_THAT(error("br-front=fd00::1"), HasSubstr("fd00::1/24"));
+  EXPECT_THAT(error("br-front=fd00::1"), HasSubstr("fd00::1/64"));
   EXPECT_THAT(error("br-front="), HasSubstr("no address"));
   EXPECT_THAT(error("br-front=x"), HasSubstr("--seat"));
   EXPECT_THAT(error("br-front=172.18.0.9/33"), HasSubstr("write /24"));
@@ -110,11 +110,31 @@ TEST(Neighbour, WhatCannotBeIsSaidWithWhatToWrite) {
   EXPECT_THAT(error("br-front=::ffff:172.18.0.9/112"), HasSubstr("no machine"));
   EXPECT_THAT(error("br-front=10.0.0.5/24"), HasSubstr("write an address of 172.18.0.0/"));
   EXPECT_THAT(error("br-front=172.18.0.8,172.18.0.9"), HasSubstr("more than one"));
+  EXPECT_THAT(error("br-front=fd00::9/x"), HasSubstr("write /64"));
   h.network("empty", "br-empty", "172.19.0.1");
   EXPECT_THAT(error("br-empty"), HasSubstr("without a port"));
   for (model::Link& link : h.snapshot.namespaces[0].links)
     if (link.name == "br-front") link.bridge.emplace().stp = true;
   EXPECT_THAT(error("br-front"), HasSubstr("spanning tree"));
+}
+
+TEST(Neighbour, OnABridgeOfIpv6AloneAnAddressOfItsNetworkIsProposed) {
+  auto h = host();
+  model::NetNs& host_ns = h.snapshot.namespaces[0];
+  const auto bridge = std::ranges::find(host_ns.links, "br-front", &model::Link::name)->index;
+  std::erase_if(host_ns.addresses, [&](const model::Address& a) { return a.link == bridge; });
+  model::Address six;
+  six.link = bridge, six.local = ip("fd00:30:4::1"), six.prefix_length = 64;
+  host_ns.addresses.push_back(six);
+  for (const char* text : {"br-front", "br-front="}) {
+    const auto made = read_neighbour(h.snapshot, text);
+    ASSERT_FALSE(made);
+    EXPECT_THAT(made.error().message, HasSubstr("write br-front=fd00:30:4::2/64"));
+    EXPECT_THAT(made.error().message, Not(HasSubstr("192.0.2")));
+  }
+  const auto made = read_neighbour(h.snapshot, "br-front=fd00:30:4::2/64");
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_EQ(made->wish.address6, ip("fd00:30:4::2"));
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
 #include "report/json_schema.h"
 #include "seen/records.h"
 #include "seen/text.h"
@@ -148,6 +149,22 @@ TEST(Record, AsTextShowsWhatIsOpenAndCountsTheRest) {
   EXPECT_THAT(record_text(usual(), Language::kJapanese), HasSubstr("開1、閉21、遮断9、不明2"));
   EXPECT_THAT(record_text(record_of({run_of(1, 9, State::kClosed)}), Language::kEnglish),
               HasSubstr("nothing open: 192.168.7.9 tcp"));
+}
+
+TEST(Record, AsTextKeepsToEightyColumns) {
+  Record long_one = usual();
+  long_one.host = std::string(70, 'h');
+  long_one.left_out.push_back({"a machine", std::string(30, 'x') + " " + std::string(300, 'y')});
+  long_one.seats[0].targets[0].names = {std::string(70, 'n'), std::string(60, 'm')};
+  long_one.elapsed_ms = 123'456'789;
+  for (const Language language : {Language::kEnglish, Language::kJapanese}) {
+    const std::string text = record_text(long_one, language);
+    for (std::size_t at = 0, end = 0; (end = text.find('\n', at)) != std::string::npos;
+         at = end + 1)
+      EXPECT_LE(display_width(text.substr(at, end - at)), 80U) << text.substr(at, end - at);
+  }
+  EXPECT_EQ(record_text(usual(), Language::kEnglish).find("  22    ssh server"),
+            record_text(usual(), Language::kEnglish).find("  22"));
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <map>
+#include <span>
 
 #include "services/builtin.h"
 
@@ -162,6 +164,123 @@ TEST(Interview, AsksEachQuestionOnceAndEnds) {
     EXPECT_LE(t.asked.size(), builtin().exchanges().size());
     EXPECT_EQ(t.finding.asked, t.asked.size());
   }
+}
+
+// One service that is known by `a`, and judged by `w`, by which another is known; two that beat it,
+// one of them by a path.
+Matcher four() {
+  std::vector<std::string> problems;
+  const std::string_view text = R"(
+- id: known
+  name: Known
+  class: traditional
+  transport: [tcp]
+  ports: [7]
+  impact: data
+  tls: none
+  confidence: recall
+  source: a test
+  known:
+  - send: 'a'
+    answer: '^A'
+  access:
+  - send: 'w'
+    answer: '^free'
+    means: open
+- id: by-w
+  name: By w
+  class: traditional
+  transport: [tcp]
+  ports: [8]
+  impact: data
+  tls: none
+  confidence: recall
+  source: a test
+  known:
+  - send: 'w'
+    answer: '^W'
+- id: other
+  name: Other
+  class: traditional
+  transport: [tcp]
+  ports: [9]
+  impact: data
+  tls: none
+  confidence: recall
+  source: a test
+  known:
+  - send: 'o'
+    answer: '^O'
+- id: better
+  name: Better
+  class: traditional
+  transport: [tcp]
+  ports: [10]
+  impact: data
+  tls: none
+  confidence: recall
+  source: a test
+  beats: [known]
+  known:
+  - send: 'b'
+    answer: '^B'
+)";
+  Entries parsed = parse_entries(text, "four.yaml");
+  EXPECT_THAT(parsed.problems, testing::IsEmpty());
+  return Matcher::make(std::move(parsed.entries), problems);
+}
+
+TEST(Interview, OnceAServiceIsKnownOnlyWhatTellsMoreOfItIsWaitedFor) {
+  const Matcher matcher = four();
+  Interview interview(matcher, {Port{1234}}, Depth::kProtocol);
+  std::vector<Question> questions = interview.next();
+  const auto sends = [&](const Question& q) { return matcher.exchanges()[q.exchange].send; };
+  const auto answer_of = [&](const Question& q, std::string bytes) {
+    Answer out;
+    out.exchange = q.exchange;
+    out.ending = bytes.empty() ? Ending::kSilent : Ending::kComplete;
+    out.bytes = std::move(bytes);
+    return out;
+  };
+  while (!questions.empty() && sends(questions.front()).empty()) {
+    for (const Question& q : questions) EXPECT_FALSE(interview.hear(answer_of(q, "")));
+    questions = interview.next();
+  }
+  ASSERT_EQ(questions.size(), 4U);
+  EXPECT_TRUE(interview.misses_answers());  // nobody answered HTTP or TLS
+  std::map<std::string, bool> wanted;
+  EXPECT_EQ(sends(questions[0]), "a");
+  EXPECT_TRUE(interview.hear(answer_of(questions[0], "A")));
+  for (const Question& q : std::span(questions).subspan(1)) {
+    wanted[sends(q)] = interview.wants(q);
+    interview.give_back(q);
+  }
+  EXPECT_EQ(wanted, (std::map<std::string, bool>{{"w", true}, {"o", false}, {"b", true}}));
+  EXPECT_FALSE(interview.misses_answers());
+
+  // Who may use it is asked all the same, though it had been asked to name another.
+  questions = interview.next();
+  ASSERT_EQ(questions.size(), 1U);
+  EXPECT_EQ(sends(questions[0]), "w");
+  EXPECT_FALSE(interview.hear(answer_of(questions[0], "")));
+  EXPECT_TRUE(interview.misses_answers());
+  EXPECT_THAT(interview.next(), testing::IsEmpty());
+  EXPECT_EQ(id_of(interview.finding()), "known");
+  EXPECT_EQ(interview.finding().access.access, Access::kUnknown);
+}
+
+TEST(Interview, OnItsOwnPortAServiceIsNotOvertakenByOneThatAnswersSooner) {
+  const Matcher matcher = four();
+  Interview interview(matcher, {Port{9}}, Depth::kProtocol);
+  const auto exchange_of = [&](std::string_view bytes) {
+    const auto at = std::ranges::find(matcher.exchanges(), bytes, &Exchange::send);
+    return static_cast<std::size_t>(at - matcher.exchanges().begin());
+  };
+  Answer early;
+  early.exchange = exchange_of("a");
+  early.bytes = "A";
+  EXPECT_TRUE(interview.hear(early));
+  EXPECT_TRUE(interview.wants({exchange_of("o"), false}));
 }
 
 }  // namespace
