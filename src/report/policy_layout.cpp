@@ -274,7 +274,7 @@ class PolicyArranger {
     for (std::size_t n = 0; n < nodes_.size(); ++n) {
       if (nodes_[n].frame == f) mine.push_back(n);
     }
-    std::ranges::stable_sort(mine, {}, [&](std::size_t n) { return nodes_[n].rank; });
+    std::ranges::sort(mine, {}, [&](std::size_t n) { return std::pair(nodes_[n].rank, n); });
     y += 30;
     for (const std::size_t n : mine) {
       PolicyCard& card = cards_[n];

@@ -2,6 +2,7 @@
 // card.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 #include <string>
 
