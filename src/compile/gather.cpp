@@ -184,42 +184,7 @@ class Gatherer {
       if (out_.host_held) out_.elements.add("inet.hostzones", {*part});
       interfaces_.emplace(zone.link, *std::move(part));
     }
-    return out_.host_held ? other_bridges() : Status{};
-  }
-
-  // The engines' bridges on which nobody is held: services of the host are closed there, too.
-  Status other_bridges() {
-    for (const model::Engine& engine : input_.snapshot.engines) {
-      if (!engine.local) continue;
-      for (const model::EngineNetwork& network : engine.networks) {
-        const auto link = std::ranges::find(host().links, network.bridge, &model::Link::name);
-        if (network.bridge.empty() || link == host().links.end() ||
-            bridges_.contains(link->index) || interfaces_.contains(link->index))
-          continue;
-        auto part = interface_part(link->name);
-        if (!part) return std::unexpected(part.error());
-        out_.elements.add("inet.hostzones", {*part});
-        others_.emplace(link->index, *std::move(part));
-      }
-    }
-    resolvers();
     return {};
-  }
-
-  // The engine's own resolver (aardvark-dns) listens at an address of the bridge that it is for.
-  void resolvers() {
-    constexpr std::string_view kResolver = "aardvark-dns";
-    for (const model::Socket& socket : host().sockets) {
-      const bool engines = std::ranges::any_of(
-          socket.owners, [&](const model::SocketOwner& o) { return o.command == kResolver; });
-      if (!engines) continue;
-      for (const model::Address& own : host().addresses) {
-        const auto at = others_.find(own.link);
-        if (at == others_.end() || own.local != socket.address) continue;
-        const Prefix all = Prefix::all(own.local.family());
-        open_host(at->second, {all.first(), all.last()}, {socket.port, socket.protocol});
-      }
-    }
   }
 
   [[nodiscard]] std::vector<Source> sources(std::span<const Party> parties, IpFamily family) const {
@@ -266,7 +231,10 @@ class Gatherer {
     for (const std::size_t b : to) {
       for (const std::size_t a : from) {
         if (a == b || (!is_held(a) && !is_held(b))) continue;
-        if (!is_held(a)) unproved(members()[a]);
+        if (!is_held(a))
+          note(named(members()[a]) +
+               " is not in mode enforce: nothing proves that packets with "
+               "its address are its own");
         pair(members()[a], members()[b], line.ports);
         if (auto s = neighbours(members()[a], members()[b]); !s) return s;
       }
@@ -275,11 +243,6 @@ class Gatherer {
       }
     }
     return {};
-  }
-
-  void unproved(const Member& m) {
-    note(named(m) +
-         " is not in mode enforce: nothing proves that packets with its address are its own");
   }
 
   void pair(const Member& a, const Member& b, std::span<const PortSpec> ports) {
@@ -442,10 +405,8 @@ class Gatherer {
       }
     }
     for (const std::size_t i : members_of(line.from)) {
+      if (!is_held(i)) continue;
       for (const Attached& a : members()[i].attached) {
-        const bool other = others_.contains(a.bridge);
-        if (!is_held(i) && !other) continue;
-        if (!is_held(i)) unproved(members()[i]);
         auto bridge = interface_part(a.bridge_name);
         if (!bridge) return std::unexpected(bridge.error());
         for (const IpAddress& address : a.addresses) {
@@ -462,10 +423,9 @@ class Gatherer {
       for (const model::Container& c : engine.containers) {
         if (!engine.local || c.state != "running" || holds(c)) continue;
         for (const model::PublishedPort& p : c.published) {
-          const Prefix all = Prefix::all(p.host_address.family());
-          if (p.host_port.number == 0) continue;
-          for (const auto* where : {&interfaces_, &others_}) {
-            for (const auto& [link, interface] : *where)
+          for (const auto& [link, interface] : interfaces_) {
+            const Prefix all = Prefix::all(p.host_address.family());
+            if (p.host_port.number != 0)
               open_host(interface, {all.first(), all.last()}, {p.host_port, p.protocol});
           }
         }
@@ -473,8 +433,8 @@ class Gatherer {
     }
   }
 
-  // The host's services are closed to zones, to held containers and on the engines' other bridges.
-  // Who comes by none of these (macvlan and the like) is said.
+  // The host's services are closed to zones and to held containers. What an engine's own resolver
+  // and others answer to those on other bridges is not known here, so it stays.
   void strangers_inside() {
     constexpr std::size_t kMostNamed = 5;
     std::set<std::string> networks;
@@ -482,7 +442,7 @@ class Gatherer {
       for (const model::Container& c : engine.containers) {
         if (!engine.local || c.state != "running" || holds(c)) continue;
         for (const model::Attachment& a : c.attachments) {
-          if (!is_bridge(engine, a.network)) networks.insert(escape_text(a.network, kLongestName));
+          if (!is_managed(engine, a.network)) networks.insert(escape_text(a.network, kLongestName));
         }
       }
     }
@@ -496,14 +456,12 @@ class Gatherer {
     note("the services of the host are open to containers on " + names +
          ", as they were: nobody there is held");
   }
-  // Whether that network has a bridge on which services of the host are closed.
-  bool is_bridge(const model::Engine& engine, const std::string& network) const {
+  // Whether that network's bridge has held containers.
+  bool is_managed(const model::Engine& engine, const std::string& network) const {
     const auto at = std::ranges::find(engine.networks, network, &model::EngineNetwork::name);
     if (at == engine.networks.end()) return false;
     const auto link = std::ranges::find(host().links, at->bridge, &model::Link::name);
-    return link != host().links.end() &&
-           (bridges_.contains(link->index) || others_.contains(link->index) ||
-            interfaces_.contains(link->index));
+    return link != host().links.end() && bridges_.contains(link->index);
   }
   bool holds(const model::Container& c) const {
     return std::ranges::any_of(out_.held,
@@ -514,7 +472,6 @@ class Gatherer {
   Gathered out_;
   std::set<IfIndex> bridges_;
   std::map<IfIndex, Part> interfaces_;  // of zones
-  std::map<IfIndex, Part> others_;      // bridges on which nobody is held, when the host is
   Rights egress4_, egress6_;
   std::size_t asked_ = 0;  // rights in them
   std::set<std::string> unheld_;

@@ -98,36 +98,12 @@ TEST(Compile, SaysWhatIsNotHeld) {
   for (const std::string& what : c.unheld) EXPECT_THAT(c.text, HasSubstr("# not held: " + what));
 }
 
-TEST(Compile, TheHostIsClosedToNetworksOfNobodyToo) {
-  HostBuilder h = shop();
-  h.network("elsewhere", "br-else", "172.22.0.1");
-  h.container("stray", "elsewhere", "172.22.0.2", "", "");
-  model::Socket resolver;
-  resolver.protocol = IpProtocol::kUdp;
-  resolver.address = testing_hosts::ip("172.22.0.1");
-  resolver.port = Port{53};
-  resolver.owners.resize(1);
-  resolver.owners[0].command = "aardvark-dns";
-  h.host().sockets.push_back(resolver);
-  resolver.port = Port{54};
-  resolver.owners[0].command = "named";
-  h.host().sockets.push_back(resolver);
-  const Compiled c = good(Policy(h.snapshot));
-  EXPECT_THAT(set_of(c, "inet", "hostzones"), HasSubstr("\"br-else\""));
-  EXPECT_THAT(c.unheld, Each(Not(HasSubstr("services of the host"))));
-  const std::string host4 = set_of(c, "inet", "host4");
-  EXPECT_THAT(host4, HasSubstr("\"br-else\" . 0.0.0.0-255.255.255.255 . udp . 53"));
-  EXPECT_THAT(host4, Not(HasSubstr("udp . 54")));
-  EXPECT_THAT(host4, Not(HasSubstr("\"br-else\" . 0.0.0.0-255.255.255.255 . tcp . 80")));
-}
-
 TEST(Compile, WhoIsNotHeldAndStillReachesTheHostIsNamed) {
   HostBuilder h = shop();
   const Compiled before = good(Policy(h.snapshot));
   EXPECT_THAT(before.unheld, Each(Not(HasSubstr("services of the host"))));
   h.network("elsewhere", "br-else", "172.22.0.1");
   h.container("stray", "elsewhere", "172.22.0.2", "", "");
-  h.engine().networks.back().bridge = "";
   EXPECT_THAT(good(Policy(h.snapshot)).unheld,
               Contains(HasSubstr("services of the host are open to containers on elsewhere")));
 }

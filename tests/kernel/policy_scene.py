@@ -149,7 +149,7 @@ class Meaning:
                 return None
             return any((word, q.proto, q.port) in policy.host for word in OUTSIDE[q.vantage])
         if q.vantage in scene.loose:
-            return False if box in scene.of or not box else None
+            return False if box in scene.of else None
         # The engine translates nothing that comes from its own bridges: its proxy would answer, as a service of the host.
         return (q.vantage, q.proto, q.port) in policy.host
 
