@@ -29,11 +29,11 @@ def check_entries(folder):
     for name, right in (("small", lambda n: n == 10), ("large", lambda n: n >= LEAST)):
         with open("%s/%s.nft" % (folder, name), encoding="utf-8") as file:
             text = file.read()
-        for set_ in ("pol4", "pol6", "egr4", "egr6"):
-            count = re.search(r"\tset %s \{.*?\n\t\}" % set_, text, re.S).group().count(" . tcp . ") + re.search(
-                r"\tset %s \{.*?\n\t\}" % set_, text, re.S).group().count(" . udp . ")
+        for kind in ("pol4", "pol6", "egr4_", "egr6_"):
+            sets = re.findall(r"\tset %s\d* \{.*?\n\t\}" % kind, text, re.S)
+            count = sum(one.count(" . tcp . ") + one.count(" . udp . ") for one in sets)
             if not right(count):
-                sys.exit("policy.sh: %s of the %s policy has %d entries" % (set_, name, count))
+                sys.exit("policy.sh: %s of the %s policy has %d entries" % (kind, name, count))
 
 
 def check_closed(folder):

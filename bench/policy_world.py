@@ -15,6 +15,7 @@ import sys
 import host_snapshot
 
 CONTAINERS, PORT = 200, 9000
+LINK_LOCAL = "fe80::1"  # of each bridge: the host asks for its neighbours from there
 OUTSIDE4, OUTSIDE6 = "198.51.100.7", "2001:db8:51::7"
 LEAST = 10_000  # entries of a large policy, of each kind and family
 
@@ -34,7 +35,8 @@ class World:
         root["sysctls"]["bridge_nf_call_ip6tables"] = 1
         root["addresses"].append({"link": 2, "local": "2001:db8:113::10", "prefix_length": 64})
         for n in range(self.networks):
-            root["addresses"].append({"link": 10 + n, "local": six(n, 1), "prefix_length": 64})
+            for address in (six(n, 1), LINK_LOCAL):
+                root["addresses"].append({"link": 10 + n, "local": address, "prefix_length": 64})
         for c in self.host.containers:
             where = {"link": 2, "local": six(c.network, c.place + 2), "prefix_length": 64}
             namespaces[c.number + 1]["addresses"].append(where)
@@ -58,8 +60,9 @@ class World:
             lines.append("    egress:")
             lines += [f"      - {{from: s0, to: [198.51.100.0/24, 2001:db8:51::/48], port: {own}}}"] * (n == 0)
             if large:
-                others = [f"192.0.{2 * i}.0/24" for i in range(10)] + [f'"2001:db8:{0x200 + 2 * i:x}::/48"' for i in range(10)]
-                lines.append(f'      - {{from: "*", to: [{", ".join(others)}], port: [443/tcp, 53/udp, 25/tcp, 80/tcp, 22/tcp]}}')
+                for i in range(10):  # each with ports of its own: ten groups
+                    others = f'[192.0.{2 * i}.0/24, "2001:db8:{0x200 + 2 * i:x}::/48"]'
+                    lines.append(f'      - {{from: "*", to: {others}, port: {10 * i + 10}-{10 * i + 14}/tcp}}')
         return "\n".join(lines) + "\n"
 
     def engine(self, family):
@@ -112,7 +115,9 @@ class World:
         out += [f"ip netns add ${{1}}{name}; ip -n ${{1}}{name} link set lo up" for name in ("host", "c0", "c1", "out")]
         inside = "nsenter --net=/run/netns/${1}host"
         out += [f"{inside} sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1",
-                "ip -n ${1}host link add br0 type bridge forward_delay 0 mcast_snooping 0", "ip -n ${1}host link set br0 up",
+                "ip -n ${1}host link add br0 type bridge forward_delay 0 mcast_snooping 0",
+                "ip -n ${1}host link set br0 addrgenmode none", "ip -n ${1}host link set br0 up",
+                f"ip -n ${{1}}host addr add {LINK_LOCAL}/64 dev br0 nodad",
                 f"{inside} sysctl -qw net.bridge.bridge-nf-call-iptables=1 net.bridge.bridge-nf-call-ip6tables=1",
                 "ip -n ${1}host addr add 10.0.0.1/24 dev br0", f"ip -n ${{1}}host addr add {six(0, 1)}/64 dev br0 nodad"]
         for c in (0, 1):

@@ -310,6 +310,7 @@ struct CommandLine {
     lint->callback([this] { run = [this] { return run_policy_lint(policy); }; });
     auto* show = add_policy_verb(*verb, "show", "What it permits, line by line or as a matrix");
     show->add_flag("--matrix", policy.matrix, "Who may reach whom, all ports in one mark");
+    show->add_flag("--svg", policy.svg, "As a drawing for a browser");
     show->callback([this] { run = [this] { return run_policy_show(policy); }; });
     auto* test = add_policy_verb(
         *verb, "test", "Hold its never rules and tests against what is computed of this host");

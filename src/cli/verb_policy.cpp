@@ -42,11 +42,15 @@ Exit run_policy_lint(const PolicyOptions& options) {
 }
 
 Exit run_policy_show(const PolicyOptions& options) {
+  if (int{options.svg} + int{options.matrix} + int{options.output.json} > 1)
+    return complain({ErrorCode::kInvalidInput,
+                     "--svg, --matrix and --json exclude each other: write one of them"});
   const auto bench = open_bench(options);
   if (!bench) return complain(bench.error());
   const policy::Config& config = bench->session.config;
   const report::Style style = text_style(options.output);
   return print_report(options.output.json ? report::policy_json(config, bench->bound, bench->now_ms)
+                      : options.svg ? report::policy_svg(config, bench->bound, bench->now_ms, style)
                       : options.matrix
                           ? report::policy_matrix_text(config, bench->bound, bench->now_ms, style)
                           : report::policy_text(config, bench->bound, bench->now_ms, style),

@@ -110,9 +110,9 @@ Exit run_scan_diff(const ScanOptions& options);
 struct PolicyOptions {
   SourceOptions source;
   OutputOptions output;
-  std::string at;       // overrides the snapshot's instant (RFC 3339)
-  bool matrix = false;  // show
-  std::string as;       // test: "attacker": whatever root there can forge, too
+  std::string at;                    // overrides the snapshot's instant (RFC 3339)
+  bool matrix = false, svg = false;  // show
+  std::string as;                    // test: "attacker": whatever root there can forge, too
 };
 Exit run_policy_lint(const PolicyOptions& options);
 Exit run_policy_show(const PolicyOptions& options);

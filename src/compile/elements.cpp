@@ -85,11 +85,19 @@ Part port_part(Port port) {
 }
 
 void Elements::add(std::string_view set, std::vector<Part> parts) {
+  put(set, std::move(parts), "");
+}
+
+void Elements::add_goto(std::string_view map, const Range& range, std::string chain) {
+  put(map, {range_part(range)}, std::move(chain));
+}
+
+void Elements::put(std::string_view set, std::vector<Part> parts, std::string chain) {
   auto found = sets_.find(set);
   if (found == sets_.end()) found = sets_.try_emplace(std::string(set)).first;
   const auto at = std::ranges::find_if(parts, &Part::is_range);
   const auto range_at = static_cast<std::size_t>(at - parts.begin());
-  std::string name;
+  std::string name = chain.empty() ? "" : chain + "|";
   for (std::size_t i = 0; i < parts.size(); ++i) name += i == range_at ? "*|" : parts[i].text + "|";
   const auto [place, is_new] = found->second.try_emplace(std::move(name));
   Key& key = place->second;
@@ -99,6 +107,7 @@ void Elements::add(std::string_view set, std::vector<Part> parts) {
     key.ranges.push_back({address_of(at->first), address_of(at->last)});
   }
   key.parts = std::move(parts);
+  key.chain = std::move(chain);
 }
 
 std::vector<Elements::Flat> Elements::flat(std::string_view set) const {
@@ -107,11 +116,11 @@ std::vector<Elements::Flat> Elements::flat(std::string_view set) const {
   if (found == sets_.end()) return out;
   for (const auto& [name, key] : found->second) {
     if (key.range_at == SIZE_MAX) {
-      out.push_back({key.parts});
+      out.push_back({key.parts, key.chain});
       continue;
     }
     for (const Range& range : merged(key.ranges)) {
-      Flat one{key.parts};
+      Flat one{key.parts, key.chain};
       one.parts[key.range_at] = range_part(range);
       out.push_back(std::move(one));
     }
@@ -125,6 +134,7 @@ std::string Elements::text(std::string_view set) const {
     out += out.empty() ? "elements = { " : ",\n\t\t\t";
     for (std::size_t i = 0; i < element.parts.size(); ++i)
       out += (i == 0 ? "" : " . ") + element.parts[i].text;
+    if (!element.chain.empty()) out += " : goto " + element.chain;
   }
   return out.empty() ? out : out + "\n\t\t}";
 }
@@ -142,6 +152,8 @@ std::vector<model::SetElement> Elements::model(std::string_view set) const {
         append_padded(one.last, part.last);
       }
     }
+    if (!element.chain.empty())
+      one.verdict = model::Verdict{.kind = model::VerdictKind::kGoto, .chain = element.chain};
     out.push_back(std::move(one));
   }
   return out;

@@ -37,6 +37,8 @@ struct Part {  // one field of a key, first to last
 class Elements {
  public:
   void add(std::string_view set, std::vector<Part> parts);
+  // An element of a verdict map: what is in the range goes to that chain. No two may overlap.
+  void add_goto(std::string_view map, const Range& range, std::string chain);
 
   // Of all sets; ranges that are merged later count each. O(1): asked after each line.
   [[nodiscard]] std::size_t size() const { return size_; }
@@ -49,12 +51,15 @@ class Elements {
   // Parts that are one value, and those that are a range (at most one), by key of the former.
   struct Key {
     std::vector<Part> parts;
+    std::string chain;  // of a verdict map
     std::size_t range_at = SIZE_MAX;
     std::vector<Range> ranges;
   };
   struct Flat {
     std::vector<Part> parts;
+    std::string chain;
   };
+  void put(std::string_view set, std::vector<Part> parts, std::string chain);
   [[nodiscard]] std::vector<Flat> flat(std::string_view set) const;
   std::map<std::string, std::map<std::string, Key>, std::less<>> sets_;
   std::size_t size_ = 0;

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "compile/destinations.h"
 #include "compile/sides.h"
 #include "model/find.h"
 #include "policy/meaning.h"
@@ -50,9 +51,12 @@ class Gatherer {
     proxied();
     for (const Line& line : policy::permitted(input_.config, input_.now_ms)) {
       if (auto s = this->line(line); !s) return std::unexpected(s.error());
-      if (out_.elements.size() > kMostElements)
+      if (out_.elements.size() + asked_ > kMostElements)
         return fail(ErrorCode::kBudget,
                     "the policy needs more than " + std::to_string(kMostElements) + " elements");
+    }
+    for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
+      if (auto s = outward(family); !s) return std::unexpected(s.error());
     }
     if (out_.host_held) {
       strangers_published();
@@ -267,17 +271,20 @@ class Gatherer {
     return {};
   }
 
-  // From the host, by the bridge on which it is.
+  // From the host, by the bridge on which it is, and by lo, for which the kernel takes it when a
+  // published port was dialled at an address of the host's own.
   Status to_container(std::string_view set, const Member& m, std::span<const PortSpec> ports) {
     for (const Attached& a : m.attached) {
-      auto bridge = interface_part(a.bridge_name);
-      if (!bridge) return std::unexpected(bridge.error());
-      for (const IpAddress& address : a.addresses) {
-        if (is_local_alone(address)) continue;
-        for (const PortSpec& port : ports)
-          out_.elements.add(
-              of_family(set, address.family()),
-              {*bridge, address_part(address), protocol_part(port.protocol), port_part(port.port)});
+      for (const std::string_view by : {std::string_view(a.bridge_name), std::string_view("lo")}) {
+        auto interface = interface_part(by);
+        if (!interface) return std::unexpected(interface.error());
+        for (const IpAddress& address : a.addresses) {
+          if (is_local_alone(address)) continue;
+          for (const PortSpec& port : ports)
+            out_.elements.add(of_family(set, address.family()),
+                              {*interface, address_part(address), protocol_part(port.protocol),
+                               port_part(port.port)});
+        }
       }
     }
     return {};
@@ -356,14 +363,31 @@ class Gatherer {
       for (const IpAddress& source : addresses(members()[i])) {
         for (const Party& party : line.to) {
           for (const Range& r : beyond(party, source.family())) {
+            std::set<Right>& rights = (source.is_v4() ? egress4_ : egress6_)[r];
             for (const PortSpec& port : line.ports)
-              out_.elements.add(of_family("egr", source.family()),
-                                {address_part(source), range_part(r), protocol_part(port.protocol),
-                                 port_part(port.port)});
+              asked_ += rights.insert({source, port.protocol, port.port}).second ? 1 : 0;
           }
         }
       }
     }
+  }
+
+  // The groups of destinations: who may go to each, and which addresses are in it.
+  Status outward(IpFamily family) {
+    const bool v4 = family == IpFamily::kV4;
+    auto found = groups(v4 ? egress4_ : egress6_, kMostElements);
+    if (!found) return std::unexpected(found.error());
+    for (std::size_t i = 0; i < found->size(); ++i) {
+      const std::string number = "_" + std::to_string(i);
+      for (const Right& right : (*found)[i].rights)
+        out_.elements.add(
+            of_family("egr", family) + number,
+            {address_part(right.from), protocol_part(right.protocol), port_part(right.port)});
+      for (const Range& range : (*found)[i].ranges)
+        out_.elements.add_goto(of_family("dst", family), range, (v4 ? "to4" : "to6") + number);
+    }
+    (v4 ? out_.groups4 : out_.groups6) = found->size();
+    return {};
   }
 
   void open_host(const Part& interface, const Range& range, const PortSpec& port) {
@@ -448,6 +472,8 @@ class Gatherer {
   Gathered out_;
   std::set<IfIndex> bridges_;
   std::map<IfIndex, Part> interfaces_;  // of zones
+  Rights egress4_, egress6_;
+  std::size_t asked_ = 0;  // rights in them
   std::set<std::string> unheld_;
 };
 

@@ -13,6 +13,7 @@ namespace bulkhead::compile {
 
 struct Gathered {
   Elements elements;
+  std::size_t groups4 = 0, groups6 = 0;  // of destinations: sets egr4_0 and so on
   std::vector<std::size_t> held;
   bool host_held = false;
   std::vector<std::string> unheld;

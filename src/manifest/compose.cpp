@@ -75,6 +75,9 @@ class Composer {
   // -------------------------------------------------------------------------------------- lines
 
   void always() {
+    notes_.of_all(
+        "what the Compose file sets for a service on a network (ipv4_address, ipv6_address, "
+        "mac_address) is not taken over, only its aliases: nothing may rely on a fixed address");
     notes_.of_all("services that did not run when the host was read are not in it");
     notes_.of_all("who shares a network can forge there what it likes (ARP, sources, raw frames)");
     notes_.of_all("what the host itself listens on is open at the gateway of each network");

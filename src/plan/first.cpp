@@ -282,7 +282,7 @@ class FirstPolicy {
       out += "      - {from: " + word(ends.first) + ", to: " + word(ends.second) +
              ", port: " + ports.text() + "}\n";
     out +=
-        "    # egress: list here what its services need, as {from: X, to: {fqdn: [NAME]}, port: "
+        "    # egress: list here what its services need, as {from: X, to: [203.0.113.0/24], port: "
         "443/tcp}\n";
     comments(out, "    ", tenant.left_out);
   }

@@ -185,9 +185,11 @@ class Linter {
       const bool all = to.kind == PartyKind::kPrefix && to.prefix.length() == 0;
       if (all || is_everybody(to))
         warn(LintKind::kTooWide, to.place,
-             joined(line.from) +
-                 " may send to the whole Internet; name prefixes, or "
-                 "{fqdn: [NAME]}");
+             joined(line.from) + " may send to the whole Internet; name prefixes");
+      if (to.kind == PartyKind::kDomain)
+        warn(LintKind::kUnheld, to.place,
+             joined(line.from) + " gets nowhere by the name " + quoted(to.text) +
+                 ": nothing resolves names yet, so it stays closed; name prefixes besides");
     }
   }
 

@@ -74,7 +74,7 @@ namespace bulkhead::report {
   X(kProofLost) X(kProofNoSocket) X(kProofNotFinished) X(kProofNoUdpAnswer) X(kProofUnchecked)                      \
   /* policy */                                                                                     \
   X(kPolicyTitle) X(kPolicyNothing) X(kPolicyTenant) X(kPolicyHost) X(kPolicyUnheld)               \
-  X(kPolicyStrangers) X(kPolicyLegend) X(kPolicyUntil) X(kPolicyOver) X(kLintCounts)               \
+  X(kPolicyStrangers) X(kPolicyLegend) X(kPolicyDrawing) X(kPolicyUntil) X(kPolicyOver) X(kLintCounts)               \
   X(kTrialsTitle) X(kTrialsNone) X(kTrialHolds) X(kTrialBroken) X(kTrialUnknown) X(kTrialVoid)     \
   X(kTrialGets) X(kTrialLeaves) X(kTrialForged) X(kTrialMore) X(kTrialCounts)                      \
   X(kPlanTitle) X(kPlanNobody) X(kPlanCloses) X(kPlanOpens) X(kPlanBlocked) X(kPlanBlockedBy)      \

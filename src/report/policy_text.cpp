@@ -9,6 +9,7 @@
 #include "report/grid.h"
 #include "report/layout.h"
 #include "report/parts.h"
+#include "report/policy_ends.h"
 #include "yaml/yaml.h"
 
 namespace bulkhead::report {
@@ -80,19 +81,6 @@ void add_names(std::string& out, const policy::Bound& bound, const Style& style)
 
 // ---------------------------------------------------------------------------------------- matrix
 
-// The services of a tenant: those that it lists, else those of its containers.
-std::set<std::string> services_of(const policy::Config& config, const policy::Bound& bound,
-                                  std::size_t tenant) {
-  std::set<std::string> out;
-  for (const policy::ServiceSelector& s : config.tenants[tenant].services) out.insert(s.name);
-  if (!out.empty()) return out;
-  for (const policy::Member& m : bound.members) {
-    if (m.tenant == tenant)
-      out.insert(m.container->service.empty() ? m.container->name : m.container->service);
-  }
-  return out;
-}
-
 class Grid {
  public:
   Grid(const policy::Config& config, const policy::Bound& bound, std::uint64_t now_ms)
@@ -130,7 +118,7 @@ class Grid {
       add(to_, seen_to, host);
     }
     for (std::size_t t = 0; t < config_.tenants.size(); ++t) {
-      for (const std::string& name : services_of(config_, bound, t)) {
+      for (const std::string& name : policy_services(config_, bound, t)) {
         Party service;
         service.kind = PartyKind::kService;
         service.tenant = config_.tenants[t].name;
@@ -225,6 +213,18 @@ void add_trial(std::string& out, std::string_view section, const plan::Trial& tr
 }
 
 }  // namespace
+
+std::set<std::string> policy_services(const policy::Config& config, const policy::Bound& bound,
+                                      std::size_t tenant) {
+  std::set<std::string> out;
+  for (const policy::ServiceSelector& s : config.tenants[tenant].services) out.insert(s.name);
+  if (!out.empty()) return out;
+  for (const policy::Member& m : bound.members) {
+    if (m.tenant == tenant)
+      out.insert(m.container->service.empty() ? m.container->name : m.container->service);
+  }
+  return out;
+}
 
 std::string policy_text(const policy::Config& config, const policy::Bound& bound,
                         std::uint64_t now_ms, const Style& style) {

@@ -20,6 +20,11 @@ namespace bulkhead::report {
 [[nodiscard]] std::string policy_matrix_text(const policy::Config& config,
                                              const policy::Bound& bound, std::uint64_t now_ms,
                                              const Style& style);
+// The same as one self-contained SVG file (no script, no reference), for light and dark screens:
+// tenants with their services, who may come from outside on the left, where they may go on the
+// right, each permission an arrow; ports stand on the card of who is reached.
+[[nodiscard]] std::string policy_svg(const policy::Config& config, const policy::Bound& bound,
+                                     std::uint64_t now_ms, const Style& style);
 // "FILE:LINE:COLUMN: error: what", one a line, as compilers write it; then the counts.
 [[nodiscard]] std::string lint_text(const policy::Config& config,
                                     std::span<const policy::Lint> found, const Style& style);

@@ -397,6 +397,10 @@ std::string_view words(Label label) {
     case kPolicyUnheld: return "not held for {container}: {reason}";
     case kPolicyStrangers:
       return "{count} running {count|container belongs|containers belong} to no tenant: {names}";
+    case kPolicyDrawing:
+      return "Left: who may come in. Right: where a service may go. Each arrow is a permission, in "
+             "the colour of its rail or its "
+             "target; a dashed frame is not enforced.";
     case kPolicyLegend: return "X permitted (some port)  . denied";
     case kPolicyUntil: return "until {day}";
     case kPolicyOver: return "over since {day}";

@@ -375,6 +375,9 @@ std::string_view words(Label label) {
     case kPolicyHost: return "ホストのサービス";
     case kPolicyUnheld: return "{container}には適用できない: {reason}";
     case kPolicyStrangers: return "どのテナントにも属さない実行中のコンテナ{count}: {names}";
+    case kPolicyDrawing:
+      return "左: 入ってよい相手。右: "
+             "出てよい先。矢印は許可（色は相手または宛先）。破線の枠は強制されていません。";
     case kPolicyLegend: return "X 許可（いずれかのポート）  . 拒否";
     case kPolicyUntil: return "{day}まで";
     case kPolicyOver: return "{day}に期限切れ";

@@ -7,6 +7,13 @@ namespace {
 
 constexpr std::string_view kWhy = "bytes of the packet that a snapshot does not know";
 
+// Its target follows the eight bytes of ICMPv6 (RFC 4861, 4.3 and 4.4); options are not known.
+bool is_neighbour_discovery(const Packet& packet) {
+  constexpr std::uint8_t kSolicitation = 135, kAdvertisement = 136;
+  return packet.protocol == IpProtocol::kIcmpV6 && packet.arp && packet.arp->target_ip.is_v6() &&
+         (packet.icmp_type == kSolicitation || packet.icmp_type == kAdvertisement);
+}
+
 }  // namespace
 
 bool has_ports(IpProtocol protocol) {
@@ -113,6 +120,10 @@ void Image::put_transport(const Packet& packet) {
     put(transport_ + 1, packet.icmp_code, 1);
     unknown(transport_ + 2, 6);
     known_ = transport_ + 8;
+    if (is_neighbour_discovery(packet)) {
+      put(known_, packet.arp->target_ip.octets());
+      known_ += 16;
+    }
   }
   end_ = std::max(known_, network_ + packet.length);
 }

@@ -34,7 +34,7 @@ class Image {
 
  private:
   static constexpr std::size_t kLinkBytes = 14, kTagBytes = 4;
-  static constexpr std::size_t kMost = kLinkBytes + kTagBytes + 40 + 20;
+  static constexpr std::size_t kMost = kLinkBytes + kTagBytes + 40 + 24;
 
   void put(std::size_t at, std::uint64_t number, std::size_t width);
   void put(std::size_t at, std::span<const std::uint8_t> bytes);

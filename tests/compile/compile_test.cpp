@@ -23,9 +23,10 @@ Compiled good(const Policy& p, bool enforce = false) {
 }
 
 // The lines of one set in the text.
-std::string set_of(const Compiled& c, const std::string& table, const std::string& name) {
+std::string set_of(const Compiled& c, const std::string& table, const std::string& name,
+                   const std::string& kind = "set") {
   const std::size_t begin = c.text.find("table " + table + " bulkhead {");
-  const std::size_t at = c.text.find("\tset " + name + " {", begin);
+  const std::size_t at = c.text.find("\t" + kind + " " + name + " {", begin);
   return c.text.substr(at, c.text.find("\n\t}", at) - at);
 }
 
@@ -41,10 +42,11 @@ TEST(Compile, WritesEachLineAsElements) {
   EXPECT_THAT(set_of(c, "inet", "pol6"), HasSubstr("fd00:20::2 . fd00:20::4 . tcp . 5432"));
   EXPECT_THAT(set_of(c, "inet", "hst4"), HasSubstr("\"br-shop\" . 172.20.0.4 . tcp . 5432"));
   // One address within a prefix of the same line is not there twice.
-  const std::string egr4 = set_of(c, "inet", "egr4");
-  EXPECT_THAT(egr4, HasSubstr("172.20.0.3 . 203.0.113.0-203.0.113.255 . tcp . 443"));
-  EXPECT_THAT(egr4, HasSubstr("203.0.113.0-203.0.113.255 . udp . 53"));
-  EXPECT_THAT(egr4, Not(HasSubstr("203.0.113.7")));
+  EXPECT_THAT(set_of(c, "inet", "egr4_0"), HasSubstr("172.20.0.3 . tcp . 443"));
+  EXPECT_THAT(set_of(c, "inet", "egr4_0"), HasSubstr("172.20.0.3 . udp . 53"));
+  const std::string dst4 = set_of(c, "inet", "dst4", "map");
+  EXPECT_THAT(dst4, HasSubstr("{ 203.0.113.0-203.0.113.255 : goto to4_0"));
+  EXPECT_THAT(dst4, Not(HasSubstr("203.0.113.7")));
   EXPECT_THAT(set_of(c, "inet", "ing4"),
               HasSubstr("\"eth0\" . 0.0.0.0-255.255.255.255 . 192.0.2.10 . tcp . 80"));
   EXPECT_THAT(set_of(c, "inet", "in4t"),

@@ -79,6 +79,26 @@ TEST_F(CompileKernel, TakesAPolicyInPlaceOfAnother) {
   expect_same(second->tables, read_back());
 }
 
+// Groups of destinations within each other and next to each other, up to the last address.
+TEST_F(CompileKernel, ReadsBackGroupsOfDestinations) {
+  std::string text(shops::kPolicy);
+  const std::string_view was =
+      "[{from: api, to: [203.0.113.0/24, 203.0.113.7], port: [443/tcp, 53/udp]}]";
+  text.replace(text.find(was), was.size(), R"(
+      - {from: api, to: 0.0.0.0/0, port: 443/tcp}
+      - {from: web, to: [203.0.113.0/24, 2001:db8::/32], port: 25/tcp}
+      - {from: web, to: [203.0.114.0/24, "::/0"], port: 26/tcp}
+      - {from: [web, db], to: 203.0.114.128/25, port: 27/udp})");
+  const Policy p(shops::shop().snapshot, text);
+  const auto compiled = compile(p.input());
+  ASSERT_TRUE(compiled) << compiled.error().message;
+  EXPECT_NE(compiled->text.find("set egr4_3 {"), std::string::npos);
+  EXPECT_NE(compiled->text.find("chain to6_1 {"), std::string::npos);
+  const auto loaded = test::run("nft -f -", compiled->text);
+  ASSERT_EQ(loaded.status, 0) << loaded.text << compiled->text;
+  expect_same(compiled->tables, read_back());
+}
+
 // A policy that holds nobody loads, and is read back, too: all its sets are empty.
 TEST_F(CompileKernel, TakesAPolicyOfNobody) {
   const Policy p(shops::shop().snapshot, "bulkhead: 1\ntenants: {shop: {}}\n");

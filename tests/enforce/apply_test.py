@@ -15,7 +15,8 @@ import unittest
 
 import world
 import trial  # isort: skip
-from world import BROKEN, FROM_ANYWHERE, FROM_PEOPLE, SSH_OF_NOBODY, SSH_OF_PEOPLE, inside, until
+from world import (BROKEN, DROPBEAR_OF_NOBODY, DROPBEAR_OF_PEOPLE, FROM_ANYWHERE, FROM_PEOPLE, SSH_OF_NOBODY, SSH_OF_PEOPLE, inside,
+                   until)
 
 DONE, FINDINGS, USAGE, INCOMPLETE, REFUSED = range(5)
 WORLD = None
@@ -433,6 +434,26 @@ class Lockout(unittest.TestCase):
             self.expect(DONE, self.apply_in(shell, SSH_OF_PEOPLE, '--confirm-within', '1h'))
         finally:
             stranger.close()
+
+    def test_over_dropbear_it_is_the_same(self):
+        server = world.Dropbear(WORLD.built)
+        self.addCleanup(server.close)
+        shell = server.shell()
+        self.addCleanup(shell.close)
+        for more in ((), ('--console',)):
+            self.expect(REFUSED, self.apply_in(shell, DROPBEAR_OF_NOBODY, *more), 'would shut out', world.LAN, 'your own session')
+        self.assertEqual(WORLD.rules(), self.before)
+        with inside(WORLD.built.path('mgt')):  # who only connects has no say
+            stranger = world.socket.create_connection(('10.99.0.1', server.port))
+        self.addCleanup(stranger.close)
+        self.addCleanup(WORLD.say, 'rollback', '--remove')  # before it is closed, so that the server hears it
+        self.assertTrue(stranger.recv(64).startswith(b'SSH-2.0-dropbear'))
+        self.expect(DONE, self.apply_in(shell, DROPBEAR_OF_PEOPLE, '--confirm-within', '1h'), 'NEW session')
+        self.expect(REFUSED, WORLD.over_ssh(shell, 'confirm'), 'older than the rules')
+        later = server.shell()
+        self.addCleanup(later.close)
+        self.expect(DONE, WORLD.over_ssh(later, 'confirm'), 'confirmed')
+        self.assertFalse(world.connects(WORLD.built.path('mgt'), '10.99.0.1', server.port))
 
     def test_who_calls_himself_sshd_is_none(self):
         # Not root's, and no child of one; its connection stays.

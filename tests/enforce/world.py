@@ -46,6 +46,9 @@ FROM_PEOPLE = POLICY % 'people'
 BROKEN = FROM_ANYWHERE + 'never: [{from: internet, to: shop/web}]\n'
 SSH_FROM = 'host: {ssh: {port: 22/tcp, from: %s}}\n'
 SSH_OF_PEOPLE = FROM_ANYWHERE + SSH_FROM % 'people'
+DROPBEAR_FROM = 'host: {ssh: {port: 22/tcp, from: people}, other: {port: 2222/tcp, from: %s}}\n'
+DROPBEAR_OF_PEOPLE = FROM_ANYWHERE + DROPBEAR_FROM % 'people'
+DROPBEAR_OF_NOBODY = FROM_ANYWHERE + DROPBEAR_FROM % '"lan:mgmt0"'
 SSH_OF_NOBODY = FROM_ANYWHERE + SSH_FROM % '"lan:mgmt0"'
 
 
@@ -57,8 +60,53 @@ def until(true, what):
         time.sleep(0.02)
 
 
-class Sshd:
-    """OpenSSH's server in the host of the lab, root's, with keys of its own."""
+class Server:
+    """A server of SSH in the host of the lab; the client is OpenSSH's, on the LAN."""
+
+    port = 22
+
+    def client(self, *command):
+        return ['ssh', '-F', 'none', '-p', str(self.port), '-i', self.dir + '/user', '-o', 'StrictHostKeyChecking=no',
+                '-o', 'UserKnownHostsFile=/dev/null', '-o', 'LogLevel=ERROR', '-o', 'SendEnv=DOCKER_HOST', '-o', 'BatchMode=yes',
+                'root@' + HOST, *command]
+
+    def shell(self):
+        """A session that stays: lines of a shell, in one connection."""
+        with inside(self.built.path('lan')):
+            return Shell(self.client('sh'), dict(os.environ, DOCKER_HOST=self.built.engine.host))
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+class Dropbear(Server):
+    """Dropbear, root's, beside OpenSSH's. It reads keys in the home of the user, so root's is another for it."""
+
+    port = 2222
+
+    def __init__(self, built):
+        self.built, self.dir = built, built.dir + '/dropbear'
+        os.makedirs(self.dir + '/home/.ssh', mode=0o700)
+        run('ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', self.dir + '/user')
+        run('dropbearkey', '-t', 'ed25519', '-f', self.dir + '/host')
+        shutil.copy(self.dir + '/user.pub', self.dir + '/home/.ssh/authorized_keys')
+        with open(self.dir + '/passwd', 'w') as file:
+            file.write('root:x:0:0:root:%s/home:/bin/sh\n' % self.dir)
+        with inside(built.path('host')):
+            self.process = subprocess.Popen(
+                ['unshare', '-m', 'sh', '-c', 'mount --bind "$0/passwd" /etc/passwd && exec dropbear -F -E -s -r "$0/host" -p %d -P ""'
+                 % self.port, self.dir], stdin=subprocess.DEVNULL, stderr=open(self.dir + '/log', 'w'))
+        until(lambda: connects(built.path('lan'), HOST, self.port), 'dropbear answers')
+
+    def shell(self):
+        shell = super().shell()
+        shell.say('export DOCKER_HOST=' + self.built.engine.host)  # it takes no environment
+        return shell
+
+
+class Sshd(Server):
+    """OpenSSH's server, root's, with keys of its own."""
 
     def __init__(self, built):
         self.built, self.dir = built, built.dir + '/ssh'
@@ -74,19 +122,6 @@ class Sshd:
             self.process = subprocess.Popen(['/usr/sbin/sshd', '-D', '-e', '-f', self.dir + '/config'], stdin=subprocess.DEVNULL,
                                             stderr=open(self.dir + '/log', 'w'))
         until(lambda: connects(built.path('lan'), HOST, 22), 'sshd answers')
-
-    def client(self, *command):
-        return ['ssh', '-F', 'none', '-i', self.dir + '/user', '-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null',
-                '-o', 'LogLevel=ERROR', '-o', 'SendEnv=DOCKER_HOST', '-o', 'BatchMode=yes', 'root@' + HOST, *command]
-
-    def shell(self):
-        """A session that stays: lines of a shell, in one connection."""
-        with inside(self.built.path('lan')):
-            return Shell(self.client('sh'), dict(os.environ, DOCKER_HOST=self.built.engine.host))
-
-    def close(self):
-        self.process.terminate()
-        self.process.wait()
 
 
 class Shell:
@@ -217,7 +252,7 @@ class World:
 
     def sessions(self):
         with inside(self.host):
-            return run('ss', '-Htn', 'state', 'established', 'sport = :22')
+            return run('ss', '-Htn', 'state', 'established', 'sport = :22 or sport = :%d' % Dropbear.port)
 
     def loaded(self):
         return 'table inet bulkhead' in self.nft('list', 'tables')

@@ -123,13 +123,12 @@ class Meaning:
         return self.out(policy, q) if q.vantage in scene.of else None
 
     def to_itself(self, policy, q, loopback):
-        """Of the host's processes to published ports at the host's own addresses (docs/policy.md, not held yet)."""
+        """Of the host's processes to published ports at the host's own addresses."""
         box, port = self.scene.published.get((q.proto, q.port), (None, 0))
         if box not in self.scene.of:
             return None
-        if not loopback and (':' not in q.address or box in self.scene.published6):
-            return False  # translated after the kernel has chosen lo: closed, whoever is let in
-        if q.proto == 'tcp':
+        translated = not loopback and (':' not in q.address or box in self.scene.published6)
+        if q.proto == 'tcp' and not translated:
             return None  # the engine's proxy answers a handshake before it asks the container
         return self.to_box(policy, 'host', box, q.proto, port)
 

@@ -146,6 +146,7 @@ TEST(Compose, SaysWhatItCannotSayOfEachLine) {
                           testing::Field(&Unsaid::what, HasSubstr(std::string(what)))));
   };
   EXPECT_THAT(m.unsaid, said("", "ARP"));
+  EXPECT_THAT(m.unsaid, said("", "ipv4_address"));
   EXPECT_THAT(m.unsaid, said("host", "services of the host"));
   EXPECT_THAT(m.unsaid,
               said("allow", "every port is open, both ways: not only 7000/tcp of shop/api"));

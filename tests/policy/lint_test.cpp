@@ -128,6 +128,10 @@ INSTANTIATE_TEST_SUITE_P(
             "too-wide: 2 '*/*' names every service of every tenant"},
         Row{"world", "tenants: {shop: {egress: [{from: web, to: internet, port: 443}]}}",
             "too-wide: 2 shop/web may send to the whole Internet"},
+        Row{"name",
+            "tenants: {shop: {egress: [{from: web, to: {fqdn: [api.example.org]}, port: 443}]}}",
+            "unheld: 2 shop/web gets nowhere by the name 'api.example.org': nothing resolves "
+            "names"},
         Row{"unpublished", "tenants: {shop: {ingress: [{to: web, publish: 443, from: internet}]}}",
             "unknown: 2 shop/web does not publish 443/tcp on this host; it publishes 80/tcp"},
         Row{"interface", "zones: {z: {role: lan, interface: eth9}}",

@@ -107,6 +107,25 @@ class Drawings(unittest.TestCase):
             self.assertTrue(ids[name])
         self.assertIn('</svg>"h"\\', root.find(SVG + "title").text)
 
+    def test_a_policy_is_drawn_with_each_name_whole(self):
+        taken = host()
+        for container in taken["engines"][0]["containers"]:
+            container |= {"project": "p", "service": container["name"]}
+        with tempfile.TemporaryDirectory() as folder:
+            snapshot, config = pathlib.Path(folder) / "s.json", pathlib.Path(folder) / "b<&>.yaml"
+            snapshot.write_text(json.dumps(taken), encoding="utf-8")
+            config.write_text('bulkhead: 1\ntenants: {p: {allow: [{from: "*", to: "*", port: 80}]}}\n', encoding="utf-8")
+            command = [PROGRAM, "policy", "show", "--svg", "--config", str(config), "--snapshot", str(snapshot)]
+            root = xml.etree.ElementTree.fromstring(subprocess.run(command, capture_output=True, timeout=60, check=True).stdout)
+            both = subprocess.run([*command, "--matrix"], capture_output=True, text=True, timeout=60)
+        titles = [g.find(SVG + "title").text.split("\n")[0] for g in root.iter(SVG + "g") if g.get("class") == "card"]
+        self.assertEqual(sorted(titles), sorted("p/" + name for name in SHOWN))
+        self.assertIn("b<&>.yaml", root.find(SVG + "title").text)
+        allowed = {"svg", "title", "desc", "style", "rect", "g", "text", "path"}
+        self.assertEqual({e.tag.removeprefix(SVG) for e in root.iter()} - allowed, set())
+        self.assertEqual((both.returncode, both.stdout), (2, ""))
+        self.assertIn("exclude each other", both.stderr)
+
     def test_graphviz_takes_the_graph_and_shows_each_name(self):
         done = subprocess.run(["dot", "-Tsvg"], input=self.drawn("--dot").encode(), capture_output=True,
                               timeout=60, check=True)

@@ -149,6 +149,24 @@ TEST(Neighbour, NdPassesTheIpv6Hooks) {
   EXPECT_EQ(ok.ask("a", "fd01::3", 80).verdict, kOpen);
 }
 
+// RFC 4861: the target follows the eight bytes of ICMPv6, in the question as in the answer.
+TEST(Neighbour, RulesSeeWhomAQuestionIsFor) {
+  for (const auto& [target, verdict] :
+       {std::pair("fd01::3", kOpen), std::pair("fd01::4", kClosed)}) {
+    const auto octets = IpAddress::parse(target)->octets();
+    for (const char* where : {"a", "b"}) {  // the answer, the question
+      Net n = host_net();
+      n.rules(where,
+              table(NfFamily::kIp6,
+                    {base("in", Hook::kInput, 0,
+                          {rule({is(th(8, 16), Bytes(octets.begin(), octets.end())), accept()}),
+                           rule({is(meta(model::MetaKey::kL4proto), bytes({6})), accept()})},
+                          model::VerdictKind::kDrop)}));
+      EXPECT_EQ(n.ask("a", "fd01::3", 80).verdict, verdict) << target << " " << where;
+    }
+  }
+}
+
 // neigh_event_ns(): who is asked remembers the asker, though it would not answer his question.
 TEST(Neighbour, OneThatOnlyAsksAndNeverAnswersIsUnknown) {
   Net n = host_net();
