@@ -1,6 +1,6 @@
 // Destinations outside of the host's containers, put into groups: those that the same senders may
 // reach at the same ports are one. A packet then asks a few intervals which group its destination
-// is in, and a hash whether its sender may go there (docs/decisions/0064 says what that saves).
+// is in, and a hash whether its sender may go there (docs/decisions/0066 says what that saves).
 // Inside compile.
 #pragma once
 

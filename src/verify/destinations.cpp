@@ -74,6 +74,11 @@ Result<packet::PacketSet> to_destination(const reach::Reach& reach, const Addres
   return reach.space().set(product);
 }
 
+void set_destination(const Fields& fields, Packet& packet, const Point& point) {
+  fields.set_address(packet, Quantity::kDestination, point.to);
+  fields.set(packet, Quantity::kDestinationPort, point.port.number);
+}
+
 Result<Destinations> Destinations::of(const Fields& fields, const packet::PacketSet& set) {
   auto projected = destinations_of(fields, set);
   if (!projected) return std::unexpected(projected.error());

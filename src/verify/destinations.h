@@ -29,6 +29,9 @@ namespace bulkhead::verify {
 [[nodiscard]] std::optional<AddressRange> clip(const AddressRange& range,
                                                const std::optional<Prefix>& to);
 
+// Of a packet, which is otherwise left as it is.
+void set_destination(const reach::Fields& fields, packet::Packet& packet, const Point& point);
+
 // The destinations to which some packet of the set goes.
 class Destinations {
  public:

@@ -361,8 +361,7 @@ class Collector {
       if (point.protocol != protocol || point.to.family() != fields.family()) continue;
       if (!asker_.is_asked(seat_, point.to)) continue;
       trace::Verdict& verdict = out_.points[i];
-      fields.set_address(packet, Quantity::kDestination, point.to);
-      fields.set(packet, Quantity::kDestinationPort, point.port.number);
+      set_destination(fields, packet, point);
       const bool is_open = open->contains(packet);
       const bool is_closed = closed->contains(packet);
       if (is_open == is_closed || unknown->contains(packet)) {

@@ -52,8 +52,10 @@ class Fate {
 
   Said about(const reach::Fields& fields, const verify::Point& point) const {
     std::vector<const reach::Outcome*> of_it;
+    packet::Packet packet = fields.layout().packet();
+    verify::set_destination(fields, packet, point);
     for (const auto& [outcome, to] : outcomes_) {
-      if (to.contains(fields, point)) of_it.push_back(&outcome);
+      if (to.contains(packet)) of_it.push_back(&outcome);
     }
     const reach::Said said = reach::agreed(std::move(of_it));
     return {said.verdict, said.how,
