@@ -365,10 +365,11 @@ class RuleMarks {
 
   void elements(const model::SetDef& definition, const Slot& slot, const std::string& place) {
     // Where keys overlap the first element of a map counts: which that is must not be lost.
-    const bool ordered = slot.length < definition.key_length &&
-                         std::ranges::any_of(definition.elements, [](const auto& e) {
-                           return e.data.has_value() || e.verdict.has_value();
-                         });
+    const bool ordered =
+        slot.length < definition.key_length &&
+        std::ranges::any_of(
+            definition.elements,
+            [](const auto& e) { return e.data.has_value() || e.verdict.has_value(); });
     for (const model::SetElement& e : definition.elements) {
       if (e.catch_all) continue;
       const ByteView last = e.last.empty() ? e.first : e.last;

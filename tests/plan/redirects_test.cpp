@@ -93,11 +93,10 @@ TEST(Redirects, APlanNamesWhatItClosesBehindThem) {
       .rules.push_back(to_port({0x23, 0x28}, dnat({172, 20, 0, 3}, {0x1b, 0x58})));
   model::Rule accept;
   accept.handle = 4712;
-  accept.statements = {
-      model::Compare{{model::PayloadTerm{model::PayloadBase::kTransport, 2, 2}},
-                     model::CompareOp::kEqual,
-                     {0x1b, 0x58}},
-      model::Decide{{.kind = model::VerdictKind::kAccept, .chain = {}}}};
+  accept.statements = {model::Compare{{model::PayloadTerm{model::PayloadBase::kTransport, 2, 2}},
+                                      model::CompareOp::kEqual,
+                                      {0x1b, 0x58}},
+                       model::Decide{{.kind = model::VerdictKind::kAccept, .chain = {}}}};
   auto& forward = h.chain("filter", "DOCKER").rules;
   forward.insert(forward.begin(), accept);
   const auto ways = [](const Policy& p) {
