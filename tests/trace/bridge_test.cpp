@@ -153,7 +153,8 @@ TEST(Neighbour, NdPassesTheIpv6Hooks) {
 TEST(Neighbour, RulesSeeWhomAQuestionIsFor) {
   for (const auto& [target, verdict] :
        {std::pair("fd01::3", kOpen), std::pair("fd01::4", kClosed)}) {
-    const auto octets = IpAddress::parse(target)->octets();
+    const IpAddress address = *IpAddress::parse(target);
+    const auto octets = address.octets();
     for (const char* where : {"a", "b"}) {  // the answer, the question
       Net n = host_net();
       n.rules(where,
