@@ -3,7 +3,7 @@
 # and routed outward, IPv4 and IPv6; with the engine's rules alone, with those of a policy of ten entries and of ten thousand beside
 # them, and with ten thousand linear rules of the same meaning, of iptables and of nft. All of one run; each the least of ROUNDS
 # rounds that take turns. That each packet arrived is checked, and that what no line permits does not.
-# Then seconds to compile a policy for 1,000 containers.
+# Then seconds to compile and to prove a policy for hosts of 100 to 1,000 containers.
 #
 #   policy.sh BULKHEAD [--inside]
 set -euo pipefail
@@ -37,7 +37,11 @@ in_host nft nft -f "$work/linear.nft"
 
 ROUNDS=${ROUNDS:-9} python3 "$here/policy_measure.py" "$work"
 
-"$here/host_snapshot.py" 1000 >"$work/host.json" 2>/dev/null
-"$here/policy_world.py" --of-host 1000 >"$work/host.yaml"
-"$here/measure.py" --runs 3 --seconds policy_compile_1000 2 -- \
-  "$bulkhead" compile --config "$work/host.yaml" --snapshot "$work/host.json"
+for containers in 100 300 1000; do
+  "$here/host_snapshot.py" "$containers" >"$work/host.json" 2>/dev/null
+  "$here/policy_world.py" --of-host "$containers" >"$work/host.yaml"
+  "$here/measure.py" --runs 3 --seconds "policy_compile_$containers" 2 -- \
+    "$bulkhead" compile --config "$work/host.yaml" --snapshot "$work/host.json"
+  "$here/measure.py" --runs 1 --seconds "policy_plan_$containers" 2 -- \
+    "$bulkhead" plan --config "$work/host.yaml" --snapshot "$work/host.json"
+done

@@ -171,28 +171,53 @@ class PolicyArranger {
 
   // -------------------------------------------------------------------------------------- columns
 
-  // One further right than the rightmost of those who may come, as often as that changes anything:
-  // a cycle would go on for ever, so the columns are bounded.
+  // One further right than the rightmost of those who may come. Where that goes round in a circle
+  // the arrow that closes it, as the file is read, leads back to the left. More steps than there
+  // are columns share them evenly.
   void rank() {
-    for (std::size_t pass = 1; pass < kPolicyColumns; ++pass) {
-      bool changed = false;
-      for (const PolicyFlow& f : flows_) {
-        if (nodes_[f.from].frame != nodes_[f.to].frame) continue;
-        const int wanted = nodes_[f.from].rank + 1;
-        if (nodes_[f.to].rank >= wanted || wanted >= static_cast<int>(kPolicyColumns)) continue;
-        if (leads_back(f)) continue;
-        nodes_[f.to].rank = wanted;
-        changed = true;
-      }
-      if (!changed) return;
+    std::vector<std::vector<std::size_t>> next(nodes_.size());
+    for (const PolicyFlow& f : flows_) {
+      if (nodes_[f.from].frame == nodes_[f.to].frame) next[f.from].push_back(f.to);
     }
+    int steps = 1;
+    for (const std::size_t n : without_circles(next)) {
+      for (const std::size_t to : next[n])
+        nodes_[to].rank = std::max(nodes_[to].rank, nodes_[n].rank + 1);
+      steps = std::max(steps, nodes_[n].rank + 1);
+    }
+    constexpr int kColumns = kPolicyColumns;
+    if (steps <= kColumns) return;
+    for (PolicyNode& n : nodes_) n.rank = n.rank * kColumns / steps;
   }
 
-  // Of two who may both come to each other, the earlier one in the file stands to the left.
-  [[nodiscard]] bool leads_back(const PolicyFlow& f) const {
-    return f.from > f.to && std::ranges::any_of(flows_, [&](const PolicyFlow& other) {
-             return other.from == f.to && other.to == f.from;
-           });
+  // Takes out of `next` what closes a circle; all nodes, each before those that are next to it.
+  static std::vector<std::size_t> without_circles(std::vector<std::vector<std::size_t>>& next) {
+    enum class State : std::uint8_t { kNew, kOpen, kDone };
+    std::vector<State> state(next.size(), State::kNew);
+    std::vector<std::size_t> done;
+    for (std::size_t start = 0; start < next.size(); ++start) {
+      std::vector<std::pair<std::size_t, std::size_t>> way;  // a node, and how many were followed
+      if (state[start] == State::kNew) way.emplace_back(start, 0);
+      while (!way.empty()) {
+        auto& [n, at] = way.back();
+        state[n] = State::kOpen;
+        if (at == next[n].size()) {
+          state[n] = State::kDone;
+          done.push_back(n);
+          way.pop_back();
+          continue;
+        }
+        const std::size_t to = next[n][at];
+        if (state[to] == State::kOpen) {
+          next[n].erase(next[n].begin() + static_cast<std::ptrdiff_t>(at));
+          continue;
+        }
+        ++at;
+        if (state[to] == State::kNew) way.emplace_back(to, 0);
+      }
+    }
+    std::ranges::reverse(done);
+    return done;
   }
 
   // --------------------------------------------------------------------------------------- places

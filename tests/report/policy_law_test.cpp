@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <random>
 #include <string>
 
@@ -124,6 +125,24 @@ TEST(PolicyDrawing, EachPermissionIsAnArrow) {
                                             "host -> a/y 1/tcp", "internet -> a/x 80/tcp"}));
   const auto& cards = layout.frames.at(0).cards;
   EXPECT_LT(cards.at(0).plot.right(), cards.at(1).plot.x);  // who is reached stands to the right
+}
+
+// Twenty services, each reached by the next and by the seventh behind it.
+TEST(PolicyDrawing, CirclesLeadBackAndLongWaysShareTheColumns) {
+  std::string text = "tenants:\n  a:\n    services: {";
+  std::string allow;
+  for (int s = 0; s < 20; ++s) {
+    const auto name = [](int n) { return "s" + std::to_string(n % 20); };
+    text += (s == 0 ? "" : ", ") + name(s) + ": {compose: " + name(s) + "}";
+    allow += "      - {from: [" + name(s + 1) + ", " + name(s + 7) + "], to: " + name(s) +
+             ", port: 1}\n";
+  }
+  const PolicyLayout layout = drawn(text + "}\n    allow:\n" + allow);
+  hold(layout);
+  std::map<int, std::size_t> in_column;
+  for (const PolicyCard& card : layout.frames.at(0).cards) ++in_column[card.plot.x];
+  EXPECT_EQ(in_column.size(), kPolicyColumns);
+  for (const auto& [x, cards] : in_column) EXPECT_LE(cards, 3U) << x;
 }
 
 TEST(PolicyDrawing, SaysHowMuchItLeavesOut) {
