@@ -87,7 +87,7 @@ class Product {
   Product& where(FieldId field, IntervalSet values);
   [[nodiscard]] std::span<const Part> parts() const {
     return parts_;
-  }                                                            // each field once, ascending
+  }  // each field once, ascending
   [[nodiscard]] const IntervalSet* find(FieldId field) const;  // null: any value
   [[nodiscard]] bool contains(const Packet& packet) const;
   friend bool operator==(const Product&, const Product&) = default;

@@ -102,9 +102,7 @@ Id preimage_of_step(Store& store, Id id, const RewriteStep& step) {
   const unsigned level = layout.level(changed_field(step));
   return std::visit(
       Overloaded{
-          [&](const Assign& assign) {
-            return cofactor(store, id, {{level, assign.value}});
-          },
+          [&](const Assign& assign) { return cofactor(store, id, {{level, assign.value}}); },
           [&](const Choose& choose) {
             return project(store, id, only(store, level), &choose.values);
           },

@@ -89,10 +89,10 @@ std::vector<TinyRewrite> rewrites_of(const Tiny& tiny) {
   result.push_back({Invert{tiny.a}, [=, &tiny](unsigned i) {
                       return with_a(i, max_value(tiny.a_bits) - tiny.a_of(i));
                     }});
-  result.push_back(
-      {Choose{tiny.b, IntervalSet::range(0, 1)}, [=, &tiny](unsigned i) {
-         return std::vector<unsigned>{tiny.number(tiny.a_of(i), 0), tiny.number(tiny.a_of(i), 1)};
-       }});
+  result.push_back({Choose{tiny.b, IntervalSet::range(0, 1)}, [=, &tiny](unsigned i) {
+                      return std::vector<unsigned>{tiny.number(tiny.a_of(i), 0),
+                                                   tiny.number(tiny.a_of(i), 1)};
+                    }});
   if (tiny.a_bits == tiny.b_bits) {
     result.push_back(
         {Copy{tiny.a, tiny.b}, [=, &tiny](unsigned i) { return with_a(i, tiny.b_of(i)); }});
