@@ -107,9 +107,25 @@ std::string around(const Slot& slot, ByteView key) {
   return out;
 }
 
+// A key with its fields padded, as the kernel lays them out: a snapshot made by hand may hold them
+// without (trace::SetCode).
+Bytes laid_out(const model::SetDef& set, ByteView key) {
+  std::size_t bare = 0;
+  for (const std::uint32_t length : set.field_lengths) bare += length;
+  if (set.field_lengths.size() < 2 || key.size() != bare) return {key.begin(), key.end()};
+  Bytes out;
+  for (const std::uint32_t length : set.field_lengths) {
+    out.insert(out.end(), key.begin(), key.begin() + length);
+    key = key.subspan(length);
+    out.resize((out.size() + 3) / 4 * 4);
+  }
+  return out;
+}
+
 // What an element says, but for the address in the slot.
-std::string told_by(const model::SetElement& element, const Slot& slot) {
-  std::string out = around(slot, element.first) + around(slot, element.last);
+std::string told_by(const model::SetElement& element, const Slot& slot, ByteView first,
+                    ByteView last) {
+  std::string out = around(slot, first) + around(slot, last);
   if (element.data) Marks::append(out, *element.data);
   if (element.verdict) {
     out += std::to_string(static_cast<int>(element.verdict->kind)) + " " +
@@ -273,7 +289,7 @@ class RuleMarks {
     if (found == sets_.end()) return;
     const model::SetDef& definition = *found->second;
     const std::string number = std::to_string(found->second - table_.sets.data());
-    for (const Slot& slot : slots(key, definition.key_length).known) {
+    for (const Slot& slot : slots(key, kAllBytes).known) {
       const std::string place = std::to_string(slot.offset) + "/" + std::to_string(slot.length) +
                                 "/" + std::to_string(slot.width);
       if (done_.emplace(name, place + std::string(slot.mask.begin(), slot.mask.end())).second)
@@ -284,21 +300,21 @@ class RuleMarks {
   void elements(const model::SetDef& definition, const Slot& slot, const std::string& place) {
     // Where keys overlap the first element of a map counts: which that is must not be lost.
     const bool first_counts =
-        slot.length < definition.key_length &&
-        std::ranges::any_of(
-            definition.elements,
-            [](const auto& e) { return e.data.has_value() || e.verdict.has_value(); });
+        (slot.length < definition.key_length || !definition.field_lengths.empty()) &&
+        std::ranges::any_of(definition.elements, [](const auto& e) {
+          return e.data.has_value() || e.verdict.has_value();
+        });
     for (const model::SetElement& e : definition.elements) {
       if (e.catch_all) continue;
-      const ByteView last = e.last.empty() ? e.first : e.last;
-      const bool one = std::ranges::equal(e.first, last);
-      if (!one && (!slot.mask.empty() || !one_field(definition, slot))) {
-        between(slot, false, e.first, last);
+      const Bytes first = laid_out(definition, e.first);
+      const Bytes last = e.last.empty() ? first : laid_out(definition, e.last);
+      if (first != last && (!slot.mask.empty() || !one_field(definition, slot))) {
+        between(slot, false, first, last);
       } else if (first_counts || !slot.mask.empty()) {
-        mark(slot, e.first, last);
+        mark(slot, first, last);
       } else {
-        for (const auto& [from, to] : ranges_of(slot, e.first, last).parts)
-          marks_.add(from, to, place + told_by(e, slot));
+        for (const auto& [from, to] : ranges_of(slot, first, last).parts)
+          marks_.add(from, to, place + told_by(e, slot, first, last));
       }
     }
   }

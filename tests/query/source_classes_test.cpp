@@ -162,6 +162,22 @@ TEST(SourceClasses, AnAddressIsFoundBehindFieldsOfAnyLength) {
   EXPECT_TRUE(behind({model::MetaTerm{model::MetaKey::kBridgeIifname, 0}}, 16));
 }
 
+TEST(SourceClasses, AKeyWithoutPaddingIsReadAsOneWithIt) {
+  model::Snapshot snapshot = with(
+      model::InSet{{model::ConcatTerm{{{model::PayloadTerm{model::PayloadBase::kTransport, 0, 2}},
+                                       {model::PayloadTerm{model::PayloadBase::kTransport, 2, 2}},
+                                       source(4)}}},
+                   "s",
+                   false});
+  model::SetDef& set = snapshot.namespaces[0].ruleset.tables[0].sets.emplace_back();
+  set.name = "s";
+  set.key_length = 8;
+  set.field_lengths = {2, 2, 4};
+  model::SetElement& e = set.elements.emplace_back();
+  e.first = e.last = {0, 80, 0, 81, 203, 0, 113, 9};
+  EXPECT_TRUE(cuts_around(snapshot, "203.0.113.9", "203.0.113.10"));
+}
+
 TEST(SourceClasses, TheMaskOfAnIpsetWidensWhatItHolds) {
   model::Snapshot snapshot;
   model::IpSet& set = snapshot.namespaces.emplace_back().ruleset.ipsets.emplace_back();

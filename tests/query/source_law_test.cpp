@@ -363,6 +363,7 @@ class RandomRules {
     model::SetDef& set = table.sets.emplace_back();
     set.name = "s" + std::to_string(table.sets.size());
     set.key_length = length;
+    set.comment = one_of(4) == 0 ? "bare" : "";
     if (!before.empty()) set.field_lengths.push_back(static_cast<std::uint32_t>(before.size()));
     if (!before.empty() || !behind.empty()) set.field_lengths.push_back(ends_.width);
     if (!behind.empty()) set.field_lengths.push_back(2);
@@ -375,7 +376,8 @@ class RandomRules {
         *key = before;
         const Bytes own = joined(number);
         key->insert(key->end(), own.begin(), own.end());
-        key->insert(key->end(), rest.begin(), rest.end());
+        const bool bare = set.comment == "bare" && !rest.empty();  // without the padding
+        key->insert(key->end(), rest.begin(), bare ? rest.begin() + 2 : rest.end());
       }
       if (says == Says::kVerdict) e.verdict = decide().verdict;
       if (says == Says::kNumber) e.data = Bytes{static_cast<std::uint8_t>(one_of(3)), 0, 0, 0};
