@@ -22,7 +22,10 @@ std::size_t BesideSweep::want(std::size_t aim, Port port, const std::function<Ta
   if (at == early_.end() || !at->second.target) return asker_.add(target());
   at->second.wanted = true;
   const std::size_t number = *at->second.target;
-  if (asker_.misses_answers(number)) asker_.ask_again(number);
+  if (asker_.misses_answers(number))
+    asker_.ask_again(number);
+  else
+    asker_.repeat_silent(number);
   return number;
 }
 

@@ -45,6 +45,8 @@ class Asker::Run {
     begin(index);
   }
 
+  void repeat_silent(std::size_t index) { seats_[index].repeated_before = next_id_; }
+
   void drop(std::size_t index) {
     drop_live(index, [](const Question&) { return true; });
     std::erase(waiting_, index);
@@ -119,6 +121,7 @@ class Asker::Run {
     std::deque<Question> pending{};
     std::uint32_t running = 0, unconnected = 0;
     bool over = false;
+    std::uint64_t repeated_before = 0;  // of conversations
   };
   struct Live {
     std::size_t seat = 0;
@@ -276,7 +279,11 @@ class Asker::Run {
       const std::size_t index = live.seat;
       Answer answer = live.conversation->take_answer();
       const bool connected = live.conversation->connected();
+      const Question question = live.question;
+      const bool repeats = at->first < seats_[index].repeated_before && !seats_[index].over &&
+                           services::is_unanswered(answer);
       live_.erase(at);
+      if (repeats) return seats_[index].pending.push_front(question);
       return hear(index, std::move(answer), connected);
     }
     const std::uint32_t wanted = live.conversation->interest();
@@ -331,6 +338,9 @@ std::size_t Asker::add(Target target) {
 }
 void Asker::ask_again(std::size_t target) {
   run_->ask_again(target);
+}
+void Asker::repeat_silent(std::size_t target) {
+  run_->repeat_silent(target);
 }
 void Asker::set_in_flight(std::uint32_t most) {
   run_->set_in_flight(most);

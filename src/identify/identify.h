@@ -78,6 +78,8 @@ class Asker {
   std::size_t add(Target target);
   // Forgets what is known of a target, and asks from the beginning.
   void ask_again(std::size_t target);
+  // What it is being asked now is asked once more if it stays silent.
+  void repeat_silent(std::size_t target);
   void drop(std::size_t target);           // is asked nothing more
   void set_in_flight(std::uint32_t most);  // Limits::in_flight from now on
   // Does what can be done without waiting. all_ms does not run yet.

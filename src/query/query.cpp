@@ -117,6 +117,7 @@ Seat Asker::zone_seat(const Vantage& vantage, const policy::Zone& zone) const {
   const auto own = own_addresses(world_->snapshot());
   Representatives found =
       representatives(zone, boundaries_->of(world_->snapshot()), own, kMostOrigins);
+  if (found.uneven) seat.unknown = "rules compute with source addresses, and not all were asked";
   if (!found.complete) seat.unknown = "more source classes than " + std::to_string(kMostOrigins);
   for (IpAddress source : found.addresses) {
     seat.origins.emplace_back(
@@ -290,12 +291,17 @@ Reply ask_many(const trace::World& world, const Seat& seat, const Target& target
     const bool settled = best.some && best.answer.verdict == trace::Verdict::kOpen;
     if (target.source || settled) break;  // the others could not change it
   }
+  if (!any && !seat.unknown.empty()) {
+    best.answer = unknown(seat.unknown);
+    return best;
+  }
   if (!any) {
     best.answer =
         closed(trace::How::kUnreachable, "nobody in that zone speaks this address family");
     return best;
   }
-  if (!seat.unknown.empty() && best.answer.verdict == trace::Verdict::kClosed)
+  // Whoever names the source asks of that one alone.
+  if (!target.source && !seat.unknown.empty() && best.answer.verdict == trace::Verdict::kClosed)
     best.answer = unknown(seat.unknown);
   if (target.explain && best.witness) {
     auto origin = std::get<trace::OutsideOrigin>(seat.origins.front());

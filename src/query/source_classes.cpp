@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "query/source_marks.h"
+#include "query/source_slots.h"
 
 namespace bulkhead::query {
 namespace {
@@ -21,138 +22,6 @@ std::optional<IpAddress> padded_address(ByteView bytes, std::size_t width, std::
   if (!address) return std::nullopt;
   return *address;
 }
-
-// Where within a term's bytes an end's address (or something that may be one) lies.
-struct Slot {
-  std::size_t offset = 0;
-  std::size_t length = 0;  // of the compared part: a shorter one is a prefix
-  std::size_t width = 0;   // 4 or 16
-  Bytes mask = {};         // under which it is compared; empty: whole
-};
-
-struct Slots {
-  std::vector<Slot> known;
-  bool opaque = false;  // parts of addresses, or what is computed of them
-};
-
-std::size_t padded(std::size_t length) {
-  return (length + 3) / 4 * 4;
-}
-
-std::size_t term_length(const model::Term& term, std::size_t rest) {
-  if (const auto* p = std::get_if<model::PayloadTerm>(&term.node)) return p->length;
-  if (const auto* b = std::get_if<model::BitwiseTerm>(&term.node)) return b->mask.size();
-  if (const auto* m = std::get_if<model::MetaTerm>(&term.node)) {
-    const bool name = m->key == model::MetaKey::kIifname || m->key == model::MetaKey::kOifname;
-    return name ? 16 : 4;
-  }
-  return std::min<std::size_t>(rest, rest >= 16 && rest % 4 == 0 && rest < 20 ? 16 : 4);
-}
-
-bool holds_address(model::CtKey key) {
-  switch (key) {
-    case model::CtKey::kSrc:
-    case model::CtKey::kDst:
-    case model::CtKey::kSrcIp:
-    case model::CtKey::kDstIp:
-    case model::CtKey::kSrcIp6:
-    case model::CtKey::kDstIp6:
-    case model::CtKey::kOther: return true;
-    default: return false;
-  }
-}
-
-// Finds the slots of a key of `size` bytes. Connection tracking's addresses count, too.
-class SlotFinder {
- public:
-  SlotFinder(model::NfFamily family, Slots& out) : family_(family), out_(out) {}
-
-  void find(const model::Term& term, std::size_t offset, std::size_t size) {
-    if (const auto* p = std::get_if<model::PayloadTerm>(&term.node)) {
-      payload(*p, offset);
-    } else if (const auto* b = std::get_if<model::BitwiseTerm>(&term.node)) {
-      bitwise(*b, offset, size);
-    } else if (const auto* ct = std::get_if<model::CtTerm>(&term.node)) {
-      const std::size_t left = size - std::min(size, offset);
-      if (holds_address(ct->key) && (left == 4 || left == 16))
-        out_.known.push_back({offset, left, left});
-    } else if (const auto* c = std::get_if<model::ConcatTerm>(&term.node)) {
-      for (const model::Term& part : c->parts) {
-        if (offset >= size) return;
-        const std::size_t length = term_length(part, size - offset);
-        find(part, offset, std::min(size, offset + length));
-        offset += padded(length);
-      }
-    } else {
-      computed(term);
-    }
-  }
-
- private:
-  void operands(const model::Terms& of) {
-    Slots inside;
-    for (const model::Term& term : of) SlotFinder(family_, inside).find(term, 0, 16);
-    out_.opaque = out_.opaque || inside.opaque || !inside.known.empty();
-  }
-  void computed(const model::Term& term) {
-    if (const auto* boolean = std::get_if<model::BooleanTerm>(&term.node))
-      operands(boolean->operands);
-    if (const auto* shift = std::get_if<model::ShiftTerm>(&term.node)) operands(shift->operand);
-    if (const auto* order = std::get_if<model::ByteOrderTerm>(&term.node)) operands(order->operand);
-    if (const auto* map = std::get_if<model::MapTerm>(&term.node)) operands(map->key);
-  }
-
-  void bitwise(const model::BitwiseTerm& b, std::size_t offset, std::size_t size) {
-    if (b.operand.empty()) return;
-    const std::size_t before = out_.known.size();
-    find(b.operand.front(), offset, size);
-    for (std::size_t i = before; i < out_.known.size(); ++i) {
-      Slot& slot = out_.known[i];
-      const std::size_t at = slot.offset - offset;
-      const auto is_set = [](std::uint8_t byte) { return byte != 0; };
-      if (!slot.mask.empty() || at + slot.length > b.mask.size() ||
-          std::ranges::any_of(b.exclusive_or, is_set)) {
-        out_.opaque = true;
-        continue;
-      }
-      const auto first = b.mask.begin() + static_cast<std::ptrdiff_t>(at);
-      slot.mask.assign(first, first + static_cast<std::ptrdiff_t>(slot.length));
-    }
-  }
-
-  // Bytes of the header of IPv4, IPv6 or ARP: whose it is the rule alone does not say.
-  void payload(const model::PayloadTerm& p, std::size_t offset) {
-    if (p.base == model::PayloadBase::kLink) out_.opaque |= p.offset + p.length > kEthernet;
-    if (p.base != model::PayloadBase::kNetwork || p.length == 0) return;
-    const bool link = family_ == model::NfFamily::kBridge || family_ == model::NfFamily::kNetdev;
-    bool touches = false, known = false;
-    const auto look = [&](std::size_t at, std::size_t width, bool sure) {
-      touches = touches || (sure && p.offset < at + width && at < p.offset + p.length);
-      const bool whole = p.offset <= at && p.offset + p.length >= at + width;
-      if (!whole && (p.offset != at || p.length > width)) return;
-      known = true;
-      out_.known.push_back({offset + (at - p.offset), whole ? width : p.length, width, Bytes{}});
-    };
-    if (family_ != model::NfFamily::kIp6 && family_ != model::NfFamily::kArp) {
-      look(12, 4, true);
-      look(16, 4, true);
-    }
-    if (family_ != model::NfFamily::kIp && family_ != model::NfFamily::kArp) {
-      look(8, 16, true);
-      look(24, 16, true);
-    }
-    if (link || family_ == model::NfFamily::kArp) {
-      look(14, 4, false);
-      look(24, 4, false);
-      known = known || (p.offset == 18 && p.length == 6);  // the MAC that is asked for
-    }
-    out_.opaque |= touches && !known;
-  }
-
-  static constexpr std::size_t kEthernet = 14;
-  model::NfFamily family_;
-  Slots& out_;
-};
 
 struct Range {
   IpAddress first, last;
@@ -218,6 +87,10 @@ Ranges ranges_of(const Slot& slot, ByteView first, ByteView last) {
     if (!out.parts.empty()) return out;
   }
   out.opaque = !is_prefix(mask);
+  if (out.opaque && !std::ranges::equal(low, high)) {  // of an interval: anywhere
+    add({}, {});
+    return out;
+  }
   Bytes end(high.begin(), high.end());
   for (std::size_t i = 0; i < mask.size(); ++i)
     end[i] = static_cast<std::uint8_t>(end[i] | ~mask[i]);
@@ -234,13 +107,42 @@ std::string around(const Slot& slot, ByteView key) {
   return out;
 }
 
-// What an element says, but for the address in the slot.
-std::string told_by(const model::SetElement& element, const Slot& slot) {
-  std::string out = around(slot, element.first) + around(slot, element.last);
-  if (element.data) Marks::append(out, *element.data);
-  if (element.verdict)
-    out += std::to_string(static_cast<int>(element.verdict->kind)) + element.verdict->chain;
+// A key with its fields padded, as the kernel lays them out: a snapshot made by hand may hold them
+// without (trace::SetCode).
+Bytes laid_out(const model::SetDef& set, ByteView key) {
+  std::size_t bare = 0;
+  for (const std::uint32_t length : set.field_lengths) bare += length;
+  if (set.field_lengths.size() < 2 || key.size() != bare) return {key.begin(), key.end()};
+  Bytes out;
+  for (const std::uint32_t length : set.field_lengths) {
+    out.insert(out.end(), key.begin(), key.begin() + length);
+    key = key.subspan(length);
+    out.resize((out.size() + 3) / 4 * 4);
+  }
   return out;
+}
+
+// What an element says, but for the address in the slot.
+std::string told_by(const model::SetElement& element, const Slot& slot, ByteView first,
+                    ByteView last) {
+  std::string out = around(slot, first) + around(slot, last);
+  if (element.data) Marks::append(out, *element.data);
+  if (element.verdict) {
+    out += std::to_string(static_cast<int>(element.verdict->kind)) + " " +
+           std::to_string(element.verdict->queue) + (element.verdict->queue_bypass ? "b" : "") +
+           element.verdict->chain;
+  }
+  return out;
+}
+
+// Do an element's ends bound the slot alone? Else they bound a longer number that it is a part of.
+bool one_field(const model::SetDef& set, const Slot& slot) {
+  std::size_t at = 0;
+  for (const std::uint32_t length : set.field_lengths) {
+    if (slot.offset == at && slot.length >= length) return true;
+    at += (length + 3) / 4 * 4;
+  }
+  return slot.offset == 0 && slot.length >= set.key_length;
 }
 
 class RuleMarks {
@@ -257,28 +159,40 @@ class RuleMarks {
 
   void operator()(const model::Compare& s) {
     narrow(s);
-    const Slots slots = slots_of(s.left, s.right.size());
     const bool equal = s.op == model::CompareOp::kEqual || s.op == model::CompareOp::kNotEqual;
-    for (const Slot& slot : slots.known) {
-      for (const auto& [first, last] : mark(slot, s.right, s.right)) {
-        if (equal) continue;
-        marks_.range(IpAddress::any(first.family()), first);
-        marks_.range(IpAddress::any(first.family()), last);
-      }
+    for (const Slot& slot : slots(s.left, s.right.size()).known) {
+      if (equal)
+        mark(slot, s.right, s.right);
+      else
+        ordered(slot, s.right);
     }
   }
   void operator()(const model::InRange& s) {
-    for (const Slot& slot : slots_of(s.left, s.first.size()).known) {
+    for (const Slot& slot : slots(s.left, s.first.size()).known) {
       const bool whole = slot.offset == 0 && slot.length >= s.first.size();
-      for (const auto& [first, last] : mark(slot, s.first, s.last)) {
-        if (!whole) marks_.opaque(first, last);
-      }
+      between(slot, whole && slot.mask.empty(), s.first, s.last);
     }
   }
   void operator()(const model::InSet& s) { set(s.key, s.set); }
   void operator()(const model::VerdictMap& s) { set(s.key, s.set); }
   void operator()(const model::Nat& s) {
     for (const auto* of : {&s.address, &s.address_max, &s.port, &s.port_max}) {
+      if (*of) term(**of);
+    }
+  }
+  void operator()(const model::SetPayload& s) {
+    term(s.value);
+    for (const Slot& slot : slots({s.target}, kAllBytes).known) {
+      if (slot.length < slot.width) everything(slot.width);  // the rest of it stays the sender's
+    }
+  }
+  void operator()(const model::Tproxy& s) {
+    for (const auto* of : {&s.address, &s.port}) {
+      if (*of) term(**of);
+    }
+  }
+  void operator()(const model::Forward& s) {
+    for (const auto* of : {&s.device, &s.address}) {
       if (*of) term(**of);
     }
   }
@@ -311,7 +225,8 @@ class RuleMarks {
     const auto* payload = std::get_if<model::PayloadTerm>(&s.left.node);
     const bool ether_type =
         (meta != nullptr && meta->key == model::MetaKey::kProtocol) ||
-        (payload != nullptr && *payload == model::PayloadTerm{model::PayloadBase::kLink, 12, 2});
+        (payload != nullptr && payload->base == model::PayloadBase::kLink && payload->length == 2 &&
+         (payload->offset == 12 || payload->offset == 16));  // 16: behind the tag of a VLAN
     if (ether_type && s.right == Bytes{0x08, 0x06}) family_ = model::NfFamily::kArp;
     if (ether_type && s.right == Bytes{0x08, 0x00}) family_ = model::NfFamily::kIp;
     if (ether_type && s.right == Bytes{0x86, 0xdd}) family_ = model::NfFamily::kIp6;
@@ -321,16 +236,15 @@ class RuleMarks {
     if (s.right[0] == kIpv6) family_ = model::NfFamily::kIp6;
   }
 
-  Slots slots_of(const model::Term& of, std::size_t size) {
-    Slots out;
-    SlotFinder(family_, out).find(of, 0, size);
-    if (out.opaque) everything();
+  Slots slots(const model::Term& of, std::size_t size) {
+    Slots out = slots_of(of, {table_.family, family_}, size);
+    if (out.opaque_v4) everything(4);
+    if (out.opaque_v6) everything(16);
     return out;
   }
-  void everything() {
-    for (const char* all : {"0.0.0.0/0", "::/0"}) {
-      if (const auto prefix = Prefix::parse(all)) marks_.opaque(prefix->first(), prefix->last());
-    }
+  void everything(std::size_t width) {
+    const auto all = Prefix::parse(width == 4 ? "0.0.0.0/0" : "::/0");
+    if (all) marks_.opaque(all->first(), all->last());
   }
 
   std::vector<Range> mark(const Slot& slot, ByteView first, ByteView last) {
@@ -342,12 +256,31 @@ class RuleMarks {
     return std::move(ranges.parts);
   }
 
+  // Bytes of the key come before and behind the slot: those before and behind one of the ends are
+  // told apart, too.
+  void ordered(const Slot& slot, ByteView end) {
+    if (!is_prefix(slot.mask)) return everything(slot.width);
+    for (const auto& [first, last] : mark(slot, end, end)) {
+      marks_.range(IpAddress::any(first.family()), first);
+      marks_.range(IpAddress::any(first.family()), last);
+    }
+  }
+  void between(const Slot& slot, bool whole, ByteView first, ByteView last) {
+    if (whole || std::ranges::equal(first, last)) {
+      mark(slot, first, last);
+    } else {
+      ordered(slot, first);
+      ordered(slot, last);
+    }
+  }
+
+  // What a rule writes: a number made of an address is compared who knows where.
   void term(const model::Term& of) {
     if (const auto* map = std::get_if<model::MapTerm>(&of.node);
         map != nullptr && !map->key.empty()) {
       set(map->key.front(), map->set);
     } else {
-      slots_of(of, 16);
+      for (const Slot& slot : slots(of, kAllBytes).known) everything(slot.width);
     }
   }
 
@@ -356,8 +289,9 @@ class RuleMarks {
     if (found == sets_.end()) return;
     const model::SetDef& definition = *found->second;
     const std::string number = std::to_string(found->second - table_.sets.data());
-    for (const Slot& slot : slots_of(key, definition.key_length).known) {
-      const std::string place = std::to_string(slot.offset) + "/" + std::to_string(slot.length);
+    for (const Slot& slot : slots(key, kAllBytes).known) {
+      const std::string place = std::to_string(slot.offset) + "/" + std::to_string(slot.length) +
+                                "/" + std::to_string(slot.width);
       if (done_.emplace(name, place + std::string(slot.mask.begin(), slot.mask.end())).second)
         elements(definition, slot, place_ + number + " " + place + " ");
     }
@@ -365,19 +299,22 @@ class RuleMarks {
 
   void elements(const model::SetDef& definition, const Slot& slot, const std::string& place) {
     // Where keys overlap the first element of a map counts: which that is must not be lost.
-    const bool ordered =
-        slot.length < definition.key_length &&
-        std::ranges::any_of(
-            definition.elements,
-            [](const auto& e) { return e.data.has_value() || e.verdict.has_value(); });
+    const bool first_counts =
+        (slot.length < definition.key_length || !definition.field_lengths.empty()) &&
+        std::ranges::any_of(definition.elements, [](const auto& e) {
+          return e.data.has_value() || e.verdict.has_value();
+        });
     for (const model::SetElement& e : definition.elements) {
       if (e.catch_all) continue;
-      const ByteView last = e.last.empty() ? e.first : e.last;
-      if (ordered || !slot.mask.empty()) {
-        mark(slot, e.first, last);
+      const Bytes first = laid_out(definition, e.first);
+      const Bytes last = e.last.empty() ? first : laid_out(definition, e.last);
+      if (first != last && (!slot.mask.empty() || !one_field(definition, slot))) {
+        between(slot, false, first, last);
+      } else if (first_counts || !slot.mask.empty()) {
+        mark(slot, first, last);
       } else {
-        for (const auto& [from, to] : ranges_of(slot, e.first, last).parts)
-          marks_.add(from, to, place + told_by(e, slot));
+        for (const auto& [from, to] : ranges_of(slot, first, last).parts)
+          marks_.add(from, to, place + told_by(e, slot, first, last));
       }
     }
   }
@@ -420,10 +357,13 @@ std::string told_by(const model::IpSetEntry& entry, bool second) {
 void mark_ipsets(const model::Ruleset& ruleset, const std::string& place, Marks& marks) {
   for (std::size_t i = 0; i < ruleset.ipsets.size(); ++i) {
     const std::string here = place + "ipset " + std::to_string(i) + " ";
+    const auto& mask = ruleset.ipsets[i].netmask_length;
     for (const model::IpSetEntry& e : ruleset.ipsets[i].entries) {
-      if (e.prefix)
-        marks.add(e.prefix->first(), e.last_address.value_or(e.prefix->last()),
-                  here + "1" + told_by(e, false));
+      if (e.prefix) {
+        IpAddress last = e.last_address.value_or(e.prefix->last());
+        if (mask) last = std::max(last, Prefix::covering(last, *mask).last());
+        marks.add(e.prefix->first(), last, here + "1" + told_by(e, false));
+      }
       if (e.prefix2)
         marks.add(e.prefix2->first(), e.prefix2->last(), here + "2" + told_by(e, true));
     }
@@ -451,6 +391,13 @@ bool usable(const policy::Zone& zone, const Prefix& inside, IpAddress a,
   return !numbered || (a != inside.first() && (a.is_v6() || a != inside.last()));
 }
 
+// Whole ranges that no sender has.
+std::optional<Prefix> nobodys(IpAddress a) {
+  if (a.is_multicast()) return Prefix::covering(a, a.is_v4() ? 4 : 8);
+  if (a.is_loopback() && a.is_v4()) return Prefix::covering(a, 8);
+  return std::nullopt;
+}
+
 // What people recognise as "somebody out there" (RFC 5737, RFC 3849), when its class holds it.
 IpAddress familiar(IpFamily family) {
   if (family == IpFamily::kV4) return IpAddress::v4(198, 51, 100, 7);
@@ -465,13 +412,17 @@ std::optional<IpAddress> pick(const policy::Zone& zone, const Prefix& inside, Ip
   const IpAddress liked = familiar(inside.family());
   if (from <= liked && liked <= to && usable(zone, inside, liked, own)) return liked;
   if (from < to && usable(zone, inside, from.next(), own)) return from.next();
-  for (int tries = 0; tries < 64 && from <= to; ++tries) {
+  // Each turn passes a prefix that is excluded, an address of the host, or an end of the prefix.
+  for (std::size_t turns = zone.excluded.size() + own.size() + 4; turns > 0 && from <= to;) {
     if (usable(zone, inside, from, own)) return from;
+    const std::optional<Prefix> nobody = nobodys(from);
     const auto blocked =
         std::ranges::find_if(zone.excluded, [from](const Prefix& p) { return p.contains(from); });
-    const IpAddress next = (blocked != zone.excluded.end() ? blocked->last() : from).next();
-    if (next <= from) break;
-    from = next;
+    IpAddress last = nobody ? nobody->last() : from;
+    if (blocked != zone.excluded.end()) last = std::max(last, blocked->last());
+    if (last.next() <= last) break;
+    from = last.next();
+    --turns;
   }
   return std::nullopt;
 }
@@ -480,6 +431,7 @@ std::optional<IpAddress> pick(const policy::Zone& zone, const Prefix& inside, Ip
 struct Piece {
   IpAddress from, to;
   std::uint32_t kind = 0;
+  bool uneven = false;
 };
 
 std::vector<Piece> pieces(const Prefix& prefix, const SourceClasses& classes) {
@@ -488,8 +440,9 @@ std::vector<Piece> pieces(const Prefix& prefix, const SourceClasses& classes) {
   IpAddress from = prefix.first();
   while (true) {
     const bool more = at != classes.cuts.end() && *at <= prefix.last();
-    const auto kind = classes.kinds[static_cast<std::size_t>(at - classes.cuts.begin())];
-    out.push_back({from, more ? at->previous() : prefix.last(), kind});
+    const auto range = static_cast<std::size_t>(at - classes.cuts.begin());
+    const IpAddress to = more ? at->previous() : prefix.last();
+    out.push_back({from, to, classes.kinds[range], from < to && classes.uneven[range]});
     if (!more) break;
     from = *at++;
   }
@@ -538,7 +491,7 @@ Representatives representatives(const policy::Zone& zone, const SourceClasses& c
   for (const Prefix& prefix : zone.prefixes) {
     for (const Piece& piece : pieces(prefix, classes)) {
       const std::pair key(prefix.family(), piece.kind);
-      if (spoken_for.contains(key)) continue;
+      if (!piece.uneven && spoken_for.contains(key)) continue;
       const auto found = pick(zone, prefix, piece.from, piece.to, own);
       if (!found) continue;
       if (out.addresses.size() == most) {
@@ -546,6 +499,7 @@ Representatives representatives(const policy::Zone& zone, const SourceClasses& c
         return out;
       }
       spoken_for.insert(key);
+      out.uneven = out.uneven || piece.uneven;
       out.addresses.push_back(*found);
     }
   }

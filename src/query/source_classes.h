@@ -22,6 +22,8 @@ struct SourceClasses {
   // The class of each range: kinds[i] of the addresses before cuts[i] (and not before cuts[i - 1]),
   // the last of those from the last cut on. Of one family: different classes may be told apart.
   std::vector<std::uint32_t> kinds;
+  // By range: rules compute with these addresses, and any two of them may be told apart.
+  std::vector<bool> uneven;
   [[nodiscard]] std::uint32_t kind_of(const IpAddress& address) const;
 };
 
@@ -29,11 +31,12 @@ struct SourceClasses {
 [[nodiscard]] SourceClasses source_classes(const model::Snapshot& snapshot);
 
 // One usable address of each class inside the zone, at most `most`; `complete` tells whether that
-// was all. Network and broadcast addresses and addresses of `own` are left out: a sender cannot
-// have them.
+// was all, `uneven` that one address does not speak for all of some range. Network and broadcast
+// addresses and addresses of `own` are left out: a sender cannot have them.
 struct Representatives {
   std::vector<IpAddress> addresses;
   bool complete = true;
+  bool uneven = false;
 };
 [[nodiscard]] Representatives representatives(const policy::Zone& zone,
                                               const SourceClasses& classes,

@@ -64,6 +64,7 @@ SourceClasses Marks::classes() && {
   };
   SourceClasses out;
   out.kinds.push_back(kind());
+  out.uneven.push_back(false);
   for (std::size_t i = 0; i < edges_.size();) {
     const IpAddress at = edges_[i].at;
     for (; i < edges_.size() && edges_[i].at == at; ++i) {
@@ -77,6 +78,7 @@ SourceClasses Marks::classes() && {
     }
     out.cuts.push_back(at);
     out.kinds.push_back(kind());
+    out.uneven.push_back(opaque > 0);
   }
   return out;
 }

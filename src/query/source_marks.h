@@ -56,7 +56,9 @@ class Marks {
     bool begins = false;
   };
   void end(IpAddress last, std::uint32_t token) {
-    const IpAddress behind = last.next();
+    IpAddress behind = last.next();
+    if (behind <= last && last.is_v4())
+      behind = IpAddress::any(IpFamily::kV6);  // the next there is
     if (behind > last) edges_.push_back({behind, token, false});
   }
 

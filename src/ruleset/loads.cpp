@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "ruleset/expressions.h"
+#include "ruleset/register_length.h"
 
 namespace bulkhead::ruleset {
 
@@ -11,112 +12,10 @@ using namespace model;
 
 namespace {
 
-constexpr std::uint32_t kNameLength = 16;  // IFNAMSIZ
-
 // The kernel's numbers of these keys are those of the enums (nf_tables.h).
 template <class Key>
 Key known_key(std::uint32_t raw, Key other) {
   return raw < static_cast<std::uint32_t>(other) ? static_cast<Key>(raw) : other;
-}
-
-// nft_meta.c, nft_meta_get_init.
-std::uint32_t meta_length(MetaKey key) {
-  switch (key) {
-    case MetaKey::kNfproto:
-    case MetaKey::kL4proto:
-    case MetaKey::kPkttype:
-    case MetaKey::kNftrace:
-    case MetaKey::kTimeDay:
-    case MetaKey::kSecpath:
-    case MetaKey::kBridgeBroute: return 1;
-    case MetaKey::kProtocol:
-    case MetaKey::kIiftype:
-    case MetaKey::kOiftype:
-    case MetaKey::kBridgeIifPvid:
-    case MetaKey::kBridgeIifVproto: return 2;
-    case MetaKey::kTimeNs: return 8;
-    case MetaKey::kIifname:
-    case MetaKey::kOifname:
-    case MetaKey::kBridgeIifname:
-    case MetaKey::kBridgeOifname:
-    case MetaKey::kIifkind:
-    case MetaKey::kOifkind:
-    case MetaKey::kSdifname:
-    case MetaKey::kOther: return kNameLength;
-    case MetaKey::kLength:
-    case MetaKey::kPriority:
-    case MetaKey::kMark:
-    case MetaKey::kIif:
-    case MetaKey::kOif:
-    case MetaKey::kSkuid:
-    case MetaKey::kSkgid:
-    case MetaKey::kRtClassid:
-    case MetaKey::kSecmark:
-    case MetaKey::kCpu:
-    case MetaKey::kIifgroup:
-    case MetaKey::kOifgroup:
-    case MetaKey::kCgroup:
-    case MetaKey::kRandom:
-    case MetaKey::kTimeHour:
-    case MetaKey::kSdif: return 4;
-  }
-  return 4;
-}
-
-// nft_ct.c, nft_ct_get_init. Addresses without a family are as long as the family of the table
-// says.
-std::uint32_t ct_length(CtKey key, NfFamily family) {
-  switch (key) {
-    case CtKey::kDirection:
-    case CtKey::kL3protocol:
-    case CtKey::kProtocol: return 1;
-    case CtKey::kProtoSrc:
-    case CtKey::kProtoDst:
-    case CtKey::kZone: return 2;
-    case CtKey::kPackets:
-    case CtKey::kBytes:
-    case CtKey::kAvgpkt: return 8;
-    case CtKey::kSrc:
-    case CtKey::kDst: return family == NfFamily::kIp ? 4 : 16;
-    case CtKey::kHelper:
-    case CtKey::kLabels:
-    case CtKey::kSrcIp6:
-    case CtKey::kDstIp6:
-    case CtKey::kOther: return 16;
-    case CtKey::kState:
-    case CtKey::kStatus:
-    case CtKey::kMark:
-    case CtKey::kSecmark:
-    case CtKey::kExpiration:
-    case CtKey::kEventmask:
-    case CtKey::kSrcIp:
-    case CtKey::kDstIp:
-    case CtKey::kId: return 4;
-  }
-  return 4;
-}
-
-std::uint32_t rt_length(RtKey key) {
-  switch (key) {
-    case RtKey::kNexthop6: return 16;
-    case RtKey::kTcpmss: return 2;
-    case RtKey::kXfrm: return 1;
-    case RtKey::kClassid:
-    case RtKey::kNexthop4: return 4;
-    case RtKey::kOther: return 16;
-  }
-  return 16;
-}
-
-std::uint32_t socket_length(SocketKey key) {
-  switch (key) {
-    case SocketKey::kTransparent:
-    case SocketKey::kWildcard: return 1;
-    case SocketKey::kMark: return 4;
-    case SocketKey::kCgroupv2: return 8;
-    case SocketKey::kOther: return 16;
-  }
-  return 16;
 }
 
 std::optional<Bytes> data_value(const Attributes& a, std::size_t type) {
@@ -207,10 +106,7 @@ bool ExpressionDecoder::fib(const Attributes& a) {
   term.iif = (*flags & NFTA_FIB_F_IIF) != 0;
   term.oif = (*flags & NFTA_FIB_F_OIF) != 0;
   term.present = (*flags & NFTA_FIB_F_PRESENT) != 0;
-  // nft_fib.c, nft_fib_init: presence is one byte.
-  const bool name = term.result == FibResult::kOifname;
-  const std::uint32_t length = term.present ? 1 : name ? kNameLength : 4;
-  return load(a, NFTA_FIB_DREG, length, {term});
+  return load(a, NFTA_FIB_DREG, fib_length(term), {term});
 }
 
 bool ExpressionDecoder::rt(const Attributes& a) {

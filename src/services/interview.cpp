@@ -15,6 +15,11 @@ bool sends_elsewhere(const HttpResponse& http) {
 
 }  // namespace
 
+bool is_unanswered(const Answer& answer) {
+  return answer.ending == Ending::kSilent || answer.ending == Ending::kFailed ||
+         answer.ending == Ending::kWithheld;
+}
+
 Interview::Interview(const Matcher& matcher, const Subject& subject, Depth depth)
     : matcher_(matcher), subject_(subject), depth_(depth) {
   if (subject_.protocol == IpProtocol::kUdp) stage_ = Stage::kPortBytes;
@@ -122,9 +127,7 @@ void Interview::give_back(const Question& question) {
 bool Interview::misses_answers() const {
   const std::vector<Question> wanted = settled_ == nullptr ? std::vector<Question>() : access();
   return std::ranges::any_of(answers_, [&](const Answer& a) {
-    const bool is_answered =
-        a.ending != Ending::kSilent && a.ending != Ending::kFailed && a.ending != Ending::kWithheld;
-    if (is_answered) return false;
+    if (!is_unanswered(a)) return false;
     if (settled_ == nullptr) return a.exchange != Matcher::kBannerExchange;
     return std::ranges::find(wanted, Question{a.exchange, a.in_tls}) != wanted.end();
   });

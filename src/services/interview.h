@@ -45,6 +45,9 @@ struct Finding {
   std::string withheld;  // why something was not asked; "" when all was
 };
 
+// Nothing came, or it was not asked to the end.
+[[nodiscard]] bool is_unanswered(const Answer& answer);
+
 class Interview {
  public:
   // `matcher` must outlive it.

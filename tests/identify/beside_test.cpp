@@ -71,6 +71,24 @@ TEST_F(Beside, WhoWasSilentUnderTheFloodIsAskedAgain) {
   EXPECT_EQ(id_of(beside.finish().findings.at(number)), "redis");
 }
 
+// A question was lost that was on its way when the sweep ended.
+TEST_F(Beside, WhatWasAskedUnderTheFloodIsAskedAgainWhenItStaysSilent) {
+  std::atomic<bool> flood = true;
+  const FakeServer server([&](int fd, const FakeServer& s) {
+    const bool lost = flood;
+    while (flood && !s.stopping()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    if (lost) return std::this_thread::sleep_for(std::chrono::milliseconds(400));
+    if (FakeServer::hear(fd, 200).starts_with("GET"))
+      FakeServer::say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+  });
+  BesideSweep beside(builtin(), quick(), [&](std::size_t, Port) { return at(server); });
+  beside.found(0, server.port());
+  turn_for(beside, std::chrono::milliseconds(150));  // nobody greets, and GET / is on its way
+  flood = false;
+  const std::size_t number = beside.want(0, server.port(), [&] { return at(server); });
+  EXPECT_TRUE(beside.finish().findings.at(number).speaks_http);
+}
+
 TEST_F(Beside, WhatIsNotWantedInTheEndKeepsNobodyWaiting) {
   const FakeServer silent([&](int, const FakeServer& s) {
     while (!s.stopping()) std::this_thread::sleep_for(std::chrono::milliseconds(5));

@@ -21,10 +21,16 @@ model::Nat dnat(Bytes address, Bytes port) {
   return nat;
 }
 
+model::Statement l4_protocol(std::uint8_t number) {
+  return model::Compare{
+      {model::MetaTerm{model::MetaKey::kL4proto, 0}}, model::CompareOp::kEqual, {number}};
+}
+
 model::Rule to_port(Bytes dialled, model::Statement statement) {
   model::Rule rule;
   rule.handle = 4711;
-  rule.statements = {model::Compare{{model::PayloadTerm{model::PayloadBase::kTransport, 2, 2}},
+  rule.statements = {l4_protocol(6),
+                     model::Compare{{model::PayloadTerm{model::PayloadBase::kTransport, 2, 2}},
                                     model::CompareOp::kEqual,
                                     std::move(dialled)},
                      std::move(statement)};
@@ -51,7 +57,7 @@ TEST(Redirects, AnotherPortTargetOrFormIsSomewhereElse) {
   EXPECT_FALSE(only_published(to_port({0, 80}, dnat({172, 20, 0, 3}, {0x1f, 0x90}))));
   EXPECT_FALSE(only_published(to_port({0, 80}, dnat({172, 20, 0, 2}, {0x1f, 0x91}))));
   model::Rule any_port = to_port({0, 80}, dnat({172, 20, 0, 2}, {0x1f, 0x90}));
-  any_port.statements.erase(any_port.statements.begin());
+  any_port.statements.erase(any_port.statements.begin() + 1);
   EXPECT_FALSE(only_published(any_port));
   model::Nat redirect;
   redirect.kind = model::NatKind::kRedirect;
@@ -65,16 +71,54 @@ TEST(Redirects, AnotherPortTargetOrFormIsSomewhereElse) {
   EXPECT_FALSE(only_published(to_port({0, 80}, legacy)));
 }
 
+TEST(Redirects, ThePortOfAnotherProtocolIsSomewhereElse) {
+  model::Rule rule = to_port({0, 80}, dnat({172, 20, 0, 2}, {0x1f, 0x90}));
+  EXPECT_TRUE(only_published(rule));
+  rule.statements[0] = l4_protocol(17);
+  EXPECT_FALSE(only_published(rule));
+  rule.statements.erase(rule.statements.begin());
+  EXPECT_FALSE(only_published(rule));
+}
+
+TEST(Redirects, WhatIsPublishedAtOneAddressIsNotDialledAtOthers) {
+  const auto published = [](std::optional<Bytes> dialled) {
+    HostBuilder h = shop();
+    for (model::Container& c : h.snapshot.engines[0].containers) {
+      for (model::PublishedPort& p : c.published) p.host_address = *IpAddress::parse("192.0.2.10");
+    }
+    auto& rules = h.chain("nat", "DOCKER").rules;
+    rules = {to_port({0, 80}, dnat({172, 20, 0, 2}, {0x1f, 0x90}))};
+    const model::PayloadTerm to{model::PayloadBase::kNetwork, 16, 4};
+    if (dialled)
+      rules[0].statements.insert(rules[0].statements.begin(),
+                                 model::Compare{{to}, model::CompareOp::kEqual, *dialled});
+    return only_published_ports_lead(h.snapshot);
+  };
+  EXPECT_TRUE(published(Bytes{192, 0, 2, 10}));
+  EXPECT_FALSE(published(Bytes{192, 0, 2, 11}));
+  EXPECT_FALSE(published(std::nullopt));
+}
+
+TEST(Redirects, PortsThatAreWrittenLeadElsewhere) {
+  model::SetPayload write;
+  write.target = {model::PayloadBase::kTransport, 2, 2};
+  write.value = {model::ConstantTerm{{0, 80}}};
+  EXPECT_FALSE(only_published(to_port({0x23, 0x28}, write)));
+}
+
 TEST(Redirects, AContainerMaySendToItsOwnLoopback) {
-  const auto inside = [](Bytes to) {
+  const auto inside = [](Bytes to, bool outsiders = false) {
     HostBuilder h = shop();
     model::NetNs& ns = h.snapshot.namespaces[1];
     model::Table& table = ns.ruleset.tables.emplace_back();
     table.chains.emplace_back().rules.push_back(to_port({0, 53}, dnat(std::move(to), {0xa0, 1})));
+    for (model::Link& link : ns.links) link.ipv4.route_localnet = outsiders ? 1 : 0;
     return only_published_ports_lead(h.snapshot);
   };
   EXPECT_TRUE(inside({127, 0, 0, 11}));
   EXPECT_FALSE(inside({172, 20, 0, 1}));
+  EXPECT_FALSE(inside({127, 0, 0, 1}, true));
+  EXPECT_FALSE(inside({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}));
 }
 
 TEST(Redirects, AddressesByLocalRoutesAreNotKnown) {
@@ -84,6 +128,11 @@ TEST(Redirects, AddressesByLocalRoutesAreNotKnown) {
   route.destination = *Prefix::parse("192.0.2.0/24");
   h.snapshot.namespaces[0].routes.push_back(route);
   EXPECT_FALSE(only_published_ports_lead(h.snapshot));
+  h.snapshot.namespaces[0].routes.back().destination = *Prefix::parse("198.51.100.9/32");
+  EXPECT_FALSE(only_published_ports_lead(h.snapshot));
+  h.snapshot.namespaces[0].routes.back().destination =
+      Prefix::single(h.snapshot.namespaces[0].addresses.back().local);
+  EXPECT_TRUE(only_published_ports_lead(h.snapshot));
 }
 
 // By a rule that no engine has made.

@@ -43,8 +43,9 @@ bool cuts_around(const model::Snapshot& snapshot, const char* first, const char*
 
 // Every cut begins another class.
 SourceClasses cut_at(std::vector<IpAddress> cuts) {
-  SourceClasses out{std::move(cuts), {}};
+  SourceClasses out{std::move(cuts), {}, {}};
   for (std::uint32_t i = 0; i <= out.cuts.size(); ++i) out.kinds.push_back(i);
+  out.uneven.resize(out.kinds.size());
   return out;
 }
 
@@ -118,6 +119,106 @@ TEST(SourceClasses, ExcludedPrefixesAndTooManyClassesAreRespected) {
   std::vector<IpAddress> cuts;
   for (IpAddress a = ip("10.0.0.1"); cuts.size() < 50; a = a.next()) cuts.push_back(a);
   EXPECT_FALSE(representatives(zone({"10.0.0.0/8"}), cut_at(cuts), {}, 10).complete);
+}
+
+model::Term tracked(model::CtKey key) {
+  model::CtTerm term;
+  term.key = key;
+  return {term};
+}
+
+// nft compares as many bytes as the prefix has.
+TEST(SourceClasses, APrefixOfAnAddressOfConnectionTrackingCuts) {
+  EXPECT_TRUE(cuts_around(
+      with(model::Compare{tracked(model::CtKey::kSrcIp), model::CompareOp::kEqual, {10}}),
+      "10.0.0.0", "11.0.0.0"));
+  EXPECT_TRUE(cuts_around(
+      with(model::Compare{
+          tracked(model::CtKey::kSrcIp6), model::CompareOp::kEqual, {0x20, 0x01, 0x0d, 0xb8}}),
+      "2001:db8::", "2001:db9::"));
+}
+
+TEST(SourceClasses, AnAddressIsFoundBehindFieldsOfAnyLength) {
+  const Bytes ends{192, 0, 2, 5, 203, 0, 113, 9, 0, 80, 0, 0};
+  const auto behind = [&](model::Term first, std::size_t length) {
+    model::Snapshot snapshot = with(model::InSet{
+        {model::ConcatTerm{{std::move(first),
+                            source(4),
+                            {model::PayloadTerm{model::PayloadBase::kNetwork, 16, 4}},
+                            {model::PayloadTerm{model::PayloadBase::kTransport, 2, 2}}}}},
+        "s",
+        false});
+    model::SetDef& set = snapshot.namespaces[0].ruleset.tables[0].sets.emplace_back();
+    set.name = "s";
+    model::SetElement& e = set.elements.emplace_back();
+    e.first.assign(length, 0);
+    e.first.insert(e.first.end(), ends.begin(), ends.end());
+    e.last = e.first;
+    set.key_length = static_cast<std::uint32_t>(e.first.size());
+    return cuts_around(snapshot, "192.0.2.5", "192.0.2.6");
+  };
+  EXPECT_TRUE(behind(tracked(model::CtKey::kMark), 4));
+  EXPECT_TRUE(behind(tracked(model::CtKey::kSrcIp6), 16));
+  EXPECT_TRUE(behind({model::MetaTerm{model::MetaKey::kBridgeIifname, 0}}, 16));
+}
+
+TEST(SourceClasses, AKeyWithoutPaddingIsReadAsOneWithIt) {
+  model::Snapshot snapshot = with(
+      model::InSet{{model::ConcatTerm{{{model::PayloadTerm{model::PayloadBase::kTransport, 0, 2}},
+                                       {model::PayloadTerm{model::PayloadBase::kTransport, 2, 2}},
+                                       source(4)}}},
+                   "s",
+                   false});
+  model::SetDef& set = snapshot.namespaces[0].ruleset.tables[0].sets.emplace_back();
+  set.name = "s";
+  set.key_length = 8;
+  set.field_lengths = {2, 2, 4};
+  model::SetElement& e = set.elements.emplace_back();
+  e.first = e.last = {0, 80, 0, 81, 203, 0, 113, 9};
+  EXPECT_TRUE(cuts_around(snapshot, "203.0.113.9", "203.0.113.10"));
+}
+
+TEST(SourceClasses, TheMaskOfAnIpsetWidensWhatItHolds) {
+  model::Snapshot snapshot;
+  model::IpSet& set = snapshot.namespaces.emplace_back().ruleset.ipsets.emplace_back();
+  set.type = "hash:ip";
+  set.netmask_length = 24;
+  set.entries.emplace_back().prefix = Prefix::parse("203.0.113.0/32").value();
+  EXPECT_TRUE(cuts_around(snapshot, "203.0.113.0", "203.0.114.0"));
+}
+
+// One address cannot speak for the others: what is closed to it may be open to them.
+TEST(SourceClasses, WhereRulesComputeWithAddressesNotAllAreSpokenFor) {
+  const model::Snapshot odd =
+      with(model::Compare{{model::BitwiseTerm{{source(4)}, {0, 0, 0, 1}, {0, 0, 0, 0}}},
+                          model::CompareOp::kEqual,
+                          {0, 0, 0, 1}});
+  const auto asked = [&](const model::Snapshot& snapshot, const char* of) {
+    return representatives(zone({of}), source_classes(snapshot), {}, 100);
+  };
+  EXPECT_TRUE(asked(odd, "192.0.2.0/24").uneven);
+  EXPECT_FALSE(asked(odd, "192.0.2.7/32").uneven);
+  EXPECT_TRUE(asked(odd, "2001:db8::/64").uneven);  // it reads four bytes of a sender there
+  model::Snapshot of_v4 = odd;
+  auto& statements = of_v4.namespaces[0].ruleset.tables[0].chains[0].rules[0].statements;
+  statements.insert(
+      statements.begin(),
+      model::Compare{
+          {model::MetaTerm{model::MetaKey::kNfproto, 0}}, model::CompareOp::kEqual, {2}});
+  EXPECT_TRUE(asked(of_v4, "192.0.2.0/24").uneven);
+  EXPECT_FALSE(asked(of_v4, "2001:db8::/64").uneven);
+  EXPECT_FALSE(asked(with(model::Compare{source(4), model::CompareOp::kEqual, {192, 0, 2, 7}}),
+                     "192.0.2.0/24")
+                   .uneven);
+}
+
+TEST(SourceClasses, BehindManyExcludedPrefixesSomebodyIsFound) {
+  policy::Zone z = zone({"10.0.0.0/8"});
+  for (std::uint8_t i = 0; i < 200; ++i)
+    z.excluded.push_back(Prefix::covering(IpAddress::v4(10, i, 0, 0), 16));
+  const Representatives found = representatives(z, cut_at({}), {}, 100);
+  ASSERT_EQ(found.addresses.size(), 1U);
+  EXPECT_TRUE(Prefix::parse("10.200.0.0/13")->contains(found.addresses[0]));
 }
 
 model::Snapshot with_set(model::Term key, std::vector<model::SetElement> elements) {
