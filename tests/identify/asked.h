@@ -29,7 +29,7 @@ inline Result<int> open_here(IpFamily family, IpProtocol protocol) {
 // Patience for servers on this machine.
 inline Limits quick() {
   Limits out;
-  out.banner_ms = 100, out.answer_ms = 150, out.quiet_ms = 40, out.exchange_ms = 300;
+  out.banner_ms = 100, out.answer_ms = 500, out.quiet_ms = 40, out.exchange_ms = 1'000;
   out.all_ms = 10'000, out.per_target = 16;
   return out;
 }

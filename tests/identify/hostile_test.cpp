@@ -145,6 +145,7 @@ TEST(Identify, ManyTargetsOfBothFamiliesKeepTheirOrder) {
   }
   Limits limits = quick();
   limits.in_flight = 8;
+  limits.answer_ms = 2'000, limits.exchange_ms = 4'000, limits.all_ms = 60'000;  // all answer
   const auto found = identify(builtin(), targets, limits).findings;
   ASSERT_EQ(found.size(), targets.size());
   for (std::size_t i = 0; i < found.size(); ++i)
