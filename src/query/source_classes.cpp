@@ -453,6 +453,34 @@ std::vector<Piece> pieces(const Prefix& prefix, const SourceClasses& classes) {
   return out;
 }
 
+// The namespaces that packets from the host's links may come to: those that wires or devices upon
+// others join with the host's, over how many steps ever. Rules elsewhere tell no senders apart.
+std::vector<bool> joined_with_host(const model::Snapshot& snapshot) {
+  const std::size_t count = snapshot.namespaces.size();
+  std::vector<std::vector<std::size_t>> next(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    for (const model::Link& link : snapshot.namespaces[i].links) {
+      if (!link.peer_ns || link.peer_ns->value >= count) continue;
+      next[i].push_back(link.peer_ns->value);
+      next[link.peer_ns->value].push_back(i);
+    }
+  }
+  std::vector<bool> joined(count, false);
+  std::vector<std::size_t> todo;
+  const auto come_to = [&](std::size_t ns) {
+    if (ns >= count || joined[ns]) return;
+    joined[ns] = true;
+    todo.push_back(ns);
+  };
+  come_to(snapshot.host.value);
+  while (!todo.empty()) {
+    const std::size_t at = todo.back();
+    todo.pop_back();
+    for (const std::size_t ns : next[at]) come_to(ns);
+  }
+  return joined;
+}
+
 }  // namespace
 
 std::uint32_t SourceClasses::kind_of(const IpAddress& address) const {
@@ -466,7 +494,9 @@ SourceClasses source_classes(const model::Snapshot& snapshot) {
        {"0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3", "::/127", "ff00::/8", "fe80::/10"}) {
     if (auto prefix = Prefix::parse(text)) marks.prefix(*prefix);
   }
+  const std::vector<bool> joined = joined_with_host(snapshot);
   for (std::size_t i = 0; i < snapshot.namespaces.size(); ++i) {
+    if (!joined[i]) continue;
     const model::NetNs& ns = snapshot.namespaces[i];
     const std::string place = std::to_string(i) + " ";
     mark_routing(ns, marks);

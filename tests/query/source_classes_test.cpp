@@ -270,5 +270,19 @@ TEST(SourceClasses, WhatIsAskedOfAPortIsNoAddress) {
   EXPECT_TRUE(alike(snapshot, "78.32.0.0", "78.31.0.0"));
 }
 
+// Others on this machine, whose packets and the host's never meet.
+TEST(SourceClasses, RulesOfNamespacesThatNoWireJoinsTellNobodyApart) {
+  model::Snapshot snapshot =
+      with(model::Compare{source(4), model::CompareOp::kEqual, {198, 18, 0, 1}});
+  model::NetNs other = snapshot.namespaces[0];
+  snapshot.namespaces[0].ruleset = {};
+  snapshot.namespaces.push_back(other);
+  EXPECT_TRUE(alike(snapshot, "198.18.0.1", "198.18.0.2"));
+  model::Link wire;
+  wire.peer_ns = model::NsId{0};
+  snapshot.namespaces[1].links.push_back(wire);
+  EXPECT_FALSE(alike(snapshot, "198.18.0.1", "198.18.0.2"));
+}
+
 }  // namespace
 }  // namespace bulkhead::query
