@@ -15,6 +15,7 @@
 #include "console/neighbour_tables.h"
 #include "console/progress.h"
 #include "identify/catalogue_files.h"
+#include "identify/terminal.h"
 #include "policy/meaning.h"
 #include "policy/one_target.h"
 #include "probe/sweep.h"
@@ -35,22 +36,6 @@ namespace {
 // Probes a second when nothing else is said. Within the host there is no network that others share:
 // each probe is answered by a processor of its own. Beyond it there is.
 constexpr std::uint64_t kRate = 1'000'000, kRateBeyond = 200'000;
-
-void show(const probe::Progress& progress) {
-  console::show_progress(console::ProgressLine{
-      .percent = progress.ports == 0 ? 100 : progress.done * 100 / progress.ports,
-      .probes = progress.sent,
-      .elapsed_ms = progress.elapsed_ms,
-      .left_ms = progress.left_ms,
-      .paused = progress.paused});
-}
-
-void show_services(const identify::Progress& progress) {
-  console::show_progress(console::ServicesLine{.asked = progress.targets,
-                                               .known = progress.done,
-                                               .left_ms = progress.left_ms,
-                                               .paused = progress.paused});
-}
 
 // A machine that several targets name is asked once, for all of them.
 void ask_for_all(const policy::Config& config, const services::Matcher& matcher,
@@ -194,8 +179,9 @@ void send(const ScanOptions& options, const std::function<bool()>& hold,
   limits.hold = hold;
   limits.crowded = [tables = console::NeighbourTables()] { return tables.are_crowded(); };
   const bool terminal = console::stderr_is_terminal();
-  probe::Sweep seen = probe::sweep(sockets, result.plan.seats.size(), to_aims(result.plan), limits,
-                                   console::Interrupts::flag(), terminal ? show : nullptr);
+  probe::Sweep seen =
+      probe::sweep(sockets, result.plan.seats.size(), to_aims(result.plan), limits,
+                   console::Interrupts::flag(), terminal ? identify::show_packets : nullptr);
   if (terminal) console::clear_progress();
   result.swept = std::move(seen.aims);
   result.checks = std::move(seen.seats);
@@ -270,14 +256,14 @@ Exit run_scan(const ScanOptions& options) {
   std::optional<OpenPortServices> services;
   const bool terminal = console::stderr_is_terminal();
   if (options.identify)
-    services.emplace(
-        asker, result.plan,
-        OpenPortServices::Means{
-            .matcher = *matcher,
-            .sockets = sockets,
-            .stop = console::Interrupts::flag(),
-            .hold = hold,
-            .tell = terminal ? show_services : std::function<void(const identify::Progress&)>()});
+    services.emplace(asker, result.plan,
+                     OpenPortServices::Means{
+                         .matcher = *matcher,
+                         .sockets = sockets,
+                         .stop = console::Interrupts::flag(),
+                         .hold = hold,
+                         .tell = terminal ? identify::show_services
+                                          : std::function<void(const identify::Progress&)>()});
   send(options, hold, payloads_for(*matcher, snapshot), sockets, services ? &*services : nullptr,
        result);
   result.judged = scan::judge(asker, result.plan, result.swept);

@@ -20,6 +20,7 @@
 #include "console/neighbour_tables.h"
 #include "console/progress.h"
 #include "identify/catalogue_files.h"
+#include "identify/terminal.h"
 #include "outside/resolve.h"
 #include "outside/scan.h"
 #include "seen/diff.h"
@@ -145,28 +146,12 @@ Result<Work> make_work(const Options& options, const services::Matcher& matcher)
   return work;
 }
 
-void show(const probe::Progress& progress) {
-  console::show_progress(console::ProgressLine{
-      .percent = progress.ports == 0 ? 100 : progress.done * 100 / progress.ports,
-      .probes = progress.sent,
-      .elapsed_ms = progress.elapsed_ms,
-      .left_ms = progress.left_ms,
-      .paused = progress.paused});
-}
-
-void show_services(const identify::Progress& progress) {
-  console::show_progress(console::ServicesLine{.asked = progress.targets,
-                                               .known = progress.done,
-                                               .left_ms = progress.left_ms,
-                                               .paused = progress.paused});
-}
-
 seen::Record run_scan(const services::Matcher& matcher, const Work& work, const Options& options) {
   const bool terminal = console::stderr_is_terminal();
   const std::uint64_t begin = now_ms();
   probe::OwnSockets sockets;
   const console::Interrupts interrupts;
-  const Tell tell = terminal ? Tell{show, show_services} : Tell{};
+  const Tell tell = terminal ? Tell{identify::show_packets, identify::show_services} : Tell{};
   seen::Record record = scan(matcher, work, sockets, console::Interrupts::flag(), tell);
   if (terminal) console::clear_progress();
   record.host = host_name();

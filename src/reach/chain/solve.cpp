@@ -22,16 +22,18 @@ constexpr std::size_t kMostIntervals = 4096;
 
 namespace {
 
-// Of numbers in ascending order.
+// Of numbers that come in ascending order.
+void add_next(std::vector<Interval>& out, std::uint64_t x) {
+  if (!out.empty() && out.back().last + 1 == x) {
+    out.back().last = x;
+  } else {
+    out.push_back({x, x});
+  }
+}
+
 IntervalSet set_of(std::span<const std::pair<std::uint64_t, std::uint64_t>> of_one_value) {
   std::vector<Interval> out;
-  for (const auto& [value, x] : of_one_value) {
-    if (!out.empty() && out.back().last + 1 == x) {
-      out.back().last = x;
-    } else {
-      out.push_back({x, x});
-    }
-  }
+  for (const auto& [value, x] : of_one_value) add_next(out, x);
   return IntervalSet::of(std::move(out));
 }
 
@@ -77,12 +79,7 @@ IntervalSet Sources::where(const Table& table,
                            const std::function<bool(std::uint64_t)>& holds) const {
   std::vector<Interval> out;
   for (std::uint64_t x = 0; x < table.values.size(); ++x) {
-    if (!holds(table.values[x])) continue;
-    if (!out.empty() && out.back().last + 1 == x) {
-      out.back().last = x;
-    } else {
-      out.push_back({x, x});
-    }
+    if (holds(table.values[x])) add_next(out, x);
   }
   return IntervalSet::of(std::move(out));
 }
