@@ -66,6 +66,28 @@ class SweepLab : public collect::LabTest {
     const auto snapshot = collect::take_snapshot(*broker_, options);
     ASSERT_TRUE(snapshot) << snapshot.error().message;
     sockets_.emplace(*broker_, std::vector<std::uint64_t>{inode(seat_), inode(target_)});
+    for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) wait_for_answer(family);
+    run("ip -n " + seat_ + " neigh flush all");
+    run("ip -n " + target_ + " neigh flush all");
+  }
+
+  // The kernel tells IPv6 that a link is up once a second (linkwatch_schedule_work in
+  // net/core/link_watch.c), later when it is busy. Before that a target that is there is silent.
+  void wait_for_answer(IpFamily family) {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (std::chrono::steady_clock::now() < until) {
+      const auto opened = sockets_->open(0, family, SocketKind::kTcp);
+      ASSERT_TRUE(opened) << opened.error().message;
+      const Descriptor socket(*opened);
+      const SocketAddress there = SocketAddress::of(target(family), Port{1});
+      const bool begun = connect(socket.get(), there.get(), there.length) != 0;
+      pollfd answer{socket.get(), POLLOUT, 0};
+      if (begun && errno == EINPROGRESS && poll(&answer, 1, 50) == 1 &&
+          take_error(socket.get()) == ECONNREFUSED)
+        return;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    FAIL() << "the lab's target was not there";
   }
 
   // nft 1.0.6 wants a line to end before each closing brace.
