@@ -36,6 +36,8 @@ class ChangeScope {
 
   // Nothing but rules and sockets of the host about certain ports was changed.
   [[nodiscard]] bool is_narrow() const { return places_.has_value(); }
+  // Only then: walks without a packet for one of these are spared. Ascending.
+  [[nodiscard]] const std::vector<Place>& places() const { return *places_; }
 
  private:
   // Absent when more was changed than rules and sockets about certain ports.

@@ -141,8 +141,7 @@ class Afterwards {
   };
 
   void compare(const Oracle& oracle, const ChangeScope& scope, Effect& effect) const {
-    const auto affected =
-        known_.of_replies([&](const query::Reply& r) { return !scope.spares(r.answer); });
+    const auto affected = known_.within(scope);
     Comparison now(scene_, oracle, scope);
     const Service* last = nullptr;
     for (const auto& [place, at] : affected) {

@@ -1,8 +1,8 @@
 #include "audit/known_answers.h"
 
 #include <algorithm>
-#include <unordered_map>
-
+#include <optional>
+#include <utility>
 namespace bulkhead::audit {
 
 KnownAnswers::KnownAnswers(const Reachability& reach) {
@@ -16,6 +16,7 @@ KnownAnswers::KnownAnswers(const Reachability& reach) {
         if (last >= groups_.size() || groups_[last].reply != reply) {
           const auto [at, fresh] = place_of.try_emplace(reply, groups_.size());
           if (fresh) groups_.push_back({reply, {}});
+          if (fresh) file(at->second);
           last = at->second;
         }
         groups_[last].pairs.emplace_back(static_cast<std::uint32_t>(service), place++);
@@ -24,12 +25,40 @@ KnownAnswers::KnownAnswers(const Reachability& reach) {
   }
 }
 
-std::vector<KnownAnswers::Pair> KnownAnswers::of_replies(
-    const std::function<bool(const query::Reply&)>& wanted) const {
+void KnownAnswers::file(std::size_t group) {
+  const auto ends = groups_[group].reply->answer.seen.all();
+  if (!ends) return of_any_port_.push_back(group);
+  for (const trace::EndsSeen::End& end : *ends) {
+    std::vector<std::size_t>& there = by_port_[end.port.number];
+    if (there.empty() || there.back() != group) there.push_back(group);
+  }
+}
+
+std::vector<std::size_t> KnownAnswers::about(const ChangeScope& scope) const {
+  std::vector<std::size_t> out = of_any_port_;
+  std::optional<Port> last;
+  for (const ChangeScope::Place& place : scope.places()) {
+    if (std::exchange(last, place.port) == place.port) continue;
+    const auto at = by_port_.find(place.port.number);
+    if (at != by_port_.end()) out.insert(out.end(), at->second.begin(), at->second.end());
+  }
+  std::ranges::sort(out);
+  const auto rest = std::ranges::unique(out);
+  out.erase(rest.begin(), rest.end());
+  return out;
+}
+
+std::vector<KnownAnswers::Pair> KnownAnswers::within(const ChangeScope& scope) const {
   std::vector<Pair> out;
-  for (const Group& group : groups_) {
-    if (!wanted(*group.reply)) continue;
+  const auto add = [&](const Group& group) {
     for (const auto& [service, place] : group.pairs) out.push_back({service, place});
+  };
+  if (!scope.is_narrow()) {
+    std::ranges::for_each(groups_, add);
+  } else {
+    for (const std::size_t at : about(scope)) {
+      if (!scope.spares(groups_[at].reply->answer)) add(groups_[at]);
+    }
   }
   std::ranges::sort(out);
   return out;

@@ -4,9 +4,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
+#include <unordered_map>
 #include <vector>
 
+#include "audit/change_scope.h"
 #include "audit/reachability.h"
 
 namespace bulkhead::audit {
@@ -22,16 +23,21 @@ class KnownAnswers {
     std::size_t service = 0, place = 0;
     friend auto operator<=>(const Pair&, const Pair&) = default;
   };
-  // All pairs that have such a reply, ascending. O(replies + found log found).
-  [[nodiscard]] std::vector<Pair> of_replies(
-      const std::function<bool(const query::Reply&)>& wanted) const;
+  // All pairs whose reply the change may have touched, ascending. O(replies about its ports + found
+  // log found).
+  [[nodiscard]] std::vector<Pair> within(const ChangeScope& scope) const;
 
  private:
   struct Group {  // pairs that share a reply
     const query::Reply* reply = nullptr;
     std::vector<std::pair<std::uint32_t, std::uint32_t>> pairs;  // service, place
   };
+  void file(std::size_t group);
+  [[nodiscard]] std::vector<std::size_t> about(const ChangeScope& scope) const;
+
   std::vector<Group> groups_;
+  std::unordered_map<std::uint16_t, std::vector<std::size_t>> by_port_;  // that a packet had
+  std::vector<std::size_t> of_any_port_;
 };
 
 }  // namespace bulkhead::audit

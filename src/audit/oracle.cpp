@@ -69,4 +69,13 @@ MakeOracle world_oracle(const policy::Config& config) {
   };
 }
 
+const std::shared_ptr<const query::Reply>& closed_reply() {
+  static const std::shared_ptr<const query::Reply> kReply = [] {
+    auto reply = std::make_shared<query::Reply>();
+    reply->answer.verdict = trace::Verdict::kClosed;
+    return reply;
+  }();
+  return kReply;
+}
+
 }  // namespace bulkhead::audit

@@ -49,6 +49,9 @@ class AskerOracle : public Oracle {
   const query::Asker& asker_;
 };
 
+// Of a question of which nothing is known but that it is closed, as another was that is alike.
+[[nodiscard]] const std::shared_ptr<const query::Reply>& closed_reply();
+
 // The snapshot must outlive the oracle.
 using MakeOracle = std::function<Result<std::unique_ptr<Oracle>>(const model::Snapshot&)>;
 

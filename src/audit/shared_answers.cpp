@@ -15,29 +15,66 @@ SharedAnswers::Known* SharedAnswers::known_to_alike(const SeatEntry& from, const
   return nullptr;
 }
 
+std::optional<SharedAnswers::Known> SharedAnswers::stopped(std::size_t seat, const Dial& dial,
+                                                           IpProtocol protocol) const {
+  const SeatEntry& from = inventory_.seats[seat];
+  std::shared_ptr<const trace::EndReads> reads;
+  const auto serves = [&](const trace::EndReads& asked, const Stopped& s) {
+    if (s.seat != seat && !(s.for_all && from.address)) return false;
+    const auto more = asked.same_to_from(dial.to, dial.port);
+    if (!more) return false;
+    reads = s.reads;
+    if (!more->empty()) {
+      auto all = std::make_shared<trace::EndReads>(*s.reads);
+      all->asked_too(*more);
+      reads = std::move(all);
+    }
+    return s.seat == seat || reads->same_for(*from.address);
+  };
+  const Stopped* const like = stopped_.find(from.alike, protocol, dial.to, serves);
+  if (like == nullptr) return std::nullopt;
+  const bool for_all = like->for_all && reads->is_clear();
+  return Known{dial, std::move(reads), closed_reply(), for_all};
+}
+
+void SharedAnswers::keep(const SeatEntry& from, Known known) {
+  if (!from.address) return;  // nobody is alike
+  if (known_[from.alike].empty()) knowing_.push_back(from.alike);
+  known_[from.alike].push_back(std::move(known));
+}
+
 SharedAnswers::Told SharedAnswers::ask(std::size_t seat, const Dial& dial, IpProtocol protocol) {
   const SeatEntry& from = inventory_.seats[seat];
   const std::optional<IpAddress>& own = from.address;
   const Known* known = known_to_alike(from, dial);
   if (known != nullptr && own && known->for_all && known->reply->answer.socket_ns != from.ns &&
-      known->reads.same_for(*own))
+      known->reads->same_for(*own))
     return {known->reply, true};
   auto reply = std::make_shared<query::Reply>();
   if (from.seat.origins.empty()) {
     reply->answer.reason = from.seat.unknown;
     return {std::move(reply)};
   }
-  query::Target target = target_of(dial, protocol);
-  trace::SourceReads reads;
-  const bool first = from.address && known == nullptr && dial.to.is_v4();
-  if (first) target.reads = &reads;
-  *reply = oracle_.ask(from.seat, target);
+  // Zones, IPv6 and link-local addresses are asked one by one.
+  const bool first = known == nullptr && !from.is_zone() && dial.to.is_v4() && !dial.scope;
   if (first) {
-    const bool for_all = !dial.to.is_unspecified() && reads.is_clear() && !reads.is_singular() &&
-                         reply->answer.verdict != trace::Verdict::kUnknown;  // names its places
-    if (known_[from.alike].empty()) knowing_.push_back(from.alike);
-    known_[from.alike].push_back({dial, std::move(reads), reply, for_all});
+    if (auto like = stopped(seat, dial, protocol)) {
+      keep(from, *std::move(like));
+      return {closed_reply(), true};
+    }
   }
+  query::Target target = target_of(dial, protocol);
+  auto reads = std::make_shared<trace::EndReads>();
+  trace::EndReads to_reads;
+  if (first) target.reads = reads.get(), target.to_reads = &to_reads;
+  *reply = oracle_.ask(from.seat, target);
+  if (!first) return {std::move(reply)};
+  const bool for_all = from.address && !dial.to.is_unspecified() && reads->is_clear() &&
+                       !reads->is_singular() &&
+                       reply->answer.verdict != trace::Verdict::kUnknown;  // names its places
+  if (reply->answer.verdict == trace::Verdict::kClosed)
+    stopped_.add(from.alike, protocol, dial.to, std::move(to_reads), {seat, reads, for_all});
+  keep(from, {dial, std::move(reads), reply, for_all});
   return {std::move(reply)};
 }
 

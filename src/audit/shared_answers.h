@@ -1,12 +1,15 @@
-// Asks one service from many seats: seats that are alike (SeatEntry::alike) share an answer where
-// nothing on the way could tell them apart.
+// Asks services from many seats: seats that are alike (SeatEntry::alike) share an answer where
+// nothing on the way could tell them apart, and so do services whose packets are stopped before
+// anything on the way could.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "audit/inventory.h"
 #include "audit/oracle.h"
+#include "trace/stopped_ways.h"
 
 namespace bulkhead::audit {
 
@@ -20,25 +23,36 @@ class SharedAnswers {
     std::shared_ptr<const query::Reply> reply;  // never null
     bool of_another = false;                    // `answer.source` is the other one's
   };
-  // As an ordinary connection. Cost: a look at what was answered to one that is alike; otherwise a
-  // question to the oracle.
+  // As an ordinary connection. Cost: a look at what was answered to one that is alike, or of a
+  // service near this one; otherwise a question to the oracle. Of a reply that is another
+  // service's, nothing is told but that it is closed.
   [[nodiscard]] Told ask(std::size_t seat, const Dial& dial, IpProtocol protocol);
-  // Before another service is asked.
+  // Before another service is asked: answers that are its own.
   void forget();
 
  private:
   struct Known {
     Dial dial;
-    trace::SourceReads reads;
+    std::shared_ptr<const trace::EndReads> reads;
     std::shared_ptr<const query::Reply> reply;
     bool for_all = false;  // that are alike, but for what `reads` says of the source
   };
+  struct Stopped {  // a packet of that seat
+    std::size_t seat = 0;
+    std::shared_ptr<const trace::EndReads> reads;
+    bool for_all = false;
+  };
   [[nodiscard]] Known* known_to_alike(const SeatEntry& from, const Dial& dial);
+  // What stopped packets to another service, where it would stop these, too.
+  [[nodiscard]] std::optional<Known> stopped(std::size_t seat, const Dial& dial,
+                                             IpProtocol protocol) const;
+  void keep(const SeatEntry& from, Known known);
 
   const Inventory& inventory_;
   const Oracle& oracle_;
-  std::vector<std::vector<Known>> known_;  // by SeatEntry::alike
-  std::vector<std::size_t> knowing_;       // of which something is known
+  std::vector<std::vector<Known>> known_;             // by SeatEntry::alike
+  std::vector<std::size_t> knowing_;                  // of which something is known
+  trace::StoppedWays<std::size_t, Stopped> stopped_;  // by SeatEntry::alike
 };
 
 }  // namespace bulkhead::audit

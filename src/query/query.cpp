@@ -255,6 +255,7 @@ trace::Question question(const std::variant<trace::LocalOrigin, trace::OutsideOr
   q.edges = target.edges;
   q.scope = target.scope;
   q.reads = target.reads;
+  q.to_reads = target.to_reads;
   if (auto* outside = std::get_if<trace::OutsideOrigin>(&q.from);
       outside != nullptr && target.source) {
     outside->source = *target.source;
@@ -336,6 +337,7 @@ Reply Asker::ask(const Seat& seat, const Target& target) const {
   if (!target.as_attacker) return reply;
   // Who forges chooses the wire as well: the computation of that does not ask for one.
   if (ask_forged_ && !target.scope) return ask_forged_(seat, target, std::move(reply));
+  if (target.to_reads != nullptr) target.to_reads->unclear();
   widen_to_attacker(reply);
   return reply;
 }

@@ -45,7 +45,10 @@ struct Target {
   IfIndex scope =
       {};  // of a link-local address: the seat's own link, else an ordinary connection fails
   // Of an ordinary connection from one seat: filled (trace::Question).
-  trace::SourceReads* reads = nullptr;
+  trace::EndReads* reads = nullptr;
+  // The same of the destination, of all packets that were looked at; unclear where not all of them
+  // were walked one by one.
+  trace::EndReads* to_reads = nullptr;
 };
 
 struct Reply {

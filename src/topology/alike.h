@@ -1,6 +1,6 @@
 // Which namespaces are alike: containers on one bridge that differ in nothing but their own IPv4
 // address, MAC address and names, so that the network treats them the same unless a rule asks for
-// one of these (trace::SourceReads tells).
+// one of these (trace::EndReads tells).
 //
 // Compared are the namespaces with their links, routes, sysctls and base chains, the ports to which
 // they are attached, and whether anything else in the snapshot names one of them: a route, a

@@ -123,6 +123,7 @@ bool Run::bridge_ip_prerouting(Device& port, Skb& skb, bool& diverted) {
 void Run::bridged_dnat(Device& port, Skb& skb) {
   if (!hook(FilterPoint::kBridgePrerouting, 1, kLast, skb, &port, nullptr)) return;
   Device& bridge = *port.bridge;
+  unclear_destination(skb);
   const IpAddress next_hop = skb.dst.gateway.value_or(skb.p.destination);
   const Way r = resolve(bridge, next_hop, skb);
   if (stopped_) return;

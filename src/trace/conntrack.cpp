@@ -210,6 +210,7 @@ bool Run::set_up_nat(Skb& skb, FilterPoint point, const NatRequest* request, boo
   if (wanted != current) {
     if (!source_side && question_.reads != nullptr && skb.ours)
       question_.reads->sent_to(wanted.destination);
+    if (!source_side) unclear_destination(skb);
     ct.reply = invert(wanted);
     (source_side ? ct.snat : ct.dnat) = true;
     if (explain_) {
@@ -265,10 +266,13 @@ void Run::reads_wish(const Skb& skb, FilterPoint point, const Machine& m, Contex
                    c.reads->follows(skb.p.source) && !c.reads->follows(skb.p.destination) &&
                    !stack.open_order[static_cast<std::size_t>(point)];
   if (!ask) return;
-  const AddressCell* const area = question_.nat_areas->of(stack.filter, point, c);
-  if (area == nullptr) return;
-  c.reads->asked_within(*area);
+  const NatAreas::Found area = question_.nat_areas->of(stack.filter, point, c);
+  if (area.sources == nullptr) return;
+  c.reads->asked_within(*area.sources);
   c.reads = nullptr;
+  if (c.to_reads == nullptr) return;
+  if (area.asked_of_destination == nullptr) return c.to_reads->unclear();
+  c.to_reads->also(*area.asked_of_destination);
 }
 
 // What the NAT chains of the hook want; false: they dropped it, or it is not known.
@@ -279,6 +283,7 @@ bool Run::ask_nat(Skb& skb, FilterPoint point, Device* in, Device* out,
   c.around = &world_.stack(m);
   reads_wish(skb, point, m, c);
   const HookResult r = run_nat(point, c, m, request);
+  if (c.to_reads != nullptr && c.to_reads->type_was_asked()) routed_by_destination(m, skb);
   if (r.outcome == Outcome::kDrop || r.outcome == Outcome::kReject) {
     decided(skb, r.decided_by);
     lost(skb, "dropped by ", describe(r.decided_by));

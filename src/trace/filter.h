@@ -19,8 +19,8 @@
 
 #include "model/network.h"
 #include "trace/choices.h"
+#include "trace/end_reads.h"
 #include "trace/packet.h"
-#include "trace/source_reads.h"
 
 namespace bulkhead::trace {
 
@@ -131,7 +131,8 @@ struct Context {
   std::uint32_t next_hop_mtu = 1500;
   std::optional<IpAddress> next_hop;  // rt nexthop
   bool legacy_last = false;           // of equal priorities: nft chains before legacy tables
-  SourceReads* reads = nullptr;       // when set: what rules ask of the source is noted there
+  EndReads* reads = nullptr;          // when set: what rules ask of the source is noted there
+  EndReads* to_reads = nullptr;       // the same of the destination
   bool jumps_unclear = false;         // and a record that sees a jump is unclear
   std::uint64_t now_ms = 0;           // of the snapshot: time-outs of elements, time matches
 };

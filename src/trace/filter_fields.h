@@ -44,10 +44,12 @@ struct FieldTable {
     value[static_cast<std::size_t>(field)] = number;
     known |= bit(field);
   }
+  friend bool operator==(const FieldTable&, const FieldTable&) = default;
 };
 
 struct WideName {  // an interface name in its 16 bytes, "" when there is no interface
   std::uint64_t high = 0, low = 0;
+  friend bool operator==(const WideName&, const WideName&) = default;
 };
 using Names = std::array<WideName, 2>;  // incoming, outgoing
 

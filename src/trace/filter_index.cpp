@@ -82,7 +82,7 @@ void ChainIndex::choose_drawers(std::span<const std::vector<Place>> rules) {
 
 // Under the value that the fewest rules ask for. Where a rule asks for both ends, under its
 // destination rather than its source: what was not asked of a source need not be asked again for
-// others (SourceReads).
+// others (EndReads).
 void ChainIndex::file(std::uint32_t rule, std::span<const Place> places) {
   constexpr std::uint32_t kSourceWeight = 4;
   const Place* best = nullptr;
@@ -149,8 +149,44 @@ const void* ChainIndex::file_of(std::size_t part, std::uint64_t value, std::uint
   return file == drawer.rules.end() || file->second.rules.front() > last ? nullptr : &file->second;
 }
 
+namespace {
+
+bool lets_rule_by(const Program& program, const RuleCode& rule, const ChainIndex::Sight& packet,
+                  std::vector<EndReads::Test>& out) {
+  for (std::uint32_t i = rule.first; i < rule.end; ++i) {
+    const Op& op = program.ops[i];
+    bool inside = false;
+    if (op.kind == OpKind::kField) {
+      if (!packet.fields.has(op.field) || op.field == Field::kSourcePort) return false;
+      inside = (packet.fields[op.field] & op.mask) - op.first <= op.span;
+      if (op.field == Field::kIpv4Source) out.push_back({op.mask, op.first, op.span});
+    } else if (op.kind == OpKind::kName) {
+      const Wide& wanted = program.wides[op.wide];
+      const WideName& name = packet.names[op.second ? 1 : 0];
+      inside = (name.high & wanted.mask) == wanted.value &&
+               (name.low & wanted.mask_low) == wanted.value_low;
+    } else {
+      return false;
+    }
+    if (inside == op.inverted) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+bool ChainIndex::lets_by(const Program& program, std::size_t part, std::uint32_t last,
+                         const Sight& packet, std::vector<EndReads::Test>& out) const {
+  const Drawer& drawer = drawers_[part];
+  const auto file = drawer.rules.find(drawer.part.of(packet.fields, packet.names));
+  if (file == drawer.rules.end()) return true;
+  return std::ranges::all_of(file->second.rules, [&](std::uint32_t rule) {
+    return rule > last || lets_rule_by(program, program.rules[rule], packet, out);
+  });
+}
+
 bool ChainIndex::tests(std::size_t part, std::uint32_t last, std::size_t most,
-                       std::vector<SourceReads::Test>& out) const {
+                       std::vector<EndReads::Test>& out) const {
   const Drawer& drawer = drawers_[part];
   for (const auto& [value, file] : drawer.rules) {
     if (file.rules.front() > last) continue;

@@ -15,8 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "trace/end_reads.h"
 #include "trace/filter_fields.h"
-#include "trace/source_reads.h"
 
 namespace bulkhead::trace::filtering {
 
@@ -42,7 +42,7 @@ class ChainIndex {
   [[nodiscard]] std::uint32_t next(std::uint32_t at, const FieldTable& fields,
                                    const Names& names) const;
 
-  // ---- what next() asks of a packet (SourceReads)
+  // ---- what next() asks of a packet (EndReads)
   [[nodiscard]] std::size_t parts() const { return drawers_.size(); }
   [[nodiscard]] std::optional<Field> field_of(std::size_t part) const;  // none: an interface name
   [[nodiscard]] bool is_input_name(std::size_t part) const;
@@ -50,10 +50,19 @@ class ChainIndex {
   // rules, none when null.
   [[nodiscard]] const void* file_of(std::size_t part, std::uint64_t value,
                                     std::uint32_t last) const;
+  // Whether each rule up to `last` that is filed under the packet's value of this part lets it by
+  // at a plain comparison, before it has done anything. Appends what they asked of the source until
+  // then. False also where that is not known: the port of the source is asked for, and the like.
+  struct Sight {
+    const FieldTable& fields;
+    const Names& names;
+  };
+  [[nodiscard]] bool lets_by(const Program& program, std::size_t part, std::uint32_t last,
+                             const Sight& packet, std::vector<EndReads::Test>& out) const;
   // Appends a test for each value under which this part has a rule up to `last`. False: then there
   // would be more than `most`.
   [[nodiscard]] bool tests(std::size_t part, std::uint32_t last, std::size_t most,
-                           std::vector<SourceReads::Test>& out) const;
+                           std::vector<EndReads::Test>& out) const;
 
  private:
   struct Value {

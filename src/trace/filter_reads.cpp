@@ -1,9 +1,9 @@
-// What rules ask of the source of the connection at hand (SourceReads): beside each comparison that
-// is made, not instead of it.
+// What rules ask of the ends of the connection at hand (EndReads): beside each comparison that is
+// made, not instead of it.
 #include <variant>
 
+#include "trace/end_reads.h"
 #include "trace/filter_run.h"
-#include "trace/source_reads.h"
 
 namespace bulkhead::trace::filtering {
 namespace {
@@ -21,8 +21,7 @@ bool asks_all(const xt::PortRange& range, bool inverted) {
 
 }  // namespace
 
-bool Run::follows(Field field) const {
-  const SourceReads& record = *context.reads;
+bool Run::follows(const EndReads& record, Field field) const {
   switch (field) {
     case Field::kIpv4Source: return record.follows(packet.source);
     case Field::kIpv4Destination: return record.follows(packet.destination);
@@ -32,39 +31,17 @@ bool Run::follows(Field field) const {
   }
 }
 
-void Run::reads(const Op& op) const {
-  SourceReads& record = *context.reads;
-  switch (op.kind) {
-    case OpKind::kField:
-      if (!fields.has(op.field)) break;  // the general form is asked
-      if (op.field == Field::kIif) record.asked_input();
-      if (!follows(op.field)) return;
-      if (op.field == Field::kSourcePort || op.field == Field::kDestinationPort)
-        record.asked_port();
-      else
-        record.asked({op.mask, op.first, op.span});
-      return;
-    case OpKind::kAddress6:
-      if (packet.is_ip() && record.follows(op.second ? packet.destination : packet.source))
-        record.unclear();
-      return;
-    case OpKind::kName:
-      if (!op.second) record.asked_input();
-      return;
-    case OpKind::kStatement: break;
-  }
-  reads_statement(program.details[op.detail]);
-}
-
-void Run::reads_index(const ChainIndex& index, std::uint32_t last) const {
+void Run::reads_index(const ChainIndex& index, std::uint32_t last, EndReads& record) const {
   for (std::size_t part = 0; part < index.parts(); ++part) {
     const auto field = index.field_of(part);
-    if (index.is_input_name(part) || field == Field::kIif) context.reads->asked_input();
-    if (!field || !follows(*field)) continue;
+    if (index.is_input_name(part) || field == Field::kIif) record.asked_input();
+    if (!field || !follows(record, *field)) continue;
     if (*field == Field::kSourcePort || *field == Field::kDestinationPort)
-      context.reads->asked_port();
+      record.asked_port();
+    else if (&record == context.to_reads)
+      record.looked_up(index, part, last, {&program, fields, names_});
     else
-      context.reads->looked_up(index, part, last);
+      record.looked_up(index, part, last);
   }
 }
 
@@ -73,7 +50,7 @@ namespace {
 // Statements that are evaluated by terms are noted where the terms are (reads_term).
 struct Asks {
   const Packet& packet;
-  SourceReads& record;
+  EndReads& record;
 
   [[nodiscard]] bool source() const { return record.follows(packet.source); }
   [[nodiscard]] bool destination() const { return record.follows(packet.destination); }
@@ -131,7 +108,7 @@ struct Asks {
 
 struct AsksTerm {
   const Run& run;
-  SourceReads& record;
+  EndReads& record;
 
   void operator()(const model::PayloadTerm& term) const {
     constexpr std::uint32_t kSource4 = 12, kDestination4 = 16, kSource6 = 8, kDestination6 = 24;
@@ -212,14 +189,33 @@ struct AsksTerm {
 
 }  // namespace
 
-void Run::reads_statement(const OpDetail& op) const {
-  std::visit(Asks{packet, *context.reads}, *op.statement);
+void Run::reads(const Op& op, EndReads& record) const {
+  switch (op.kind) {
+    case OpKind::kField:
+      if (!fields.has(op.field)) break;  // the general form is asked
+      if (op.field == Field::kIif) record.asked_input();
+      if (!follows(record, op.field)) return;
+      if (op.field == Field::kSourcePort || op.field == Field::kDestinationPort)
+        record.asked_port();
+      else
+        record.asked({op.mask, op.first, op.span});
+      return;
+    case OpKind::kAddress6:
+      if (packet.is_ip() && record.follows(op.second ? packet.destination : packet.source))
+        record.unclear();
+      return;
+    case OpKind::kName:
+      if (!op.second) record.asked_input();
+      return;
+    case OpKind::kStatement: break;
+  }
+  std::visit(Asks{packet, record}, *program.details[op.detail].statement);
 }
 
-void Run::reads_term(std::uint32_t term) const {
+void Run::reads_term(std::uint32_t term, EndReads& record) const {
   const TermCode& code = program.terms[term];
-  if (code.term == nullptr) return context.reads->unclear();
-  std::visit(AsksTerm{*this, *context.reads}, code.term->node);
+  if (code.term == nullptr) return record.unclear();
+  std::visit(AsksTerm{*this, record}, code.term->node);
 }
 
 }  // namespace bulkhead::trace::filtering

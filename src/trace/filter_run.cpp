@@ -176,10 +176,10 @@ Flow Run::execute(const Op& op) {
 }
 
 Flow Run::rule(const RuleCode& code) {
-  const bool noted = context.reads != nullptr;
+  const bool noted = context.reads != nullptr || context.to_reads != nullptr;
   const Op* const end = program.ops.data() + code.end;
   for (const Op* op = program.ops.data() + code.first; op != end; ++op) {
-    if (noted) reads(*op);
+    if (noted) each_record([&](EndReads& record) { reads(*op, record); });
     const Flow flow = execute(*op);
     if (flow == Flow::kContinue && !in_doubt_) continue;
     return in_doubt_ ? Flow::kUnknown : flow;
@@ -191,7 +191,7 @@ bool Run::is_passed_over(std::uint32_t rule) {
   const RuleEdit* edit = edits_->find(rule);
   if (edit == nullptr || edit->removed) return edit != nullptr;
   if (!fields.has(edit->asks.field)) return true;
-  if (context.reads != nullptr) reads(edit->asks);
+  each_record([&](EndReads& record) { reads(edit->asks, record); });
   return execute(edit->asks) != Flow::kContinue;
 }
 
@@ -209,7 +209,7 @@ Flow Run::rules(std::uint32_t start) {
     const ChainCode& chain = program.chains[chain_];
     if (chain.index != kNone && program.indexes[chain.index].covers(fields)) {
       at = program.indexes[chain.index].next(at, fields, names_);
-      if (context.reads != nullptr) reads_index(program.indexes[chain.index], at);
+      each_record([&](EndReads& record) { reads_index(program.indexes[chain.index], at, record); });
     }
     if (at == chain.end) {  // the end of a chain, or a return
       if (depth_ == 0) return Flow::kReturn;

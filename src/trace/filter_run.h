@@ -74,10 +74,16 @@ class Run {
   void refresh();  // after the packet or its conntrack view changed
   [[nodiscard]] Image& image();
   void forget_image() { image_.reset(); }
-  // ---- filter_reads.cpp: notes what is asked of the connection's source; only with Context::reads
-  void reads(const Op& op) const;
-  void reads_term(std::uint32_t term) const;
-  void reads_index(const ChainIndex& index, std::uint32_t last) const;
+  // ---- filter_reads.cpp: notes what is asked of an end of the connection (Context::reads)
+  void reads(const Op& op, EndReads& record) const;
+  void reads_term(std::uint32_t term, EndReads& record) const;
+  void reads_index(const ChainIndex& index, std::uint32_t last, EndReads& record) const;
+  // Calls note(record) for those that are wanted.
+  template <class Note>
+  void each_record(Note note) const {
+    if (context.reads != nullptr) note(*context.reads);
+    if (context.to_reads != nullptr) note(*context.to_reads);
+  }
   [[nodiscard]] RuleRef here() const;
   void note();  // adds the rule at hand to the explanation
 
@@ -92,8 +98,7 @@ class Run {
   [[nodiscard]] Flow rule(const RuleCode& code);
   [[nodiscard]] bool is_passed_over(std::uint32_t rule);
   [[nodiscard]] bool jump(std::uint32_t target, std::uint32_t return_to);
-  [[nodiscard]] bool follows(Field field) const;
-  void reads_statement(const OpDetail& op) const;
+  [[nodiscard]] bool follows(const EndReads& record, Field field) const;
   [[nodiscard]] Flow general(const Op& op) { return execute_general(program.details[op.detail]); }
   [[nodiscard]] Flow address_op(const Op& op);
   [[nodiscard]] static bool holds(const Wide& wanted, std::uint64_t high, std::uint64_t low);

@@ -416,7 +416,7 @@ struct Evaluate {
 
 bool Run::evaluate(std::uint32_t term, Value& out) {
   const TermCode& code = program.terms[term];
-  if (context.reads != nullptr) reads_term(term);
+  each_record([&](EndReads& record) { reads_term(term, record); });
   if (program.fast && code.field != Field::kCount && fields.has(code.field)) {
     out.set_big_endian(fields[code.field] >> (8U * (code.field_width - code.field_bytes)),
                        code.field_bytes);

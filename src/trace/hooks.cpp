@@ -69,7 +69,7 @@ Context Run::context_of(Skb& skb, Device* in, Device* out) {
     c.bridged = skb.physical_out != nullptr;
   }
   c.choices = &choices_;
-  if (skb.ours) c.reads = question_.reads;
+  if (skb.ours) c.reads = question_.reads, c.to_reads = question_.to_reads;
   c.jumps_unclear = (in != nullptr ? in : out)->machine->id != world_.topology.snapshot().host;
   c.next_hop = skb.dst.gateway;
   c.now_ms = world_.topology.snapshot().taken_at_ms;
@@ -166,7 +166,9 @@ bool Run::run_hook(FilterPoint point, std::int32_t from, std::int32_t to, Skb& s
     c.explain = &seen_;
   }
   if (c.reads != nullptr && point > FilterPoint::kIpPostrouting) c.reads->unclear();
+  if (c.to_reads != nullptr && point > FilterPoint::kIpPostrouting) c.to_reads->unclear();
   const HookResult r = run_filter(point, from, to, c, skb, m);
+  if (c.to_reads != nullptr && c.to_reads->type_was_asked()) routed_by_destination(m, skb);
   if (m.rules_unknown) stop_unknown(m.unknown_why);
   if (stopped_) return false;
   if (explain_ && !seen_.empty()) {

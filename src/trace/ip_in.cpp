@@ -99,6 +99,7 @@ void Run::ip_route_in(Skb& skb) {
   }
   if (!route_l3s(skb) && !stopped_ && skb.dst.kind == Dst::Kind::kNone) {
     std::string_view why;
+    routed_by_destination(m, skb);
     const bool routed = skb.p.destination.is_v4()
                             ? route_input4(world_.stack(m), dev, skb.p, false, skb.p.destination,
                                            skb.p.source, &choices_, skb.dst, why)
@@ -174,6 +175,7 @@ void Run::ip_error(Skb& skb) {
 
 void Run::ip_local_deliver(Skb& skb) {
   Device& dev = *skb.dev;
+  unclear_destination(skb);
   const Machine& m = *dev.machine;
   if (!hook(FilterPoint::kIpInput, kFirst, model::priority::kNatSource, skb, &dev, nullptr)) return;
   if (!translate(FilterPoint::kIpInput, skb, &dev, nullptr)) return;

@@ -25,6 +25,7 @@ bool Run::route_again(Skb& skb) {
   Machine& m = *skb.dst.device->machine;
   Flow flow = flow_of(skb);
   flow.oif = skb.bound_to;
+  unclear_destination(skb);
   Output o;
   if (skb.p.source.is_v4()) {
     const std::uint8_t type = address_type4(world_.stack(m), skb.p.source, nullptr);
@@ -109,6 +110,7 @@ void Run::ip_finish_output(Skb& skb) {
     lost(skb, "to a broadcast or multicast address");
     return;
   }
+  if (!skb.dst.gateway) unclear_destination(skb);
   neighbour_output(out, skb, skb.dst.gateway.value_or(skb.p.destination));
 }
 

@@ -4,7 +4,7 @@
 #include <optional>
 #include <utility>
 
-#include "trace/source_reads.h"
+#include "trace/end_reads.h"
 
 namespace bulkhead::trace {
 
@@ -62,7 +62,7 @@ struct Area {
 // What the chains wish for a packet from there, noting what they ask of the ends that `reads`
 // follows. False: it is not known.
 bool wish(const Filter& filter, FilterPoint point, const Context& context, IpAddress source,
-          SourceReads& reads, Wish& out) {
+          EndReads& reads, Wish& out) {
   Packet packet = *context.packet;
   packet.source = source;
   ConnTrack entry = context.ct->entry != nullptr ? *context.ct->entry : ConnTrack{};
@@ -74,6 +74,7 @@ bool wish(const Filter& filter, FilterPoint point, const Context& context, IpAdd
   own.ct = &ct;
   own.choices = &choices;
   own.reads = &reads;
+  own.to_reads = nullptr;
   own.explain = nullptr;
   out.outcome = filter.run_nat(point, own, out.request).outcome;
   return out.outcome != Outcome::kUnknown && !choices.any();
@@ -82,9 +83,9 @@ bool wish(const Filter& filter, FilterPoint point, const Context& context, IpAdd
 // What the chains wish for one source, and the others for which their comparisons come out the
 // same; nullopt: not known. What they ask of the destination is noted in `to`.
 std::optional<Area> ask(const Filter& filter, FilterPoint point, const Context& context,
-                        std::uint32_t address, SourceReads& to) {
+                        std::uint32_t address, EndReads& to) {
   const IpAddress source = IpAddress::v4(address);
-  SourceReads reads;
+  EndReads reads;
   reads.follow(source, context.packet->source_port);
   Area out;
   Wish again;
@@ -99,7 +100,7 @@ std::optional<Area> ask(const Filter& filter, FilterPoint point, const Context& 
 
 // Nothing when it is not known.
 std::vector<Area> areas_of(const Filter& filter, FilterPoint point, const Context& context,
-                           SourceReads& to) {
+                           EndReads& to) {
   std::vector<Area> out;
   ToldAddresses told;
   for (std::size_t parts = 0; const auto next = told.next(); ++parts) {
@@ -150,7 +151,7 @@ struct NatAreas::Place {
   }
 
   Asked asked;
-  SourceReads to;  // of the first destination
+  EndReads to;  // of the first destination
   Port port;
   std::optional<std::uint8_t> type;  // of that address, where it was asked
   std::vector<Area> areas;
@@ -160,20 +161,21 @@ struct NatAreas::Place {
 NatAreas::NatAreas() = default;
 NatAreas::~NatAreas() = default;
 
-const AddressCell* NatAreas::of(const Filter& filter, FilterPoint point, const Context& context) {
+NatAreas::Found NatAreas::of(const Filter& filter, FilterPoint point, const Context& context) {
   auto& places = places_[{&filter, point, context.out}];
   auto at = std::ranges::find_if(places, [&](const auto& p) { return p->holds_for(context); });
   if (at == places.end()) {
-    if (count_ == kMostPlaces) return nullptr;
+    if (count_ == kMostPlaces) return {};
     ++count_;
     places.push_back(std::make_unique<Place>(filter, point, context));
     at = std::prev(places.end());
   }
   const std::uint32_t address = context.packet->source.v4_number();
   for (const Area& area : (*at)->areas) {
-    if (contains(area.sources, address)) return &area.sources;
+    if (contains(area.sources, address))
+      return {&area.sources, (*at)->many_ends ? &(*at)->to : nullptr};
   }
-  return nullptr;
+  return {};
 }
 
 }  // namespace bulkhead::trace

@@ -27,14 +27,18 @@ class NatAreas {
   NatAreas(const NatAreas&) = delete;
   NatAreas& operator=(const NatAreas&) = delete;
 
+  struct Found {
+    const AddressCell* sources = nullptr;
+    // What rules for any source ask of the destination; null: it cannot be retold.
+    const EndReads* asked_of_destination = nullptr;
+  };
   // The sources whose packets the chains wish the same for as for this one, which is among them;
-  // null when that is not known (choices, other forms of asking than plain comparisons, more parts
+  // none when that is not known (choices, other forms of asking than plain comparisons, more parts
   // than kMostParts, and what is new beyond kMostPlaces). Stays valid as long as this object.
   // `context` is that of a new connection's packet; it and its packet are left as they are. Cost:
   // once for each place that the rules tell apart, one run of the chains for each part; else a
   // look-up.
-  [[nodiscard]] const AddressCell* of(const Filter& filter, FilterPoint point,
-                                      const Context& context);
+  [[nodiscard]] Found of(const Filter& filter, FilterPoint point, const Context& context);
 
   static constexpr std::size_t kMostParts = 512, kMostPlaces = 8192;
 

@@ -430,10 +430,18 @@ void Run::nd_receive(Skb& skb) {
   ip_local_out(reply);
 }
 
+// Its own address, and that of a router of the namespace on its way to it.
 bool Run::outsider_may_answer(IpAddress target) const {
   if (outsider_ == nullptr) return false;
-  return target == outsider_->source ||
-         std::ranges::find(outsider_gateways_, target) != outsider_gateways_.end();
+  if (target == outsider_->source) return true;
+  const Device& link = *outsider_link_;
+  return std::ranges::any_of(link.machine->ns->routes, [&](const model::Route& route) {
+    return std::ranges::any_of(route.next_hops, [&](const model::NextHop& hop) {
+      return hop.gateway == target && route.destination.contains(outsider_->source) &&
+             (hop.link == link.index() ||
+              (link.bridge != nullptr && hop.link == link.bridge->index()));
+    });
+  });
 }
 
 bool Run::outsider_answers(const Device& dev, IpAddress target) const {

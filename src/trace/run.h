@@ -283,14 +283,23 @@ class Run {
   void answer_syn(Skb& skb, const Machine& m, const model::Socket& socket);
   void refuse(Skb& skb, const Machine& m);
 
-  // For SourceReads: what happens to the packet rests on its source in a way that cannot be retold,
-  // or on its very address.
+  // For EndReads. Of the source: what happens to the packet rests on it in a way that cannot be
+  // retold, or on its very address.
   void unclear_source(const Skb& skb) const {
     if (question_.reads != nullptr && skb.ours) question_.reads->unclear();
   }
   void singular_source(const Skb& skb) const {
     if (question_.reads != nullptr && skb.ours && question_.reads->follows(skb.p.source))
       question_.reads->singular();
+  }
+  // Of the destination: the packet is where it is known by it, or is sent to another.
+  void unclear_destination(const Skb& skb) const {
+    if (question_.to_reads != nullptr && skb.ours) question_.to_reads->unclear();
+  }
+  // The machine is about to ask its routes for the packet's destination.
+  void routed_by_destination(const Machine& m, const Skb& skb) const {
+    if (question_.to_reads != nullptr && skb.ours)
+      question_.to_reads->routed(world_.stack(m).fib4(), skb.p.tos & 0x1c);
   }
 
   // ---- what is told
@@ -330,7 +339,6 @@ class Run {
   bool send_fails_ = false;    // a datagram was dropped within send(), which reports it
   const OutsideOrigin* outsider_ = nullptr;
   Device* outsider_link_ = nullptr;
-  std::vector<IpAddress> outsider_gateways_;
   struct Forgery {  // of an attacker
     Forgery(const ForgedOrigin& of, Device& sends_by) : origin(&of), link(&sends_by) {}
     const ForgedOrigin* origin;

@@ -64,11 +64,25 @@ bool contains(const AddressCell& cell, std::uint32_t address) {
   return at != cell.end() && at->first <= address;
 }
 
+namespace {
+
+void insert(std::vector<std::uint32_t>& starts, std::uint32_t start) {
+  const auto at = std::ranges::lower_bound(starts, start);
+  if (at == starts.end() || *at != start) starts.insert(at, start);
+}
+
+}  // namespace
+
+void set_apart(std::vector<std::uint32_t>& starts, std::uint32_t address) {
+  insert(starts, address);
+  if (address < kLastAddress) insert(starts, address + 1);
+}
+
 void ToldAddresses::add(const AddressCell& cell) {
   left_ = without(left_, cell);
   for (const AddressPart& p : cell) {
-    insert(p.first);
-    if (p.last < kLastAddress) insert(p.last + 1);
+    insert(starts_, p.first);
+    if (p.last < kLastAddress) insert(starts_, p.last + 1);
   }
 }
 
@@ -76,11 +90,6 @@ AddressPart ToldAddresses::around(std::uint32_t address) const {
   const auto at = std::ranges::find_if(
       left_, [address](const AddressPart& p) { return p.first <= address && address <= p.last; });
   return at == left_.end() ? AddressPart{address, address} : *at;
-}
-
-void ToldAddresses::insert(std::uint32_t start) {
-  const auto at = std::ranges::lower_bound(starts_, start);
-  if (at == starts_.end() || *at != start) starts_.insert(at, start);
 }
 
 }  // namespace bulkhead::trace

@@ -27,6 +27,9 @@ using AddressCell = std::vector<AddressPart>;
 [[nodiscard]] AddressCell between(const AddressPart& all, AddressCell holes);
 [[nodiscard]] bool contains(const AddressCell& cell, std::uint32_t address);
 
+// Makes the address a part by itself. `starts`: the first addresses of parts, ascending.
+void set_apart(std::vector<std::uint32_t>& starts, std::uint32_t address);
+
 // Which addresses have been told of, and where they were told apart.
 class ToldAddresses {
  public:
@@ -43,8 +46,6 @@ class ToldAddresses {
   [[nodiscard]] const std::vector<std::uint32_t>& starts() const { return starts_; }
 
  private:
-  void insert(std::uint32_t start);
-
   AddressCell left_ = {AddressPart{}};
   std::vector<std::uint32_t> starts_ = {0};
 };

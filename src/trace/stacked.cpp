@@ -160,6 +160,7 @@ bool Run::receive_macvlan(Device& dev, Skb& skb) {  // macvlan_handle_frame
 // -------------------------------------------------------------------------------------- ipvlans
 
 void Run::transmit_ipvlan(Device& dev, Skb& skb) {
+  unclear_destination(skb);
   const auto mode = topology::ipvlan_mode(dev);
   if (!mode) return stop_unknown("the mode of the ipvlan " + dev.name() + " is not known");
   if (*mode == IpvlanMode::kL2) return transmit_ipvlan2(dev, skb);
@@ -219,6 +220,7 @@ void Run::transmit_ipvlan3(Device& dev, Skb& skb) {
 bool Run::receive_ipvlan(Device& dev, Skb& skb) {  // ipvlan_handle_frame
   const Device* const first = topology::first_ipvlan(dev);
   if (first == nullptr) return false;
+  unclear_destination(skb);
   const auto mode = topology::ipvlan_mode(*first);
   if (!mode) {
     stop_unknown("the mode of the ipvlan " + first->name() + " is not known");

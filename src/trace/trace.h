@@ -17,8 +17,8 @@
 #include "base/verdict.h"
 #include "model/snapshot.h"
 #include "topology/outsider.h"
+#include "trace/end_reads.h"
 #include "trace/filter.h"
-#include "trace/source_reads.h"
 
 namespace bulkhead::trace {
 
@@ -78,7 +78,8 @@ struct Question {
   std::uint32_t mark = 0;
   bool explain = false;
   std::vector<Edge> edges = {};
-  SourceReads* reads = nullptr;  // filled when given, by all runs that make the answer together
+  EndReads* reads = nullptr;     // filled when given, by all runs that make the answer together
+  EndReads* to_reads = nullptr;  // the same of the destination (EndReads::same_to)
   // With `reads`: what NAT chains ask of the source is noted by what they wish, and kept there for
   // other sources of the same question.
   NatAreas* nat_areas = nullptr;
@@ -126,6 +127,11 @@ class EndsSeen {
     for (std::size_t i = 0; i < std::min(other.count_, kMost); ++i)
       add(other.ends_[i].address, other.ends_[i].port);
     if (other.count_ > kMost) count_ = other.count_;
+  }
+  // nullopt: there were more than are kept.
+  [[nodiscard]] std::optional<std::span<const End>> all() const {
+    if (count_ > kMost) return std::nullopt;
+    return std::span(ends_).first(count_);
   }
   // False: no packet had an end for which `matches` holds.
   template <class Matches>

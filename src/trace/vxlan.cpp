@@ -39,6 +39,7 @@ void Run::not_known(const Skb& skb, std::string why) {
 }
 
 void Run::transmit_vxlan(Device& dev, Skb& skb) {
+  unclear_destination(skb);
   if (std::string why = topology::vxlan_unmodelled(dev); !why.empty())
     return not_known(skb, std::move(why));
   const bool question = skb.p.arp && (!skb.p.is_ip() || skb.p.icmp_type == 135);

@@ -45,6 +45,7 @@ void Run::go() {
   server_address_ = question_.to.unmapped();
   server_port_ = question_.port;
   if (question_.reads != nullptr && world_.source_routes) question_.reads->unclear();
+  if (question_.to_reads != nullptr) question_.to_reads->follow(server_address_, server_port_);
   if (const auto* local = std::get_if<LocalOrigin>(&question_.from))
     start_local(*local);
   else if (const auto* outside = std::get_if<OutsideOrigin>(&question_.from))
@@ -151,6 +152,7 @@ void Run::step(const Skb& skb, const Machine& m, std::string_view stage, const D
 void Run::accepted_by(const Machine& m, const model::Socket& socket) {
   reached_socket_ = true;
   if (question_.reads != nullptr) question_.reads->reached_socket();
+  if (question_.to_reads != nullptr) question_.to_reads->reached_socket();
   answer_.socket = &socket;
   answer_.socket_ns = m.id;
 }
@@ -224,6 +226,7 @@ bool Run::connect4(Machine& m, Flow flow, Skb& skb) {
   if (!flow.source_known) {
     o = route_output4(world_.stack(m), flow, false, &choices_);
     if (o.error != NetError::kNone) {
+      routed_by_destination(m, skb);
       local_error(o.error, "no way out of the client: connect() fails");
       return false;
     }
@@ -236,6 +239,7 @@ bool Run::connect4(Machine& m, Flow flow, Skb& skb) {
   // same.
   if (world_.stack(m).fib4().custom_rules() || o.dst.device == nullptr)
     o = route_output4(world_.stack(m), flow, m.nonlocal_bind4, &choices_);
+  routed_by_destination(m, skb);
   if (o.error != NetError::kNone) {
     local_error(o.error, "no way out of the client: connect() fails");
     return false;
@@ -317,19 +321,12 @@ void Run::start_outside(const OutsideOrigin& origin) {
   }
   outsider_ = &origin;
   outsider_link_ = link;
-  for (const model::Route& r : m->ns->routes) {
-    if (!r.destination.contains(origin.source)) continue;
-    for (const model::NextHop& hop : r.next_hops) {
-      const bool here = hop.link == link->index() ||
-                        (link->bridge != nullptr && hop.link == link->bridge->index());
-      if (hop.gateway && here) outsider_gateways_.push_back(*hop.gateway);
-    }
-  }
   if (origin.source.family() != server_address_.family()) {
     local_error(NetError::kInvalid, "the source is of another address family");
     return;
   }
   Skb skb = packet_from(origin.source);
+  unclear_destination(skb);
   Packet& p = skb.p;
   p.source_mac = origin.mac;
   p.destination_mac = link->bridge != nullptr ? link->bridge->mac : link->mac;

@@ -156,6 +156,7 @@ query::Reply Attackers::ask(const query::Seat& seat, const query::Target& target
   if (best.answer.verdict != trace::Verdict::kClosed) return best;
   for (topology::Device* vxlan : tunnels(seat)) {
     best.parts.reset();
+    if (target.to_reads != nullptr) target.to_reads->unclear();
     ask_through(*vxlan, target, best);
     if (best.answer.verdict != trace::Verdict::kClosed) break;
   }
@@ -255,20 +256,26 @@ bool Attackers::is_spared(const Sender& sender, const query::Target& target,
   if (forging == nullptr) return false;
   const topology::Alike& mine = alike_[forging->station.value];
   if (!mine.address || *mine.address == target.to) return false;
-  return std::ranges::any_of(round.closed, [&](const Round::Closed& c) {
+  const bool spared = std::ranges::any_of(round.closed, [&](const Round::Closed& c) {
     const topology::Alike& theirs = alike_[c.forging.station.value];
     return c.forging.link == forging->link && c.forging.tagged == forging->tagged &&
            c.forging.station != forging->station && theirs.first == mine.first &&
            *theirs.address != target.to &&
            query::same_part(c.parts, *mine.address, *theirs.address);
   });
+  if (spared && target.to_reads != nullptr)  // it is not its own service that is asked for
+    target.to_reads->asked({trace::kLastAddress, mine.address->v4_number(), 0});
+  return spared;
 }
 
 bool Attackers::try_plainly(const Sender& sender, const query::Target& target, Round& round,
                             query::Reply& best) {
-  if (ways_ == Ways::kSymbolic) return false;
-  auto settled = plain_->settle(sender, target);
-  if (!settled) return false;
+  std::optional<PlainWalks::Settled> settled;
+  if (ways_ != Ways::kSymbolic) settled = plain_->settle(sender, target);
+  if (!settled) {
+    if (target.to_reads != nullptr) target.to_reads->unclear();
+    return false;
+  }
   round.add(sender, settled->parts);
   if (settled->open) {
     auto& [question, answer] = *settled->open;

@@ -9,18 +9,20 @@ namespace {
 
 using trace::AddressCell;
 using trace::AddressPart;
-using trace::SourceReads;
+using trace::EndReads;
 using trace::ToldAddresses;
 using trace::Verdict;
 using Settled = PlainWalks::Settled;
 
 // What a walk from `address` says of others; nullopt: nothing is known, or a socket was reached, so
 // that it depends on who hears the answer.
-std::optional<AddressCell> cell_of(const SourceReads& reads, std::uint32_t address) {
+std::optional<AddressCell> cell_of(const EndReads& reads, std::uint32_t address) {
   return reads.socket_was_reached() ? std::nullopt : reads.cell_of(address);
 }
 
+// The question outlives the records of this walk.
 Settled opened(trace::Question q, trace::Answer answer) {
+  q.to_reads = nullptr;
   return {std::pair(std::move(q), std::move(answer)), std::nullopt};
 }
 
@@ -43,6 +45,7 @@ std::optional<Settled> PlainWalks::settle(const Sender& sender, const query::Tar
   q.protocol = target.protocol;
   q.source_port = target.source_port;
   q.edges = target.edges;
+  q.to_reads = target.to_reads;
   if (const auto* forging = std::get_if<Forging>(&sender.from))
     return forged(*forging, std::move(q), target.source);
   if (const auto* local = std::get_if<trace::LocalOrigin>(&sender.from)) {
@@ -91,7 +94,8 @@ std::optional<Settled> PlainWalks::forged(const Forging& forging, trace::Questio
   if (!own || own->family() != q.to.family()) return std::nullopt;
   q.from = trace::ForgedOrigin{forging.ns,  forging.link, forging.outside, *own,
                                forging.own, forging.to,   forging.tagged};
-  if (q.to.is_v4() && !source) return from_anywhere(std::move(q), *own);
+  if (q.to.is_v4() && !source) return from_anywhere(forging, std::move(q), *own);
+  if (q.to_reads != nullptr) q.to_reads->unclear();
   auto [answer, reads] = walk(q);
   if (answer.verdict == Verdict::kOpen) return opened(std::move(q), std::move(answer));
   if (answer.verdict != Verdict::kClosed || !reads.none() || reads.socket_was_reached())
@@ -99,12 +103,52 @@ std::optional<Settled> PlainWalks::forged(const Forging& forging, trace::Questio
   return Settled{std::nullopt, std::nullopt};
 }
 
+struct PlainWalks::Told {
+  ToldAddresses addresses;
+  bool of_destination = false;  // as a source, too
+  EndReads asked;               // of the destination, by all walks
+};
+
+std::optional<Settled> PlainWalks::from_anywhere(const Forging& forging, trace::Question q,
+                                                 IpAddress own) {
+  const Who who{forging.ns.value, forging.link.value, forging.outside,
+                forging.own,      forging.to,         forging.tagged};
+  const EndReads* record = nullptr;
+  const auto same = [&](const EndReads& asked, const auto&) {
+    record = &asked;
+    return asked.same_to(q.to, q.port);
+  };
+  const bool retold = !q.source_port && q.edges.empty();
+  const auto* const known = retold ? stopped_.find(who, q.protocol, q.to, same) : nullptr;
+  if (known == nullptr) return anew(who, std::move(q), own);
+  if (q.to_reads != nullptr) q.to_reads->also(*record);
+  Settled out{std::nullopt, *known};
+  trace::set_apart(*out.parts, q.to.v4_number());
+  return out;
+}
+
+std::optional<Settled> PlainWalks::anew(const Who& who, trace::Question q, IpAddress own) {
+  const bool retold = !q.source_port && q.edges.empty();
+  const IpAddress to = q.to;
+  const IpProtocol protocol = q.protocol;
+  EndReads* const wanted = q.to_reads;
+  Told told;
+  told.addresses.add(to.v4_number());  // as a source it is not asked about
+  q.to_reads = &told.asked;
+  auto settled = walk_from_all(std::move(q), own, told);
+  if (!retold || !settled || settled->open || !settled->parts || !told.of_destination)
+    told.asked.unclear();
+  if (wanted != nullptr) wanted->also(told.asked);
+  if (told.asked.is_clear_by_type())
+    stopped_.add(who, protocol, to, std::move(told.asked), *settled->parts);
+  return settled;
+}
+
 // Walks from addresses of which nothing was told yet until one gets in or all have been told of.
 // What is stopped on its way there is stopped whatever its source port and MAC address are; where
 // only the answer is lost, others may hear it.
-std::optional<Settled> PlainWalks::from_anywhere(trace::Question q, IpAddress own) {
-  ToldAddresses told;
-  told.add(q.to.v4_number());  // as a source it is not asked about
+std::optional<Settled> PlainWalks::walk_from_all(trace::Question q, IpAddress own, Told& all) {
+  ToldAddresses& told = all.addresses;
   std::uint32_t address = own.v4_number();
   AddressPart part = told.around(address);
   std::size_t tries = 0;  // of this part
@@ -122,6 +166,7 @@ std::optional<Settled> PlainWalks::from_anywhere(trace::Question q, IpAddress ow
       told.add(address);
     } else if (const auto cell = cell_of(reads, address)) {
       told.add(*cell);
+      all.of_destination = all.of_destination || contains(*cell, q.to.v4_number());
     } else {
       return std::nullopt;
     }

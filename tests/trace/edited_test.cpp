@@ -76,7 +76,7 @@ class Comparison {
   }
 
   void compare(Question q, const World& built, const World& edited) {
-    SourceReads read_built, read_edited;
+    EndReads read_built, read_edited;
     q.reads = &read_built;
     const Answer expected = built.ask(q);
     q.reads = &read_edited;

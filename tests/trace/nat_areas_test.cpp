@@ -114,7 +114,7 @@ class OneNet {
         Port{net_.ports[random_() % net_.ports.size()]}};
     const IpAddress from = some_address();
     Attempt first(asking, from);
-    const AddressCell* const area = areas.of(filter, point, first.context());
+    const AddressCell* const area = areas.of(filter, point, first.context()).sources;
     if (area == nullptr) return;
     ++counts.areas;
     counts.cut += *area == AddressCell{AddressPart{}} ? 0 : 1;

@@ -1,5 +1,6 @@
-// What is said of others without asking for them: of all sources after a few plain walks, and of
-// machines that are alike. On random networks, against asking for each.
+// What is said of others without asking for them: of all sources after a few plain walks, of
+// machines that are alike, and of destinations that nothing on the way told apart. On random
+// networks, against asking for each.
 #include "topology/alike.h"
 
 #include <gtest/gtest.h>
@@ -7,6 +8,7 @@
 #include <functional>
 #include <random>
 
+#include "filter_trace/build.h"
 #include "policy/zones.h"
 #include "reach/random_net.h"
 #include "trace/net.h"
@@ -21,13 +23,40 @@ using reach::testing::RandomNet;
 using trace::Verdict;
 
 struct Tally {
-  std::size_t asked = 0, open = 0, settled = 0, shared = 0, shared_open = 0;
+  std::size_t asked = 0, open = 0, settled = 0, shared = 0, shared_open = 0, let_by = 0;
 };
+
+// A whitelist before all other rules of machines that forward: a rule for each of many pairs.
+void add_whitelist(RandomNet& on, std::uint32_t seed) {
+  using namespace trace::testing;
+  std::mt19937 random(seed);
+  std::vector<IpAddress> known;
+  std::ranges::copy_if(on.addresses, std::back_inserter(known),
+                       [](const IpAddress& a) { return a.is_v4() && !a.is_loopback(); });
+  if (known.empty()) return;
+  const auto any = [&] { return address(known[random() % known.size()].to_string()); };
+  for (const model::NsId ns : on.machines) {
+    std::vector<model::Rule> rules;
+    for (int i = 0; i < 48; ++i) {
+      std::vector<model::Statement> asks;
+      if (random() % 4 != 0) asks.push_back(is(net(12, 4), any()));
+      asks.push_back(is(net(16, 4), any()));
+      if (random() % 3 == 0)
+        asks.push_back(is(th(2, 2), be16(on.ports[random() % on.ports.size()])));
+      asks.push_back(random() % 3 == 0 ? drop() : accept());
+      rules.push_back(rule(std::move(asks)));
+    }
+    rules.push_back(rule({random() % 2 == 0 ? drop() : go(model::VerdictKind::kReturn)}));
+    model::NetNs& at = on.snapshot.namespaces[ns.value];
+    at.ruleset.tables.push_back(
+        table(model::NfFamily::kIp, {base("list", model::Hook::kForward, -7, std::move(rules))}));
+  }
+}
 
 class OneNet {
  public:
-  OneNet(std::uint32_t seed, NetKinds kinds, Tally& tally)
-      : net_(named(random_net(seed, kinds))),
+  OneNet(std::uint32_t seed, NetKinds kinds, Tally& tally, bool whitelist = false)
+      : net_(made(seed, kinds, whitelist)),
         seed_(seed),
         random_(seed),
         tally_(tally),
@@ -45,6 +74,19 @@ class OneNet {
       }
     }
   }
+  // What stops a packet, or an attacker, from one machine.
+  void stopped(int attackers) {
+    for (const model::NsId ns : net_.machines) {
+      for (const IpAddress& to : net_.addresses) {
+        for (const std::uint16_t port : net_.ports) stopped(ns, target(to, port));
+      }
+    }
+    for (int i = 0; i < attackers; ++i) {
+      const model::NsId ns = net_.machines[random_() % net_.machines.size()];
+      stopped_attacker(ns, target(net_.addresses[random_() % net_.addresses.size()],
+                                  net_.ports[random_() % net_.ports.size()]));
+    }
+  }
   void attackers(int questions) {
     for (int i = 0; i < questions; ++i) {
       const model::NsId ns = net_.machines[random_() % net_.machines.size()];
@@ -54,6 +96,11 @@ class OneNet {
   }
 
  private:
+  static RandomNet made(std::uint32_t seed, NetKinds kinds, bool whitelist) {
+    RandomNet net = named(random_net(seed, kinds));
+    if (whitelist) add_whitelist(net, seed);
+    return net;
+  }
   query::Target target(IpAddress to, std::uint16_t port) {
     query::Target t;
     t.to = to, t.port = Port{port};
@@ -90,7 +137,7 @@ class OneNet {
   void ordinary(model::NsId ns, query::Target t) {
     const auto others = others_like(ns, t.to);
     if (others.empty()) return;
-    trace::SourceReads reads;
+    trace::EndReads reads;
     t.reads = &reads;
     const trace::Answer mine = asker_.ask(seat(ns), t).answer;
     t.reads = nullptr;
@@ -101,6 +148,47 @@ class OneNet {
       ++tally_.shared;
       tally_.shared_open += mine.verdict == Verdict::kOpen ? 1 : 0;
       EXPECT_EQ(mine.verdict, theirs.verdict) << told(ns, t, mine) << told(other, t, theirs);
+    }
+  }
+
+  void stopped(model::NsId ns, query::Target t) {
+    trace::EndReads asked;
+    t.to_reads = &asked;
+    const trace::Answer mine = asker_.ask(seat(ns), t).answer;
+    t.to_reads = nullptr;
+    if (mine.verdict != Verdict::kClosed) return;
+    for (const IpAddress& to : net_.addresses) {
+      for (const std::uint16_t port : net_.ports) {
+        query::Target other = t;
+        other.to = to, other.port = Port{port};
+        const auto more = asked.same_to_from(to, other.port);
+        EXPECT_TRUE(more || !asked.same_to(to, other.port));
+        if (!more || to == t.to) continue;
+        const trace::Answer theirs = asker_.ask(seat(ns), other).answer;
+        ++tally_.shared;
+        tally_.let_by += more->empty() ? 0 : 1;
+        EXPECT_EQ(theirs.verdict, Verdict::kClosed) << told(ns, t, mine) << told(ns, other, theirs);
+      }
+    }
+  }
+
+  void stopped_attacker(model::NsId ns, query::Target t) {
+    const query::Seat from = seat(ns);
+    trace::EndReads asked;
+    t.to_reads = &asked;
+    const query::Reply plain = asker_.ask(from, t);
+    t.as_attacker = true;
+    const query::Reply mine = both_.ask(from, t, plain);
+    if (mine.answer.verdict != Verdict::kClosed) return;
+    for (const IpAddress& to : net_.addresses) {
+      query::Target other = t;
+      other.to_reads = nullptr;
+      other.to = to;
+      if (to == t.to || !asked.same_to(to, t.port)) continue;
+      const query::Reply theirs = symbolic_.ask(from, other, asker_.ask(from, other));
+      ++tally_.settled;
+      EXPECT_NE(theirs.answer.verdict, Verdict::kOpen)
+          << told(ns, t, mine.answer) << told(ns, other, theirs.answer);
     }
   }
 
@@ -153,6 +241,27 @@ TEST(AlikeLaw, WhatNoRuleAskedOfASourceIsTheSameForOthers) {
   }
   EXPECT_GT(tally.shared, 5000U);
   EXPECT_GT(tally.shared_open, 200U);
+}
+
+TEST(AlikeLaw, WhatStopsAPacketStopsThoseToWhomNothingOnTheWayToldApart) {
+  Tally tally;
+  for (std::uint32_t seed = 1000; seed < 1400; ++seed) {
+    OneNet(seed,
+           {.filter = seed % 4 != 0,
+            .nat = seed % 3 != 0,
+            .types = seed % 2 == 0,
+            .policy = seed % 11 == 0,
+            .odd = seed % 5 == 0,
+            .stacked = seed % 7 == 0,
+            .frames = seed % 13 == 0,
+            .vxlan = seed % 17 == 0},
+           tally, seed % 3 != 1)
+        .stopped(seed % 20 == 0 ? 12 : 0);
+    if (HasFailure()) break;
+  }
+  EXPECT_GT(tally.shared, 5000U);
+  EXPECT_GT(tally.let_by, 200U);
+  EXPECT_GT(tally.settled, 20U);
 }
 
 TEST(AlikeLaw, AFewPlainWalksSayWhatEveryForgedPacketGets) {

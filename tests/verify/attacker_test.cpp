@@ -57,7 +57,8 @@ class Asked {
   }
 
   query::Reply ask(std::string_view from, std::string_view to, std::uint16_t port,
-                   bool attacker = true, IpProtocol protocol = IpProtocol::kTcp) {
+                   bool attacker = true, IpProtocol protocol = IpProtocol::kTcp,
+                   trace::EndReads* of_destination = nullptr) {
     query::Seat seat = asker_.seat(query::Vantage::parse(from).value()).value();
     seat.container = container_;
     query::Target t;
@@ -65,6 +66,7 @@ class Asked {
     t.port = Port{port};
     t.protocol = protocol;
     t.as_attacker = attacker;
+    t.to_reads = of_destination;
     return asker_.ask(seat, t);
   }
   Reachable reachable(std::string_view from, const Limits& limits) {
@@ -104,6 +106,60 @@ TEST(Attacker, PosesAsItsNeighbour) {
     EXPECT_EQ(reply.witness, ip(row.b));
     ASSERT_TRUE(reply.frame);
   }
+}
+
+// ---- what is said of other destinations (EndReads::same_to)
+
+TEST(OtherDestinations, MachinesOfTheWireThatWereSparedAreNotAmongThem) {
+  Net n;
+  n.machine("host").bridge("host", "br0");
+  for (const auto& [name, address] : {std::pair("a", "10.1.0.9/24"), std::pair("b", "10.2.0.2/24"),
+                                      std::pair("c", "10.2.0.3/24")}) {
+    n.machine(name).joined("host", "br0", std::string("v") + name, name);
+    n.address(name, "eth0", address).listen(name, "0.0.0.0", 80);
+    n.ns(name).paths = {std::string("/run/netns/") + name};
+  }
+  Asked asked(n);
+  for (const auto& [closed, open] :
+       {std::pair("10.2.0.77", "10.2.0.2"), std::pair("10.2.0.78", "10.2.0.3")}) {
+    trace::EndReads record;
+    ASSERT_EQ(asked.ask(kA, closed, 80, true, IpProtocol::kTcp, &record).answer.verdict,
+              Verdict::kClosed);
+    EXPECT_FALSE(record.same_to(ip(open), Port{80})) << open;
+    EXPECT_EQ(asked.verdict(kA, open), Verdict::kOpen) << open;
+  }
+}
+
+// As a source, the address of the one that was asked for opens what goes to the other.
+TEST(OtherDestinations, TheOneThatWasAskedForMayBeTheSourceThatGetsIn) {
+  for (const auto& [to, other] :
+       {std::pair("10.2.0.2", "10.2.0.3"), std::pair("10.2.0.3", "10.2.0.2")}) {
+    Net n = attacked_net();
+    n.machine("d").joined("host", "br1", "vd", "d").address("d", "eth0", "10.2.0.3/24");
+    n.route("d", "default", "10.2.0.1", "eth0");
+    for (const char* name : {"c", "d"}) n.listen(name, "0.0.0.0", 53, false, {}, IpProtocol::kUdp);
+    n.rules("host",
+            table(NfFamily::kIp,
+                  {dropping(Hook::kForward, {rule({is(net(12, 4), address(to)), accept()})})}));
+    Asked asked(n);
+    trace::EndReads record;
+    ASSERT_EQ(asked.ask(kA, to, 53, true, IpProtocol::kUdp, &record).answer.verdict,
+              Verdict::kClosed);
+    EXPECT_FALSE(record.same_to(ip(other), Port{53}));
+    EXPECT_EQ(asked.ask(kA, other, 53, true, IpProtocol::kUdp).answer.verdict, Verdict::kOpen);
+  }
+}
+
+// A route may give a machine all addresses of a prefix; its sockets tell them apart.
+TEST(OtherDestinations, AddressesOfOneMachineAreToldApartByItsSockets) {
+  Net n = attacked_net();
+  n.route("host", "10.9.0.0/24", "", "lo", 2, 255).listen("host", "10.9.0.5", 8081);
+  Asked asked(n);
+  trace::EndReads record;
+  ASSERT_EQ(asked.ask(kA, "10.9.0.4", 8081, false, IpProtocol::kTcp, &record).answer.verdict,
+            Verdict::kClosed);
+  EXPECT_FALSE(record.same_to(ip("10.9.0.5"), Port{8081}));
+  EXPECT_EQ(asked.verdict(kA, "10.9.0.5", 8081, false), Verdict::kOpen);
 }
 
 // c reaches the host's port for VXLAN; behind that device is a bridge with a guest of its own.

@@ -1,11 +1,13 @@
-// What the rules of a walk asked of where its connection comes from, so that what is known of one
-// source can be said of others.
+// What a walk asked of one end of its connection, so that what is known of one source, or of one
+// destination, can be said of others.
 //
-// Only the source's address and port are followed, by value: a packet field that holds one of them
-// and is asked for is noted, wherever it stands (an answer has them as its destination). What
-// cannot be retold for another source makes the record unclear: other forms of asking than plain
-// comparisons of an IPv4 address, rules that see frames, routes that rest on the source, and jumps
-// to other chains anywhere but on the host (whose like in another namespace may hold other rules).
+// Only that end's address and port are followed, by value: a packet field that holds one of them
+// and is asked for is noted, wherever it stands (an answer has the source as its destination). What
+// cannot be retold for another end makes the record unclear: other forms of asking than plain
+// comparisons of an IPv4 address, and rules that see frames. Of a source: routes that rest on it,
+// and jumps to other chains anywhere but on the host (whose like in another namespace may hold
+// other rules). Of a destination: whatever happens where a packet is at its end, or is sent to
+// another; the routes to it are noted.
 #pragma once
 
 #include <cstddef>
@@ -14,15 +16,18 @@
 #include <vector>
 
 #include "base/address.h"
+#include "trace/fib.h"
+#include "trace/filter_fields.h"
 #include "trace/source_cells.h"
 
 namespace bulkhead::trace {
 
 namespace filtering {
 class ChainIndex;
-}
+struct Program;
+}  // namespace filtering
 
-class SourceReads {
+class EndReads {
  public:
   // A comparison of an IPv4 address x: whether (x & mask) - first <= span.
   struct Test {
@@ -41,6 +46,15 @@ class SourceReads {
   // A chain was gone through to its rule `last` by what is filed under the address in a part of its
   // index.
   void looked_up(const filtering::ChainIndex& index, std::size_t part, std::uint32_t last);
+  // The same, and by a packet that looked so: what is filed for others can be asked of its like.
+  struct Sight {
+    const filtering::Program* program = nullptr;
+    filtering::FieldTable fields;
+    filtering::Names names;
+    friend bool operator==(const Sight&, const Sight&) = default;
+  };
+  void looked_up(const filtering::ChainIndex& index, std::size_t part, std::uint32_t last,
+                 const Sight& sight);
   void asked_port() { port_ = true; }
   void asked_input() { input_ = true; }  // by what device the packet came in
   void asked_type() { type_ = true; }    // of address, by the routes of the machine
@@ -52,6 +66,10 @@ class SourceReads {
   void reached_socket() { reached_ = true; }
   // Rules came to the same for all sources of this cell (NatAreas).
   void asked_within(const AddressCell& area);
+  // The routes of a machine chose the way there, for packets of this type of service.
+  void routed(const Fib4& fib, std::uint8_t tos);
+  // All that another record of the same end, or of one for which it holds, has noted.
+  void also(const EndReads& other);
 
   // ---- what is known then
   [[nodiscard]] bool none() const {
@@ -68,6 +86,19 @@ class SourceReads {
   // A connection from there would have been told the same. Only of a record that is clear (by type)
   // and not singular. Both are IPv4.
   [[nodiscard]] bool same_for(IpAddress other) const;
+  // Of the record of the destination of packets that were stopped: one to `other` would have been
+  // stopped likewise. Cost: a route lookup for each machine on the way.
+  [[nodiscard]] bool same_to(const IpAddress& other, Port port) const {
+    return reaches_alike(other, port) && same_for(other);
+  }
+  // The same, also where rules are filed for `other`, as long as they let its packet by at a plain
+  // comparison. nullopt: no; otherwise what these asked of the source.
+  [[nodiscard]] std::optional<std::vector<Test>> same_to_from(const IpAddress& other,
+                                                              Port port) const;
+  // A comparison more, as if the walk of this source had made it.
+  void asked_too(const std::vector<Test>& tests) {
+    for (const Test& test : tests) asked(test);
+  }
   // Where rules sent it: for a machine with one of these addresses things may be otherwise.
   [[nodiscard]] const std::vector<IpAddress>& destinations() const { return sent_to_; }
   // All comparisons, those of indexes too; nullopt: there are more than `most`.
@@ -83,6 +114,16 @@ class SourceReads {
     const filtering::ChainIndex* index = nullptr;
     std::size_t part = 0;
     std::uint32_t last = 0;
+    std::optional<Sight> sight = {};
+  };
+  [[nodiscard]] bool reaches_alike(const IpAddress& other, Port port) const;
+  [[nodiscard]] bool same_but_looks(IpAddress other) const;
+  [[nodiscard]] bool lets_by(const Look& look, const IpAddress& to, Port port,
+                             std::vector<Test>& asked_of_source) const;
+  struct Way {
+    const Fib4* fib = nullptr;
+    std::uint8_t tos = 0;
+    RouteHit hit;
   };
   static constexpr std::size_t kMost = 256;
 
@@ -92,6 +133,7 @@ class SourceReads {
   std::vector<Look> looks_;
   std::vector<IpAddress> sent_to_;
   std::vector<AddressCell> areas_;
+  std::vector<Way> ways_;
   bool port_ = false, input_ = false, type_ = false, unclear_ = false, singular_ = false,
        reached_ = false;
 };
