@@ -137,6 +137,7 @@ Result<Row> Survey::row(const query::Seat& seat) {
   }
   verify::Limits ordinary = limits_;
   ordinary.as_attacker = false;
+  ordinary.verdicts_alone = true;
   auto reachable = solver_->from(seat, ordinary, points_);
   if (!reachable) return std::unexpected(reachable.error());
   for (Cell& cell : row) cell.verdict = Verdict::kClosed;

@@ -86,6 +86,7 @@ struct Learned {
   const Device* device = nullptr;
   IpAddress address;
   MacAddress mac;
+  friend bool operator==(const Learned&, const Learned&) = default;
 };
 
 enum class Leg : std::uint8_t { kRequest, kReply };

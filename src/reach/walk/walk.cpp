@@ -29,24 +29,28 @@ Walk::Walk(const topology::Topology& topology, Algebra& algebra, Hooks& hooks, U
 std::vector<Outcome> Walk::walked(const auto& request) {
   outcomes_.clear();
   queue_.clear();
-  // What a question came to holds for other walks as well, unless an outsider answers questions.
-  if (outsider_ != nullptr || asked_.size() > kMostRemembered) asked_.clear();
+  // What a question came to holds for other walks as well, but for why nobody answers.
+  if (verdicts_alone_ != asked_for_verdicts_ || asked_.size() > kMostRemembered) asked_.clear();
+  asked_for_verdicts_ = verdicts_alone_;
   steps_ = 0;
   start(request);
   run_queue(0);
-  if (outsider_ != nullptr) asked_.clear();
+  asked_of_outsider_.clear();
   outsider_ = nullptr;
   outsider_link_ = nullptr;
   forgery_.reset();
+  verdicts_alone_ = false;
   return std::move(outcomes_);
 }
 
 std::vector<Outcome> Walk::from(const LocalRequest& request) {
+  verdicts_alone_ = request.verdicts_alone;
   return walked(request);
 }
 
 std::vector<Outcome> Walk::from(const OutsideRequest& request) {
   outsider_ = &request;
+  verdicts_alone_ = request.verdicts_alone;
   return walked(request);
 }
 

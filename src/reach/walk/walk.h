@@ -244,6 +244,7 @@ class Walk {
     std::optional<MacAddress> if_it_asks;  // kFailed, but it would make itself known by asking
     bool in_doubt = false;
     bool if_it_asked = false;
+    friend bool operator==(const Resolution&, const Resolution&) = default;
   };
   struct Asking {
     const Device* device = nullptr;
@@ -257,6 +258,7 @@ class Walk {
   void neighbour_output(Device& dev, Flow flow, IpAddress next_hop);
   void by_neighbours(Device& dev, Flow flow, const AddressOperand& next_hop);
   void by_sources(Device& dev, Flow flow, IpAddress next_hop);
+  void answer_together(Device& dev, Flow& flow, IpAddress next_hop);
   void resolved(Device& dev, const Flow& flow, IpAddress next_hop,
                 const std::vector<Resolution>& ways);
   // `own`: the source of the packets that wait, or any one that is not the machine's own.
@@ -279,6 +281,12 @@ class Walk {
   [[nodiscard]] bool outsider_answers(const Device& dev, IpAddress target) const;
   [[nodiscard]] bool meant_for_outsider(const Device& dev, const Flow& flow) const;
 
+  // ---- dead_end.cpp: what need not be followed
+  void cut_off(const Device& dev, Flow& flow);
+  [[nodiscard]] bool meets_ip_hooks(const Device& from) const;
+  [[nodiscard]] bool is_deaf(const Device& port, const Flow& flow);
+  [[nodiscard]] bool hears_for_itself(const Device& port) const;
+
   // ---- sockets.cpp
   void socket_receive(Flow flow);
   void new_connection(Flow flow);
@@ -298,7 +306,10 @@ class Walk {
     bool proxies = false;              // somebody answers for others
   };
   Residents residents_;
-  bool acks_matter_ = false;  // there are rules
+  bool acks_matter_ = false;                                         // there are rules
+  bool verdicts_alone_ = false;                                      // LocalRequest
+  bool asked_for_verdicts_ = false;                                  // so was what stands in asked_
+  std::map<const Device*, bool> meets_ip_hooks_, hears_for_itself_;  // what was found
 
   struct Event {
     Device* dev;
@@ -339,7 +350,9 @@ class Walk {
     std::vector<Part> parts;
   };
   std::unique_ptr<Carrying> carrying_;  // while a packet around a frame is asked about
-  std::map<std::tuple<const Device*, IpAddress, IpAddress>, std::vector<Resolution>> asked_;
+  // The latter: on the outsider's wires, for this walk alone.
+  std::map<std::tuple<const Device*, IpAddress, IpAddress>, std::vector<Resolution>> asked_,
+      asked_of_outsider_;
 };
 
 }  // namespace bulkhead::reach::walks
