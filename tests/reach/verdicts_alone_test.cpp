@@ -237,6 +237,70 @@ TEST(VerdictsAlone, WhatALimitOrAProgramDecidesIsFollowed) {
   }
 }
 
+// A port that a rule translates at all addresses of a host, asked for by the host itself; the guest
+// sees the bridge's address.
+Net published() {
+  Net n = host_net();
+  model::Nat nat, hide;
+  nat.kind = model::NatKind::kDnat;
+  nat.family = hide.family = IpFamily::kV4;
+  nat.address = constant(trace::testing::address("10.2.0.2"));
+  nat.port = constant(be16(80));
+  hide.kind = model::NatKind::kMasquerade;
+  n.rules("host",
+          table(model::NfFamily::kIp,
+                {base("OUTPUT", model::Hook::kOutput, -100,
+                      {rule({is(meta(model::MetaKey::kL4proto), bytes({6})), tcp_to(8080), nat})},
+                      model::VerdictKind::kAccept, model::ChainType::kNat),
+                 base("POSTROUTING", model::Hook::kPostrouting, 100,
+                      {rule({is(net(12, 2), bytes({10, 1})), hide})}, model::VerdictKind::kAccept,
+                      model::ChainType::kNat)}));
+  for (int i = 0; i < 12; ++i)
+    n.address("host", "br0", "10.1.0." + std::to_string(100 + i) + "/32");
+  return n;
+}
+
+TEST(VerdictsAlone, AHostToItsOwnAddressesGoesTogether) {
+  const Both host = from(published(), "host");
+  EXPECT_TRUE(host.agree());
+  for (const char* own : {"10.1.0.1", "10.2.0.1", "192.0.2.1", "10.1.0.105"}) {
+    EXPECT_TRUE(host.open(own, 8080)) << own;
+    EXPECT_TRUE(host.open(own, 80)) << own;
+    EXPECT_FALSE(host.open(own, 8081)) << own;
+  }
+  EXPECT_LT(host.brief->outcomes().size(), host.whole->outcomes().size());
+  // Each from itself: no other source is said to be open.
+  packet::Packet p = host.reach.fields().layout().packet();
+  const auto contains = [&](const char* source, const char* to) {
+    const Fields& fields = host.reach.fields();
+    fields.set_address(p, Quantity::kSource, ip(source));
+    fields.set_address(p, Quantity::kDestination, ip(to));
+    fields.set(p, Quantity::kProtocol, 6);
+    fields.set(p, Quantity::kSourcePort, (32768 + 60999) / 2);
+    fields.set(p, Quantity::kDestinationPort, 8080);
+    return host.brief->open().contains(p);
+  };
+  EXPECT_TRUE(contains("10.1.0.1", "10.1.0.1"));
+  EXPECT_FALSE(contains("10.1.0.1", "192.0.2.1"));
+}
+
+TEST(VerdictsAlone, ARuleThatAsksWhichOfItsAddressesAHostUsesPartsThem) {
+  Net n = published();
+  n.rules("host",
+          table(model::NfFamily::kIp,
+                {base("post", model::Hook::kPostrouting, 0,
+                      {rule({is(net(12, 4), trace::testing::address("192.0.2.1")),
+                             is(net(16, 4), trace::testing::address("10.2.0.2")), drop()})})}));
+  n.listen("host", "0.0.0.0", 90, false, "br0");  // bound to the interface by which it is asked for
+  const Both host = from(n, "host");
+  EXPECT_TRUE(host.agree());
+  EXPECT_TRUE(host.open("10.1.0.1", 8080));
+  EXPECT_FALSE(host.open("192.0.2.1", 8080));
+  for (const char* own : {"10.1.0.1", "10.2.0.1", "192.0.2.1"}) {
+    EXPECT_EQ(host.open(own, 90), n.ask("host", own, 90).verdict == trace::Verdict::kOpen) << own;
+  }
+}
+
 // Random networks whose machines close most of what is forwarded and delivered.
 void close(model::Snapshot& snapshot, const std::vector<IpAddress>& addresses,
            const std::vector<std::uint16_t>& ports, std::mt19937& random) {

@@ -18,6 +18,7 @@
 #include <span>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "reach/walk/flow.h"
@@ -64,6 +65,9 @@ class Walk {
   void connect4(const Flow& flow, IpAddress source, bool fixed);
   void connect6(const Flow& flow, IpAddress source, bool fixed);
   void send(Flow flow, const Dst& dst, const AddressOperand& source);
+  void join_own(std::vector<routes::Way>& ways, const Machine& m);
+  void part_own(const Flow& flow, const Next& next);
+  [[nodiscard]] packet::PacketSet to_themselves();
   void client_hears(Flow flow);
   void acknowledge(Flow flow);
   void outsider_hears(Device& dev, Flow flow);
@@ -106,7 +110,8 @@ class Walk {
   [[nodiscard]] std::vector<IpAddress> held(const packet::PacketSet& set, Quantity field,
                                             std::span<const IpAddress> addresses) const;
   [[nodiscard]] routes::Ask ask_of(const Flow& flow) const;
-  void by_ways(const Flow& flow, const std::vector<routes::Way>& ways,
+  [[nodiscard]] std::vector<routes::Way> merged(std::vector<routes::Way> ways);
+  void by_ways(const Flow& flow, std::vector<routes::Way> ways,
                const std::function<void(Flow, const routes::Way&)>& next);
 
   // ---- device.cpp
@@ -306,9 +311,12 @@ class Walk {
     bool proxies = false;              // somebody answers for others
   };
   Residents residents_;
-  bool acks_matter_ = false;                                         // there are rules
-  bool verdicts_alone_ = false;                                      // LocalRequest
-  bool asked_for_verdicts_ = false;                                  // so was what stands in asked_
+  bool acks_matter_ = false;                    // there are rules
+  bool verdicts_alone_ = false;                 // LocalRequest
+  bool asked_for_verdicts_ = false;             // so was what stands in asked_
+  bool joins_own_ = false;                      // packets to one's own addresses go together
+  bool lost_own_ = false;                       // and it is not known what becomes of some
+  std::vector<std::pair<IpAddress, Dst>> own_;  // of those that do
   std::map<const Device*, bool> meets_ip_hooks_, hears_for_itself_;  // what was found
 
   struct Event {
