@@ -98,7 +98,7 @@ Result<Plan> make_plan(const compile::Input& input, bool as_attacker) {
   auto world = trace::World::build(*changed);
   if (!world) return std::unexpected(world.error());
   const query::Asker asker(*world, input.zones);
-  auto survey = views::Survey::make(asker, input.config, {});
+  auto survey = views::Survey::make(asker, input.config, {}, views::Detail::kReasons);
   if (!survey) return std::unexpected(survey.error());
   // Members point into the snapshot as it was; containers are known by their places in the copy.
   const policy::Bound bound = policy::bind(input.config, *changed);

@@ -42,7 +42,7 @@ Result<Standing> Standing::of(const compile::Input& input, const model::Snapshot
   auto world = trace::World::build(snapshot);
   if (!world) return std::unexpected(world.error());
   auto state = std::make_unique<State>(*std::move(world), input);
-  auto survey = views::Survey::make(state->asker, input.config, {});
+  auto survey = views::Survey::make(state->asker, input.config, {}, views::Detail::kReasons);
   if (!survey) return std::unexpected(survey.error());
   state->survey = std::make_unique<views::Survey>(*std::move(survey));
   const audit::Inventory& inventory = state->survey->inventory();

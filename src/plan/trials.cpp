@@ -49,7 +49,7 @@ class Court {
     if (survey_ != nullptr) return {};
     verify::Limits limits;
     limits.as_attacker = as_attacker_;
-    auto survey = views::Survey::make(asker_, scene_.config, limits);
+    auto survey = views::Survey::make(asker_, scene_.config, limits, views::Detail::kReasons);
     if (!survey) return std::unexpected(survey.error());
     own_survey_ = std::make_unique<views::Survey>(*std::move(survey));
     survey_ = own_survey_.get();

@@ -113,6 +113,7 @@ class Collector {
   // Of what nobody asks about nothing is computed. Points are asked about wherever they are.
   Result<Narrowed> narrow(reach::Reach& reach) const {
     Narrowed out;
+    out.verdicts_alone = limits_.verdicts_alone;
     if (!points_.empty()) return out;
     if (!limits_.to) return out;
     if (limits_.to->length() == limits_.to->address().bits()) {

@@ -92,6 +92,9 @@ struct Limits {  // of what is asked about; empty: all
   std::optional<IpProtocol> protocol;
   bool as_attacker = false;  // and what root there gets by other packets (verify/attacker.h)
   bool doubts = false;       // list Reachable::doubts
+  // Ways out may be missing that rules of the next machine close, and what is unknown of packets
+  // that they drop in any case; for who asks for services alone (reach::LocalRequest).
+  bool verdicts_alone = false;
   // As attacker, in operations on sets (reach::ForgedRequest::most_work): see Reachable::exhausted.
   std::uint64_t most_work = kMostForgingWork;
 };

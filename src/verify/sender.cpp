@@ -138,6 +138,7 @@ Result<reach::Answer> ask(reach::Reach& reach, const Sender& sender, IpProtocol 
     r.uid = local->uid;
     r.gid = local->gid;
     r.asked = narrowed.asked;
+    r.verdicts_alone = narrowed.verdicts_alone;
     return reach.from(r);
   }
   if (const auto* outside = std::get_if<trace::OutsideOrigin>(&sender.from)) {
@@ -150,6 +151,7 @@ Result<reach::Answer> ask(reach::Reach& reach, const Sender& sender, IpProtocol 
     r.any_source_port = any_port;
     if (narrowed.source_port) r.source_port = *narrowed.source_port;
     r.asked = narrowed.asked;
+    r.verdicts_alone = narrowed.verdicts_alone;
     return reach.from(r);
   }
   const auto& forging = std::get<Forging>(sender.from);

@@ -60,6 +60,7 @@ struct Narrowed {
   std::optional<IpAddress> source;
   std::optional<Port> source_port;
   std::uint64_t most_work = UINT64_MAX;  // of forged packets (reach::ForgedRequest)
+  bool verdicts_alone = false;           // of ordinary ones (reach::LocalRequest)
 };
 [[nodiscard]] Result<reach::Answer> ask(reach::Reach& reach, const Sender& sender,
                                         IpProtocol protocol, const Narrowed& narrowed);

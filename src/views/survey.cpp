@@ -89,9 +89,11 @@ Survey::~Survey() = default;
 Survey::Survey(Survey&&) noexcept = default;
 Survey& Survey::operator=(Survey&&) noexcept = default;
 
-Survey::Survey(const query::Asker& asker, const verify::Limits& limits, audit::Inventory inventory)
+Survey::Survey(const query::Asker& asker, const verify::Limits& limits, Detail detail,
+               audit::Inventory inventory)
     : asker_(&asker),
       limits_(limits),
+      detail_(detail),
       inventory_(std::make_unique<const audit::Inventory>(std::move(inventory))),
       solver_(std::make_unique<verify::Solver>(asker)) {
   if (limits_.as_attacker) attack_ = std::make_unique<Attack>(asker, *inventory_);
@@ -113,11 +115,12 @@ Survey::Survey(const query::Asker& asker, const verify::Limits& limits, audit::I
 }
 
 Result<Survey> Survey::make(const query::Asker& asker, const policy::Config& config,
-                            const verify::Limits& limits) {
+                            const verify::Limits& limits, Detail detail) {
   const model::Snapshot& snapshot = asker.world().snapshot();
   if (snapshot.host.value >= snapshot.namespaces.size())
     return fail(ErrorCode::kInvalidInput, "the snapshot holds no network namespace of the host");
-  return Survey(asker, limits, audit::take_inventory(snapshot, config, audit::AskerOracle(asker)));
+  return Survey(asker, limits, detail,
+                audit::take_inventory(snapshot, config, audit::AskerOracle(asker)));
 }
 
 bool Survey::own(const audit::SeatEntry& seat, const audit::Service& service) {
@@ -137,6 +140,7 @@ Result<Row> Survey::row(const query::Seat& seat) {
   }
   verify::Limits ordinary = limits_;
   ordinary.as_attacker = false;
+  ordinary.verdicts_alone = true;
   auto reachable = solver_->from(seat, ordinary, points_);
   if (!reachable) return std::unexpected(reachable.error());
   for (Cell& cell : row) cell.verdict = Verdict::kClosed;
@@ -144,8 +148,10 @@ Result<Row> Survey::row(const query::Seat& seat) {
   add_open(row, *reachable);
   for (std::size_t i = 0; i < row.size(); ++i) order_ways(seat, inventory_->services[i], row[i]);
   for (std::size_t i = 0; i < row.size(); ++i) {
-    for (const Asked& asked : dials_of_[i])
-      row[i].dialled.push_back({asked.dial, reachable->points[asked.point]});
+    if (detail_ == Detail::kAll) {
+      for (const Asked& asked : dials_of_[i])
+        row[i].dialled.push_back({asked.dial, reachable->points[asked.point]});
+    }
     if (row[i].verdict != Verdict::kOpen) settle(seat, *reachable, i, row[i]);
     if (attack_ && row[i].verdict != Verdict::kOpen && !row[i].contradicted)
       add_forged(seat, i, row[i]);
@@ -258,7 +264,7 @@ void Survey::settle(const query::Seat& seat, const verify::Reachable& reachable,
   }
   if (traced.verdict != Verdict::kClosed) return contradict(cell, "closed", traced);
   cell.how = traced.how;
-  cell.rules = audit::closing_rule(traced);
+  if (detail_ == Detail::kAll) cell.rules = audit::closing_rule(traced);
 }
 
 std::vector<std::size_t> seats_worst_first(const audit::Inventory& inventory) {

@@ -37,6 +37,11 @@ struct Cell {
 };
 using Row = std::vector<Cell>;  // of one seat, in the order of the services
 
+enum class Detail : std::uint8_t {
+  kAll,
+  kReasons,  // without Cell::rules and Cell::dialled
+};
+
 // Open is proven by reach for some address and replayed in trace. Closed: reach says so of every
 // address at which the service may be dialled, no packet that may get in is left over, and trace
 // agrees on the first of these addresses. All else is unknown.
@@ -49,7 +54,8 @@ class Survey {
   // at which services are dialled and with the limits of verify/attacker.h (who may not forge, does
   // not).
   [[nodiscard]] static Result<Survey> make(const query::Asker& asker, const policy::Config& config,
-                                           const verify::Limits& limits);
+                                           const verify::Limits& limits,
+                                           Detail detail = Detail::kAll);
   ~Survey();
   Survey(Survey&&) noexcept;
   Survey& operator=(Survey&&) noexcept;
@@ -72,7 +78,8 @@ class Survey {
   [[nodiscard]] static bool own(const audit::SeatEntry& seat, const audit::Service& service);
 
  private:
-  Survey(const query::Asker& asker, const verify::Limits& limits, audit::Inventory inventory);
+  Survey(const query::Asker& asker, const verify::Limits& limits, Detail detail,
+         audit::Inventory inventory);
   void add_open(Row& row, verify::Reachable& reachable) const;
   void add_unknown(Row& row, const verify::Reachable& reachable) const;
   void settle(const query::Seat& seat, const verify::Reachable& reachable, std::size_t service,
@@ -82,6 +89,7 @@ class Survey {
 
   const query::Asker* asker_;
   verify::Limits limits_;
+  Detail detail_;
   std::unique_ptr<const audit::Inventory> inventory_;
   std::unique_ptr<verify::Solver> solver_;
   std::unordered_map<const model::Socket*, std::size_t> whose_;

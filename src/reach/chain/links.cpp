@@ -14,6 +14,8 @@ Links::Links(std::span<const model::Link> links) {
     sorted_.push_back(&link);
   std::stable_sort(sorted_.begin(), sorted_.end(),
                    [](const model::Link* a, const model::Link* b) { return a->name < b->name; });
+  for (std::size_t i = 0; i < sorted_.size(); ++i) by_index_.emplace_back(sorted_[i]->index, i + 1);
+  std::ranges::stable_sort(by_index_, {}, &std::pair<IfIndex, std::uint64_t>::first);
 }
 
 const model::Link* Links::link(std::uint64_t number) const {
@@ -22,10 +24,9 @@ const model::Link* Links::link(std::uint64_t number) const {
 
 std::uint64_t Links::number(IfIndex index) const {
   if (!index) return 0;
-  for (std::size_t i = 0; i < sorted_.size(); ++i) {
-    if (sorted_[i]->index == index) return i + 1;
-  }
-  return 0;
+  const auto at =
+      std::ranges::lower_bound(by_index_, index, {}, &std::pair<IfIndex, std::uint64_t>::first);
+  return at != by_index_.end() && at->first == index ? at->second : 0;
 }
 
 IntervalSet Links::all() const {

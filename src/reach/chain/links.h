@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "model/network.h"
@@ -30,7 +31,8 @@ class Links {
       const std::function<bool(const model::Link*)>& holds) const;
 
  private:
-  std::vector<const model::Link*> sorted_;  // by name
+  std::vector<const model::Link*> sorted_;                   // by name
+  std::vector<std::pair<IfIndex, std::uint64_t>> by_index_;  // ascending
 };
 
 }  // namespace bulkhead::reach

@@ -35,6 +35,7 @@ struct Dst {
   IfIndex arrives_at;                   // where a local packet seems to come in
   bool preferred_source = false;        // the route names a source
   const model::NextHop* hop = nullptr;  // chosen by a hash among others
+  friend bool operator==(const Dst&, const Dst&) = default;
 };
 
 struct Way {

@@ -221,7 +221,8 @@ void Walk::bridge_send_to(Device& bridge, Device* to, Flow flow, Device* from) {
 void Walk::bridge_flood(Device& bridge, const Flow& flow, Device* from) {
   std::vector<Device*> to;
   for (Device* port : bridge.ports) {
-    if (may_leave(*port, flow, from) && floods_to(*port, flow.p.destination_mac))
+    if (may_leave(*port, flow, from) && floods_to(*port, flow.p.destination_mac) &&
+        !is_deaf(*port, flow))
       to.push_back(port);
   }
   if (to.empty()) return drop(flow, "the bridge has no port for it: " + escape_text(bridge.name()));

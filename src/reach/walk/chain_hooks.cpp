@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "model/find.h"
+#include "reach/walk/lookahead.h"
 #include "reach/walk/rule_routes.h"
 
 namespace bulkhead::reach::walks {
@@ -38,6 +40,10 @@ struct ChainHooks::Rules {
   mutable std::vector<Chains::Stage> stages;
   mutable std::map<std::tuple<HookPoint, std::int32_t, std::int32_t, bool>, std::vector<Stage>>
       known;
+  // Of packets as they come here, whatever they are by then (lookahead.h); made when asked for.
+  mutable std::optional<packet::PacketSet> past;
+  mutable bool past_is_known = false;
+  mutable std::map<std::pair<HookPoint, FrameKind>, bool> only_drops;
 };
 
 ChainHooks::ChainHooks(const topology::Topology& topology, Algebra& algebra, Effects& effects)
@@ -122,6 +128,29 @@ bool is_known(const Bits& bits) {
   return std::ranges::all_of(bits, &Bit::is_constant);
 }
 
+// The number that all bits of a known quantity make, in its fields.
+void assign(const Fields& fields, Quantity quantity, const Bits& bits,
+            std::vector<packet::Assign>& out) {
+  std::size_t at = 0;
+  for (const Fields::Part& part : fields.parts(quantity)) {
+    std::uint64_t number = 0;
+    for (unsigned i = 0; i < part.bits; ++i, ++at) number = number << 1 | (bits[at].flip ? 1U : 0U);
+    out.push_back({part.field, number});
+  }
+}
+
+bool drops_or_marks(const packet::VerdictMap& map, const Effects& effects) {
+  const auto harmless = [&](const Effect& e) {
+    if (e.kind == EffectKind::kDrop) return true;
+    return e.kind == EffectKind::kAccept &&
+           std::ranges::all_of(effects.image(e.image).changes(),
+                               [](const auto& change) { return change.first == Quantity::kMark; });
+  };
+  return std::ranges::all_of(map.leaves(), [&](packet::Leaf leaf) {
+    return leaf == packet::kNone || std::ranges::all_of(effects.at(leaf).effects, harmless);
+  });
+}
+
 bool refers_to(const Bits& bits, packet::FieldId field) {
   return std::ranges::any_of(
       bits, [&](const Bit& bit) { return bit.is_field() && bit.source == field.index; });
@@ -183,15 +212,7 @@ ChainHooks::Question ChainHooks::question(const Image& image) const {
     if (!copied[fields.parts(change->first).front().field.index])
       out.compiled.set(fields, change->first, change->second);
   }
-  for (const auto* change : numbers) {
-    std::size_t at = 0;
-    for (const Fields::Part& part : fields.parts(change->first)) {
-      std::uint64_t number = 0;
-      for (unsigned i = 0; i < part.bits; ++i, ++at)
-        number = number << 1 | (change->second[at].flip ? 1U : 0U);
-      out.known.push_back({part.field, number});
-    }
-  }
+  for (const auto* change : numbers) assign(fields, change->first, change->second, out.known);
   return out;
 }
 
@@ -273,6 +294,36 @@ std::vector<Ruling> ChainHooks::run(const topology::Machine& m, const Stage& sta
   const Rules& r = rules(m);
   const Question q = question(image);
   return rulings(q, image, chains(r, m, frames).run(r.stages[stage.id], q.compiled), set);
+}
+
+std::optional<packet::PacketSet> ChainHooks::may_get_past(const topology::Machine& m,
+                                                          const Image& image) {
+  const Rules& r = rules(m);
+  const Fields& fields = algebra_.fields();
+  if (!std::exchange(r.past_is_known, true))
+    r.past = walks::may_get_past(r.chains, effects_, fields, algebra_.space());
+  if (!r.past) return std::nullopt;
+  std::vector<packet::Assign> numbers;
+  for (const auto& [quantity, bits] : image.changes()) {
+    if (!lookahead_knows(quantity)) continue;
+    if (!is_known(bits)) return std::nullopt;  // what another field says
+    assign(fields, quantity, bits, numbers);
+  }
+  auto out = r.past->cofactor(numbers);
+  return out ? std::optional(*std::move(out)) : std::nullopt;
+}
+
+bool ChainHooks::only_drops(const topology::Machine& m, HookPoint point, FrameKind frames) {
+  const Rules& r = rules(m);
+  const auto [known, fresh] = r.only_drops.try_emplace({point, frames}, false);
+  if (!fresh) return known->second;
+  Chains& chains = this->chains(r, m, frames);
+  known->second =
+      std::ranges::all_of(chains.stages(point, kFirst, kLast), [&](const Chains::Stage& stage) {
+        const auto map = chains.run(stage, Image());
+        return map && drops_or_marks(*map, effects_);
+      });
+  return known->second;
 }
 
 std::vector<Ruling> ChainHooks::nat(const topology::Machine& m, HookPoint point, const Image& image,

@@ -43,6 +43,10 @@ class ChainHooks final : public Hooks {
   [[nodiscard]] std::vector<Ruling> nat(const topology::Machine& m, HookPoint point,
                                         const Image& image, const packet::PacketSet& set,
                                         bool legacy_last) override;
+  [[nodiscard]] std::optional<packet::PacketSet> may_get_past(const topology::Machine& m,
+                                                              const Image& image) override;
+  [[nodiscard]] bool only_drops(const topology::Machine& m, HookPoint point,
+                                FrameKind frames) override;
   [[nodiscard]] std::uint64_t number(const topology::Device& device) const override;
 
  private:

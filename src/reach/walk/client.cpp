@@ -130,11 +130,77 @@ void Walk::connect4(const Flow& flow, IpAddress source, bool fixed) {
         go);
   };
   if (ask.source_known) return second(flow, ask.source, {}, false);
-  by_ways(flow, r.output(algebra_, ask, false, false, flow.set),
-          [&](Flow f, const routes::Way& way) {
-            if (way.error != NetError::kNone) return fails(std::move(f), way.error, kNoWay);
-            second(std::move(f), way.source, way.dst, true);
-          });
+  std::vector<routes::Way> ways = r.output(algebra_, ask, false, false, flow.set);
+  if (joins_own_ && !r.fib().custom_rules()) join_own(ways, m);
+  by_ways(flow, std::move(ways), [&](Flow f, const routes::Way& way) {
+    if (way.error != NetError::kNone) return fails(std::move(f), way.error, kNoWay);
+    second(std::move(f), way.source, way.dst, true);
+  });
+}
+
+// What is sent to one's own addresses, each from itself, is one way as long as it differs in
+// nothing but them: a rule that translates a port does so at all addresses of a host.
+void Walk::join_own(std::vector<routes::Way>& ways, const Machine& m) {
+  const packet::FieldId destination = algebra_.fields().only(Quantity::kDestination);
+  const auto own = [&](const routes::Way& way) {
+    if (way.error != NetError::kNone || !way.unknown.empty() || way.dst.hop != nullptr)
+      return false;
+    if (!way.dst.local || way.dst.device != m.loopback || way.dst.gateway || way.dst.group)
+      return false;
+    if (!way.source.constant || !way.source.constant->is_v4()) return false;
+    const packet::IntervalSet there = way.set.values(destination);
+    if (there.intervals().size() != 1) return false;
+    const packet::Interval& one = there.intervals().front();
+    return one.first == one.last &&
+           IpAddress::v4(static_cast<std::uint32_t>(one.first)) == *way.source.constant;
+  };
+  std::vector<routes::Way> apart;
+  std::optional<routes::Way> joined;
+  for (routes::Way& way : ways) {
+    if (!own(way) || (joined && way.dst.preferred_source != joined->dst.preferred_source)) {
+      apart.push_back(std::move(way));
+      continue;
+    }
+    own_.emplace_back(*way.source.constant, way.dst);
+    if (!joined) {
+      joined = std::move(way);
+    } else {
+      joined->set = algebra_.either(joined->set, way.set);
+    }
+  }
+  if (own_.size() > 1) joined->source = AddressOperand::in(Quantity::kDestination);
+  if (joined) apart.push_back(*std::move(joined));
+  if (own_.size() < 2) own_.clear();
+  ways = std::move(apart);
+}
+
+// Of packets that were joined and keep their destination: each arrives in its own way.
+void Walk::part_own(const Flow& flow, const Next& next) {
+  packet::PacketSet rest = flow.set;
+  for (const auto& [address, dst] : own_) {
+    const AddressOperand here = AddressOperand::of(address);
+    Flow f = flow;
+    f.set = split_off(algebra_, rest,
+                      algebra_.where(AddressOperand::in(Quantity::kDestination), address));
+    f.set = algebra_.both(f.set, algebra_.where(AddressOperand::in(Quantity::kSource), address));
+    if (f.set.empty()) continue;
+    f.from_own = false;
+    f.dst = f.client.dst = dst;
+    f.p.t.source = f.client.sent.source = f.client.header.t.source = here;
+    for (Connection& c : f.connections) c.original.source = c.reply.destination = here;
+    next(std::move(f));
+  }
+}
+
+// The packets that come from where they go to.
+packet::PacketSet Walk::to_themselves() {
+  packet::PacketSet out = algebra_.none();
+  for (const auto& [address, dst] : own_) {
+    out = algebra_.either(
+        out, algebra_.both(algebra_.where(AddressOperand::in(Quantity::kSource), address),
+                           algebra_.where(AddressOperand::in(Quantity::kDestination), address)));
+  }
+  return out;
 }
 
 // ip6_dst_lookup_flow(): the route found without a source is kept.
@@ -179,10 +245,12 @@ void Walk::send(Flow flow, const Dst& dst, const AddressOperand& source) {
     return fails(std::move(flow), NetError::kNetUnreachable, "a broadcast or multicast address");
   }
   // A source that follows the destination (to a local route that names none) is one of many.
-  if (!source.constant)
+  flow.from_own = !source.constant && !own_.empty();
+  if (!source.constant && !flow.from_own)
     return unknown(std::move(flow), "a source address that varies with the destination");
-  flow.set = algebra_.both(flow.set,
-                           algebra_.where(AddressOperand::in(Quantity::kSource), *source.constant));
+  if (source.constant)
+    flow.set = algebra_.both(
+        flow.set, algebra_.where(AddressOperand::in(Quantity::kSource), *source.constant));
   if (flow.set.empty()) return;
   flow.p.t.source = source;
   flow.dst = dst;

@@ -86,6 +86,7 @@ struct Learned {
   const Device* device = nullptr;
   IpAddress address;
   MacAddress mac;
+  friend bool operator==(const Learned&, const Learned&) = default;
 };
 
 enum class Leg : std::uint8_t { kRequest, kReply };
@@ -125,6 +126,7 @@ struct Flow {
   bool in_doubt = false;           // these packets may as well go another way
   bool if_it_asked = false;        // this way only if a neighbour had made itself known before
   bool established = false;        // the client has heard the SYN/ACK
+  bool from_own = false;           // each comes from the address to which it was sent
   std::vector<MacAddress> passed;  // bridges, before the attacker could mislead them
   ChosenHops chosen;
   std::vector<Learned> learned;

@@ -68,6 +68,15 @@ class Hooks {
   [[nodiscard]] virtual std::vector<Ruling> nat(const topology::Machine& m, HookPoint point,
                                                 const Image& image, const packet::PacketSet& set,
                                                 bool legacy_last) = 0;
+  // Which packets, as they come to the machine, its rules may let past where they go on to
+  // (lookahead.h); the image gives each quantity that lookahead_knows(). nullopt: it cannot be
+  // told.
+  [[nodiscard]] virtual std::optional<packet::PacketSet> may_get_past(const topology::Machine& m,
+                                                                      const Image& image) = 0;
+  // Of all such frames rules at this point drop some, and do no more to the others than to mark
+  // them.
+  [[nodiscard]] virtual bool only_drops(const topology::Machine& m, HookPoint point,
+                                        FrameKind frames) = 0;
   // The number of an interface in kIif, kOif, kPhysIn and kPhysOut.
   [[nodiscard]] virtual std::uint64_t number(const topology::Device& device) const = 0;
 };
@@ -105,6 +114,13 @@ class NoRules final : public Hooks {
   [[nodiscard]] std::vector<Ruling> nat(const topology::Machine&, HookPoint, const Image&,
                                         const packet::PacketSet&, bool) override {
     return {};
+  }
+  [[nodiscard]] std::optional<packet::PacketSet> may_get_past(const topology::Machine&,
+                                                              const Image&) override {
+    return std::nullopt;
+  }
+  [[nodiscard]] bool only_drops(const topology::Machine&, HookPoint, FrameKind) override {
+    return true;
   }
   [[nodiscard]] std::uint64_t number(const topology::Device&) const override { return 0; }
 };

@@ -49,9 +49,13 @@ void Walk::pass_output(Flow flow) {
   // The hook's output device stays what it was when the hook began, even when the packet is routed
   // again on the way (struct nf_hook_state).
   Device* const out = flow.dst.device;
-  const Next last = [&](Flow f) {
+  const Next rest = [&](Flow f) {
     hook(HookPoint::kIpOutput, model::priority::kNatDestination, kLast, std::move(f), nullptr, out,
          [&](Flow g) { output(std::move(g), nullptr); });
+  };
+  const Next last = [&](Flow f) {
+    if (f.from_own && !f.p.t.destination.constant) return part_own(f, rest);
+    rest(std::move(f));
   };
   const Next translated = [&](Flow f) {
     if (!f.entry || f.info == CtInfo::kUntracked || !hooks_.has_nat(m)) return last(std::move(f));

@@ -83,6 +83,8 @@ void Walk::neighbour_output(Device& dev, Flow flow, const AddressOperand& next_h
     flow.p.source_mac = flow.p.destination_mac = MacAddress();
     return transmit(dev, std::move(flow));
   }
+  if (verdicts_alone_) cut_off(dev, flow);
+  if (flow.set.empty()) return;
   const auto believed = [&](Flow f, MacAddress mac) {
     f.p.destination_mac = mac;
     transmit(dev, std::move(f));
@@ -188,6 +190,7 @@ void Walk::neighbour_output(Device& dev, Flow flow, IpAddress next_hop) {
 // In whose name is asked depends on the source only if it is one of the machine's own.
 void Walk::by_sources(Device& dev, Flow flow, IpAddress next_hop) {
   const AddressOperand source = flow.p.t.source;
+  if (verdicts_alone_ && &dev == outsider_link_) answer_together(dev, flow, next_hop);
   packet::PacketSet rest = flow.set;
   for (const IpAddress& address :
        held(flow.set, source.field, routes::addresses_of(*dev.machine))) {
@@ -208,6 +211,28 @@ void Walk::by_sources(Device& dev, Flow flow, IpAddress next_hop) {
   flow.set = std::move(rest);
   const AddressOperand one = AddressOperand::of(algebra_.fields().address(*packet, source.field));
   resolved(dev, flow, next_hop, resolve(dev, next_hop, flow, one));
+}
+
+// Answers to an outsider, in whose name soever it is asked for: those to which that makes no
+// difference go on as one and leave the flow.
+void Walk::answer_together(Device& dev, Flow& flow, IpAddress next_hop) {
+  const AddressOperand source = flow.p.t.source;
+  std::vector<std::pair<std::vector<Resolution>, std::vector<IpAddress>>> answers;
+  for (const IpAddress& address :
+       held(flow.set, source.field, routes::addresses_of(*dev.machine))) {
+    std::vector<Resolution> ways = resolve(dev, next_hop, flow, AddressOperand::of(address));
+    const auto same = std::ranges::find_if(answers, [&](const auto& a) { return a.first == ways; });
+    if (same != answers.end()) {
+      same->second.push_back(address);
+    } else {
+      answers.push_back({std::move(ways), {address}});
+    }
+  }
+  for (const auto& [ways, addresses] : answers) {
+    Flow f = flow;
+    f.set = split_off(algebra_, flow.set, algebra_.where(source, addresses));
+    if (!f.set.empty()) resolved(dev, f, next_hop, ways);
+  }
 }
 
 void Walk::resolved(Device& dev, const Flow& flow, IpAddress next_hop,
@@ -318,7 +343,10 @@ std::vector<Walk::Resolution> Walk::resolve(Device& dev, IpAddress target, const
 
 std::vector<Walk::Resolution> Walk::ask_for(Device& dev, IpAddress target, IpAddress source) {
   const auto key = std::tuple(static_cast<const Device*>(&dev), target, source);
-  if (const auto at = asked_.find(key); at != asked_.end() && !claiming()) return at->second;
+  // An outsider answers on its own wire alone, and for no longer than it is asked about.
+  const bool of_outsider = outsider_link_ != nullptr && outsider_link_->segment == dev.segment;
+  auto& known = of_outsider ? asked_of_outsider_ : asked_;
+  if (const auto at = known.find(key); at != known.end() && !claiming()) return at->second;
   Resolution r;
   if (depth_ >= kMostNested) {
     r.why = "questions for neighbours nest too deeply";
@@ -369,7 +397,7 @@ std::vector<Walk::Resolution> Walk::ask_for(Device& dev, IpAddress target, IpAdd
   }
   // What was asked within another question may have been cut short by its depth, and any by the
   // bound on the work.
-  if (depth_ == 0 && !claiming() && algebra_.work() <= last_work_) asked_.emplace(key, out);
+  if (depth_ == 0 && !claiming() && algebra_.work() <= last_work_) known.emplace(key, out);
   return out;
 }
 

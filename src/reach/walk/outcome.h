@@ -57,6 +57,9 @@ struct LocalRequest {
   bool any_source_port = false;            // every one, as kSourcePort varies
   std::uint32_t uid = 0, gid = 0;
   Asked asked = {};
+  // Who gets in is all that is asked. Of what is closed it is told neither how nor why, so that
+  // what rules drop whichever way it goes need not be followed (reach/walk/lookahead.h).
+  bool verdicts_alone = false;
 };
 
 // A machine that is not in the model, on the wire of `link`. It sends frames to that link's own MAC
@@ -71,6 +74,7 @@ struct OutsideRequest {
   MacAddress mac = topology::kOutsiderMac;
   bool any_source_port = false;  // every one: source_port does not count
   Asked asked = {};
+  bool verdicts_alone = false;  // as LocalRequest's
 };
 
 // Root with raw sockets, who puts frames of TCP or UDP packets on a wire and hears all that comes

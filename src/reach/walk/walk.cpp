@@ -29,24 +29,34 @@ Walk::Walk(const topology::Topology& topology, Algebra& algebra, Hooks& hooks, U
 std::vector<Outcome> Walk::walked(const auto& request) {
   outcomes_.clear();
   queue_.clear();
-  // What a question came to holds for other walks as well, unless an outsider answers questions.
-  if (outsider_ != nullptr || asked_.size() > kMostRemembered) asked_.clear();
+  // What a question came to holds for other walks as well, but for why nobody answers.
+  if (verdicts_alone_ != asked_for_verdicts_ || asked_.size() > kMostRemembered) asked_.clear();
+  asked_for_verdicts_ = verdicts_alone_;
   steps_ = 0;
   start(request);
   run_queue(0);
-  if (outsider_ != nullptr) asked_.clear();
+  asked_of_outsider_.clear();
+  own_.clear();
   outsider_ = nullptr;
   outsider_link_ = nullptr;
   forgery_.reset();
+  verdicts_alone_ = false;
   return std::move(outcomes_);
 }
 
 std::vector<Outcome> Walk::from(const LocalRequest& request) {
+  verdicts_alone_ = joins_own_ = request.verdicts_alone;
+  lost_own_ = false;
+  std::vector<Outcome> out = walked(request);
+  joins_own_ = false;
+  if (!lost_own_) return out;
+  verdicts_alone_ = true;
   return walked(request);
 }
 
 std::vector<Outcome> Walk::from(const OutsideRequest& request) {
   outsider_ = &request;
+  verdicts_alone_ = request.verdicts_alone;
   return walked(request);
 }
 
@@ -105,6 +115,10 @@ void Walk::lose(Flow& flow, std::string_view why) {
 }
 
 void Walk::settle(Flow flow, Verdict verdict, How how, std::string reason) {
+  if (flow.from_own) {
+    lost_own_ = lost_own_ || verdict == Verdict::kUnknown;
+    flow.set = algebra_.both(flow.set, to_themselves());
+  }
   Outcome o{std::move(flow.set), verdict,         how, std::move(reason), nullptr, {},
             std::nullopt,        flow.if_it_asked};
   if (verdict == Verdict::kOpen) {
@@ -231,8 +245,33 @@ routes::Ask Walk::ask_of(const Flow& flow) const {
   return ask;
 }
 
-void Walk::by_ways(const Flow& flow, const std::vector<routes::Way>& ways,
+// Ways that differ in nothing but the packets are one.
+std::vector<routes::Way> Walk::merged(std::vector<routes::Way> ways) {
+  std::vector<routes::Way> out;
+  std::vector<std::vector<packet::PacketSet>> sets;
+  for (routes::Way& way : ways) {
+    const auto like = [&](const routes::Way& w) {
+      return w.dst == way.dst && w.error == way.error && w.source == way.source &&
+             w.dropped == way.dropped && w.unknown == way.unknown && w.route_type == way.route_type;
+    };
+    const auto at = std::ranges::find_if(out, like);
+    if (at == out.end()) {
+      sets.push_back({way.set});
+      out.push_back(std::move(way));
+    } else {
+      sets[static_cast<std::size_t>(at - out.begin())].push_back(std::move(way.set));
+    }
+  }
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    if (sets[i].size() > 1)
+      out[i].set = algebra_.take(algebra_.space().any_of(sets[i]), algebra_.none());
+  }
+  return out;
+}
+
+void Walk::by_ways(const Flow& flow, std::vector<routes::Way> ways,
                    const std::function<void(Flow, const routes::Way&)>& next) {
+  if (verdicts_alone_ && ways.size() > 1) ways = merged(std::move(ways));
   for (const routes::Way& way : ways) {
     Flow f = flow;
     f.set = way.set;

@@ -18,6 +18,7 @@
 #include <span>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "reach/walk/flow.h"
@@ -64,6 +65,9 @@ class Walk {
   void connect4(const Flow& flow, IpAddress source, bool fixed);
   void connect6(const Flow& flow, IpAddress source, bool fixed);
   void send(Flow flow, const Dst& dst, const AddressOperand& source);
+  void join_own(std::vector<routes::Way>& ways, const Machine& m);
+  void part_own(const Flow& flow, const Next& next);
+  [[nodiscard]] packet::PacketSet to_themselves();
   void client_hears(Flow flow);
   void acknowledge(Flow flow);
   void outsider_hears(Device& dev, Flow flow);
@@ -106,7 +110,8 @@ class Walk {
   [[nodiscard]] std::vector<IpAddress> held(const packet::PacketSet& set, Quantity field,
                                             std::span<const IpAddress> addresses) const;
   [[nodiscard]] routes::Ask ask_of(const Flow& flow) const;
-  void by_ways(const Flow& flow, const std::vector<routes::Way>& ways,
+  [[nodiscard]] std::vector<routes::Way> merged(std::vector<routes::Way> ways);
+  void by_ways(const Flow& flow, std::vector<routes::Way> ways,
                const std::function<void(Flow, const routes::Way&)>& next);
 
   // ---- device.cpp
@@ -244,6 +249,7 @@ class Walk {
     std::optional<MacAddress> if_it_asks;  // kFailed, but it would make itself known by asking
     bool in_doubt = false;
     bool if_it_asked = false;
+    friend bool operator==(const Resolution&, const Resolution&) = default;
   };
   struct Asking {
     const Device* device = nullptr;
@@ -257,6 +263,7 @@ class Walk {
   void neighbour_output(Device& dev, Flow flow, IpAddress next_hop);
   void by_neighbours(Device& dev, Flow flow, const AddressOperand& next_hop);
   void by_sources(Device& dev, Flow flow, IpAddress next_hop);
+  void answer_together(Device& dev, Flow& flow, IpAddress next_hop);
   void resolved(Device& dev, const Flow& flow, IpAddress next_hop,
                 const std::vector<Resolution>& ways);
   // `own`: the source of the packets that wait, or any one that is not the machine's own.
@@ -279,6 +286,12 @@ class Walk {
   [[nodiscard]] bool outsider_answers(const Device& dev, IpAddress target) const;
   [[nodiscard]] bool meant_for_outsider(const Device& dev, const Flow& flow) const;
 
+  // ---- dead_end.cpp: what need not be followed
+  void cut_off(const Device& dev, Flow& flow);
+  [[nodiscard]] bool meets_ip_hooks(const Device& from) const;
+  [[nodiscard]] bool is_deaf(const Device& port, const Flow& flow);
+  [[nodiscard]] bool hears_for_itself(const Device& port) const;
+
   // ---- sockets.cpp
   void socket_receive(Flow flow);
   void new_connection(Flow flow);
@@ -298,7 +311,13 @@ class Walk {
     bool proxies = false;              // somebody answers for others
   };
   Residents residents_;
-  bool acks_matter_ = false;  // there are rules
+  bool acks_matter_ = false;                    // there are rules
+  bool verdicts_alone_ = false;                 // LocalRequest
+  bool asked_for_verdicts_ = false;             // so was what stands in asked_
+  bool joins_own_ = false;                      // packets to one's own addresses go together
+  bool lost_own_ = false;                       // and it is not known what becomes of some
+  std::vector<std::pair<IpAddress, Dst>> own_;  // of those that do
+  std::map<const Device*, bool> meets_ip_hooks_, hears_for_itself_;  // what was found
 
   struct Event {
     Device* dev;
@@ -339,7 +358,9 @@ class Walk {
     std::vector<Part> parts;
   };
   std::unique_ptr<Carrying> carrying_;  // while a packet around a frame is asked about
-  std::map<std::tuple<const Device*, IpAddress, IpAddress>, std::vector<Resolution>> asked_;
+  // The latter: on the outsider's wires, for this walk alone.
+  std::map<std::tuple<const Device*, IpAddress, IpAddress>, std::vector<Resolution>> asked_,
+      asked_of_outsider_;
 };
 
 }  // namespace bulkhead::reach::walks
