@@ -84,7 +84,10 @@ class Gatherer {
       const Member& m = members()[i];
       const policy::Mode mode = input_.config.mode_of(input_.config.tenants[m.tenant]);
       if (!is_enforced(input_, mode)) continue;
-      if (!m.unheld.empty()) note(named(m) + ": " + m.unheld);
+      if (!m.unheld.empty()) {
+        out_.apart.push_back(named(m) + ": " + m.unheld);
+        note(out_.apart.back());
+      }
       if (!m.attached.empty()) out_.held.push_back(i);
     }
     out_.host_held = is_enforced(input_, input_.config.mode) && !input_.config.host.empty();

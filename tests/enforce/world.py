@@ -43,6 +43,13 @@ tenants:
 ''' % (LAN, '%s')
 FROM_ANYWHERE = POLICY % 'internet'
 FROM_PEOPLE = POLICY % 'people'
+AUDITED = FROM_PEOPLE.replace('enforce', 'audit')
+BESIDE = '''  free:
+    mode: audit
+    containers: [stray]
+    services: {stray: {container: stray}}
+'''
+NEVER = 'never: [{from: host, to: shop/db}]\n'
 BROKEN = FROM_ANYWHERE + 'never: [{from: internet, to: shop/web}]\n'
 SSH_FROM = 'host: {ssh: {port: 22/tcp, from: %s}}\n'
 SSH_OF_PEOPLE = FROM_ANYWHERE + SSH_FROM % 'people'
@@ -260,6 +267,9 @@ class World:
     def status(self):
         code, text = self.say('status', '--json')
         return code, json.loads(text)
+
+    def refused_words(self):
+        return self.status()[1]['applied']['audited']['would_refuse']
 
     def guardian(self):
         with open(self.folder + '/state.json') as file:

@@ -46,16 +46,17 @@ class Scene:
         host = {(who, *port) for port in some(PORTS, 3) for who in some([*self.held, 'internet', 'lan', 'people'], 4)}
         return Policy(allow, ingress, egress, host)
 
-    def write(self, policy):
-        """The same as bulkhead.yaml."""
+    def write(self, policy, mode='enforce', modes=None):
+        """The same as bulkhead.yaml; |modes| by tenant."""
         place = lambda who: '%s/%s' % (self.of[who], who) if who in self.of else '"%s"' % who
-        lines = ['bulkhead: 1', 'mode: enforce', 'trust: {people: ["%s", "%s"]}' % tuple(TRUST['people']), 'host:']
+        lines = ['bulkhead: 1', 'mode: ' + mode, 'trust: {people: ["%s", "%s"]}' % tuple(TRUST['people']), 'host:']
         for proto, port in PORTS:
             users = sorted(who for who, *of in policy.host if of == [proto, port])
             lines.append('  s%d%s: {port: %d/%s, from: [%s]}' % (port, proto, port, proto, ', '.join(map(place, users))))
         lines.append('tenants:')
         for tenant, boxes in self.tenants.items():
-            lines += ['  %s:' % tenant, '    containers: [%s]' % ', '.join(boxes), '    services:']
+            lines += ['  %s:' % tenant, *('    mode: ' + m for m in [(modes or {}).get(tenant)] if m),
+                      '    containers: [%s]' % ', '.join(boxes), '    services:']
             lines += ['      %s: {container: %s}' % (box, box) for box in boxes]
             lines.append('    allow:')
             lines += ['      - {from: %s, to: %s, port: %d/%s}' % (place(a), b, port, proto)
