@@ -26,6 +26,8 @@ struct Part {  // one field of a key, first to last
 [[nodiscard]] Result<Part> interface_part(std::string_view name);
 [[nodiscard]] Part mac_part(MacAddress mac);
 [[nodiscard]] Part address_part(IpAddress address);
+// MAC and type of a frame as they follow each other there, a number of eight bytes.
+[[nodiscard]] Part frame_part(MacAddress mac, IpFamily family);
 [[nodiscard]] Part target_part(IpAddress address);  // of neighbour discovery: raw bytes
 [[nodiscard]] Part range_part(const Range& range);
 [[nodiscard]] Part protocol_part(IpProtocol protocol);
@@ -37,8 +39,8 @@ struct Part {  // one field of a key, first to last
 class Elements {
  public:
   void add(std::string_view set, std::vector<Part> parts);
-  // An element of a verdict map: what is in the range goes to that chain. No two may overlap.
-  void add_goto(std::string_view map, const Range& range, std::string chain);
+  // An element of a verdict map: what it names goes to that chain. No two may overlap.
+  void add_goto(std::string_view map, std::vector<Part> parts, std::string chain);
 
   // Of all sets; ranges that are merged later count each. O(1): asked after each line.
   [[nodiscard]] std::size_t size() const { return size_; }

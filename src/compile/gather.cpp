@@ -47,6 +47,7 @@ class Gatherer {
     find_held();
     if (auto s = places(); !s) return std::unexpected(s.error());
     if (auto s = zones(); !s) return std::unexpected(s.error());
+    if (auto s = ways(); !s) return std::unexpected(s.error());
     prefixes();
     proxied();
     for (const Line& line : policy::permitted(input_.config, input_.now_ms)) {
@@ -119,9 +120,11 @@ class Gatherer {
     e.add("inet.mbr", {bridge});
     for (const IpAddress& address : a.addresses) {
       if (address.is_v4()) {
+        e.add("bridge.src4", {port, frame_part(a.mac, IpFamily::kV4), address_part(address)});
         e.add("bridge.p4", {port, mac_part(a.mac), address_part(address)});
         e.add("arp.nb", {bridge, mac_part(a.mac), address_part(address)});
       } else {
+        e.add("bridge.src6", {port, frame_part(a.mac, IpFamily::kV6), address_part(address)});
         e.add("bridge.p6", {port, mac_part(a.mac), address_part(address)});
         e.add("bridge.pnd", {port, target_part(address)});
       }
@@ -186,6 +189,34 @@ class Gatherer {
       out_.elements.add("inet.zones", {*part});
       if (out_.host_held) out_.elements.add("inet.hostzones", {*part});
       interfaces_.emplace(zone.link, *std::move(part));
+    }
+    return {};
+  }
+
+  // What each interface is, and each pair of them between which most packets go: a zone is no
+  // bridge of ours.
+  Status ways() {
+    Elements& e = out_.elements;
+    std::vector<Part> bridges;
+    for (const model::Link& link : host().links) {
+      if (!bridges_.contains(link.index)) continue;
+      auto part = interface_part(link.name);
+      if (!part) return std::unexpected(part.error());
+      bridges.push_back(*std::move(part));
+    }
+    for (const Part& bridge : bridges) {
+      e.add_goto("inet.places", {bridge}, "pre_mbr");
+      e.add_goto("inet.ways", {bridge, bridge}, "w_in");
+      for (const auto& [link, zone] : interfaces_) {
+        e.add_goto("inet.ways", {bridge, zone}, "w_egr");
+        e.add_goto("inet.ways", {zone, bridge}, "w_ing");
+      }
+    }
+    const auto loopback = interface_part("lo");
+    if (!loopback) return std::unexpected(loopback.error());
+    e.add_goto("inet.places", {*loopback}, "pre_lo");
+    for (const auto& [link, zone] : interfaces_) {
+      if (zone.text != loopback->text) e.add_goto("inet.places", {zone}, "pre_zone");
     }
     return {};
   }
@@ -387,7 +418,8 @@ class Gatherer {
             of_family("egr", family) + number,
             {address_part(right.from), protocol_part(right.protocol), port_part(right.port)});
       for (const Range& range : (*found)[i].ranges)
-        out_.elements.add_goto(of_family("dst", family), range, (v4 ? "to4" : "to6") + number);
+        out_.elements.add_goto(of_family("dst", family), {range_part(range)},
+                               (v4 ? "to4" : "to6") + number);
     }
     (v4 ? out_.groups4 : out_.groups6) = found->size();
     return {};
