@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "compile/destinations.h"
+#include "compile/name_servers.h"
 #include "compile/sides.h"
 #include "model/find.h"
 #include "policy/meaning.h"
@@ -63,6 +64,7 @@ class Gatherer {
       strangers_published();
       strangers_inside();
     }
+    for (std::string& what : closed_name_servers(input_, out_.held)) note(std::move(what));
     out_.unheld.assign(unheld_.begin(), unheld_.end());
     return std::move(out_);
   }
