@@ -62,6 +62,13 @@ Result<Part> interface_part(std::string_view name) {
   return one(bytes, "\"" + std::string(name) + "\"");
 }
 
+Part index_part(IfIndex index, bool little_endian) {
+  Bytes bytes;
+  for (std::uint32_t i = 0; i < sizeof index.value; ++i)
+    bytes.push_back(static_cast<std::uint8_t>(index.value >> 8 * (little_endian ? i : 3 - i)));
+  return one(bytes, std::to_string(index.value));
+}
+
 Part mac_part(MacAddress mac) {
   const auto octets = mac.octets();
   return one({octets.begin(), octets.end()}, mac.to_string());

@@ -24,6 +24,8 @@ struct Part {  // one field of a key, first to last
 };
 // kUnsupported when nft could not be told the name ("a*" stands for more than itself).
 [[nodiscard]] Result<Part> interface_part(std::string_view name);
+// By its number, which changes when it is made anew: for what is asked by its name as well.
+[[nodiscard]] Part index_part(IfIndex index, bool little_endian);
 [[nodiscard]] Part mac_part(MacAddress mac);
 [[nodiscard]] Part address_part(IpAddress address);
 // MAC and type of a frame as they follow each other there, a number of eight bytes.

@@ -122,11 +122,15 @@ class Gatherer {
     e.add("inet.mbr", {bridge});
     for (const IpAddress& address : a.addresses) {
       if (address.is_v4()) {
-        e.add("bridge.src4", {port, frame_part(a.mac, IpFamily::kV4), address_part(address)});
+        e.add("bridge.src4",
+              {index(a.port), frame_part(a.mac, IpFamily::kV4), address_part(address)});
+        e.add("bridge.dst4", {index(a.port), mac_part(a.mac), address_part(address)});
         e.add("bridge.p4", {port, mac_part(a.mac), address_part(address)});
         e.add("arp.nb", {bridge, mac_part(a.mac), address_part(address)});
       } else {
-        e.add("bridge.src6", {port, frame_part(a.mac, IpFamily::kV6), address_part(address)});
+        e.add("bridge.src6",
+              {index(a.port), frame_part(a.mac, IpFamily::kV6), address_part(address)});
+        e.add("bridge.dst6", {index(a.port), mac_part(a.mac), address_part(address)});
         e.add("bridge.p6", {port, mac_part(a.mac), address_part(address)});
         e.add("bridge.pnd", {port, target_part(address)});
       }
@@ -135,6 +139,10 @@ class Gatherer {
     for (const model::Address& own : host().addresses) {
       if (own.link == a.bridge) peer(port, own.local);
     }
+  }
+
+  [[nodiscard]] Part index(IfIndex of) const {
+    return index_part(of, input_.snapshot.little_endian);
   }
 
   // Who may ask for whom on the segment, and answer.
@@ -199,19 +207,16 @@ class Gatherer {
   // bridge of ours.
   Status ways() {
     Elements& e = out_.elements;
-    std::vector<Part> bridges;
     for (const model::Link& link : host().links) {
       if (!bridges_.contains(link.index)) continue;
-      auto part = interface_part(link.name);
-      if (!part) return std::unexpected(part.error());
-      bridges.push_back(*std::move(part));
-    }
-    for (const Part& bridge : bridges) {
-      e.add_goto("inet.places", {bridge}, "pre_mbr");
+      auto name = interface_part(link.name);
+      if (!name) return std::unexpected(name.error());
+      e.add_goto("inet.places", {*name}, "pre_mbr");
+      const Part bridge = index(link.index);
       e.add_goto("inet.ways", {bridge, bridge}, "w_in");
-      for (const auto& [link, zone] : interfaces_) {
-        e.add_goto("inet.ways", {bridge, zone}, "w_egr");
-        e.add_goto("inet.ways", {zone, bridge}, "w_ing");
+      for (const auto& [zone, part] : interfaces_) {
+        e.add_goto("inet.ways", {bridge, index(zone)}, "w_egr");
+        e.add_goto("inet.ways", {index(zone), bridge}, "w_ing");
       }
     }
     const auto loopback = interface_part("lo");
