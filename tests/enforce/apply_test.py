@@ -6,6 +6,7 @@
 Each test begins with nothing applied. No test measures time: a deadline is waited for until what it brings is there.
 """
 
+import json
 import os
 import shutil
 import signal
@@ -17,7 +18,7 @@ import unittest
 
 import world
 import trial  # isort: skip
-from world import (AUDITED, BESIDE, BROKEN, DROPBEAR_OF_NOBODY, DROPBEAR_OF_PEOPLE, FROM_ANYWHERE, FROM_PEOPLE, GENEROUS, NEVER,
+from world import (AUDITED, BESIDE, BROKEN, DROPBEAR_OF_NOBODY, DROPBEAR_OF_PEOPLE, FROM_ANYWHERE, FROM_PEOPLE, GENEROUS, LATE, NEVER,
                    SSH_OF_NOBODY, SSH_OF_PEOPLE, inside, until)
 
 DONE, FINDINGS, USAGE, INCOMPLETE, REFUSED = range(5)
@@ -121,6 +122,29 @@ class Apply(unittest.TestCase):
         until(lambda: WORLD.rules() == first, 'the guardian brings the first back')
         self.expect(REFUSED, WORLD.say('confirm', '--console'), 'too late')
         self.expect(DONE, WORLD.say('status'), 'exactly the tables', 'nobody confirmed it')
+
+    def test_what_the_host_began_and_closed_ends_in_the_container_too(self):
+        # What the kernel answers to the end of a connection whose process has closed it belongs to no user.
+        box = world.Box('late', 'blue', publish='8090:90', listen='tcp,::,91')
+        path = '/proc/%d/ns/net' % WORLD.built.engine.container(box, WORLD.built.logs)
+        self.addCleanup(WORLD.built.engine.call, 'DELETE', '/containers/late?force=1')
+        with inside(path):
+            address = json.loads(world.run('ip', '-j', '-4', 'addr', 'show', 'dev', 'eth0'))[0]['addr_info'][0]['local']
+            server = socket.create_server(('', 90))
+        with server:
+            self.expect(DONE, WORLD.apply(LATE, '--console', '--confirm-within', '0'))
+            for _ in range(3):
+                with inside(WORLD.host):
+                    client = socket.create_connection((address, 90), 5)  # as root, to what is published
+                taken = server.accept()[0]
+                client.close()
+                self.assertEqual(taken.recv(1), b'')
+                taken.close()
+
+            def left():
+                with inside(path):
+                    return world.run('ss', '-Htn', 'state', 'last-ack').strip()
+            until(lambda: not left(), 'the last acknowledgement comes to ' + address, 10)
 
     def test_a_plan_that_is_not_fit_is_shown_and_not_applied(self):
         self.expect(FINDINGS, WORLD.apply(BROKEN, '--console'), 'this plan must not be applied', 'BROKEN')

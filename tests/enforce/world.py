@@ -50,6 +50,8 @@ BESIDE = '''  free:
     services: {stray: {container: stray}}
 '''
 NEVER = 'never: [{from: host, to: shop/db}]\n'
+LATE = FROM_ANYWHERE.replace('db: {container: db}', 'db: {container: db}, late: {container: late}').replace(
+    'ingress: [', 'ingress: [{to: late, publish: 8090/tcp, from: internet}, ')
 BROKEN = FROM_ANYWHERE + 'never: [{from: internet, to: shop/web}]\n'
 SSH_FROM = 'host: {ssh: {port: 22/tcp, from: %s}}\n'
 SSH_OF_PEOPLE = FROM_ANYWHERE + SSH_FROM % 'people'
@@ -59,8 +61,8 @@ DROPBEAR_OF_NOBODY = FROM_ANYWHERE + DROPBEAR_FROM % '"lan:mgmt0"'
 SSH_OF_NOBODY = FROM_ANYWHERE + SSH_FROM % '"lan:mgmt0"'
 
 
-def until(true, what):
-    end = time.monotonic() + GENEROUS
+def until(true, what, seconds=GENEROUS):
+    end = time.monotonic() + seconds
     while not true():
         if time.monotonic() > end:
             raise AssertionError('still not: ' + what)
