@@ -210,7 +210,8 @@ Exit run_apply(const ApplyOptions& options) {
     return complain({ErrorCode::kInvalidInput,
                      escape_text(bench->session.config.file) +
                          ": nothing that runs is in mode enforce or audit, so there is nothing to "
-                         "apply; write mode: enforce, or take away what is applied with: bulkhead rollback --remove"});
+                         "apply; write mode: enforce, or take away what is applied with: bulkhead "
+                         "rollback --remove"});
   auto sessions = helper->sessions();
   if (!sessions) return complain(sessions.error());
   if (auto safe = check_lockout(*bench, plan->compiled, options.console, *std::move(sessions));

@@ -74,8 +74,8 @@ void compare_kernel(const Kept& kept, const model::NetNs& host, report::Applied&
 
 // By the policy as it was applied: containers that it holds today and that the rules do not know,
 // and what was counted of those in mode audit.
-void bind_today(const std::string& policy, const enforce::Record& record,
-                    const Session& session, report::Applied& out) {
+void bind_today(const std::string& policy, const enforce::Record& record, const Session& session,
+                report::Applied& out) {
   const model::Snapshot& snapshot = *session.snapshot;
   const auto config = policy::parse_config(policy, record.file);
   if (!config) {
@@ -92,8 +92,7 @@ void bind_today(const std::string& policy, const enforce::Record& record,
     out.unknown = escape_text(gap.what) + ": " + escape_text(gap.reason);
   }
   const policy::Bound bound = policy::bind(*config, snapshot);
-  out.uncovered =
-      unknown_members(*config, bound, snapshot, policy::Mode::kEnforce, record.held);
+  out.uncovered = unknown_members(*config, bound, snapshot, policy::Mode::kEnforce, record.held);
   if (!record.audited.empty() || record.host_audited)
     out.audited = audited_of(record, *config, bound, snapshot);
 }

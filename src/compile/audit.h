@@ -39,9 +39,9 @@ struct Refused {
 };
 
 struct Tally {
-  std::vector<Refused> refused;   // by kind, then most packets first
-  std::uint64_t missed = 0;       // packets for which there was no room
-  std::vector<Refusal> full;      // kinds for which there was none, ascending
+  std::vector<Refused> refused;  // by kind, then most packets first
+  std::uint64_t missed = 0;      // packets for which there was no room
+  std::vector<Refusal> full;     // kinds for which there was none, ascending
 };
 
 // None: the table is not there. Elements that are not of the form of audit.nft are passed over.

@@ -4,9 +4,9 @@
 // Held are the containers of tenants in mode enforce: what no line of the policy permits to or from
 // them is dropped, whatever the engine's rules say; so is what an unknown endpoint on one of their
 // bridges sends. Of those in mode audit the same is counted and let through (compile/audit.h), by a
-// table that is there for them alone. The host's own services are held when the file itself is in mode enforce and has a
-// `host` section. Nobody else's traffic is touched, but for the bridges that held containers share
-// with others (Compiled::unheld says with whom).
+// table that is there for them alone. The host's own services are held when the file itself is in
+// mode enforce and has a `host` section. Nobody else's traffic is touched, but for the bridges that
+// held containers share with others (Compiled::unheld says with whom).
 #pragma once
 
 #include <cstddef>

@@ -8,7 +8,7 @@
 namespace bulkhead::compile {
 namespace {
 
-constexpr std::size_t kNameBytes = 16;                          // IFNAMSIZ
+constexpr std::size_t kNameBytes = 16;                           // IFNAMSIZ
 constexpr std::uint16_t kTypeIpv4 = 0x0800, kTypeIpv6 = 0x86dd;  // ETH_P_IP, ETH_P_IPV6
 
 Bytes bytes_of(const IpAddress& address) {

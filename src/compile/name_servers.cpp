@@ -40,12 +40,11 @@ std::string who_may_not(const Input& input, std::span<const std::size_t> held, I
 
 std::string said(const Input& input, const model::Socket& socket, const std::string& bridge,
                  const std::string& who) {
-  std::string out = "the name server of " + escape_text(bridge, kLongest) + " (" +
-                    (socket.owners.empty() ? "" : escape_text(socket.owners[0].command, kLongest) +
-                                                      ", ") +
-                    socket.address.to_string() +
-                    ") is a service of the host, closed to " + who +
-                    "; to open it: host: {names: {port: 53/udp, from: [" + who + "]}}";
+  std::string out =
+      "the name server of " + escape_text(bridge, kLongest) + " (" +
+      (socket.owners.empty() ? "" : escape_text(socket.owners[0].command, kLongest) + ", ") +
+      socket.address.to_string() + ") is a service of the host, closed to " + who +
+      "; to open it: host: {names: {port: 53/udp, from: [" + who + "]}}";
   if (input.config.host.empty() && is_enforced(input, input.config.mode))
     out += "; a host section closes the host's other services to zones: list those, too";
   return out;

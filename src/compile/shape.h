@@ -1,5 +1,5 @@
-// The rules of every compiled policy: shape.nft, and audit.nft for what is only counted, as text and
-// as the kernel reads them back (shape.json, audit.json). Inside compile; all are put into the
+// The rules of every compiled policy: shape.nft, and audit.nft for what is only counted, as text
+// and as the kernel reads them back (shape.json, audit.json). Inside compile; all are put into the
 // program when it is built.
 #pragma once
 

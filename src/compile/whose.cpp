@@ -11,7 +11,8 @@ namespace {
 // As lines name it, else by its container.
 std::string name_of(const policy::Tenant& tenant, const model::Container& container) {
   for (const policy::ServiceSelector& service : tenant.services) {
-    if (policy::is_service(tenant, service.name, container)) return tenant.name + "/" + service.name;
+    if (policy::is_service(tenant, service.name, container))
+      return tenant.name + "/" + service.name;
   }
   if (tenant.services.empty() && !container.service.empty())
     return tenant.name + "/" + container.service;
@@ -54,8 +55,8 @@ Owner Whose::of(IpAddress address) const {
   // Nobody's, though the network is one of this host's: a container that has ended.
   for (const model::Engine& engine : input_.snapshot.engines) {
     for (const model::EngineNetwork& network : engine.networks) {
-      const bool here = std::ranges::any_of(
-          network.subnets, [&](const Prefix& p) { return p.contains(address); });
+      const bool here = std::ranges::any_of(network.subnets,
+                                            [&](const Prefix& p) { return p.contains(address); });
       const bool bridge = std::ranges::any_of(
           host.links, [&](const model::Link& l) { return l.name == network.bridge; });
       if (here && bridge) return {};
@@ -72,8 +73,7 @@ Owner Whose::of_target(const Refused& refused) const {
     const policy::Member& member = input_.bound.members[i];
     const policy::Tenant& tenant = input_.config.tenants[member.tenant];
     for (const model::PublishedPort& port : member.container->published) {
-      if (is_published(port, refused))
-        return {name_of(tenant, *member.container), i, tenant.name};
+      if (is_published(port, refused)) return {name_of(tenant, *member.container), i, tenant.name};
     }
   }
   return out;

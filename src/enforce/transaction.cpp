@@ -37,7 +37,8 @@ class Scanner {
     }
     if (depth_ != 0) return refuse("a table that does not end");
     if (auto ended = end_statement(); !ended) return ended;
-    if (deleted_.size() != kTables.size()) return refuse("tables of ours that are left as they are");
+    if (deleted_.size() != kTables.size())
+      return refuse("tables of ours that are left as they are");
     // Those that enforce do it together.
     const std::size_t enforcing = defined_.size() - (defined_.contains(kTables.back()) ? 1 : 0);
     if (enforcing != 0 && enforcing != kTables.size() - 1) return refuse("not all of our tables");

@@ -107,8 +107,7 @@ Status find_awaiting(const compile::Input& input, bool as_attacker, Plan& plan) 
 
 bool Plan::fit() const {
   return opens.empty() && leaks.empty() && unknown.empty() &&
-         trials.count(Outcome::kHolds) + awaits.size() ==
-             trials.never.size() + trials.tests.size();
+         trials.count(Outcome::kHolds) + awaits.size() == trials.never.size() + trials.tests.size();
 }
 
 Result<Plan> make_plan(const compile::Input& input, bool as_attacker) {

@@ -36,9 +36,8 @@ StatusJson end_json(const std::string& name, const IpAddress& address) {
 }
 
 StatusJson audited_json(const Audited& a) {
-  StatusJson out = {{"containers", names_json(a.containers)},
-                    {"host", a.host},
-                    {"counting", a.counting}};
+  StatusJson out = {
+      {"containers", names_json(a.containers)}, {"host", a.host}, {"counting", a.counting}};
   if (!a.counting) return out;
   StatusJson ways = StatusJson::array();
   for (const WouldRefuse& one : a.would_refuse) {

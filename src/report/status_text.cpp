@@ -100,8 +100,7 @@ class StatusWriter {
       ++shown;
       refused(a.would_refuse[at]);
     }
-    if (left_out != 0)
-      tell(Label::kTrialMore, {{"count", std::to_string(left_out)}}, "    ");
+    if (left_out != 0) tell(Label::kTrialMore, {{"count", std::to_string(left_out)}}, "    ");
     return at;
   }
 
@@ -112,8 +111,8 @@ class StatusWriter {
     tell(Label::kStatusRefused,
          {{"from", end(one.from, one.from_address)},
           {"to", end(one.to, one.to_address)},
-          {"port", one.port.number == 0 ? to_string(one.protocol)
-                                        : port_text(one.port, one.protocol)},
+          {"port",
+           one.port.number == 0 ? to_string(one.protocol) : port_text(one.port, one.protocol)},
           {"packets", std::to_string(one.packets)},
           {"time", utc_seconds_text(one.last_ms)}},
          "    ");

@@ -29,12 +29,12 @@ struct HeldName {
 
 // What would have been refused if what is in mode audit were enforced: one way, with its packets.
 struct WouldRefuse {
-  std::string tenant;            // whose lines are asked; "": those about the host
-  std::string_view kind;         // compile::to_string(Refusal)
-  std::string from, to;          // "shop/web", "container x", "host", "lan"; "": nobody's now
+  std::string tenant;     // whose lines are asked; "": those about the host
+  std::string_view kind;  // compile::to_string(Refusal)
+  std::string from, to;   // "shop/web", "container x", "host", "lan"; "": nobody's now
   IpAddress from_address, to_address;
   IpProtocol protocol = IpProtocol::kTcp;
-  Port port;  // 0: the protocol has none
+  Port port;                               // 0: the protocol has none
   std::uint64_t packets = 0, last_ms = 0;  // Unix time
 };
 

@@ -448,8 +448,7 @@ std::string_view words(Label label) {
     case kStatusMoved:
       return "{container}はその後にアドレスが変わり、新しいアドレスでは保護されていない";
     case kStatusSince: return "{container}はその後に起動した";
-    case kStatusAudited:
-      return "auditのコンテナ{containers}: 拒否するはずのものを数え、通している";
+    case kStatusAudited: return "auditのコンテナ{containers}: 拒否するはずのものを数え、通している";
     case kStatusAuditedHost: return "ホストのサービスも同様";
     case kStatusNotCounting:
       return "何も数えていない: カーネルにそのテーブルがない。もう一度適用する";
@@ -460,11 +459,14 @@ std::string_view words(Label label) {
     case kStatusAuditFull:
       return "記録できる数を超えた経路（{kinds}）: パケット{packets}は一覧にない";
     case kStatusAuditSince:
-      return "{container}はその後に起動または移動した: この規則ではどのサービスでもない。もう一度適用する";
+      return "{container}はその後に起動または移動した: "
+             "この規則ではどのサービスでもない。もう一度適用する";
     case kAppliedAudited:
-      return "auditのコンテナ{containers}: 拒否するはずのものを数える。bulkhead status で一覧にする";
+      return "auditのコンテナ{containers}: 拒否するはずのものを数える。bulkhead status "
+             "で一覧にする";
     case kPlanAudited:
-      return "auditのコンテナ{containers}: この規則は拒否するはずのものを数える。内容は plan --enforce で表示する";
+      return "auditのコンテナ{containers}: この規則は拒否するはずのものを数える。内容は plan "
+             "--enforce で表示する";
     case kPlanFitAwaits:
       return "ほかのneverとtestsはこの規則のもとですべて成立する。何も変更していない";
     case kTrialAudited: return "auditの間は成立しない。enforceにすれば成立する";

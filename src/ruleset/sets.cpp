@@ -93,8 +93,7 @@ std::optional<std::uint64_t> counted(ByteView expression) {
 
 std::optional<std::uint64_t> packets_of(const Attributes& element) {
   if (const auto one = element.view(NFTA_SET_ELEM_EXPR)) return counted(*one);
-  const auto list =
-      list_attributes(element.view(NFTA_SET_ELEM_EXPRESSIONS).value_or(ByteView()));
+  const auto list = list_attributes(element.view(NFTA_SET_ELEM_EXPRESSIONS).value_or(ByteView()));
   if (!list) return std::nullopt;
   for (const Attribute& one : *list) {
     if (const auto packets = counted(one.value)) return packets;

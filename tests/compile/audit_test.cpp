@@ -1,4 +1,5 @@
-// Mode audit: which tables there are, what is read of what they counted, and whose it is told to be.
+// Mode audit: which tables there are, what is read of what they counted, and whose it is told to
+// be.
 #include "compile/audit.h"
 
 #include <gmock/gmock.h>
@@ -35,8 +36,8 @@ Compiled compiled_of(const Policy& p) {
 }
 
 TEST(ModeAudit, OnlyWhatIsInForceIsLoadedAndAllElseIsTakenAway) {
-  const std::string away = "delete table inet bulkhead\n", away_audit =
-                                                               "delete table inet bulkhead_audit\n";
+  const std::string away = "delete table inet bulkhead\n",
+                    away_audit = "delete table inet bulkhead_audit\n";
   for (const auto& [file, blog, tables] :
        {std::tuple("enforce", "enforce", 3U), std::tuple("enforce", "audit", 4U),
         std::tuple("audit", "audit", 1U), std::tuple("off", "off", 0U),
@@ -204,11 +205,11 @@ TEST(ModeAudit, TellsWhoseItIs) {
   EXPECT_EQ(whose.of(ip("172.20.0.1")).name, "host");
   EXPECT_EQ(whose.of(ip("172.20.0.77")).name, "") << "nobody's now";
   EXPECT_EQ(whose.of(ip("198.51.100.9")).name, "internet");
-  const Refused inside{Refusal::kInside, ip("172.21.0.2"), ip("172.20.0.3"),
-                       IpProtocol::kTcp, Port{7000}};
+  const Refused inside{Refusal::kInside, ip("172.21.0.2"), ip("172.20.0.3"), IpProtocol::kTcp,
+                       Port{7000}};
   EXPECT_EQ(whose.tenant_of(inside), "shop");
-  const Refused outward{Refusal::kOutward, ip("172.20.0.3"), ip("198.51.100.9"),
-                        IpProtocol::kTcp, Port{443}};
+  const Refused outward{Refusal::kOutward, ip("172.20.0.3"), ip("198.51.100.9"), IpProtocol::kTcp,
+                        Port{443}};
   EXPECT_EQ(whose.tenant_of(outward), "shop");
   const Refused to_host{Refusal::kToHost, ip("198.51.100.9"), ip("192.0.2.10"), IpProtocol::kTcp,
                         Port{22}};

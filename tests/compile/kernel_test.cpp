@@ -32,8 +32,7 @@ void forget_order(std::vector<model::Table>& tables) {
                         [](const model::SetElement& e) { return std::pair(e.first, e.last); });
     }
   }
-  std::ranges::sort(tables, {},
-                    [](const model::Table& t) { return std::pair(t.family, t.name); });
+  std::ranges::sort(tables, {}, [](const model::Table& t) { return std::pair(t.family, t.name); });
 }
 
 std::vector<model::Table> read_back() {

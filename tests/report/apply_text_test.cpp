@@ -36,8 +36,9 @@ Standing all_that_can_be_said() {
       {"", "to-host", "lan\r", "host", IpAddress::parse("2001:db8::1").value(),
        IpAddress::parse("2001:db8:1111:2222:3333:4444:5555:6666").value(), IpProtocol::kTcp,
        Port{22}, 1, kNow},
-      {"blog\x1b", "inside", "blog/" + std::string(60, 'x'), "", IpAddress::parse("10.0.0.1").value(),
-       IpAddress::parse("10.0.0.2").value(), IpProtocol::kIcmp, Port{}, 12, kNow}};
+      {"blog\x1b", "inside", "blog/" + std::string(60, 'x'), "",
+       IpAddress::parse("10.0.0.1").value(), IpAddress::parse("10.0.0.2").value(),
+       IpProtocol::kIcmp, Port{}, 12, kNow}};
   audited.missed = 7;
   audited.full = {"inward", "to-host"};
   audited.since = {{"docker", "later\x1b", Uncovered::Why::kSince}};
