@@ -1,6 +1,7 @@
 #include "cli/audited.h"
 
 #include <algorithm>
+#include <map>
 
 #include "cli/held_addresses.h"
 #include "compile/audit.h"
@@ -14,9 +15,11 @@ using Why = report::Uncovered::Why;
 
 void tell_refused(const compile::Tally& tally, const compile::Input& input, report::Audited& out) {
   const compile::Whose whose(input);
+  std::map<std::string, std::vector<report::WouldRefuse>> by_tenant;
   for (const compile::Refused& one : tally.refused) {
-    report::WouldRefuse& way = out.would_refuse.emplace_back();
-    way.tenant = whose.tenant_of(one);
+    const std::string tenant = whose.tenant_of(one);
+    report::WouldRefuse& way = by_tenant[tenant].emplace_back();
+    way.tenant = tenant;
     way.kind = compile::to_string(one.refusal);
     way.from = whose.of(one.from).name;
     way.to = whose.of_target(one).name;
@@ -27,7 +30,8 @@ void tell_refused(const compile::Tally& tally, const compile::Input& input, repo
     way.packets = one.packets;
     way.last_ms = input.now_ms - std::min(one.ago_ms, input.now_ms);
   }
-  std::ranges::stable_sort(out.would_refuse, {}, &report::WouldRefuse::tenant);
+  for (const auto& [tenant, ways] : by_tenant)
+    out.would_refuse.insert(out.would_refuse.end(), ways.begin(), ways.end());
   out.missed = tally.missed;
   for (const compile::Refusal full : tally.full) out.full.push_back(compile::to_string(full));
 }
