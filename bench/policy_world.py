@@ -109,25 +109,26 @@ class World:
         return "table inet linear {\n  chain forward {\n    %s\n  }\n}\n" % body
 
     def commands(self):
-        """For ip -batch and sh; PREFIX stands before the names of the namespaces."""
+        """For ip -batch and sh; PREFIX stands before the names of the namespaces. Links have the numbers that they have in the
+        snapshot: rules know them by these, too."""
         mac = host_snapshot.mac
         out = ["set -e"]
         out += [f"ip netns add ${{1}}{name}; ip -n ${{1}}{name} link set lo up" for name in ("host", "c0", "c1", "out")]
         inside = "nsenter --net=/run/netns/${1}host"
         out += [f"{inside} sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1",
-                "ip -n ${1}host link add br0 type bridge forward_delay 0 mcast_snooping 0",
+                "ip -n ${1}host link add br0 index 10 type bridge forward_delay 0 mcast_snooping 0",
                 "ip -n ${1}host link set br0 addrgenmode none", "ip -n ${1}host link set br0 up",
                 f"ip -n ${{1}}host addr add {LINK_LOCAL}/64 dev br0 nodad",
                 f"{inside} sysctl -qw net.bridge.bridge-nf-call-iptables=1 net.bridge.bridge-nf-call-ip6tables=1",
                 "ip -n ${1}host addr add 10.0.0.1/24 dev br0", f"ip -n ${{1}}host addr add {six(0, 1)}/64 dev br0 nodad"]
         for c in (0, 1):
             ns = f"${{1}}c{c}"
-            out += [f"ip -n ${{1}}host link add veth{c} type veth peer name eth0 netns {ns}",
+            out += [f"ip -n ${{1}}host link add veth{c} index {1000 + c} type veth peer name eth0 netns {ns}",
                     f"ip -n ${{1}}host link set veth{c} master br0 up",
                     f"ip -n {ns} link set eth0 address {mac(c + 1, 2)} up",
                     f"ip -n {ns} addr add 10.0.0.{c + 2}/24 dev eth0", f"ip -n {ns} addr add {six(0, c + 2)}/64 dev eth0 nodad",
                     f"ip -n {ns} route add default via 10.0.0.1", f"ip -n {ns} -6 route add default via {six(0, 1)}"]
-        out += ["ip -n ${1}host link add eth0 type veth peer name eth0 netns ${1}out", "ip -n ${1}host link set eth0 up",
+        out += ["ip -n ${1}host link add eth0 index 2 type veth peer name eth0 netns ${1}out", "ip -n ${1}host link set eth0 up",
                 "ip -n ${1}out link set eth0 up", "ip -n ${1}host addr add 203.0.113.10/24 dev eth0",
                 "ip -n ${1}host addr add 2001:db8:113::10/64 dev eth0 nodad", "ip -n ${1}out addr add 203.0.113.1/24 dev eth0",
                 "ip -n ${1}out addr add 2001:db8:113::1/64 dev eth0 nodad", f"ip -n ${{1}}out addr add {OUTSIDE4}/32 dev lo",

@@ -58,26 +58,31 @@ std::string user_name(std::uint32_t uid) {
   return entry == nullptr ? "" : entry->pw_name;
 }
 
+enforce::Held held_of(const Bench& bench, std::size_t member_at) {
+  const policy::Member& member = bench.bound.members[member_at];
+  enforce::Held out;
+  out.engine = member.engine->name;
+  out.name = member.container->name;
+  out.id = member.container->id;
+  if (const auto& ns = member.container->netns) {
+    const model::NetNs& place = bench.session.snapshot->namespaces[ns->value];
+    out.netns = place.inode;
+    out.addresses = held_addresses(place);
+  }
+  return out;
+}
+
 enforce::Record record_of(const Bench& bench, const compile::Compiled& compiled) {
   enforce::Record out;
   std::error_code ignored;
   out.file = std::filesystem::absolute(bench.session.config.file, ignored).string();
   out.sha256 = fingerprint(bench.session.config_text);
   out.host_held = compiled.host_held;
+  out.host_audited = compiled.host_audited;
   out.elements = compiled.elements;
   out.unheld = compiled.unheld;
-  for (const std::size_t i : compiled.held) {
-    const policy::Member& member = bench.bound.members[i];
-    enforce::Held& held = out.held.emplace_back();
-    held.engine = member.engine->name;
-    held.name = member.container->name;
-    held.id = member.container->id;
-    if (const auto& ns = member.container->netns) {
-      const model::NetNs& place = bench.session.snapshot->namespaces[ns->value];
-      held.netns = place.inode;
-      held.addresses = held_addresses(place);
-    }
-  }
+  for (const std::size_t i : compiled.held) out.held.push_back(held_of(bench, i));
+  for (const std::size_t i : compiled.audited) out.audited.push_back(held_of(bench, i));
   return out;
 }
 
@@ -172,6 +177,8 @@ Exit load(Bench& bench, const compile::Compiled& compiled, enforce::Helper& help
   if (const auto& current = state->current) now.file = current->file;
   now.containers = compiled.held.size();
   now.host_held = compiled.host_held;
+  now.audited = compiled.audited.size();
+  now.host_audited = compiled.host_audited;
   now.elements = compiled.elements;
   now.unheld = compiled.unheld;
   now.until_ms = state->deadline_ms;
@@ -199,11 +206,12 @@ Exit run_apply(const ApplyOptions& options) {
     return print_report(report::plan_text(bench->session.config, bench->session.snapshot->host_name,
                                           *plan, text_style({})),
                         Exit::kFindings);
-  if (plan->compiled.held.empty() && !plan->compiled.host_held)
+  if (plan->compiled.tables.empty())
     return complain({ErrorCode::kInvalidInput,
                      escape_text(bench->session.config.file) +
-                         ": nothing is in mode enforce, so there is nothing to apply; write mode: "
-                         "enforce, or take away what is applied with: bulkhead rollback --remove"});
+                         ": nothing that runs is in mode enforce or audit, so there is nothing to "
+                         "apply; write mode: enforce, or take away what is applied with: bulkhead "
+                         "rollback --remove"});
   auto sessions = helper->sessions();
   if (!sessions) return complain(sessions.error());
   if (auto safe = check_lockout(*bench, plan->compiled, options.console, *std::move(sessions));

@@ -5,10 +5,10 @@
 #include <optional>
 
 #include "base/text.h"
+#include "cli/audited.h"
 #include "cli/bench.h"
 #include "cli/files.h"
 #include "cli/fingerprint.h"
-#include "cli/held_addresses.h"
 #include "cli/language.h"
 #include "compile/compare.h"
 #include "enforce/guardian.h"
@@ -21,7 +21,6 @@ namespace {
 
 using enforce::Folder;
 using enforce::Phase;
-using Why = report::Uncovered::Why;
 
 constexpr std::size_t kMostPolicy = std::size_t{4} << 20;
 
@@ -73,9 +72,10 @@ void compare_kernel(const Kept& kept, const model::NetNs& host, report::Applied&
   out.differences = compile::differences(wanted->namespaces[0].ruleset.tables, host.ruleset.tables);
 }
 
-// Containers that the policy, as it was applied, holds today, and the rules do not know.
-void find_uncovered(const std::string& policy, const enforce::Record& record,
-                    const Session& session, report::Applied& out) {
+// By the policy as it was applied: containers that it holds today and that the rules do not know,
+// and what was counted of those in mode audit.
+void bind_today(const std::string& policy, const enforce::Record& record, const Session& session,
+                report::Applied& out) {
   const model::Snapshot& snapshot = *session.snapshot;
   const auto config = policy::parse_config(policy, record.file);
   if (!config) {
@@ -92,20 +92,9 @@ void find_uncovered(const std::string& policy, const enforce::Record& record,
     out.unknown = escape_text(gap.what) + ": " + escape_text(gap.reason);
   }
   const policy::Bound bound = policy::bind(*config, snapshot);
-  const auto& held = record.held;
-  for (const policy::Member& member : bound.members) {
-    const model::Container& container = *member.container;
-    const auto mode = config->mode_of(config->tenants[member.tenant]);
-    if (mode != policy::Mode::kEnforce || !member.unheld.empty() || !container.netns) continue;
-    const auto known = std::ranges::find(held, container.id, &enforce::Held::id);
-    if (known == held.end()) {
-      out.uncovered.push_back({member.engine->name, container.name, Why::kSince});
-    } else if (known->netns != snapshot.namespaces[container.netns->value].inode) {
-      out.uncovered.push_back({member.engine->name, container.name, Why::kAnew});
-    } else if (known->addresses != held_addresses(snapshot.namespaces[container.netns->value])) {
-      out.uncovered.push_back({member.engine->name, container.name, Why::kMoved});
-    }
-  }
+  out.uncovered = unknown_members(*config, bound, snapshot, policy::Mode::kEnforce, record.held);
+  if (!record.audited.empty() || record.host_audited)
+    out.audited = audited_of(record, *config, bound, snapshot);
 }
 
 report::Applied applied_of(const Kept& kept, const enforce::Record& record,
@@ -127,7 +116,7 @@ report::Applied applied_of(const Kept& kept, const enforce::Record& record,
   if (kept.state.phase != Phase::kKept) out.until_ms = kept.state.deadline_ms;
   out.guarded = kept.guarded;
   compare_kernel(kept, session.snapshot->namespaces[session.snapshot->host.value], out);
-  find_uncovered(kept.policy, record, session, out);
+  bind_today(kept.policy, record, session, out);
   return out;
 }
 

@@ -22,6 +22,8 @@ std::string family_word(model::NfFamily family) {
   return "";
 }
 
+constexpr std::uint32_t kDynamic = 0x20;  // NFT_SET_EVAL
+
 void forget_counts(model::Rule& rule) {
   rule.handle = 0;
   for (model::Statement& statement : rule.statements) {
@@ -40,6 +42,8 @@ model::Table plain(model::Table table) {
   }
   for (model::SetDef& set : table.sets) {
     set.handle = 0;
+    // What packets fill is different at each reading.
+    if ((set.flags & kDynamic) != 0) set.elements.clear();
     std::ranges::sort(set.elements, {},
                       [](const model::SetElement& e) { return std::tie(e.first, e.last); });
   }
@@ -129,6 +133,14 @@ std::vector<std::string> differences(const std::vector<model::Table>& compiled,
     const model::Table a = plain(wanted), b = plain(*there);
     if (a == b) continue;
     for (std::string& line : Comparer(name).run(a, b)) out.push_back(std::move(line));
+  }
+  for (const model::Table& there : found) {
+    const bool wanted = std::ranges::any_of(compiled, [&there](const model::Table& t) {
+      return t.backend == there.backend && t.family == there.family && t.name == there.name;
+    });
+    if (is_ours(there) && !wanted)
+      out.push_back("table " + family_word(there.family) + " " + escape_text(there.name) +
+                    " was added");
   }
   if (out.size() > kMostDifferences) {
     const std::size_t more = out.size() - kMostDifferences + 1;

@@ -1,5 +1,6 @@
 // Are the tables in a kernel those that were compiled? Compared decoded, rule by rule and element
-// by element; handles, counters and the order in which a hash gives its elements do not count.
+// by element; handles, counters, what packets put into sets, and the order in which a hash gives
+// its elements do not count.
 #pragma once
 
 #include <string>

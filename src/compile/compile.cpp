@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <memory>
 #include <variant>
 
 #include "base/text.h"
@@ -13,6 +14,7 @@ namespace bulkhead::compile {
 namespace {
 
 constexpr std::string_view kTable = "bulkhead";
+constexpr std::string_view kAuditTable = "bulkhead_audit";  // inet
 constexpr std::string_view kMark = "@@";
 constexpr std::string_view kFirst = "_0";  // ends the names of the first group
 
@@ -42,10 +44,10 @@ std::string replaced(std::string text, std::string_view from, const std::string&
 }
 
 // What stands between "@@each inet.egr4@@" and "@@end@@" is there once for each group.
-std::string repeated(const Gathered& gathered) {
+std::string repeated(std::string_view shape, const Gathered& gathered) {
   constexpr std::string_view kEach = "\t@@each ", kEnd = "\t@@end@@\n";
   std::string out;
-  std::string_view rest = shape_text();
+  std::string_view rest = shape;
   while (true) {
     const std::size_t at = rest.find(kEach);
     if (at == std::string_view::npos) return out + std::string(rest);
@@ -60,9 +62,9 @@ std::string repeated(const Gathered& gathered) {
 }
 
 // "@@inet.pol4@@" becomes the elements of that set; a line that then is empty goes.
-std::string fill(const Gathered& gathered) {
+std::string fill(std::string_view shape, const Gathered& gathered) {
   std::string out;
-  const std::string text = repeated(gathered);
+  const std::string text = repeated(shape, gathered);
   std::string_view rest = text;
   while (true) {
     const std::size_t at = rest.find("\t\t" + std::string(kMark));
@@ -120,12 +122,83 @@ void number_rules(model::Table& table) {
   }
 }
 
-std::string head(const Input& input, const Gathered& gathered) {
+std::string head(const Input& input, const Compiled& compiled) {
   std::string out = "# Made by bulkhead compile from " + escape_text(input.config.file) + ": " +
-                    std::to_string(gathered.held.size()) + " containers held, " +
-                    std::to_string(gathered.elements.size()) + " elements.\n";
-  for (const std::string& what : gathered.unheld) out += "# not held: " + what + "\n";
+                    std::to_string(compiled.held.size()) + " containers held, " +
+                    std::to_string(compiled.audited.size()) + " audited, " +
+                    std::to_string(compiled.elements) + " elements.\n";
+  for (const std::string& what : compiled.unheld) out += "# not held: " + what + "\n";
   return out;
+}
+
+// Tables that are not loaded are taken away nevertheless: an earlier policy may have had them.
+std::string without(std::string_view shape) {
+  std::string out;
+  while (!shape.empty()) {
+    const std::size_t end = std::min(shape.find('\n'), shape.size() - 1) + 1;
+    const std::string_view line = shape.substr(0, end);
+    if (line.starts_with("add table ") || line.starts_with("delete table ")) out += line;
+    shape.remove_prefix(end);
+  }
+  return out;
+}
+
+// A shape with the elements of a policy in it.
+struct Filled {
+  std::vector<model::Table> tables;
+  std::string text;
+};
+Result<Filled> filled(std::string_view shape, std::string_view record, const Gathered& gathered) {
+  auto read = model::read_snapshot(record);
+  if (!read || read->namespaces.size() != 1)
+    return fail(ErrorCode::kInternal, "the record of the rules cannot be read");
+  Filled out{std::move(read->namespaces[0].ruleset.tables), fill(shape, gathered)};
+  for (model::Table& table : out.tables) {
+    if (table.family == model::NfFamily::kInet) repeat_groups(table, gathered);
+    number_rules(table);
+    for (model::SetDef& set : table.sets) {
+      auto elements = gathered.elements.model(std::string(word(table.family)) + set.name);
+      if (!elements.empty()) set.elements = std::move(elements);
+    }
+  }
+  return out;
+}
+
+bool holds(const Gathered& gathered) {
+  return !gathered.held.empty() || gathered.host_held;
+}
+
+// Puts a shape into `out`, or what takes its tables away.
+Status put(std::string_view shape, std::string_view record, const Gathered* gathered,
+           Compiled& out) {
+  if (gathered == nullptr) {
+    out.text += without(shape);
+    return {};
+  }
+  auto made = filled(shape, record, *gathered);
+  if (!made) return std::unexpected(made.error());
+  out.text += made->text;
+  for (model::Table& table : made->tables) out.tables.push_back(std::move(table));
+  out.elements += gathered->elements.size();
+  return {};
+}
+
+// What is only counted is found by the elements of a policy that enforces it, too; null when there
+// is nothing in mode audit.
+Result<std::unique_ptr<Gathered>> audited(const Input& input, const Gathered& enforced,
+                                          Compiled& out) {
+  if (input.enforce_audited) return nullptr;
+  const Input both{input.config,   input.bound,  input.zones,
+                   input.snapshot, input.now_ms, /*enforce_audited=*/true};
+  auto gathered = gather(both);
+  if (!gathered) return std::unexpected(gathered.error());
+  std::ranges::set_difference(gathered->held, enforced.held, std::back_inserter(out.audited));
+  out.host_audited = gathered->host_held && !enforced.host_held;
+  for (const std::string& what : gathered->apart) {
+    if (std::ranges::find(out.unheld, what) == out.unheld.end()) out.unheld.push_back(what);
+  }
+  if (out.audited.empty() && !out.host_audited) return nullptr;
+  return std::make_unique<Gathered>(*std::move(gathered));
 }
 
 }  // namespace
@@ -137,29 +210,27 @@ bool is_enforced(const Input& input, policy::Mode mode) {
 Result<Compiled> compile(const Input& input) {
   auto gathered = gather(input);
   if (!gathered) return std::unexpected(gathered.error());
-  auto shape = model::read_snapshot(shape_json());
-  if (!shape || shape->namespaces.size() != 1)
-    return fail(ErrorCode::kInternal, "shape.json cannot be read");
   Compiled out;
-  out.tables = std::move(shape->namespaces[0].ruleset.tables);
-  for (model::Table& table : out.tables) {
-    if (table.family == model::NfFamily::kInet) repeat_groups(table, *gathered);
-    number_rules(table);
-    for (model::SetDef& set : table.sets) {
-      auto elements = gathered->elements.model(std::string(word(table.family)) + set.name);
-      if (!elements.empty()) set.elements = std::move(elements);
-    }
-  }
-  out.text = head(input, *gathered) + fill(*gathered);
-  out.elements = gathered->elements.size();
-  out.held = std::move(gathered->held);
+  out.held = gathered->held;
   out.host_held = gathered->host_held;
-  out.unheld = std::move(gathered->unheld);
+  out.unheld = gathered->unheld;
+  const auto counted = audited(input, *gathered, out);
+  if (!counted) return std::unexpected(counted.error());
+  const Gathered* enforced = holds(*gathered) ? &*gathered : nullptr;
+  if (auto s = put(shape_text(), shape_json(), enforced, out); !s)
+    return std::unexpected(s.error());
+  if (auto s = put(audit_text(), audit_json(), counted->get(), out); !s)
+    return std::unexpected(s.error());
+  out.text.insert(0, head(input, out));
   return out;
 }
 
+bool is_audit(const model::Table& table) {
+  return table.name == kAuditTable && table.family == model::NfFamily::kInet;
+}
+
 bool is_ours(const model::Table& table) {
-  return table.name == kTable && !word(table.family).empty();
+  return is_audit(table) || (table.name == kTable && !word(table.family).empty());
 }
 
 void install(model::Snapshot& snapshot, const std::vector<model::Table>& tables) {

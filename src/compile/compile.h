@@ -3,9 +3,10 @@
 //
 // Held are the containers of tenants in mode enforce: what no line of the policy permits to or from
 // them is dropped, whatever the engine's rules say; so is what an unknown endpoint on one of their
-// bridges sends. The host's own services are held when the file itself is in mode enforce and has a
-// `host` section. Nobody else's traffic is touched, but for the bridges that held containers share
-// with others (Compiled::unheld says with whom).
+// bridges sends. Of those in mode audit the same is counted and let through (compile/audit.h), by a
+// table that is there for them alone. The host's own services are held when the file itself is in
+// mode enforce and has a `host` section. Nobody else's traffic is touched, but for the bridges that
+// held containers share with others (Compiled::unheld says with whom).
 #pragma once
 
 #include <cstddef>
@@ -35,8 +36,9 @@ struct Compiled {
   std::vector<model::Table> tables;  // as the kernel reads `text` back, but for handles
   std::string text;                  // for nft -f: one transaction; replaces an earlier one
   std::size_t elements = 0;
-  std::vector<std::size_t> held;  // in Bound::members, ascending
-  bool host_held = false;
+  std::vector<std::size_t> held;     // in Bound::members, ascending
+  std::vector<std::size_t> audited;  // the same: what would be dropped of them is counted
+  bool host_held = false, host_audited = false;
   std::vector<std::string> unheld;  // what these rules do not hold, or cut: escaped, one line each
 };
 
@@ -45,11 +47,13 @@ inline constexpr std::size_t kMostElements = 1'000'000;
 // Whether what is in that mode is to be held.
 [[nodiscard]] bool is_enforced(const Input& input, policy::Mode mode);
 
-// kBudget past kMostElements; kUnsupported when an interface's name cannot be written. O(elements).
+// Nobody held and nobody audited: rules that take away those of an earlier policy. kBudget past
+// kMostElements; kUnsupported when an interface's name cannot be written. O(elements).
 [[nodiscard]] Result<Compiled> compile(const Input& input);
 
 // One that compile() makes, by its name and family.
 [[nodiscard]] bool is_ours(const model::Table& table);
+[[nodiscard]] bool is_audit(const model::Table& table);  // that of mode audit
 
 // Puts the tables into the host's namespace, in place of those of an earlier policy.
 void install(model::Snapshot& snapshot, const std::vector<model::Table>& tables);

@@ -8,7 +8,8 @@
 namespace bulkhead::compile {
 namespace {
 
-constexpr std::size_t kNameBytes = 16;  // IFNAMSIZ
+constexpr std::size_t kNameBytes = 16;                           // IFNAMSIZ
+constexpr std::uint16_t kTypeIpv4 = 0x0800, kTypeIpv6 = 0x86dd;  // ETH_P_IP, ETH_P_IPV6
 
 Bytes bytes_of(const IpAddress& address) {
   const auto octets = address.octets();
@@ -17,6 +18,17 @@ Bytes bytes_of(const IpAddress& address) {
 
 Part one(const Bytes& bytes, std::string text) {
   return {bytes, bytes, std::move(text), false};
+}
+
+// Of raw bytes of a packet.
+Part number(const Bytes& bytes) {
+  static constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text = "0x";
+  for (const std::uint8_t octet : bytes) {
+    text += kDigits[octet >> 4U];
+    text += kDigits[octet & 0xfU];
+  }
+  return one(bytes, std::move(text));
 }
 
 // As nf_tables lays fields out: each padded with zeros to 4 bytes.
@@ -50,6 +62,13 @@ Result<Part> interface_part(std::string_view name) {
   return one(bytes, "\"" + std::string(name) + "\"");
 }
 
+Part index_part(IfIndex index, bool little_endian) {
+  Bytes bytes;
+  for (std::uint32_t i = 0; i < sizeof index.value; ++i)
+    bytes.push_back(static_cast<std::uint8_t>(index.value >> 8 * (little_endian ? i : 3 - i)));
+  return one(bytes, std::to_string(index.value));
+}
+
 Part mac_part(MacAddress mac) {
   const auto octets = mac.octets();
   return one({octets.begin(), octets.end()}, mac.to_string());
@@ -60,13 +79,16 @@ Part address_part(IpAddress address) {
 }
 
 Part target_part(IpAddress address) {
-  static constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text = "0x";
-  for (const std::uint8_t octet : address.octets()) {
-    text += kDigits[octet >> 4U];
-    text += kDigits[octet & 0xfU];
-  }
-  return one(bytes_of(address), std::move(text));
+  return number(bytes_of(address));
+}
+
+Part frame_part(MacAddress mac, IpFamily family) {
+  const auto octets = mac.octets();
+  Bytes bytes(octets.begin(), octets.end());
+  const std::uint16_t type = family == IpFamily::kV4 ? kTypeIpv4 : kTypeIpv6;
+  bytes.push_back(static_cast<std::uint8_t>(type >> 8U));
+  bytes.push_back(static_cast<std::uint8_t>(type));
+  return number(bytes);
 }
 
 Part range_part(const Range& range) {
@@ -88,8 +110,8 @@ void Elements::add(std::string_view set, std::vector<Part> parts) {
   put(set, std::move(parts), "");
 }
 
-void Elements::add_goto(std::string_view map, const Range& range, std::string chain) {
-  put(map, {range_part(range)}, std::move(chain));
+void Elements::add_goto(std::string_view map, std::vector<Part> parts, std::string chain) {
+  put(map, std::move(parts), std::move(chain));
 }
 
 void Elements::put(std::string_view set, std::vector<Part> parts, std::string chain) {

@@ -24,8 +24,12 @@ struct Part {  // one field of a key, first to last
 };
 // kUnsupported when nft could not be told the name ("a*" stands for more than itself).
 [[nodiscard]] Result<Part> interface_part(std::string_view name);
+// By its number, which changes when it is made anew: for what is asked by its name as well.
+[[nodiscard]] Part index_part(IfIndex index, bool little_endian);
 [[nodiscard]] Part mac_part(MacAddress mac);
 [[nodiscard]] Part address_part(IpAddress address);
+// MAC and type of a frame as they follow each other there, a number of eight bytes.
+[[nodiscard]] Part frame_part(MacAddress mac, IpFamily family);
 [[nodiscard]] Part target_part(IpAddress address);  // of neighbour discovery: raw bytes
 [[nodiscard]] Part range_part(const Range& range);
 [[nodiscard]] Part protocol_part(IpProtocol protocol);
@@ -37,8 +41,8 @@ struct Part {  // one field of a key, first to last
 class Elements {
  public:
   void add(std::string_view set, std::vector<Part> parts);
-  // An element of a verdict map: what is in the range goes to that chain. No two may overlap.
-  void add_goto(std::string_view map, const Range& range, std::string chain);
+  // An element of a verdict map: what it names goes to that chain. No two may overlap.
+  void add_goto(std::string_view map, std::vector<Part> parts, std::string chain);
 
   // Of all sets; ranges that are merged later count each. O(1): asked after each line.
   [[nodiscard]] std::size_t size() const { return size_; }

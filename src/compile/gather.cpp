@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "compile/destinations.h"
+#include "compile/name_servers.h"
 #include "compile/sides.h"
 #include "model/find.h"
 #include "policy/meaning.h"
@@ -47,6 +48,7 @@ class Gatherer {
     find_held();
     if (auto s = places(); !s) return std::unexpected(s.error());
     if (auto s = zones(); !s) return std::unexpected(s.error());
+    if (auto s = ways(); !s) return std::unexpected(s.error());
     prefixes();
     proxied();
     for (const Line& line : policy::permitted(input_.config, input_.now_ms)) {
@@ -62,6 +64,7 @@ class Gatherer {
       strangers_published();
       strangers_inside();
     }
+    for (std::string& what : closed_name_servers(input_, out_.held)) note(std::move(what));
     out_.unheld.assign(unheld_.begin(), unheld_.end());
     return std::move(out_);
   }
@@ -84,7 +87,10 @@ class Gatherer {
       const Member& m = members()[i];
       const policy::Mode mode = input_.config.mode_of(input_.config.tenants[m.tenant]);
       if (!is_enforced(input_, mode)) continue;
-      if (!m.unheld.empty()) note(named(m) + ": " + m.unheld);
+      if (!m.unheld.empty()) {
+        out_.apart.push_back(named(m) + ": " + m.unheld);
+        note(out_.apart.back());
+      }
       if (!m.attached.empty()) out_.held.push_back(i);
     }
     out_.host_held = is_enforced(input_, input_.config.mode) && !input_.config.host.empty();
@@ -116,9 +122,15 @@ class Gatherer {
     e.add("inet.mbr", {bridge});
     for (const IpAddress& address : a.addresses) {
       if (address.is_v4()) {
+        e.add("bridge.src4",
+              {index(a.port), frame_part(a.mac, IpFamily::kV4), address_part(address)});
+        e.add("bridge.dst4", {index(a.port), mac_part(a.mac), address_part(address)});
         e.add("bridge.p4", {port, mac_part(a.mac), address_part(address)});
         e.add("arp.nb", {bridge, mac_part(a.mac), address_part(address)});
       } else {
+        e.add("bridge.src6",
+              {index(a.port), frame_part(a.mac, IpFamily::kV6), address_part(address)});
+        e.add("bridge.dst6", {index(a.port), mac_part(a.mac), address_part(address)});
         e.add("bridge.p6", {port, mac_part(a.mac), address_part(address)});
         e.add("bridge.pnd", {port, target_part(address)});
       }
@@ -127,6 +139,10 @@ class Gatherer {
     for (const model::Address& own : host().addresses) {
       if (own.link == a.bridge) peer(port, own.local);
     }
+  }
+
+  [[nodiscard]] Part index(IfIndex of) const {
+    return index_part(of, input_.snapshot.little_endian);
   }
 
   // Who may ask for whom on the segment, and answer.
@@ -183,6 +199,31 @@ class Gatherer {
       out_.elements.add("inet.zones", {*part});
       if (out_.host_held) out_.elements.add("inet.hostzones", {*part});
       interfaces_.emplace(zone.link, *std::move(part));
+    }
+    return {};
+  }
+
+  // What each interface is, and each pair of them between which most packets go: a zone is no
+  // bridge of ours.
+  Status ways() {
+    Elements& e = out_.elements;
+    for (const model::Link& link : host().links) {
+      if (!bridges_.contains(link.index)) continue;
+      auto name = interface_part(link.name);
+      if (!name) return std::unexpected(name.error());
+      e.add_goto("inet.places", {*name}, "pre_mbr");
+      const Part bridge = index(link.index);
+      e.add_goto("inet.ways", {bridge, bridge}, "w_in");
+      for (const auto& [zone, part] : interfaces_) {
+        e.add_goto("inet.ways", {bridge, index(zone)}, "w_egr");
+        e.add_goto("inet.ways", {index(zone), bridge}, "w_ing");
+      }
+    }
+    const auto loopback = interface_part("lo");
+    if (!loopback) return std::unexpected(loopback.error());
+    e.add_goto("inet.places", {*loopback}, "pre_lo");
+    for (const auto& [link, zone] : interfaces_) {
+      if (zone.text != loopback->text) e.add_goto("inet.places", {zone}, "pre_zone");
     }
     return {};
   }
@@ -384,7 +425,8 @@ class Gatherer {
             of_family("egr", family) + number,
             {address_part(right.from), protocol_part(right.protocol), port_part(right.port)});
       for (const Range& range : (*found)[i].ranges)
-        out_.elements.add_goto(of_family("dst", family), range, (v4 ? "to4" : "to6") + number);
+        out_.elements.add_goto(of_family("dst", family), {range_part(range)},
+                               (v4 ? "to4" : "to6") + number);
     }
     (v4 ? out_.groups4 : out_.groups6) = found->size();
     return {};

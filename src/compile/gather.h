@@ -17,6 +17,7 @@ struct Gathered {
   std::vector<std::size_t> held;
   bool host_held = false;
   std::vector<std::string> unheld;
+  std::vector<std::string> apart;  // those of them that are containers on which no rule bears
 };
 [[nodiscard]] Result<Gathered> gather(const Input& input);
 

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "enforce/tables.h"
 
 namespace bulkhead::enforce {
 namespace {
@@ -183,7 +184,7 @@ Result<std::vector<std::string>> our_tables() {
   if (done->text.size() >= kMostOutput)
     return fail(ErrorCode::kBudget, "nft lists more tables than are read");
   std::vector<std::string> out;
-  for (const char* table : {"inet bulkhead", "bridge bulkhead", "arp bulkhead"}) {
+  for (const std::string_view table : kTables) {
     if (("\n" + done->text).contains("\ntable " + std::string(table) + "\n"))
       out.emplace_back(table);
   }

@@ -73,14 +73,18 @@ class Members {
   std::string wrong_;
 };
 
+Json json_of(const std::vector<Held>& all) {
+  Json out = Json::array();
+  for (const Held& h : all)
+    out.push_back({{"engine", h.engine},
+                   {"name", h.name},
+                   {"id", h.id},
+                   {"netns", h.netns},
+                   {"addresses", h.addresses}});
+  return out;
+}
+
 Json json_of(const Record& r) {
-  Json held = Json::array();
-  for (const Held& h : r.held)
-    held.push_back({{"engine", h.engine},
-                    {"name", h.name},
-                    {"id", h.id},
-                    {"netns", h.netns},
-                    {"addresses", h.addresses}});
   return {{"id", r.id},
           {"applied_at_ms", r.applied_at_ms},
           {"applied_boot_ns", r.applied_boot_ns},
@@ -89,10 +93,32 @@ Json json_of(const Record& r) {
           {"file", r.file},
           {"sha256", r.sha256},
           {"console", r.console},
-          {"held", std::move(held)},
+          {"held", json_of(r.held)},
+          {"audited", json_of(r.audited)},
           {"host_held", r.host_held},
+          {"host_audited", r.host_audited},
           {"elements", r.elements},
           {"unheld", r.unheld}};
+}
+
+void take_containers(Members& in, const char* name, std::vector<Held>& to) {
+  const Json* list = in.list(name);
+  if (list == nullptr) return;
+  for (const Json& one : *list) {
+    Members member(one);
+    Held& held = to.emplace_back();
+    member.take("engine", held.engine);
+    member.take("name", held.name);
+    member.take("id", held.id);
+    member.take_number("netns", held.netns);
+    if (const Json* all = member.list("addresses")) {
+      for (const Json& address : *all) {
+        if (!address.is_string()) member.complain("addresses");
+        if (address.is_string()) held.addresses.push_back(address.get<std::string>());
+      }
+    }
+    if (!member.done()) in.complain(name);
+  }
 }
 
 Result<Record> record_of(const Json& json) {
@@ -107,24 +133,10 @@ Result<Record> record_of(const Json& json) {
   in.take("sha256", out.sha256);
   in.take("console", out.console);
   in.take("host_held", out.host_held);
+  in.take("host_audited", out.host_audited);
   in.take_number("elements", out.elements);
-  if (const Json* list = in.list("held")) {
-    for (const Json& one : *list) {
-      Members member(one);
-      Held& held = out.held.emplace_back();
-      member.take("engine", held.engine);
-      member.take("name", held.name);
-      member.take("id", held.id);
-      member.take_number("netns", held.netns);
-      if (const Json* all = member.list("addresses")) {
-        for (const Json& address : *all) {
-          if (!address.is_string()) member.complain("addresses");
-          if (address.is_string()) held.addresses.push_back(address.get<std::string>());
-        }
-      }
-      if (!member.done()) in.complain("held");
-    }
-  }
+  take_containers(in, "held", out.held);
+  take_containers(in, "audited", out.audited);
   if (const Json* list = in.list("unheld")) {
     for (const Json& one : *list) {
       if (!one.is_string()) in.complain("unheld");

@@ -13,7 +13,7 @@
 
 namespace bulkhead::enforce {
 
-struct Held {  // a container that the rules hold
+struct Held {  // a container that the rules hold, or audit
   std::string engine, name, id;
   std::uint64_t netns = 0;             // inode of its network namespace
   std::vector<std::string> addresses;  // there, ascending, but for those of one machine or wire
@@ -31,8 +31,8 @@ struct Record {
   std::string file;                   // the policy's path
   std::string sha256;                 // of its bytes
   bool console = false;               // --console was given
-  std::vector<Held> held;
-  bool host_held = false;
+  std::vector<Held> held, audited;
+  bool host_held = false, host_audited = false;
   std::uint64_t elements = 0;
   std::vector<std::string> unheld;  // escaped lines
   friend bool operator==(const Record&, const Record&) = default;
@@ -71,7 +71,7 @@ struct State {
   friend bool operator==(const State&, const State&) = default;
 };
 
-inline constexpr std::uint32_t kStateVersion = 1;
+inline constexpr std::uint32_t kStateVersion = 2;
 
 [[nodiscard]] std::string write_state(const State& state);
 // kInvalidInput names what is wrong; kUnsupported for a newer version.

@@ -1,15 +1,13 @@
 #include "enforce/transaction.h"
 
-#include <array>
 #include <set>
 
 #include "base/text.h"
+#include "enforce/tables.h"
 
 namespace bulkhead::enforce {
 namespace {
 
-constexpr std::array<std::string_view, 3> kTables{"inet bulkhead", "bridge bulkhead",
-                                                  "arp bulkhead"};
 constexpr std::size_t kMostDepth = 8;
 
 bool is_word(char c) {
@@ -39,7 +37,12 @@ class Scanner {
     }
     if (depth_ != 0) return refuse("a table that does not end");
     if (auto ended = end_statement(); !ended) return ended;
-    if (defined_.size() != kTables.size()) return refuse("not all of our tables");
+    if (deleted_.size() != kTables.size())
+      return refuse("tables of ours that are left as they are");
+    // Those that enforce do it together.
+    const std::size_t enforcing = defined_.size() - (defined_.contains(kTables.back()) ? 1 : 0);
+    if (enforcing != 0 && enforcing != kTables.size() - 1) return refuse("not all of our tables");
+    if (defined_.empty()) return refuse("none of our tables");
     return {};
   }
 
@@ -83,6 +86,7 @@ class Scanner {
       for (const std::string_view table : kTables) {
         if (statement_ != "table " + std::string(table)) continue;
         ours = true;
+        if (!deleted_.contains(table)) return refuse("a table that is not taken away first");
         defined_.insert(table);
       }
       if (!ours) return refuse("'" + escape_text(statement_, 60) + "'");
@@ -97,6 +101,8 @@ class Scanner {
     for (const std::string_view table : kTables) {
       for (const char* verb : {"add table ", "delete table "}) {
         if (statement_ != verb + std::string(table)) continue;
+        if (defined_.contains(table)) return refuse("a table of ours that is taken away again");
+        if (statement_.starts_with("delete")) deleted_.insert(table);
         statement_.clear();
         return {};
       }
@@ -112,7 +118,7 @@ class Scanner {
   std::string_view text_;
   std::size_t at_ = 0, depth_ = 0;
   std::string statement_;
-  std::set<std::string_view> defined_;
+  std::set<std::string_view> defined_, deleted_;
 };
 
 }  // namespace

@@ -521,9 +521,11 @@ struct SetElement {
   std::optional<Bytes> data;                // maps to values
   std::optional<Verdict> verdict;           // verdict maps
   std::optional<std::uint64_t> expires_ms;  // left when the snapshot was taken
+  std::optional<std::uint64_t> packets;     // that its own counter has seen; absent: it has none
   std::string comment;
   BULKHEAD_FIELDS(BULKHEAD_F(first) BULKHEAD_F(last) BULKHEAD_F(catch_all) BULKHEAD_F(data)
-                      BULKHEAD_F(verdict) BULKHEAD_F(expires_ms) BULKHEAD_F(comment))
+                      BULKHEAD_F(verdict) BULKHEAD_F(expires_ms) BULKHEAD_F(packets)
+                          BULKHEAD_F(comment))
   friend bool operator==(const SetElement&, const SetElement&) = default;
 };
 

@@ -71,11 +71,43 @@ std::unique_ptr<model::Snapshot> without_ours(const model::Snapshot& snapshot) {
   return bare;
 }
 
+// Those of `now` that do not hold and do in `later`, which are of the same rules.
+void compare_trials(const std::vector<Trial>& now, const std::vector<Trial>& later,
+                    std::vector<std::string>& out) {
+  for (std::size_t i = 0; i < now.size() && i < later.size(); ++i) {
+    if (now[i].outcome != Outcome::kHolds && later[i].outcome == Outcome::kHolds)
+      out.push_back(now[i].text);
+  }
+}
+
+// What is in mode audit is counted, not closed: what that breaks is asked again as if it were
+// enforced.
+Status find_awaiting(const compile::Input& input, bool as_attacker, Plan& plan) {
+  const bool audits = !plan.compiled.audited.empty() || plan.compiled.host_audited;
+  const Trials& now = plan.trials;
+  if (!audits || now.count(Outcome::kHolds) == now.never.size() + now.tests.size()) return {};
+  const compile::Input all{input.config,   input.bound,  input.zones,
+                           input.snapshot, input.now_ms, /*enforce_audited=*/true};
+  const auto compiled = compile::compile(all);
+  if (!compiled) return std::unexpected(compiled.error());
+  const auto changed = std::make_unique<model::Snapshot>(input.snapshot);
+  compile::install(*changed, compiled->tables);
+  const auto world = trace::World::build(*changed);
+  if (!world) return std::unexpected(world.error());
+  const policy::Bound bound = policy::bind(input.config, *changed);
+  const auto later =
+      try_policy({input.config, bound, input.zones}, *world, input.now_ms, as_attacker);
+  if (!later) return std::unexpected(later.error());
+  compare_trials(now.never, later->never, plan.awaits);
+  compare_trials(now.tests, later->tests, plan.awaits);
+  return {};
+}
+
 }  // namespace
 
 bool Plan::fit() const {
   return opens.empty() && leaks.empty() && unknown.empty() &&
-         trials.count(Outcome::kHolds) == trials.never.size() + trials.tests.size();
+         trials.count(Outcome::kHolds) + awaits.size() == trials.never.size() + trials.tests.size();
 }
 
 Result<Plan> make_plan(const compile::Input& input, bool as_attacker) {
@@ -110,6 +142,8 @@ Result<Plan> make_plan(const compile::Input& input, bool as_attacker) {
                            {&*survey, *std::move(ledger)});
   if (!trials) return std::unexpected(trials.error());
   plan.trials = *std::move(trials);
+  if (auto found = find_awaiting(input, as_attacker, plan); !found)
+    return std::unexpected(found.error());
   return plan;
 }
 

@@ -21,18 +21,21 @@ struct Way {  // from a seat to a service, ordinary connections
 
 struct Plan {
   compile::Compiled compiled;
-  Trials trials;            // with the rules
-  std::vector<Way> closes;  // open now, closed with the rules
-  std::vector<Way> opens;   // closed without any rules of ours, open with these: they only narrow
-  std::vector<Way> leaks;   // open with the rules though the policy holds it and no line permits it
+  Trials trials;  // with the rules
+  // Of those, what does not hold while something is in mode audit, and does once that is enforced.
+  std::vector<std::string> awaits;  // Trial::text
+  std::vector<Way> closes;          // open now, closed with the rules
+  std::vector<Way> opens;  // closed without any rules of ours, open with these: they only narrow
+  std::vector<Way> leaks;  // open with the rules though the policy holds it and no line permits it
   std::vector<Way> blocked;  // a line permits it, something else closes it
   std::vector<Way> unknown;  // with the rules, of what the policy holds
-  // Nothing is broken, void, unknown, opened or leaking.
+  // Nothing is broken, void, unknown, opened or leaking, but for what awaits enforcement.
   [[nodiscard]] bool fit() const;
 };
 
 // Cost: views::Survey::row() for each seat, before and after; then plan::try_policy(), for which
-// those of the host and of containers are known already unless it is as attacker.
+// those of the host and of containers are known already unless it is as attacker; and once more
+// when something in mode audit keeps a never or a test from holding.
 [[nodiscard]] Result<Plan> make_plan(const compile::Input& input, bool as_attacker);
 
 }  // namespace bulkhead::plan

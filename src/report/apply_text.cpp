@@ -29,6 +29,9 @@ std::string applied_text(const AppliedNow& now, const Style& style) {
                 {"containers", std::to_string(now.containers)},
                 {"elements", std::to_string(now.elements)}});
   if (now.host_held) tell_applied(out, Label::kAppliedHost, style);
+  if (now.audited != 0 || now.host_audited)
+    tell_applied(out, Label::kAppliedAudited, style, {{"containers", std::to_string(now.audited)}});
+  if (now.host_audited) tell_applied(out, Label::kStatusAuditedHost, style);
   if (!now.unheld.empty()) {
     tell_applied(out, Label::kPlanNotHeld, style);
     for (const std::string& what : now.unheld) add_wrapped(out, "  ! ", what, style);

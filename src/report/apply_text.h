@@ -15,6 +15,8 @@ struct AppliedNow {
   std::string host, file;
   std::size_t containers = 0, elements = 0;
   bool host_held = false;
+  std::size_t audited = 0;  // containers
+  bool host_audited = false;
   std::vector<std::string> unheld;  // escaped lines
   std::uint64_t until_ms = 0;       // 0: kept at once
   bool console = false;             // it may be confirmed without a new session

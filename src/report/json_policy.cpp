@@ -192,8 +192,11 @@ std::string plan_json(const policy::Config& config, const plan::Plan& plan, cons
               {"fit", plan.fit()},
               {"held", plan.compiled.held.size()},
               {"host_held", plan.compiled.host_held},
+              {"audited", plan.compiled.audited.size()},
+              {"host_audited", plan.compiled.host_audited},
               {"elements", plan.compiled.elements}};
   add_trials(out, plan.trials);
+  out["awaits"] = plan.awaits;
   out["closes"] = ways_json(plan.closes);
   out["opens"] = ways_json(plan.opens);
   out["leaks"] = ways_json(plan.leaks);

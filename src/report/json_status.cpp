@@ -16,27 +16,60 @@ std::string why_word(Uncovered::Why why) {
   return "";
 }
 
-StatusJson containers_json(const Applied& a) {
+StatusJson uncovered_json(const std::vector<Uncovered>& all) {
   StatusJson out = StatusJson::array();
-  for (const Uncovered& one : a.uncovered)
+  for (const Uncovered& one : all)
     out.push_back({{"engine", one.engine}, {"container", one.name}, {"why", why_word(one.why)}});
   return out;
 }
 
+StatusJson names_json(const std::vector<HeldName>& all) {
+  StatusJson out = StatusJson::array();
+  for (const HeldName& one : all) out.push_back({{"engine", one.engine}, {"container", one.name}});
+  return out;
+}
+
+StatusJson end_json(const std::string& name, const IpAddress& address) {
+  StatusJson out = {{"address", address.to_string()}};
+  if (!name.empty()) out["name"] = name;
+  return out;
+}
+
+StatusJson audited_json(const Audited& a) {
+  StatusJson out = {
+      {"containers", names_json(a.containers)}, {"host", a.host}, {"counting", a.counting}};
+  if (!a.counting) return out;
+  StatusJson ways = StatusJson::array();
+  for (const WouldRefuse& one : a.would_refuse) {
+    StatusJson way = {{"kind", one.kind},
+                      {"from", end_json(one.from, one.from_address)},
+                      {"to", end_json(one.to, one.to_address)},
+                      {"protocol", to_string(one.protocol)},
+                      {"packets", one.packets},
+                      {"last_ms", one.last_ms}};
+    if (one.port.number != 0) way["port"] = one.port.number;
+    if (!one.tenant.empty()) way["tenant"] = one.tenant;
+    ways.push_back(std::move(way));
+  }
+  out["would_refuse"] = std::move(ways);
+  out["missed"] = a.missed;
+  out["full"] = a.full;
+  out["since"] = uncovered_json(a.since);
+  return out;
+}
+
 StatusJson applied_json(const Applied& a) {
-  StatusJson held = StatusJson::array();
-  for (const HeldName& one : a.held)
-    held.push_back({{"engine", one.engine}, {"container", one.name}});
   StatusJson out = {{"id", a.id},
                     {"file", a.file},
                     {"sha256", a.sha256},
                     {"at_ms", a.at_ms},
                     {"uid", a.uid},
                     {"user", a.user},
-                    {"held", held},
+                    {"held", names_json(a.held)},
                     {"host_held", a.host_held},
                     {"elements", a.elements},
                     {"unheld", a.unheld}};
+  if (a.audited) out["audited"] = audited_json(*a.audited);
   if (a.file_changed) out["file_changed"] = *a.file_changed;
   out["kept"] = a.until_ms == 0 && !a.interrupted;
   if (a.until_ms != 0) out["until_ms"] = a.until_ms;
@@ -51,7 +84,7 @@ StatusJson applied_json(const Applied& a) {
   if (a.unknown) {
     out["uncovered_unknown"] = *a.unknown;
   } else {
-    out["uncovered"] = containers_json(a);
+    out["uncovered"] = uncovered_json(a.uncovered);
   }
   out["not_yet"] = {"foreign-flush", "re-arm", "boot"};
   return out;

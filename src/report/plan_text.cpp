@@ -38,9 +38,17 @@ class PlanWriter {
                              {"containers", std::to_string(plan_.compiled.held.size())},
                              {"elements", std::to_string(plan_.compiled.elements)}});
     if (plan_.compiled.held.empty() && !plan_.compiled.host_held) tell(Label::kPlanNobody, {});
+    if (!plan_.compiled.audited.empty() || plan_.compiled.host_audited)
+      tell(Label::kPlanAudited, {{"containers", std::to_string(plan_.compiled.audited.size())}});
+    if (plan_.compiled.host_audited) tell(Label::kStatusAuditedHost, {});
     out_ += "\n";
     if (!plan_.trials.never.empty() || !plan_.trials.tests.empty()) {
       add_trials(out_, plan_.trials, style_);
+      for (const std::string& trial : plan_.awaits)
+        add_wrapped(out_, "  ! ",
+                    say(Label::kPlanBlockedBy, style_,
+                        {{"pair", trial}, {"reason", say(Label::kTrialAudited, style_)}}),
+                    style_);
       out_ += "\n";
     }
     ways(Label::kPlanOpens, plan_.opens);
@@ -135,7 +143,8 @@ class PlanWriter {
 
   void verdict() {
     if (plan_.fit()) {
-      const std::string text = say(Label::kPlanFit, style_);
+      const std::string text =
+          say(plan_.awaits.empty() ? Label::kPlanFit : Label::kPlanFitAwaits, style_);
       add_wrapped(out_, "", inked(text, Ink::kGreen, style_), style_);
       return;
     }

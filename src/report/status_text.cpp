@@ -9,6 +9,8 @@
 namespace bulkhead::report {
 namespace {
 
+constexpr std::size_t kShownRefused = 10;  // of a tenant, without details
+
 Label label_of(Uncovered::Why why) {
   switch (why) {
     case Uncovered::Why::kSince: return Label::kStatusSince;
@@ -43,6 +45,10 @@ class StatusWriter {
     for (const std::string& line : lines) add_wrapped(out_, "  ! ", line, style_);
   }
 
+  void names(const std::vector<HeldName>& all) {
+    for (const HeldName& one : all) out_ += "  " + safe(one.engine) + "/" + safe(one.name) + "\n";
+  }
+
   void applied(const Applied& a) {
     const std::string who =
         (a.user.empty() ? "" : safe(a.user) + ", ") + "uid " + std::to_string(a.uid);
@@ -52,16 +58,70 @@ class StatusWriter {
                                  {"user", who}});
     tell(Label::kStatusHeld,
          {{"containers", std::to_string(a.held.size())}, {"elements", std::to_string(a.elements)}});
-    if (style_.details) {
-      for (const HeldName& one : a.held)
-        out_ += "  " + safe(one.engine) + "/" + safe(one.name) + "\n";
-    }
+    if (style_.details) names(a.held);
     if (a.host_held) tell(Label::kAppliedHost);
+    if (a.audited) audited(*a.audited);
     if (a.file_changed.value_or(false)) tell(Label::kStatusFileChanged);
     awaiting(a);
     kernel(a);
     containers(a);
     not_held(a);
+  }
+
+  void audited(const Audited& a) {
+    tell(Label::kStatusAudited, {{"containers", std::to_string(a.containers.size())}});
+    if (style_.details) names(a.containers);
+    if (a.host) tell(Label::kStatusAuditedHost);
+    if (!a.counting) {
+      out_ += inked(say(Label::kStatusNotCounting, style_), Ink::kRed, style_) + "\n";
+      return;
+    }
+    tell(a.would_refuse.empty() ? Label::kStatusRefusesNothing : Label::kStatusWouldRefuse,
+         {{"count", std::to_string(a.would_refuse.size())}});
+    for (std::size_t at = 0; at < a.would_refuse.size();) at = tenant(a, at);
+    if (a.missed != 0)
+      tell(Label::kStatusAuditFull,
+           {{"kinds", joined_words(a.full)}, {"packets", std::to_string(a.missed)}}, "  ! ");
+    for (const Uncovered& one : a.since)
+      tell(Label::kStatusAuditSince, {{"container", safe(one.engine) + "/" + safe(one.name)}},
+           "  ! ");
+  }
+
+  // Those of one tenant, from `at`; where the next begins.
+  std::size_t tenant(const Audited& a, std::size_t at) {
+    const std::string& name = a.would_refuse[at].tenant;
+    out_ += "  " + (name.empty() ? say(Label::kStatusOfHost, style_) : safe(name)) + "\n";
+    std::size_t shown = 0, left_out = 0;
+    for (; at < a.would_refuse.size() && a.would_refuse[at].tenant == name; ++at) {
+      if (!style_.details && shown == kShownRefused) {
+        ++left_out;
+        continue;
+      }
+      ++shown;
+      refused(a.would_refuse[at]);
+    }
+    if (left_out != 0) tell(Label::kTrialMore, {{"count", std::to_string(left_out)}}, "    ");
+    return at;
+  }
+
+  void refused(const WouldRefuse& one) {
+    const auto end = [](const std::string& name, const IpAddress& address) {
+      return name.empty() ? address.to_string() : safe(name) + " (" + address.to_string() + ")";
+    };
+    tell(Label::kStatusRefused,
+         {{"from", end(one.from, one.from_address)},
+          {"to", end(one.to, one.to_address)},
+          {"port",
+           one.port.number == 0 ? to_string(one.protocol) : port_text(one.port, one.protocol)},
+          {"packets", std::to_string(one.packets)},
+          {"time", utc_seconds_text(one.last_ms)}},
+         "    ");
+  }
+
+  static std::string joined_words(const std::vector<std::string_view>& words) {
+    std::string out;
+    for (const std::string_view word : words) out += (out.empty() ? "" : ", ") + std::string(word);
+    return out;
   }
 
   void awaiting(const Applied& a) {

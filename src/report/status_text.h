@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/address.h"
 #include "report/style.h"
 
 namespace bulkhead::report {
@@ -25,12 +27,34 @@ struct HeldName {
   std::string engine, name;
 };
 
+// What would have been refused if what is in mode audit were enforced: one way, with its packets.
+struct WouldRefuse {
+  std::string tenant;     // whose lines are asked; "": those about the host
+  std::string_view kind;  // compile::to_string(Refusal)
+  std::string from, to;   // "shop/web", "container x", "host", "lan"; "": nobody's now
+  IpAddress from_address, to_address;
+  IpProtocol protocol = IpProtocol::kTcp;
+  Port port;                               // 0: the protocol has none
+  std::uint64_t packets = 0, last_ms = 0;  // Unix time
+};
+
+struct Audited {
+  std::vector<HeldName> containers;
+  bool host = false;
+  bool counting = false;                  // its table is there and was read
+  std::vector<WouldRefuse> would_refuse;  // by tenant, kind, most packets first
+  std::uint64_t missed = 0;               // packets of more ways than are kept
+  std::vector<std::string_view> full;     // kinds of which there were more
+  std::vector<Uncovered> since;           // containers whose addresses its rules do not know
+};
+
 struct Applied {
   std::string id, file, sha256, user;
   std::uint64_t at_ms = 0;
   std::uint32_t uid = 0;
   std::vector<HeldName> held;
   bool host_held = false;
+  std::optional<Audited> audited;  // absent: nothing is in mode audit
   std::uint64_t elements = 0;
   std::vector<std::string> unheld;       // escaped lines
   std::optional<bool> file_changed;      // absent: it could not be read

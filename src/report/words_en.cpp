@@ -484,6 +484,35 @@ std::string_view words(Label label) {
     case kStatusAnew: return "{container} was started anew since";
     case kStatusMoved: return "{container} has other addresses since, on which it is not held";
     case kStatusSince: return "{container} was started since";
+    case kStatusAudited:
+      return "{containers} {containers|container is|containers are} in mode audit: what would be "
+             "refused is counted and let through";
+    case kStatusAuditedHost: return "So are the services of the host";
+    case kStatusNotCounting:
+      return "Nothing is counted: its table is not in the kernel; apply again";
+    case kStatusRefusesNothing: return "Nothing was seen that would be refused";
+    case kStatusWouldRefuse:
+      return "{count} {count|way|ways} would be refused (seen since the rules were loaded, within "
+             "7 days)";
+    case kStatusRefused:
+      return "{from} -> {to} {port}: {packets} {packets|packet|packets}, the last {time}";
+    case kStatusOfHost: return "the host";
+    case kStatusAuditFull:
+      return "more ways than there is room for ({kinds}): {packets} {packets|packet|packets} are "
+             "not listed";
+    case kStatusAuditSince:
+      return "{container} was started or moved since: its addresses are no service's in these "
+             "rules; apply again";
+    case kAppliedAudited:
+      return "{containers} {containers|container|containers} in mode audit: what would be refused "
+             "is counted; bulkhead status lists it";
+    case kPlanAudited:
+      return "{containers} {containers|container is|containers are} in mode audit: these rules "
+             "count what they would refuse; plan --enforce tells what that would be";
+    case kPlanFitAwaits:
+      return "every other never and test holds with these rules; nothing was changed";
+    case kTrialAudited:
+      return "does not hold while its ends are in mode audit; holds once they are enforced";
     case kStatusNoGuard:
       return "who may change rules can flush these: nothing guards against it yet";
     case kStatusNoRearm:

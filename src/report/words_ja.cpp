@@ -448,6 +448,28 @@ std::string_view words(Label label) {
     case kStatusMoved:
       return "{container}はその後にアドレスが変わり、新しいアドレスでは保護されていない";
     case kStatusSince: return "{container}はその後に起動した";
+    case kStatusAudited: return "auditのコンテナ{containers}: 拒否するはずのものを数え、通している";
+    case kStatusAuditedHost: return "ホストのサービスも同様";
+    case kStatusNotCounting:
+      return "何も数えていない: カーネルにそのテーブルがない。もう一度適用する";
+    case kStatusRefusesNothing: return "拒否するはずのものは見られていない";
+    case kStatusWouldRefuse: return "拒否するはずの{count}経路（規則の読み込み以降、7日以内）";
+    case kStatusRefused: return "{from} -> {to} {port}: パケット{packets}、最後は{time}";
+    case kStatusOfHost: return "ホスト";
+    case kStatusAuditFull:
+      return "記録できる数を超えた経路（{kinds}）: パケット{packets}は一覧にない";
+    case kStatusAuditSince:
+      return "{container}はその後に起動または移動した: "
+             "この規則ではどのサービスでもない。もう一度適用する";
+    case kAppliedAudited:
+      return "auditのコンテナ{containers}: 拒否するはずのものを数える。bulkhead status "
+             "で一覧にする";
+    case kPlanAudited:
+      return "auditのコンテナ{containers}: この規則は拒否するはずのものを数える。内容は plan "
+             "--enforce で表示する";
+    case kPlanFitAwaits:
+      return "ほかのneverとtestsはこの規則のもとですべて成立する。何も変更していない";
+    case kTrialAudited: return "auditの間は成立しない。enforceにすれば成立する";
     case kStatusNoGuard: return "規則を変更できる者はこれを消せる。まだ防ぐものはない";
     case kStatusNoRearm: return "起動または再起動したコンテナは自動では加わらない";
     case kStatusNoBoot: return "マシンの再起動後には規則は残らない";

@@ -83,6 +83,24 @@ bool has_limit(const Attributes& a, std::size_t single, std::size_t several) {
                               [](const Attribute& e) { return is_stateful_limit(e.value); });
 }
 
+// What a counter among the expressions of an element has seen.
+std::optional<std::uint64_t> counted(ByteView expression) {
+  const auto outer = Attributes::parse(expression);
+  const auto name = outer ? outer->string(NFTA_EXPR_NAME) : std::nullopt;
+  const auto data = outer ? outer->nested(NFTA_EXPR_DATA) : std::nullopt;
+  return name == "counter" && data ? data->be64(NFTA_COUNTER_PACKETS) : std::nullopt;
+}
+
+std::optional<std::uint64_t> packets_of(const Attributes& element) {
+  if (const auto one = element.view(NFTA_SET_ELEM_EXPR)) return counted(*one);
+  const auto list = list_attributes(element.view(NFTA_SET_ELEM_EXPRESSIONS).value_or(ByteView()));
+  if (!list) return std::nullopt;
+  for (const Attribute& one : *list) {
+    if (const auto packets = counted(one.value)) return packets;
+  }
+  return std::nullopt;
+}
+
 Status decode_data(const Attributes& a, SetElement& out) {
   const auto data = a.nested(NFTA_SET_ELEM_DATA);
   if (!data) return bad("malformed element data");
@@ -125,6 +143,7 @@ Result<RawElement> decode_element(ByteView bytes) {
   }
   out.may = has_limit(*a, NFTA_SET_ELEM_EXPR, NFTA_SET_ELEM_EXPRESSIONS);
   out.element.expires_ms = a->be64(NFTA_SET_ELEM_EXPIRATION);
+  out.element.packets = packets_of(*a);
   out.element.comment = userdata_comment(a->view(NFTA_SET_ELEM_USERDATA), kElementComment);
   return out;
 }

@@ -59,7 +59,7 @@ TEST(Compare, NamesWhatDiffers) {
               ElementsAre("table inet bulkhead: set pol4: 1 elements gone, 0 added"));
   other = tables();
   chain_of(other, "forw").rules.pop_back();
-  EXPECT_THAT(differences(tables(), other), ElementsAre(HasSubstr("chain forw: 2 rules")));
+  EXPECT_THAT(differences(tables(), other), ElementsAre(HasSubstr("chain forw: 4 rules")));
   other = tables();
   chain_of(other, "forw").base->policy = model::VerdictKind::kDrop;
   EXPECT_THAT(differences(tables(), other), ElementsAre(HasSubstr("hook, priority or policy")));

@@ -108,6 +108,40 @@ TEST(Compile, WhoIsNotHeldAndStillReachesTheHostIsNamed) {
               Contains(HasSubstr("services of the host are open to containers on elsewhere")));
 }
 
+// Podman's name server sits on the host, at the bridge's own address.
+TEST(Compile, SaysWhichNameServersAreClosedAndWhatOpensThem) {
+  auto h = shop();
+  h.listen(0, 53, "aardvark-dns", "172.20.0.1", IpProtocol::kUdp);
+  h.listen(0, 53, "resolved", "127.0.0.53", IpProtocol::kUdp);
+  h.listen(0, 53, "any", "0.0.0.0", IpProtocol::kUdp);
+  const auto said = [&h](std::string text) {
+    std::vector<std::string> out;
+    for (const std::string& line : good(Policy(h.snapshot, text)).unheld) {
+      if (line.contains("name server")) out.push_back(line);
+    }
+    return out;
+  };
+  const std::string text(shops::kPolicy);
+  const auto lines = said(text);
+  ASSERT_THAT(lines, SizeIs(1));
+  EXPECT_THAT(lines[0], HasSubstr("br-shop (aardvark-dns, 172.20.0.1)"));
+  EXPECT_THAT(lines[0], HasSubstr("host: {names: {port: 53/udp, from: [shop/*]}}"));
+  EXPECT_THAT(lines[0], Not(HasSubstr("other services")));
+  std::string open = text;
+  open.replace(open.find("host: {ssh:"), 11, "host: {names: {port: 53/udp, from: [shop/*]}, ssh:");
+  EXPECT_THAT(said(open), SizeIs(0));
+  std::string some = text;
+  some.replace(some.find("host: {ssh:"), 11, "host: {names: {port: 53/udp, from: shop/web}, ssh:");
+  EXPECT_THAT(said(some), SizeIs(1));
+  std::string off = text;
+  off.replace(off.find("mode: enforce"), 13, "mode: off");
+  EXPECT_THAT(said(off), SizeIs(0));
+  std::string bare = text;
+  bare.erase(bare.find("host: {ssh"), bare.find("tenants:") - bare.find("host: {ssh"));
+  ASSERT_THAT(said(bare), SizeIs(1));
+  EXPECT_THAT(said(bare)[0], HasSubstr("closes the host's other services"));
+}
+
 TEST(Compile, NothingOfASnapshotGetsIntoTheTextUnread) {
   auto h = shop();
   for (model::Link& link : h.host().links) {

@@ -32,7 +32,7 @@ void forget_order(std::vector<model::Table>& tables) {
                         [](const model::SetElement& e) { return std::pair(e.first, e.last); });
     }
   }
-  std::ranges::sort(tables, {}, &model::Table::family);
+  std::ranges::sort(tables, {}, [](const model::Table& t) { return std::pair(t.family, t.name); });
 }
 
 std::vector<model::Table> read_back() {
@@ -99,11 +99,34 @@ TEST_F(CompileKernel, ReadsBackGroupsOfDestinations) {
   expect_same(compiled->tables, read_back());
 }
 
-// A policy that holds nobody loads, and is read back, too: all its sets are empty.
-TEST_F(CompileKernel, TakesAPolicyOfNobody) {
-  const Policy p(shops::shop().snapshot, "bulkhead: 1\ntenants: {shop: {}}\n");
+// Those that only count, beside those that enforce and alone; then those of nobody, which take them
+// away.
+TEST_F(CompileKernel, ReadsBackRulesThatCount) {
+  const std::string text(shops::kPolicy);
+  std::string mixed = text, audit = text, nobody = text;
+  mixed.replace(mixed.find("  blog:\n"), 8, "  blog:\n    mode: audit\n");
+  audit.replace(audit.find("mode: enforce"), 13, "mode: audit");
+  nobody.replace(nobody.find("mode: enforce"), 13, "mode: off");
+  for (const auto& [policy, tables] :
+       {std::pair(mixed, 4U), std::pair(audit, 1U), std::pair(mixed, 4U), std::pair(nobody, 0U)}) {
+    const Policy p(shops::shop().snapshot, policy);
+    const auto compiled = compile(p.input());
+    ASSERT_TRUE(compiled);
+    EXPECT_EQ(compiled->tables.size(), tables);
+    const auto loaded = test::run("nft -f -", compiled->text);
+    ASSERT_EQ(loaded.status, 0) << loaded.text << compiled->text;
+    expect_same(compiled->tables, read_back());
+  }
+}
+
+// Tenants without containers, as all of their sets are empty.
+TEST_F(CompileKernel, ReadsBackEmptySets) {
+  const Policy p(shops::shop().snapshot,
+                 "bulkhead: 1\nmode: enforce\nhost: {ssh: {port: 22/tcp, from: internet}}\n"
+                 "tenants: {none: {}}\n");
   const auto compiled = compile(p.input());
   ASSERT_TRUE(compiled);
+  EXPECT_EQ(compiled->tables.size(), 3U);
   const auto loaded = test::run("nft -f -", compiled->text);
   ASSERT_EQ(loaded.status, 0) << loaded.text;
   expect_same(compiled->tables, read_back());

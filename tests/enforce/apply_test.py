@@ -6,17 +6,20 @@
 Each test begins with nothing applied. No test measures time: a deadline is waited for until what it brings is there.
 """
 
+import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import time
 import unittest
 
 import world
 import trial  # isort: skip
-from world import (BROKEN, DROPBEAR_OF_NOBODY, DROPBEAR_OF_PEOPLE, FROM_ANYWHERE, FROM_PEOPLE, SSH_OF_NOBODY, SSH_OF_PEOPLE, inside,
-                   until)
+from world import (AUDITED, BESIDE, BROKEN, DROPBEAR_OF_NOBODY, DROPBEAR_OF_PEOPLE, FROM_ANYWHERE, FROM_PEOPLE, GENEROUS, LATE, NEVER,
+                   SSH_OF_NOBODY, SSH_OF_PEOPLE, inside, until)
 
 DONE, FINDINGS, USAGE, INCOMPLETE, REFUSED = range(5)
 WORLD = None
@@ -120,10 +123,33 @@ class Apply(unittest.TestCase):
         self.expect(REFUSED, WORLD.say('confirm', '--console'), 'too late')
         self.expect(DONE, WORLD.say('status'), 'exactly the tables', 'nobody confirmed it')
 
+    def test_what_the_host_began_and_closed_ends_in_the_container_too(self):
+        # What the kernel answers to the end of a connection whose process has closed it belongs to no user.
+        box = world.Box('late', 'blue', publish='8090:90', listen='tcp,::,91')
+        path = '/proc/%d/ns/net' % WORLD.built.engine.container(box, WORLD.built.logs)
+        self.addCleanup(WORLD.built.engine.call, 'DELETE', '/containers/late?force=1')
+        with inside(path):
+            address = json.loads(world.run('ip', '-j', '-4', 'addr', 'show', 'dev', 'eth0'))[0]['addr_info'][0]['local']
+            server = socket.create_server(('', 90))
+        with server:
+            self.expect(DONE, WORLD.apply(LATE, '--console', '--confirm-within', '0'))
+            for _ in range(3):
+                with inside(WORLD.host):
+                    client = socket.create_connection((address, 90), 5)  # as root, to what is published
+                taken = server.accept()[0]
+                client.close()
+                self.assertEqual(taken.recv(1), b'')
+                taken.close()
+
+            def left():
+                with inside(path):
+                    return world.run('ss', '-Htn', 'state', 'last-ack').strip()
+            until(lambda: not left(), 'the last acknowledgement comes to ' + address, 10)
+
     def test_a_plan_that_is_not_fit_is_shown_and_not_applied(self):
         self.expect(FINDINGS, WORLD.apply(BROKEN, '--console'), 'this plan must not be applied', 'BROKEN')
         self.unchanged()
-        self.expect(USAGE, WORLD.apply(FROM_PEOPLE.replace('enforce', 'audit'), '--console'), 'nothing is in mode enforce')
+        self.expect(USAGE, WORLD.apply(FROM_PEOPLE.replace('enforce', 'off'), '--console'), 'nothing that runs is in mode enforce')
         self.unchanged()
         self.expect(USAGE, WORLD.say('confirm', '--console'), 'nothing to confirm')
 
@@ -366,6 +392,105 @@ class Status(unittest.TestCase):
         self.applied(DONE)
         WORLD.say('rollback')
         self.assertEqual(sorted(WORLD.rules()), sorted(first))
+
+
+class Audit(unittest.TestCase):
+    """Mode audit: what would be refused is let through, counted, and told by status."""
+
+    def setUp(self):
+        self.addCleanup(WORLD.say, 'rollback', '--remove')
+        self.before = WORLD.rules()
+
+    def apply(self, text, *arguments):
+        code, said = WORLD.apply(text, '--console', '--confirm-within', '0', *arguments)
+        self.assertEqual(code, DONE, said)
+        return said
+
+    def refused(self):
+        """{(from, to, protocol, port)} as status names them, of those that are told."""
+        code, status = WORLD.status()
+        self.assertEqual(code, DONE, status)
+        audited = status['applied']['audited']
+        self.assertTrue(audited['counting'])
+        return {(w['from'].get('name', ''), w['to'].get('name', ''), w['protocol'], w.get('port', 0)): w for w in audited['would_refuse']}
+
+    def test_what_would_be_refused_passes_and_status_names_it(self):
+        was = WORLD.seen()
+        said = self.apply(AUDITED)
+        self.assertIn('2 containers in mode audit', said)
+        self.assertEqual(WORLD.refused_words(), [])
+        now = time.time()
+        self.assertEqual(WORLD.seen(), was, 'nothing is closed')
+        found = self.refused()
+        self.assertIn(('lan:mgmt0', 'shop/web', 'tcp', 80), found, found)  # published, from elsewhere than people
+        self.assertIn(('shop/web', 'shop/db', 'tcp', 6379), found)
+        self.assertIn(('host', 'shop/db', 'tcp', 5432), found)
+        self.assertNotIn(('shop/web', 'shop/db', 'tcp', 5432), found)  # a line permits it
+        self.assertNotIn(('lan', 'shop/web', 'tcp', 80), found)
+        self.assertFalse([w for w in found if 'stray' in str(w)], 'of nobody it says nothing')
+        one = found['shop/web', 'shop/db', 'tcp', 6379]
+        self.assertEqual((one['tenant'], one['kind']), ('shop', 'inside'))
+        self.assertGreaterEqual(one['packets'], 1)
+        self.assertLess(abs(one['last_ms'] / 1000 - now), GENEROUS)
+        code, text = WORLD.say('status')
+        self.assertEqual(code, DONE, text)
+        self.assertIn('would be refused', text)
+        self.assertIn('exactly the tables that were applied', text)  # what packets fill is no change
+
+    def test_counts_go_up_and_a_rollback_leaves_nothing(self):
+        self.apply(AUDITED)
+        WORLD.seen()
+        first = self.refused()['shop/web', 'shop/db', 'tcp', 6379]['packets']
+        WORLD.seen()
+        self.assertGreater(self.refused()['shop/web', 'shop/db', 'tcp', 6379]['packets'], first)
+        self.assertEqual(WORLD.say('rollback')[0], DONE)
+        self.assertEqual(WORLD.rules(), self.before)
+
+    def test_a_tenant_that_is_enforced_stays_so_beside_one_that_is_counted(self):
+        self.apply(FROM_PEOPLE + BESIDE)
+        self.assertEqual({who for who, gets in WORLD.seen().items() if gets}, OPEN)
+        code, status = WORLD.status()
+        self.assertEqual(code, DONE, status)
+        self.assertEqual(len(status['applied']['held']), 2)
+        self.assertEqual([c['container'] for c in status['applied']['audited']['containers']], ['stray'])
+        found = self.refused()
+        self.assertIn(('lan', 'free/stray', 'tcp', 80), found, found)
+        self.assertFalse([w for w in found if w[1].startswith('shop/')], 'what is dropped is no change')
+        # From counting to enforcing, in one transaction, and back.
+        self.apply(FROM_PEOPLE + BESIDE.replace('audit', 'enforce'))
+        self.assertFalse(WORLD.seen()['stray to stray'])
+        self.assertNotIn('bulkhead_audit', WORLD.nft('list', 'tables'))
+        self.assertEqual(WORLD.say('rollback')[0], DONE)
+        self.assertTrue(WORLD.seen()['stray to stray'])
+        self.assertIn('bulkhead_audit', WORLD.nft('list', 'tables'))
+
+    def test_more_than_there_is_room_for_is_said(self):
+        self.apply(AUDITED)
+        with inside(WORLD.built.path('web')), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+            for port in range(1, 4096 + 200):
+                one.sendto(b'x', (WORLD.db, port))
+        code, status = WORLD.status()
+        self.assertEqual(code, DONE)
+        audited = status['applied']['audited']
+        self.assertEqual(audited['full'], ['inside'])
+        self.assertGreater(audited['missed'], 0)
+        self.assertIn('are not listed', ' '.join(WORLD.say('status')[1].split()))
+
+    def test_a_never_that_only_enforcement_makes_true_is_said_and_awaits_it(self):
+        code, said = WORLD.apply(AUDITED + NEVER, '--console', '--confirm-within', '0')
+        self.assertEqual(code, DONE, said)
+        code, text = WORLD.say('plan', '--config', WORLD.policy(AUDITED + NEVER))
+        self.assertEqual(code, DONE, text)
+        self.assertIn('holds once they are enforced', ' '.join(text.split()))
+        self.assertIn('BROKEN', text)
+
+    def test_counting_that_somebody_ended_is_a_finding(self):
+        self.apply(AUDITED)
+        WORLD.nft('delete', 'table', 'inet', 'bulkhead_audit')
+        code, text = WORLD.say('status')
+        self.assertEqual(code, FINDINGS, text)
+        self.assertIn('Nothing is counted', text)
+        self.assertIn('bulkhead_audit is gone', text)
 
 
 class Lockout(unittest.TestCase):

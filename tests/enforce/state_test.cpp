@@ -17,7 +17,9 @@ Record record(const std::string& id) {
   r.sha256 = std::string(64, 'a');
   r.console = true;
   r.held = {{"docker", "web", std::string(64, 'b'), 4026532000, {"10.1.1.2"}}};
+  r.audited = {{"docker", "app", std::string(64, 'c'), 4026532001, {"10.1.2.2", "fd00::2"}}};
   r.host_held = true;
+  r.host_audited = true;
   r.elements = 12;
   r.unheld = {"a line"};
   return r;
@@ -67,7 +69,7 @@ TEST(State, WhatIsMissingOrOtherwiseIsNamed) {
 
 TEST(State, ANewerVersionIsNotGuessedAt) {
   std::string text = write_state(awaiting());
-  text.replace(text.find("\"version\": 1"), 12, "\"version\": 2");
+  text.replace(text.find("\"version\": 2"), 12, "\"version\": 3");
   const auto read = read_state(text);
   ASSERT_FALSE(read);
   EXPECT_EQ(read.error().code, ErrorCode::kUnsupported);

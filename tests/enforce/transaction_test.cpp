@@ -8,11 +8,14 @@
 namespace bulkhead::enforce {
 namespace {
 
-constexpr std::string_view kOurs =
-    "add table inet bulkhead\ndelete table inet bulkhead\n"
+const std::string kAway = removal();
+const std::string kEnforcing =
+    kAway +
     "table inet bulkhead {\n chain a { comment \"x } include\"\n }\n}\n"
     "table bridge bulkhead { set s { type ifname; elements = { \"eth0\" } } }\n"
     "table arp bulkhead { }\n";
+const std::string kAuditing = "table inet bulkhead_audit { }\n";
+const std::string kOurs = kEnforcing + kAuditing;
 
 TEST(Transaction, TakesOurTablesAndNothingElse) {
   EXPECT_TRUE(check_transaction(kOurs));
@@ -22,6 +25,7 @@ TEST(Transaction, TakesOurTablesAndNothingElse) {
                            "list ruleset\n",
                            "include \"/etc/shadow\"\n",
                            "table inet bulkhead2 { }\n",
+                           "table ip bulkhead_audit { }\n",
                            "add rule inet filter input accept\n",
                            "table inet bulkhead { include \"/etc/shadow\"\n}\n",
                            "define x = 1\n",
@@ -36,27 +40,40 @@ TEST(Transaction, TakesOurTablesAndNothingElse) {
                            "add element inet bulkhead s { 1 }\n",
                            "reset counters\n",
                            "flush\truleset\n"}) {
-    const auto checked = check_transaction(std::string(kOurs) + more);
+    const auto checked = check_transaction(kOurs + more);
     ASSERT_FALSE(checked) << more;
     EXPECT_EQ(checked.error().code, ErrorCode::kInvalidInput);
   }
-  std::string zero(kOurs);
+  std::string zero = kOurs;
   zero[30] = '\0';
   EXPECT_FALSE(check_transaction(zero));
 }
 
-TEST(Transaction, WantsAllThreeTables) {
+// Those that enforce all three, or that of mode audit, or both; and what an earlier policy left is
+// taken away.
+TEST(Transaction, WantsWholeTablesInPlaceOfAllThatWere) {
   EXPECT_FALSE(check_transaction(""));
-  EXPECT_FALSE(check_transaction("table inet bulkhead { }\n"));
-  EXPECT_FALSE(check_transaction(removal()));
+  EXPECT_FALSE(check_transaction(kAway));
+  EXPECT_FALSE(check_transaction(kAway + "table inet bulkhead { }\n"));
+  EXPECT_FALSE(check_transaction(kAway + kAuditing + "table inet bulkhead { }\n"));
+  EXPECT_TRUE(check_transaction(kEnforcing));
+  EXPECT_TRUE(check_transaction(kAway + kAuditing));
+  for (const std::string one : {"inet bulkhead", "arp bulkhead", "inet bulkhead_audit"}) {
+    std::string kept = kOurs;
+    const std::string away = "delete table " + one + "\n";
+    kept.erase(kept.find(away), away.size());
+    EXPECT_FALSE(check_transaction(kept)) << one;
+  }
+  std::string late = kOurs + kAway;  // what is loaded would be taken away again
+  EXPECT_FALSE(check_transaction(late));
 }
 
 TEST(Transaction, CommentsMayHoldAnything) {
-  EXPECT_TRUE(check_transaction("# include { flush ruleset\n" + std::string(kOurs)));
+  EXPECT_TRUE(check_transaction("# include { flush ruleset\n" + kOurs));
 }
 
 TEST(Transaction, TakesWhatTheCompilerMakesOf) {
-  std::string text(compile::shape_text());
+  std::string text = std::string(compile::shape_text()) + std::string(compile::audit_text());
   for (std::size_t at = text.find("@@"); at != std::string::npos; at = text.find("@@")) {
     const std::size_t end = text.find("@@", at + 2);
     text.replace(at, end + 2 - at, "elements = { \"eth0\" . 10.0.0.0-10.0.0.9 . tcp . 80 }");

@@ -43,6 +43,15 @@ tenants:
 ''' % (LAN, '%s')
 FROM_ANYWHERE = POLICY % 'internet'
 FROM_PEOPLE = POLICY % 'people'
+AUDITED = FROM_PEOPLE.replace('enforce', 'audit')
+BESIDE = '''  free:
+    mode: audit
+    containers: [stray]
+    services: {stray: {container: stray}}
+'''
+NEVER = 'never: [{from: host, to: shop/db}]\n'
+LATE = FROM_ANYWHERE.replace('db: {container: db}', 'db: {container: db}, late: {container: late}').replace(
+    'ingress: [', 'ingress: [{to: late, publish: 8090/tcp, from: internet}, ')
 BROKEN = FROM_ANYWHERE + 'never: [{from: internet, to: shop/web}]\n'
 SSH_FROM = 'host: {ssh: {port: 22/tcp, from: %s}}\n'
 SSH_OF_PEOPLE = FROM_ANYWHERE + SSH_FROM % 'people'
@@ -52,8 +61,8 @@ DROPBEAR_OF_NOBODY = FROM_ANYWHERE + DROPBEAR_FROM % '"lan:mgmt0"'
 SSH_OF_NOBODY = FROM_ANYWHERE + SSH_FROM % '"lan:mgmt0"'
 
 
-def until(true, what):
-    end = time.monotonic() + GENEROUS
+def until(true, what, seconds=GENEROUS):
+    end = time.monotonic() + seconds
     while not true():
         if time.monotonic() > end:
             raise AssertionError('still not: ' + what)
@@ -260,6 +269,9 @@ class World:
     def status(self):
         code, text = self.say('status', '--json')
         return code, json.loads(text)
+
+    def refused_words(self):
+        return self.status()[1]['applied']['audited']['would_refuse']
 
     def guardian(self):
         with open(self.folder + '/state.json') as file:

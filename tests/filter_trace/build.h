@@ -153,7 +153,7 @@ inline model::Ruleset ruleset(std::vector<model::Table> tables) {
 }
 inline model::SetElement element(Bytes first, Bytes last = {}) {
   if (last.empty()) last = first;
-  return {std::move(first), std::move(last), false, {}, {}, {}, {}};
+  return {std::move(first), std::move(last), false, {}, {}, {}, {}, {}};
 }
 inline model::SetElement element(Bytes key, model::Verdict v) {
   model::SetElement e = element(std::move(key));

@@ -46,12 +46,16 @@ class Host:
         self.built = Built(self.scene.lab, self.dir, options.labd, engine.make_image(self.dir, options.labd))
         self.intruders = {}
 
-    def build(self):
+    def build_plain(self):
+        """Without intruders."""
         self.built.build()
         self.built.settle()
         self.paths = [self.built.path(n) for n in ('host', 'sw', *SPACES, *self.built.pids)]
         self.meaning, self.prober = Meaning(self.scene, self.built), truth.Prober(self.built)
         self.before = {q: answer.open for q, answer in self.prober.measure(truth.questions(self.built)).items()}
+
+    def build(self):
+        self.build_plain()
         names = [*self.built.pids, 'lan']
         segments = Segments(self.built, names)
         for name in names:
@@ -64,14 +68,17 @@ class Host:
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def load(self, policy):
+        self.load_text(self.scene.write(policy))
+
+    def load_text(self, policy):
         path = self.dir + '/bulkhead.yaml'
         with open(path, 'w') as file:
-            file.write(self.scene.write(policy))
+            file.write(policy)
         env = dict(os.environ, DOCKER_HOST=self.built.engine.host, CONTAINER_HOST='')
         with inside(self.built.path('host')):
             done = subprocess.run([self.bulkhead, 'compile', '--config', path], env=env, capture_output=True, text=True, timeout=60)
             if done.returncode:
-                raise LabError('compile ends %d: %s\n%s' % (done.returncode, done.stderr, self.scene.write(policy)))
+                raise LabError('compile ends %d: %s\n%s' % (done.returncode, done.stderr, policy))
             run('nft', '-f', '-', text=done.stdout)
         self.forget()
 
@@ -79,6 +86,7 @@ class Host:
         with inside(self.built.path('host')):
             for family in ('inet', 'bridge', 'arp'):
                 run('nft', 'delete', 'table', family, 'bulkhead', check=False)
+            run('nft', 'delete', 'table', 'inet', 'bulkhead_audit', check=False)
         self.forget()
 
     def forget(self):

@@ -17,6 +17,11 @@ PREFIXES = ('198.51.100.0/24', '2001:db8:100::/64', '192.168.50.20', '10.99.0.0/
 BEFORE = ['host: sysctl -qw net.ipv6.conf.all.forwarding=1',
           'host: sysctl -qw net.bridge.bridge-nf-call-iptables=1 net.bridge.bridge-nf-call-ip6tables=1']
 
+# The host's uplink is a bridge, as on hosts that have virtual machines, too.
+BRIDGED = ['host: ip link add br-up type bridge forward_delay 0 mcast_snooping 0 && ip link set br-up up && ip link set up0 master br-up',
+           'host: ip addr flush dev up0 && ip addr add 192.168.50.10/24 dev br-up && ip -6 addr add 2001:db8:50::10/64 dev br-up nodad',
+           'host: ip route replace default via 192.168.50.1 && ip -6 route replace default via 2001:db8:50::1']
+
 Policy = collections.namedtuple('Policy', 'allow ingress egress host')
 
 
@@ -46,16 +51,17 @@ class Scene:
         host = {(who, *port) for port in some(PORTS, 3) for who in some([*self.held, 'internet', 'lan', 'people'], 4)}
         return Policy(allow, ingress, egress, host)
 
-    def write(self, policy):
-        """The same as bulkhead.yaml."""
+    def write(self, policy, mode='enforce', modes=None):
+        """The same as bulkhead.yaml; |modes| by tenant."""
         place = lambda who: '%s/%s' % (self.of[who], who) if who in self.of else '"%s"' % who
-        lines = ['bulkhead: 1', 'mode: enforce', 'trust: {people: ["%s", "%s"]}' % tuple(TRUST['people']), 'host:']
+        lines = ['bulkhead: 1', 'mode: ' + mode, 'trust: {people: ["%s", "%s"]}' % tuple(TRUST['people']), 'host:']
         for proto, port in PORTS:
             users = sorted(who for who, *of in policy.host if of == [proto, port])
             lines.append('  s%d%s: {port: %d/%s, from: [%s]}' % (port, proto, port, proto, ', '.join(map(place, users))))
         lines.append('tenants:')
         for tenant, boxes in self.tenants.items():
-            lines += ['  %s:' % tenant, '    containers: [%s]' % ', '.join(boxes), '    services:']
+            lines += ['  %s:' % tenant, *('    mode: ' + m for m in [(modes or {}).get(tenant)] if m),
+                      '    containers: [%s]' % ', '.join(boxes), '    services:']
             lines += ['      %s: {container: %s}' % (box, box) for box in boxes]
             lines.append('    allow:')
             lines += ['      - {from: %s, to: %s, port: %d/%s}' % (place(a), b, port, proto)
@@ -97,7 +103,7 @@ def scene(number):
         tenants['t%d' % pick.randint(0, 2)].append('box%d' % i)
     for i in range(pick.randint(0, 2)):
         boxes.append(Box('stray%d' % i, 'free', publish=pick.choice(['', '%d:80' % (8090 + i)])))
-    lab = Lab('policy', 'drawn', boxes, nets + [Net('free', '10.1.9.0/24')], engine='--experimental --ip6tables', before=BEFORE)
+    lab = Lab('policy', 'drawn', boxes, nets + [Net('free', '10.1.9.0/24')], engine='--experimental --ip6tables', before=BEFORE + BRIDGED * (number % 3 == 1))
     return Scene(lab, {t: tuple(boxes) for t, boxes in sorted(tenants.items())})
 
 

@@ -108,6 +108,81 @@ TEST(Plan, ATenantThatIsNotEnforcedIsLeftAlone) {
   EXPECT_THAT(planned(p, false, true).closes, Not(IsEmpty()));
 }
 
+std::string with_mode(std::string text, const std::string& tenant, const std::string& mode) {
+  const std::string head = "  " + tenant + ":\n";
+  return text.replace(text.find(head), head.size(), head + "    mode: " + mode + "\n");
+}
+
+// The rules that count are beside all others, and nothing is open or closed by them: of no seat, to
+// no service.
+TEST(Plan, WhatIsCountedIsAnsweredAsWithoutTheRulesThatCount) {
+  std::string text(kPolicy);
+  text.replace(text.find("mode: enforce"), 13, "mode: audit  ");
+  const Policy p(shop().snapshot, text);
+  const auto compiled = compile::compile(p.input());
+  ASSERT_TRUE(compiled);
+  ASSERT_EQ(compiled->tables.size(), 1U);
+  model::Snapshot counting = p.snapshot;
+  compile::install(counting, compiled->tables);
+  const auto rows = [&p](const model::Snapshot& snapshot) {
+    std::vector<views::Row> out;
+    const auto world = trace::World::build(snapshot);
+    if (!world) return out;
+    const query::Asker asker(*world, p.zones);
+    auto survey = views::Survey::make(asker, p.config, {});
+    if (!survey) return out;
+    for (const audit::SeatEntry& seat : survey->inventory().seats) {
+      if (seat.seat.origins.empty()) continue;
+      const auto row = survey->row(seat.seat);
+      EXPECT_TRUE(row) << row.error().message;
+      if (row) out.push_back(*row);
+    }
+    return out;
+  };
+  const auto before = rows(p.snapshot), after = rows(counting);
+  ASSERT_GT(before.size(), 4U);
+  ASSERT_EQ(before.size(), after.size());
+  std::size_t open = 0;
+  for (std::size_t s = 0; s < before.size(); ++s) {
+    ASSERT_EQ(before[s].size(), after[s].size());
+    for (std::size_t i = 0; i < before[s].size(); ++i) {
+      EXPECT_EQ(before[s][i].verdict, after[s][i].verdict) << s << " " << i;
+      open += before[s][i].verdict == trace::Verdict::kOpen ? 1 : 0;
+    }
+  }
+  EXPECT_GT(open, 10U);
+}
+
+// One tenant enforced, the other only counted: what the first is closed to stays closed.
+TEST(Plan, WhatIsOnlyCountedWidensNothingThatIsEnforced) {
+  const Policy p(shop().snapshot, with_mode(std::string(kPolicy), "blog", "audit"));
+  const Plan plan = planned(p);
+  EXPECT_THAT(plan.compiled.held, ::testing::SizeIs(3));
+  EXPECT_THAT(plan.compiled.audited, ::testing::SizeIs(1));
+  EXPECT_THAT(words(plan.leaks), IsEmpty());
+  EXPECT_THAT(words(plan.opens), IsEmpty());
+  EXPECT_THAT(words(plan.unknown), IsEmpty());
+  EXPECT_TRUE(plan.fit());
+  const auto closes = words(plan.closes);
+  EXPECT_THAT(closes, Contains("container:docker/shop-db-1 -> shop-api-1:7000"));
+  EXPECT_THAT(closes, Not(Contains("internet -> blog-app-1:80")));
+}
+
+// A never that only enforcement would make true does not keep the rules that count from being
+// applied; one that enforcement breaks does.
+TEST(Plan, ANeverOfWhatIsOnlyCountedAwaitsEnforcement) {
+  std::string text = with_mode(std::string(kPolicy), "blog", "audit");
+  text.replace(text.find("{from: internet, to: shop/db}"), 29, "{from: internet, to: blog/app}");
+  const Plan plan = planned(Policy(shop().snapshot, text));
+  ASSERT_EQ(plan.trials.never[0].outcome, Outcome::kBroken);
+  EXPECT_THAT(plan.awaits, ::testing::ElementsAre("internet -> blog/app"));
+  EXPECT_TRUE(plan.fit());
+  text.replace(text.find("{from: internet, to: blog/app}"), 30, "{from: internet, to: shop/web}");
+  const Plan other = planned(Policy(shop().snapshot, text));
+  EXPECT_THAT(other.awaits, IsEmpty());
+  EXPECT_FALSE(other.fit());
+}
+
 void expect_fits(const std::string& text) {
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) EXPECT_LE(display_width(line), 80U) << line;

@@ -29,6 +29,19 @@ Standing all_that_can_be_said() {
   a.uid = 1000;
   a.held = {{"docker", "web\x1b[2J"}};
   a.host_held = true;
+  Audited& audited = a.audited.emplace();
+  audited.containers = {{"docker", "app\x1b[2J"}};
+  audited.host = audited.counting = true;
+  audited.would_refuse = {
+      {"", "to-host", "lan\r", "host", IpAddress::parse("2001:db8::1").value(),
+       IpAddress::parse("2001:db8:1111:2222:3333:4444:5555:6666").value(), IpProtocol::kTcp,
+       Port{22}, 1, kNow},
+      {"blog\x1b", "inside", "blog/" + std::string(60, 'x'), "",
+       IpAddress::parse("10.0.0.1").value(), IpAddress::parse("10.0.0.2").value(),
+       IpProtocol::kIcmp, Port{}, 12, kNow}};
+  audited.missed = 7;
+  audited.full = {"inward", "to-host"};
+  audited.since = {{"docker", "later\x1b", Uncovered::Why::kSince}};
   a.unheld = {
       "a line that says what these rules do not hold, and is longer than one line of a screen"};
   a.file_changed = true;
@@ -49,6 +62,7 @@ Standing what_is_not_known() {
   s.applied->differences.clear();
   s.applied->uncovered.clear();
   s.applied->file_changed.reset();
+  s.applied->audited->counting = false;
   s.applied->interrupted = true;
   s.taken_back->unconfirmed = false;
   return s;
@@ -86,6 +100,9 @@ TEST(StatusText, SaysWhatIsNotAsItWasApplied) {
   EXPECT_THAT(text, HasSubstr("Its guardian is gone"));
   EXPECT_THAT(text, HasSubstr("set pol4: 1 elements gone"));
   EXPECT_THAT(text, HasSubstr("was started anew since"));
+  EXPECT_THAT(text, HasSubstr("2 ways would be refused"));
+  EXPECT_THAT(text, HasSubstr("7 packets are not listed"));
+  EXPECT_THAT(status_text(what_is_not_known(), {}), HasSubstr("Nothing is counted"));
   EXPECT_FALSE(all_that_can_be_said().sound());
   EXPECT_FALSE(what_is_not_known().known());
   EXPECT_FALSE(foreign_tables().sound());
