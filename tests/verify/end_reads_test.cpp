@@ -193,5 +193,30 @@ TEST(EndReads, AWrittenDestinationMayBeTheSource) {
   expect_sources_apart(n, "10.9.0.9", IpProtocol::kUdp);
 }
 
+// The rules of the host drop questions from br0; b and the host remember each other.
+TEST(EndReads, ANeighbourThatDoesNotAnswerMayBeRememberedByAnother) {
+  Net n = host_net();
+  n.rules("host", table(NfFamily::kArp,
+                        {base("in", Hook::kInput, 0,
+                              {rule({is(meta(model::MetaKey::kIifname), name("br0")), drop()})})}));
+  const auto remembers = [&](const char* who, const char* dev, const char* whom, MacAddress mac) {
+    model::Neighbour m;
+    m.link = n.link(who, dev).index;
+    m.address = ip(whom);
+    m.mac = mac;
+    m.state = model::nud::kReachable;
+    n.ns(who).neighbours.push_back(m);
+  };
+  remembers("b", "eth0", "10.1.0.1", n.link("host", "br0").mac);
+  remembers("host", "br0", "10.1.0.3", n.link("b", "eth0").mac);
+  const auto world = trace::World::build(n.snapshot).value();
+  trace::EndReads record;
+  trace::Question q = from_a(n, "a", "10.2.0.2");
+  q.reads = &record;
+  EXPECT_EQ(world.ask(q).verdict, Verdict::kClosed);
+  EXPECT_EQ(world.ask(from_a(n, "b", "10.2.0.2")).verdict, Verdict::kUnknown);
+  EXPECT_FALSE(record.is_clear() && !record.is_singular() && record.same_for(ip("10.1.0.3")));
+}
+
 }  // namespace
 }  // namespace bulkhead::verify
