@@ -142,8 +142,9 @@ std::optional<IpAddress> Run::nat_address(const NatRequest& r, const Skb& skb, F
   const Packet& p = skb.p;
   if (r.masquerade) {
     if (p.source.is_v6()) return select_address6(*out->machine, out, p.destination);
-    const IpAddress next =
-        skb.dst.gateway && skb.dst.gateway->is_v4() ? *skb.dst.gateway : p.destination;
+    const bool by_gateway = skb.dst.gateway && skb.dst.gateway->is_v4();
+    if (!by_gateway) unclear_destination(skb);
+    const IpAddress next = by_gateway ? *skb.dst.gateway : p.destination;
     return select_address4(*out->machine, out, next, kScopeUniverse);
   }
   if (r.redirect) {
@@ -207,10 +208,13 @@ bool Run::set_up_nat(Skb& skb, FilterPoint point, const NatRequest* request, boo
       wanted.source_port.number = static_cast<std::uint16_t>(wanted.source_port.number + 1);
     }
   }
+  // An end that is there already may be told of nothing, and for others the connection is a
+  // translated one.
+  if (request != nullptr && !source_side) unclear_destination(skb);
+  if (request != nullptr && source_side) hidden_behind(wanted.source, skb);
   if (wanted != current) {
     if (!source_side && question_.reads != nullptr && skb.ours)
       question_.reads->sent_to(wanted.destination);
-    if (!source_side) unclear_destination(skb);
     ct.reply = invert(wanted);
     (source_side ? ct.snat : ct.dnat) = true;
     if (explain_) {

@@ -62,7 +62,8 @@ class EndReads {
   // What happened to a packet rests on its very source address (it is the receiver's own, a route
   // back is missing, ...).
   void singular() { singular_ = true; }
-  void sent_to(const IpAddress& translated);  // a rule chose this destination
+  // A rule chose this destination, or this source for it.
+  void sent_to(const IpAddress& translated);
   void reached_socket() { reached_ = true; }
   // Rules came to the same for all sources of this cell (NatAreas).
   void asked_within(const AddressCell& area);
@@ -99,7 +100,8 @@ class EndReads {
   void asked_too(const std::vector<Test>& tests) {
     for (const Test& test : tests) asked(test);
   }
-  // Where rules sent it: for a machine with one of these addresses things may be otherwise.
+  // Where rules sent it, and what they hid it behind: for a machine with one of these addresses
+  // things may be otherwise.
   [[nodiscard]] const std::vector<IpAddress>& destinations() const { return sent_to_; }
   // All comparisons, those of indexes too; nullopt: there are more than `most`.
   [[nodiscard]] std::optional<std::vector<Test>> tests(std::size_t most) const;

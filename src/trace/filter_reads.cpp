@@ -10,6 +10,9 @@ namespace {
 
 namespace xt = model::xt;
 
+// Where addresses stand in their headers; the destination follows the source.
+constexpr std::uint32_t kSource4 = 12, kDestination4 = 16, kSource6 = 8, kDestination6 = 24;
+
 // Bytes first..first+length of a header against those of a field.
 bool overlaps(const model::PayloadTerm& term, std::uint32_t first, std::uint32_t length) {
   return term.offset < first + length && first < term.offset + term.length;
@@ -111,7 +114,6 @@ struct AsksTerm {
   EndReads& record;
 
   void operator()(const model::PayloadTerm& term) const {
-    constexpr std::uint32_t kSource4 = 12, kDestination4 = 16, kSource6 = 8, kDestination6 = 24;
     const Packet& p = run.packet;
     const bool v4 = p.is_ip() && p.source.is_v4();
     const std::uint32_t width = v4 ? 4 : 16;
@@ -209,7 +211,17 @@ void Run::reads(const Op& op, EndReads& record) const {
       return;
     case OpKind::kStatement: break;
   }
-  std::visit(Asks{packet, record}, *program.details[op.detail].statement);
+  const model::Statement& statement = *program.details[op.detail].statement;
+  std::visit(Asks{packet, record}, statement);
+  const auto* set = std::get_if<model::SetPayload>(&statement);
+  if (set == nullptr) return;
+  // What is written there is of others too, in whole or in part, and no longer followed. An address
+  // may become that of the other end.
+  AsksTerm{*this, record}(set->target);
+  const bool v4 = packet.is_ip() && packet.source.is_v4();
+  if (set->target.base == model::PayloadBase::kNetwork &&
+      overlaps(set->target, v4 ? kSource4 : kSource6, v4 ? 8 : 32))
+    record.unclear();
 }
 
 void Run::reads_term(std::uint32_t term, EndReads& record) const {

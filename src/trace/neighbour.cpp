@@ -45,6 +45,23 @@ const model::Neighbour* proxy_entry(const Device& dev, IpAddress target) {
   return nullptr;
 }
 
+bool is_remembered(const model::Neighbour& n) {
+  constexpr auto kUsable =
+      model::nud::kReachable | model::nud::kStale | model::nud::kDelay | model::nud::kProbe;
+  return n.mac && (n.flags & kProxyFlag) == 0 && (n.state & kUsable) != 0;
+}
+
+// Whether another machine remembers the address. O(neighbours of the snapshot).
+bool others_remember(const topology::Topology& topology, const Device& dev, IpAddress target) {
+  return std::ranges::any_of(topology.machines(), [&](const auto& m) {
+    return m.get() != dev.machine && std::ranges::any_of(m->devices, [&](const auto& d) {
+             return std::ranges::any_of(d->neighbours, [&](const auto* n) {
+               return n->address == target && is_remembered(*n);
+             });
+           });
+  });
+}
+
 // arp_constructor(), ndisc_constructor() where nobody is asked. A veth has its peer's, so that the
 // frame arrives.
 MacAddress unasked_mac(const Device& dev) {
@@ -153,15 +170,23 @@ Run::Way Run::resolve(Device& dev, IpAddress target, const Skb& cause) {
     if (n->address != target || !n->mac || (n->flags & kProxyFlag) != 0) continue;
     if ((n->state & (model::nud::kPermanent | model::nud::kNoArp)) != 0)
       return {Resolution::kFound, *n->mac, nullptr};
-    if ((n->state & (model::nud::kReachable | model::nud::kStale | model::nud::kDelay |
-                     model::nud::kProbe)) != 0)
-      cached = n->mac;
+    if (is_remembered(*n)) cached = n->mac;
   }
   const Resolved& r = ask_for(dev, target, asking_address(dev, target, cause));
   const Way way{r.how, r.mac, &r};
   if (r.how == Resolution::kFailed && !r.unknown.empty()) stop_unknown(r.unknown);
   if (stopped_) return way;
   if (!cached) {
+    // A source that is alike may remember what this one does not get told, or be remembered.
+    if (r.how == Resolution::kFailed && cause.ours && client_ != nullptr &&
+        question_.reads != nullptr) {
+      const bool may_be_remembered =
+          question_.reads->follows(target) &&
+          std::ranges::any_of(dev.neighbours, [](const auto* n) { return is_remembered(*n); });
+      if (may_be_remembered ||
+          (dev.machine == client_ && others_remember(world_.topology, dev, target)))
+        unclear_source(cause);
+    }
     // As things stand it is not known: that is the first of the two ways.
     if (r.how == Resolution::kFailed && r.if_it_asks && cause.ours &&
         !choices_.pick("neighbour " + target.to_string() + std::string(kAskedFirst))) {

@@ -292,6 +292,11 @@ class Run {
     if (question_.reads != nullptr && skb.ours && question_.reads->follows(skb.p.source))
       question_.reads->singular();
   }
+  // For a machine that has this address itself nothing is translated.
+  void hidden_behind(const IpAddress& translated, const Skb& skb) const {
+    if (question_.reads != nullptr && skb.ours && question_.reads->follows(skb.p.source))
+      question_.reads->sent_to(translated);
+  }
   // Of the destination: the packet is where it is known by it, or is sent to another.
   void unclear_destination(const Skb& skb) const {
     if (question_.to_reads != nullptr && skb.ours) question_.to_reads->unclear();

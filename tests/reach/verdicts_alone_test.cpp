@@ -243,6 +243,31 @@ TEST(VerdictsAlone, WhatALimitOrAProgramDecidesIsFollowed) {
   }
 }
 
+// An address of lo makes all of its network the machine's own: it answers questions for each.
+TEST(VerdictsAlone, ANetworkOnLoAnswersForAllOfIt) {
+  Net n = host_net();
+  n.machine("d").joined("host", "br1", "vd", "d").address("d", "eth0", "10.2.0.3/24");
+  n.address("c", "lo", "10.2.0.65/26").listen("c", "0.0.0.0", 81);
+  ASSERT_EQ(n.ask("host", "10.2.0.70", 81).verdict, trace::Verdict::kOpen);
+  const Both host = from(n, "host");
+  EXPECT_TRUE(host.agree());
+  packet::Packet p = host.reach.fields().layout().packet();
+  host.reach.fields().set_address(p, Quantity::kDestination, ip("10.2.0.70"));
+  host.reach.fields().set_address(p, Quantity::kSource, ip("10.2.0.1"));
+  host.reach.fields().set(p, Quantity::kProtocol, 6);
+  host.reach.fields().set(p, Quantity::kSourcePort, (32768 + 60999) / 2);
+  host.reach.fields().set(p, Quantity::kDestinationPort, 81);
+  for (const Answer* answer : {&*host.whole, &*host.brief}) {
+    EXPECT_FALSE(answer->closed().contains(p));
+    EXPECT_TRUE(answer->unknown().contains(p));
+  }
+  // So it does where such an address is a gateway's.
+  n.address("c", "eth0", "10.8.0.1/24").route("host", "10.8.0.0/24", "10.2.0.70", "br1");
+  const Both by_gateway = from(n, "host");
+  EXPECT_TRUE(by_gateway.agree());
+  EXPECT_TRUE(by_gateway.open("10.8.0.1", 81));
+}
+
 // A port that a rule translates at all addresses of a host, asked for by the host itself; the guest
 // sees the bridge's address.
 Net published() {

@@ -13,6 +13,7 @@
 #include "reach/random_net.h"
 #include "trace/net.h"
 #include "verify/attacker.h"
+#include "verify/odd_rules.h"
 
 namespace bulkhead::verify {
 namespace {
@@ -53,10 +54,12 @@ void add_whitelist(RandomNet& on, std::uint32_t seed) {
   }
 }
 
+enum class Beside : std::uint8_t { kNothing, kWhitelist, kOddRules, kBoth };
+
 class OneNet {
  public:
-  OneNet(std::uint32_t seed, NetKinds kinds, Tally& tally, bool whitelist = false)
-      : net_(made(seed, kinds, whitelist)),
+  OneNet(std::uint32_t seed, NetKinds kinds, Tally& tally, Beside more = Beside::kNothing)
+      : net_(made(seed, kinds, more)),
         seed_(seed),
         random_(seed),
         tally_(tally),
@@ -96,9 +99,10 @@ class OneNet {
   }
 
  private:
-  static RandomNet made(std::uint32_t seed, NetKinds kinds, bool whitelist) {
+  static RandomNet made(std::uint32_t seed, NetKinds kinds, Beside more) {
     RandomNet net = named(random_net(seed, kinds));
-    if (whitelist) add_whitelist(net, seed);
+    if (more == Beside::kWhitelist || more == Beside::kBoth) add_whitelist(net, seed);
+    if (more == Beside::kOddRules || more == Beside::kBoth) testing::add_odd_rules(net, seed);
     return net;
   }
   query::Target target(IpAddress to, std::uint16_t port) {
@@ -255,13 +259,27 @@ TEST(AlikeLaw, WhatStopsAPacketStopsThoseToWhomNothingOnTheWayToldApart) {
             .stacked = seed % 7 == 0,
             .frames = seed % 13 == 0,
             .vxlan = seed % 17 == 0},
-           tally, seed % 3 != 1)
+           tally, seed % 3 != 1 ? Beside::kWhitelist : Beside::kNothing)
         .stopped(seed % 20 == 0 ? 12 : 0);
     if (HasFailure()) break;
   }
   EXPECT_GT(tally.shared, 5000U);
   EXPECT_GT(tally.let_by, 200U);
   EXPECT_GT(tally.settled, 20U);
+}
+
+TEST(AlikeLaw, HoldsWhereRulesMakeSomethingOfPackets) {
+  Tally sources, destinations;
+  for (std::uint32_t seed = 800; seed < 1600; ++seed) {
+    const NetKinds kinds{.filter = seed % 4 != 0, .nat = seed % 3 != 0, .types = seed % 2 == 0};
+    OneNet(seed, kinds, sources, Beside::kOddRules).ordinary();
+    if (seed % 4 == 0) OneNet(seed, kinds, destinations, Beside::kOddRules).stopped(0);
+    if (seed % 4 == 1) OneNet(seed, kinds, destinations, Beside::kBoth).stopped(0);
+    if (HasFailure()) break;
+  }
+  EXPECT_GT(sources.shared, 2000U);
+  EXPECT_GT(sources.shared_open, 50U);
+  EXPECT_GT(destinations.shared, 2000U);
 }
 
 TEST(AlikeLaw, AFewPlainWalksSayWhatEveryForgedPacketGets) {

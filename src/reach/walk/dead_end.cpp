@@ -89,7 +89,8 @@ bool Walk::hears_for_itself(const Device& port) const {
   if (!is_bare(hooks_, port) || !is_bare(hooks_, far) || far.bridge != nullptr ||
       &m == port.machine)
     return false;
-  if (m.loopback == nullptr || m.rules_unknown || m.routes_unknown || m.custom_local_routes)
+  if (m.loopback == nullptr || m.rules_unknown || m.routes_unknown ||
+      std::ranges::any_of(m.ns->routes, &Residents::is_range))
     return false;
   const bool proxy =
       far.proxy_arp || far.link->ipv4.proxy_arp_pvlan != 0 || !far.neighbours.empty();

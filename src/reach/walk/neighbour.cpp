@@ -106,14 +106,19 @@ Walk::Residents::Residents(const topology::Topology& topology, IpFamily family) 
       proxies = proxies ||
                 (family == IpFamily::kV4 && (d->proxy_arp || d->link->ipv4.proxy_arp_pvlan != 0));
     }
-    if (!m->custom_local_routes) continue;
     for (const model::Route& r : m->ns->routes) {
-      const bool local = r.type == topology::rtn::kLocal && r.protocol != 2;
-      if (local && r.destination.family() == family) ranges.push_back(r.destination);
+      if (is_range(r) && r.destination.family() == family) ranges.push_back(r.destination);
     }
   }
   std::erase_if(somebody, [&](const IpAddress& a) { return a.family() != family; });
   addresses.assign(somebody.begin(), somebody.end());
+}
+
+bool Walk::Residents::is_range(const model::Route& route) {
+  constexpr std::uint8_t kByKernel = 2;  // RTPROT_KERNEL
+  const IpAddress to = route.destination.address();
+  if (route.type != topology::rtn::kLocal || to.is_loopback()) return false;
+  return route.protocol != kByKernel || route.destination.length() < to.bits();
 }
 
 // A network has many addresses, and a flow's packets hold few of them.

@@ -308,7 +308,10 @@ class Walk {
     Residents(const topology::Topology& topology, IpFamily family);
     std::vector<IpAddress> addresses;  // that somebody has or is told to have, ascending
     std::vector<Prefix> ranges;        // that are local somewhere by a route of their own
-    bool proxies = false;              // somebody answers for others
+    // Such a route: one that somebody made, or that of an address of lo, whose whole network is the
+    // machine's own (fib_add_ifaddr).
+    [[nodiscard]] static bool is_range(const model::Route& route);
+    bool proxies = false;  // somebody answers for others
   };
   Residents residents_;
   bool acks_matter_ = false;                    // there are rules
