@@ -484,6 +484,27 @@ class Audit(unittest.TestCase):
         self.assertIn('holds once they are enforced', ' '.join(text.split()))
         self.assertIn('BROKEN', text)
 
+    def test_what_an_older_program_applied_comes_back_without_counting(self):
+        """It knew no mode audit: its state says nothing of it, its rules do not take that table away."""
+        self.apply(FROM_PEOPLE)
+        applied = WORLD.rules()
+        with open(WORLD.folder + '/state.json') as file:
+            state = json.load(file)
+        state['version'] = 1
+        del state['current']['audited'], state['current']['host_audited']
+        with open(WORLD.folder + '/state.json', 'w') as file:
+            json.dump(state, file)
+        path = '%s/%s.nft' % (WORLD.folder, state['current']['id'])
+        with open(path) as file:
+            text = file.read()
+        with open(path, 'w') as file:
+            file.write(''.join(line + '\n' for line in text.splitlines() if 'bulkhead_audit' not in line))
+        self.assertEqual(WORLD.say('status')[0], DONE)
+        self.apply(FROM_PEOPLE + BESIDE)
+        self.assertIn('bulkhead_audit', WORLD.nft('list', 'tables'))
+        self.assertEqual(WORLD.say('rollback')[0], DONE)
+        self.assertEqual(WORLD.rules(), applied)
+
     def test_counting_that_somebody_ended_is_a_finding(self):
         self.apply(AUDITED)
         WORLD.nft('delete', 'table', 'inet', 'bulkhead_audit')
