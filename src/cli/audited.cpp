@@ -13,8 +13,53 @@ namespace {
 
 using Why = report::Uncovered::Why;
 
-void tell_refused(const compile::Tally& tally, const compile::Input& input, report::Audited& out) {
-  const compile::Whose whose(input);
+struct Resident {  // a container that is there now
+  const model::Engine* engine = nullptr;
+  const model::Container* container = nullptr;
+  std::vector<std::string> addresses;
+};
+
+std::vector<Resident> residents_of(const model::Snapshot& snapshot) {
+  std::vector<Resident> out;
+  for (const model::Engine& engine : snapshot.engines) {
+    for (const model::Container& container : engine.containers) {
+      const auto& netns = container.netns;
+      if (!netns || netns->value >= snapshot.namespaces.size()) continue;
+      out.push_back({&engine, &container, held_addresses(snapshot.namespaces[netns->value])});
+    }
+  }
+  return out;
+}
+
+bool is_still_there(const enforce::Held& held, const std::string& address,
+                    const std::vector<Resident>& residents) {
+  return std::ranges::any_of(residents, [&](const Resident& one) {
+    // One that was made anew by the same name is the same service.
+    return (one.container->id == held.id ||
+            (one.engine->name == held.engine && one.container->name == held.name)) &&
+           std::ranges::binary_search(one.addresses, address);
+  });
+}
+
+// Engines give addresses of containers that have ended to others, who did not send what was
+// counted before.
+void disown_moved(const enforce::Record& record, const model::Snapshot& snapshot,
+                  compile::Whose& whose) {
+  const std::vector<Resident> residents = residents_of(snapshot);
+  for (const auto* known : {&record.held, &record.audited}) {
+    for (const enforce::Held& held : *known) {
+      for (const std::string& text : held.addresses) {
+        const auto address = IpAddress::parse(text);
+        if (address && !is_still_there(held, text, residents)) whose.disown(*address);
+      }
+    }
+  }
+}
+
+void tell_refused(const compile::Tally& tally, const enforce::Record& record,
+                  const compile::Input& input, report::Audited& out) {
+  compile::Whose whose(input);
+  disown_moved(record, input.snapshot, whose);
   std::map<std::string, std::vector<report::WouldRefuse>> by_tenant;
   for (const compile::Refused& one : tally.refused) {
     const std::string tenant = whose.tenant_of(one);
@@ -72,7 +117,7 @@ report::Audited audited_of(const enforce::Record& record, const policy::Config& 
   if (!tally) return out;
   out.counting = true;
   const auto zones = policy::resolve_zones(config, snapshot);
-  tell_refused(*tally, {config, bound, zones, snapshot, snapshot.taken_at_ms, false}, out);
+  tell_refused(*tally, record, {config, bound, zones, snapshot, snapshot.taken_at_ms, false}, out);
   return out;
 }
 

@@ -496,7 +496,7 @@ std::string_view words(Label label) {
              "7 days)";
     case kStatusRefused:
       return "{from} -> {to} {port}: {packets} {packets|packet|packets}, the last {time}";
-    case kStatusOfHost: return "the host";
+    case kStatusOfHost: return "of no tenant (the host, addresses that nobody has now)";
     case kStatusAuditFull:
       return "more ways than there is room for ({kinds}): {packets} {packets|packet|packets} are "
              "not listed";

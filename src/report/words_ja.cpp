@@ -455,7 +455,7 @@ std::string_view words(Label label) {
     case kStatusRefusesNothing: return "拒否するはずのものは見られていない";
     case kStatusWouldRefuse: return "拒否するはずの{count}経路（規則の読み込み以降、7日以内）";
     case kStatusRefused: return "{from} -> {to} {port}: パケット{packets}、最後は{time}";
-    case kStatusOfHost: return "ホスト";
+    case kStatusOfHost: return "テナントなし（ホスト、今は誰のものでもないアドレス）";
     case kStatusAuditFull:
       return "記録できる数を超えた経路（{kinds}）: パケット{packets}は一覧にない";
     case kStatusAuditSince:

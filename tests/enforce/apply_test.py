@@ -484,6 +484,32 @@ class Audit(unittest.TestCase):
         self.assertIn('holds once they are enforced', ' '.join(text.split()))
         self.assertIn('BROKEN', text)
 
+    def test_what_a_container_sent_that_is_gone_is_not_said_of_who_has_its_address_now(self):
+        engine, logs = WORLD.built.engine, WORLD.built.logs
+        start = lambda name: engine.container(world.Box(name, 'blue=10.1.1.77'), logs)
+        end = lambda name: engine.call('DELETE', '/containers/%s?force=1' % name)
+        pid = start('late')
+        try:
+            self.apply(AUDITED.replace('db: {container: db}', 'db: {container: db}, late: {container: late}'))
+            with inside('/proc/%d/ns/net' % pid):
+                socket.create_connection((WORLD.db, 6379), GENEROUS).close()
+            self.assertIn(('shop/late', 'shop/db', 'tcp', 6379), self.refused())
+        finally:
+            end('late')
+        self.assertIn(('', 'shop/db', 'tcp', 6379), self.refused())
+        start('other')
+        try:
+            found = self.refused()
+        finally:
+            end('other')
+        self.assertIn(('', 'shop/db', 'tcp', 6379), found)
+        self.assertFalse([w for w in found if 'other' in str(w)], 'it sent nothing')
+        start('late')  # made anew: the same service
+        try:
+            self.assertIn(('shop/late', 'shop/db', 'tcp', 6379), self.refused())
+        finally:
+            end('late')
+
     def test_what_an_older_program_applied_comes_back_without_counting(self):
         """It knew no mode audit: its state says nothing of it, its rules do not take that table away."""
         self.apply(FROM_PEOPLE)
