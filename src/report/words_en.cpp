@@ -422,6 +422,8 @@ std::string_view words(Label label) {
              "{elements} {elements|element|elements}";
     case kPlanNobody: return "no tenant is in mode enforce: there is nothing to hold";
     case kPlanCloses: return "It closes {count} {count|way|ways} that {count|is|are} open now";
+    case kPlanReopens:
+      return "It opens {count} {count|way|ways} that an earlier policy keeps closed now";
     case kPlanOpens:
       return "Open with these rules, and ought to be closed, {count} {count|way|ways}: a bug of "
              "ours";

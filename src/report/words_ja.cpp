@@ -396,6 +396,7 @@ std::string_view words(Label label) {
     case kPlanTitle: return "{host}への{file}の計画: 適用するコンテナ{containers}、要素{elements}";
     case kPlanNobody: return "enforceのテナントがない。適用するものはない";
     case kPlanCloses: return "いま開いている{count}経路を閉じる";
+    case kPlanReopens: return "前のポリシーがいま閉じている{count}経路を開く";
     case kPlanOpens: return "閉じるはずなのに開いている{count}経路: Bulkheadの不具合";
     case kPlanBlocked: return "許可されるが、ほかの規則などで閉じている{count}経路";
     case kPlanSeen:
