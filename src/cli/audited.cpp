@@ -5,6 +5,7 @@
 
 #include "cli/held_addresses.h"
 #include "compile/audit.h"
+#include "compile/compare.h"
 #include "compile/whose.h"
 #include "policy/zones.h"
 
@@ -81,12 +82,21 @@ void tell_refused(const compile::Tally& tally, const enforce::Record& record,
   for (const compile::Refusal full : tally.full) out.full.push_back(compile::to_string(full));
 }
 
+// The kernel gives the number of a network namespace that ended to the next one; a port that was
+// made anew has another name.
+bool holds_all(const std::vector<model::Table>& tables, const policy::Member& member) {
+  return std::ranges::all_of(member.attached, [&tables](const policy::Attached& a) {
+    return compile::holds_port(tables, a.port_name);
+  });
+}
+
 }  // namespace
 
 std::vector<report::Uncovered> unknown_members(const policy::Config& config,
                                                const policy::Bound& bound,
                                                const model::Snapshot& snapshot, policy::Mode mode,
-                                               const std::vector<enforce::Held>& known) {
+                                               const std::vector<enforce::Held>& known,
+                                               const std::vector<model::Table>* tables) {
   std::vector<report::Uncovered> out;
   for (const policy::Member& member : bound.members) {
     const model::Container& container = *member.container;
@@ -101,6 +111,8 @@ std::vector<report::Uncovered> unknown_members(const policy::Config& config,
       out.push_back({member.engine->name, container.name, Why::kAnew});
     } else if (held->addresses != held_addresses(place)) {
       out.push_back({member.engine->name, container.name, Why::kMoved});
+    } else if (tables != nullptr && !holds_all(*tables, member)) {
+      out.push_back({member.engine->name, container.name, Why::kAnew});
     }
   }
   return out;
@@ -111,7 +123,8 @@ report::Audited audited_of(const enforce::Record& record, const policy::Config& 
   report::Audited out;
   for (const enforce::Held& one : record.audited) out.containers.push_back({one.engine, one.name});
   out.host = record.host_audited;
-  out.since = unknown_members(config, bound, snapshot, policy::Mode::kAudit, record.audited);
+  out.since =
+      unknown_members(config, bound, snapshot, policy::Mode::kAudit, record.audited, nullptr);
   const auto& tables = snapshot.namespaces[snapshot.host.value].ruleset.tables;
   const auto tally = compile::read_tally(tables);
   if (!tally) return out;

@@ -363,6 +363,31 @@ class Status(unittest.TestCase):
             WORLD.built.engine.call('DELETE', '/containers/late?force=1')
         self.assertEqual(self.applied(DONE)['uncovered'], [])
 
+    def test_names_a_container_that_was_made_anew_in_a_namespace_of_the_same_number(self):
+        """The kernel gives the number of one that ended to the next; whether it does is not ours, so the record is told that it did."""
+        engine, logs = WORLD.built.engine, WORLD.built.logs
+        box = world.Box('late', 'blue=10.1.1.77')
+        start = lambda: os.stat('/proc/%d/ns/net' % engine.container(box, logs)).st_ino
+        end = lambda: engine.call('DELETE', '/containers/late?force=1')
+        was = start()
+        try:
+            code, said = WORLD.apply(LATE, '--console', '--confirm-within', '0')
+            self.assertEqual(code, DONE, said)
+            self.assertEqual(self.applied(DONE)['uncovered'], [])
+            identity = engine.ask('GET', '/containers/late/json')['Id']
+            engine.call('POST', '/containers/late/restart?t=0')
+            now = os.stat('/proc/%d/ns/net' % engine.ask('GET', '/containers/late/json')['State']['Pid']).st_ino
+            with open(WORLD.folder + '/state.json') as file:
+                state = json.load(file)
+            held, = (h for h in state['current']['held'] if h['id'] == identity)
+            self.assertEqual(held['netns'], was)
+            held['netns'] = now
+            with open(WORLD.folder + '/state.json', 'w') as file:
+                json.dump(state, file)
+            self.assertEqual(self.applied(FINDINGS)['uncovered'], [{'engine': 'docker', 'container': 'late', 'why': 'started anew'}])
+        finally:
+            end()
+
     def test_names_a_container_that_was_connected_elsewhere_since(self):
         # The rules hold addresses: on that network nothing holds it.
         WORLD.built.engine.call('POST', '/networks/free/connect', {'Container': 'db'})
