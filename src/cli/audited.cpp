@@ -5,6 +5,7 @@
 
 #include "cli/held_addresses.h"
 #include "compile/audit.h"
+#include "compile/compare.h"
 #include "compile/whose.h"
 #include "policy/zones.h"
 
@@ -13,8 +14,53 @@ namespace {
 
 using Why = report::Uncovered::Why;
 
-void tell_refused(const compile::Tally& tally, const compile::Input& input, report::Audited& out) {
-  const compile::Whose whose(input);
+struct Resident {  // a container that is there now
+  const model::Engine* engine = nullptr;
+  const model::Container* container = nullptr;
+  std::vector<std::string> addresses;
+};
+
+std::vector<Resident> residents_of(const model::Snapshot& snapshot) {
+  std::vector<Resident> out;
+  for (const model::Engine& engine : snapshot.engines) {
+    for (const model::Container& container : engine.containers) {
+      const auto& netns = container.netns;
+      if (!netns || netns->value >= snapshot.namespaces.size()) continue;
+      out.push_back({&engine, &container, held_addresses(snapshot.namespaces[netns->value])});
+    }
+  }
+  return out;
+}
+
+bool is_still_there(const enforce::Held& held, const std::string& address,
+                    const std::vector<Resident>& residents) {
+  return std::ranges::any_of(residents, [&](const Resident& one) {
+    // One that was made anew by the same name is the same service.
+    return (one.container->id == held.id ||
+            (one.engine->name == held.engine && one.container->name == held.name)) &&
+           std::ranges::binary_search(one.addresses, address);
+  });
+}
+
+// Engines give addresses of containers that have ended to others, who did not send what was
+// counted before.
+void disown_moved(const enforce::Record& record, const model::Snapshot& snapshot,
+                  compile::Whose& whose) {
+  const std::vector<Resident> residents = residents_of(snapshot);
+  for (const auto* known : {&record.held, &record.audited}) {
+    for (const enforce::Held& held : *known) {
+      for (const std::string& text : held.addresses) {
+        const auto address = IpAddress::parse(text);
+        if (address && !is_still_there(held, text, residents)) whose.disown(*address);
+      }
+    }
+  }
+}
+
+void tell_refused(const compile::Tally& tally, const enforce::Record& record,
+                  const compile::Input& input, report::Audited& out) {
+  compile::Whose whose(input);
+  disown_moved(record, input.snapshot, whose);
   std::map<std::string, std::vector<report::WouldRefuse>> by_tenant;
   for (const compile::Refused& one : tally.refused) {
     const std::string tenant = whose.tenant_of(one);
@@ -36,12 +82,21 @@ void tell_refused(const compile::Tally& tally, const compile::Input& input, repo
   for (const compile::Refusal full : tally.full) out.full.push_back(compile::to_string(full));
 }
 
+// The kernel gives the number of a network namespace that ended to the next one; a port that was
+// made anew has another name.
+bool holds_all(const std::vector<model::Table>& tables, const policy::Member& member) {
+  return std::ranges::all_of(member.attached, [&tables](const policy::Attached& a) {
+    return compile::holds_port(tables, a.port_name);
+  });
+}
+
 }  // namespace
 
 std::vector<report::Uncovered> unknown_members(const policy::Config& config,
                                                const policy::Bound& bound,
                                                const model::Snapshot& snapshot, policy::Mode mode,
-                                               const std::vector<enforce::Held>& known) {
+                                               const std::vector<enforce::Held>& known,
+                                               const std::vector<model::Table>* tables) {
   std::vector<report::Uncovered> out;
   for (const policy::Member& member : bound.members) {
     const model::Container& container = *member.container;
@@ -56,6 +111,8 @@ std::vector<report::Uncovered> unknown_members(const policy::Config& config,
       out.push_back({member.engine->name, container.name, Why::kAnew});
     } else if (held->addresses != held_addresses(place)) {
       out.push_back({member.engine->name, container.name, Why::kMoved});
+    } else if (tables != nullptr && !holds_all(*tables, member)) {
+      out.push_back({member.engine->name, container.name, Why::kAnew});
     }
   }
   return out;
@@ -66,13 +123,14 @@ report::Audited audited_of(const enforce::Record& record, const policy::Config& 
   report::Audited out;
   for (const enforce::Held& one : record.audited) out.containers.push_back({one.engine, one.name});
   out.host = record.host_audited;
-  out.since = unknown_members(config, bound, snapshot, policy::Mode::kAudit, record.audited);
+  out.since =
+      unknown_members(config, bound, snapshot, policy::Mode::kAudit, record.audited, nullptr);
   const auto& tables = snapshot.namespaces[snapshot.host.value].ruleset.tables;
   const auto tally = compile::read_tally(tables);
   if (!tally) return out;
   out.counting = true;
   const auto zones = policy::resolve_zones(config, snapshot);
-  tell_refused(*tally, {config, bound, zones, snapshot, snapshot.taken_at_ms, false}, out);
+  tell_refused(*tally, record, {config, bound, zones, snapshot, snapshot.taken_at_ms, false}, out);
   return out;
 }
 

@@ -11,10 +11,12 @@
 
 namespace bulkhead::cli {
 
-// Containers of the policy in that mode today that `known` has not, or not as they are.
+// Containers of the policy in that mode today that `known` has not, or not as they are. `tables`
+// enforce by their ports, too; null where nothing is held by them.
 [[nodiscard]] std::vector<report::Uncovered> unknown_members(
     const policy::Config& config, const policy::Bound& bound, const model::Snapshot& snapshot,
-    policy::Mode mode, const std::vector<enforce::Held>& known);
+    policy::Mode mode, const std::vector<enforce::Held>& known,
+    const std::vector<model::Table>* tables);
 
 [[nodiscard]] report::Audited audited_of(const enforce::Record& record,
                                          const policy::Config& config, const policy::Bound& bound,

@@ -57,25 +57,34 @@ Result<Kept> read_kept() {
   return out;
 }
 
-void compare_kernel(const Kept& kept, const model::NetNs& host, report::Applied& out) {
+using Tables = std::vector<model::Table>;
+
+Result<Tables> tables_of(const Kept& kept) {
+  auto wanted = model::read_snapshot(kept.tables);
+  if (!wanted) return std::unexpected(wanted.error());
+  if (wanted->namespaces.size() != 1)
+    return fail(ErrorCode::kInvalidInput, "what was applied was written otherwise");
+  return std::move(wanted->namespaces[0].ruleset.tables);
+}
+
+void compare_kernel(const Result<Tables>& wanted, const model::NetNs& host, report::Applied& out) {
   const auto gap = std::ranges::find_if(
       host.gaps, [](const model::Gap& g) { return g.what.starts_with("nftables"); });
   if (gap != host.gaps.end()) {
     out.unread = escape_text(gap->reason);
     return;
   }
-  const auto wanted = model::read_snapshot(kept.tables);
-  if (!wanted || wanted->namespaces.size() != 1) {
-    out.unread = wanted ? "what was applied was written otherwise" : wanted.error().message;
+  if (!wanted) {
+    out.unread = wanted.error().message;
     return;
   }
-  out.differences = compile::differences(wanted->namespaces[0].ruleset.tables, host.ruleset.tables);
+  out.differences = compile::differences(*wanted, host.ruleset.tables);
 }
 
 // By the policy as it was applied: containers that it holds today and that the rules do not know,
 // and what was counted of those in mode audit.
 void bind_today(const std::string& policy, const enforce::Record& record, const Session& session,
-                report::Applied& out) {
+                const Result<Tables>& tables, report::Applied& out) {
   const model::Snapshot& snapshot = *session.snapshot;
   const auto config = policy::parse_config(policy, record.file);
   if (!config) {
@@ -92,7 +101,8 @@ void bind_today(const std::string& policy, const enforce::Record& record, const 
     out.unknown = escape_text(gap.what) + ": " + escape_text(gap.reason);
   }
   const policy::Bound bound = policy::bind(*config, snapshot);
-  out.uncovered = unknown_members(*config, bound, snapshot, policy::Mode::kEnforce, record.held);
+  out.uncovered = unknown_members(*config, bound, snapshot, policy::Mode::kEnforce, record.held,
+                                  tables ? &*tables : nullptr);
   if (!record.audited.empty() || record.host_audited)
     out.audited = audited_of(record, *config, bound, snapshot);
 }
@@ -115,8 +125,9 @@ report::Applied applied_of(const Kept& kept, const enforce::Record& record,
   out.interrupted = kept.state.phase == Phase::kLoading;
   if (kept.state.phase != Phase::kKept) out.until_ms = kept.state.deadline_ms;
   out.guarded = kept.guarded;
-  compare_kernel(kept, session.snapshot->namespaces[session.snapshot->host.value], out);
-  bind_today(kept.policy, record, session, out);
+  const Result<Tables> tables = tables_of(kept);
+  compare_kernel(tables, session.snapshot->namespaces[session.snapshot->host.value], out);
+  bind_today(kept.policy, record, session, tables, out);
   return out;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "compile/compile.h"
+#include "compile/elements.h"
 
 namespace bulkhead::compile {
 namespace {
@@ -148,6 +149,18 @@ std::vector<std::string> differences(const std::vector<model::Table>& compiled,
     out.push_back("and " + std::to_string(more) + " more");
   }
   return out;
+}
+
+bool holds_port(const std::vector<model::Table>& compiled, std::string_view name) {
+  const auto part = interface_part(name);
+  const auto table = std::ranges::find_if(compiled, [](const model::Table& t) {
+    return t.family == model::NfFamily::kBridge && is_ours(t);
+  });
+  if (!part || table == compiled.end()) return false;
+  const auto ports = std::ranges::find(table->sets, "ports", &model::SetDef::name);
+  return ports != table->sets.end() &&
+         std::ranges::find(ports->elements, part->first, &model::SetElement::first) !=
+             ports->elements.end();
 }
 
 }  // namespace bulkhead::compile

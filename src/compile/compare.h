@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/ruleset.h"
@@ -15,5 +16,8 @@ namespace bulkhead::compile {
 [[nodiscard]] std::vector<std::string> differences(const std::vector<model::Table>& compiled,
                                                    const std::vector<model::Table>& found);
 inline constexpr std::size_t kMostDifferences = 20;
+
+// Whether these tables hold the bridge port of that name: of others they drop all.
+[[nodiscard]] bool holds_port(const std::vector<model::Table>& compiled, std::string_view name);
 
 }  // namespace bulkhead::compile

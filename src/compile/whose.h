@@ -23,6 +23,8 @@ class Whose {
  public:
   // What the input refers to must outlive it. O(addresses).
   explicit Whose(Input input);
+  // Whoever has that address now is not who was counted with it: to be named nobody's.
+  void disown(IpAddress address) { owners_.erase(address); }
 
   [[nodiscard]] Owner of(IpAddress address) const;
   // Of the target of a packet: at an address of the host that is whose port is published there.

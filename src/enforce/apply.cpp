@@ -60,7 +60,8 @@ Result<std::string> way_back(const Folder& folder, const std::optional<Record>& 
   if (!found)
     return fail(ErrorCode::kNotFound,
                 folder.path() + "/" + record->id + ".nft is gone, and with it the way back");
-  return *found;
+  // An older program wrote rules that take away only the tables that it knew.
+  return removal() + *found;
 }
 
 Status write_files(const Folder& folder, const std::string& id, const Request& request) {

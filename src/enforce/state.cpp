@@ -11,6 +11,10 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+// An older one is read, too: what it applied is in force, and is to be told and taken back.
+constexpr std::uint32_t kOldestVersion = 1;
+constexpr std::uint32_t kAuditVersion = 2;  // the first that knew mode audit
+
 constexpr std::array<std::pair<Phase, std::string_view>, 4> kPhases{{{Phase::kNothing, "nothing"},
                                                                      {Phase::kLoading, "loading"},
                                                                      {Phase::kAwaiting, "awaiting"},
@@ -121,7 +125,7 @@ void take_containers(Members& in, const char* name, std::vector<Held>& to) {
   }
 }
 
-Result<Record> record_of(const Json& json) {
+Result<Record> record_of(const Json& json, std::uint32_t version = kStateVersion) {
   Record out;
   Members in(json);
   in.take("id", out.id);
@@ -133,10 +137,12 @@ Result<Record> record_of(const Json& json) {
   in.take("sha256", out.sha256);
   in.take("console", out.console);
   in.take("host_held", out.host_held);
-  in.take("host_audited", out.host_audited);
   in.take_number("elements", out.elements);
   take_containers(in, "held", out.held);
-  take_containers(in, "audited", out.audited);
+  if (version >= kAuditVersion) {
+    in.take("host_audited", out.host_audited);
+    take_containers(in, "audited", out.audited);
+  }
   if (const Json* list = in.list("unheld")) {
     for (const Json& one : *list) {
       if (!one.is_string()) in.complain("unheld");
@@ -149,9 +155,9 @@ Result<Record> record_of(const Json& json) {
   return out;
 }
 
-Result<std::optional<Record>> optional_record(const Json* json) {
+Result<std::optional<Record>> optional_record(const Json* json, std::uint32_t version) {
   if (json == nullptr) return std::nullopt;
-  auto record = record_of(*json);
+  auto record = record_of(*json, version);
   if (!record) return std::unexpected(record.error());
   return *std::move(record);
 }
@@ -173,7 +179,7 @@ Status take_state(const Json& json, State& out) {
   std::string phase;
   in.take_number("version", version);
   if (auto done = in.done(); !done) return done;
-  if (version != kStateVersion)
+  if (version < kOldestVersion || version > kStateVersion)
     return fail(ErrorCode::kUnsupported, "version " + std::to_string(version) +
                                              " is not ours; use the bulkhead that made it");
   in.take("boot_id", out.boot_id);
@@ -183,8 +189,8 @@ Status take_state(const Json& json, State& out) {
   in.take_number("deadline_ms", out.deadline_ms);
   in.take_number("guardian_pid", out.guardian.pid);
   in.take_number("guardian_start", out.guardian.start_ticks);
-  auto current = optional_record(in.object("current"));
-  auto before = optional_record(in.object("before"));
+  auto current = optional_record(in.object("current"), version);
+  auto before = optional_record(in.object("before"), version);
   if (const Json* undone = in.object("undone")) {
     Members member(*undone);
     Undone& to = out.undone.emplace();

@@ -20,7 +20,7 @@ class Comparison {
 
   // The inventories are of one snapshot with other rules: seats and services are the same. `bare`
   // is without any tables of ours.
-  Result<Ledger> run(views::Survey& survey, Standing& bare, const Standing& before) {
+  Result<Ledger> run(views::Survey& survey, Standing& bare, Standing& before) {
     Ledger ledger;
     const audit::Inventory& inventory = survey.inventory();
     for (std::size_t s = 0; s < inventory.seats.size(); ++s) {
@@ -37,7 +37,11 @@ class Comparison {
         if (cell.verdict != Verdict::kOpen) continue;
         const auto closed = bare.is_closed(s, i);
         if (!closed) return std::unexpected(closed.error());
-        if (*closed) plan_.opens.push_back({seat.text, service.subject, cell.reason});
+        const auto was_closed = before.is_closed(s, i);
+        if (!was_closed) return std::unexpected(was_closed.error());
+        if (!*closed && !*was_closed) continue;
+        (*closed ? plan_.opens : plan_.reopens)
+            .push_back({seat.text, service.subject, cell.reason});
       }
     }
     return ledger;

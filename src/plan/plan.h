@@ -25,6 +25,7 @@ struct Plan {
   // Of those, what does not hold while something is in mode audit, and does once that is enforced.
   std::vector<std::string> awaits;  // Trial::text
   std::vector<Way> closes;          // open now, closed with the rules
+  std::vector<Way> reopens;         // closed now, by an earlier policy of ours; open with the rules
   std::vector<Way> opens;  // closed without any rules of ours, open with these: they only narrow
   std::vector<Way> leaks;  // open with the rules though the policy holds it and no line permits it
   std::vector<Way> blocked;  // a line permits it, something else closes it

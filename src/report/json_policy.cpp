@@ -198,6 +198,7 @@ std::string plan_json(const policy::Config& config, const plan::Plan& plan, cons
   add_trials(out, plan.trials);
   out["awaits"] = plan.awaits;
   out["closes"] = ways_json(plan.closes);
+  out["reopens"] = ways_json(plan.reopens);
   out["opens"] = ways_json(plan.opens);
   out["leaks"] = ways_json(plan.leaks);
   out["blocked"] = ways_json(plan.blocked);

@@ -77,7 +77,7 @@ namespace bulkhead::report {
   X(kPolicyStrangers) X(kPolicyLegend) X(kPolicyDrawing) X(kPolicyUntil) X(kPolicyOver) X(kLintCounts)               \
   X(kTrialsTitle) X(kTrialsNone) X(kTrialHolds) X(kTrialBroken) X(kTrialUnknown) X(kTrialVoid)     \
   X(kTrialGets) X(kTrialLeaves) X(kTrialForged) X(kTrialMore) X(kTrialCounts)                      \
-  X(kPlanTitle) X(kPlanNobody) X(kPlanCloses) X(kPlanOpens) X(kPlanBlocked) X(kPlanBlockedBy)      \
+  X(kPlanTitle) X(kPlanNobody) X(kPlanCloses) X(kPlanReopens) X(kPlanOpens) X(kPlanBlocked) X(kPlanBlockedBy)      \
   X(kPlanUnknown) X(kPlanSeen) X(kPlanNotHeld) X(kPlanFit) X(kPlanUnfit)                                        \
   /* apply, confirm, rollback, status */                                                           \
   X(kApplied) X(kAppliedHost) X(kAppliedAwaits) X(kAppliedAwaitsConsole) X(kAppliedElse)           \

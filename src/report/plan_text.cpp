@@ -54,6 +54,7 @@ class PlanWriter {
     ways(Label::kPlanOpens, plan_.opens);
     ways(Label::kPlanOpens, plan_.leaks);
     ways(Label::kPlanCloses, plan_.closes);
+    ways(Label::kPlanReopens, plan_.reopens);
     ways(Label::kPlanBlocked, plan_.blocked);
     ways(Label::kPlanUnknown, plan_.unknown);
     fates();

@@ -422,6 +422,8 @@ std::string_view words(Label label) {
              "{elements} {elements|element|elements}";
     case kPlanNobody: return "no tenant is in mode enforce: there is nothing to hold";
     case kPlanCloses: return "It closes {count} {count|way|ways} that {count|is|are} open now";
+    case kPlanReopens:
+      return "It opens {count} {count|way|ways} that an earlier policy keeps closed now";
     case kPlanOpens:
       return "Open with these rules, and ought to be closed, {count} {count|way|ways}: a bug of "
              "ours";
@@ -496,7 +498,7 @@ std::string_view words(Label label) {
              "7 days)";
     case kStatusRefused:
       return "{from} -> {to} {port}: {packets} {packets|packet|packets}, the last {time}";
-    case kStatusOfHost: return "the host";
+    case kStatusOfHost: return "of no tenant (the host, addresses that nobody has now)";
     case kStatusAuditFull:
       return "more ways than there is room for ({kinds}): {packets} {packets|packet|packets} are "
              "not listed";

@@ -396,6 +396,7 @@ std::string_view words(Label label) {
     case kPlanTitle: return "{host}への{file}の計画: 適用するコンテナ{containers}、要素{elements}";
     case kPlanNobody: return "enforceのテナントがない。適用するものはない";
     case kPlanCloses: return "いま開いている{count}経路を閉じる";
+    case kPlanReopens: return "前のポリシーがいま閉じている{count}経路を開く";
     case kPlanOpens: return "閉じるはずなのに開いている{count}経路: Bulkheadの不具合";
     case kPlanBlocked: return "許可されるが、ほかの規則などで閉じている{count}経路";
     case kPlanSeen:
@@ -455,7 +456,7 @@ std::string_view words(Label label) {
     case kStatusRefusesNothing: return "拒否するはずのものは見られていない";
     case kStatusWouldRefuse: return "拒否するはずの{count}経路（規則の読み込み以降、7日以内）";
     case kStatusRefused: return "{from} -> {to} {port}: パケット{packets}、最後は{time}";
-    case kStatusOfHost: return "ホスト";
+    case kStatusOfHost: return "テナントなし（ホスト、今は誰のものでもないアドレス）";
     case kStatusAuditFull:
       return "記録できる数を超えた経路（{kinds}）: パケット{packets}は一覧にない";
     case kStatusAuditSince:

@@ -194,6 +194,18 @@ TEST(ModeAudit, WhatWasCountedIsNoDifference) {
   EXPECT_THAT(differences({}, was), Contains("table inet bulkhead_audit was added"));
 }
 
+TEST(ModeAudit, AnAddressThatIsAnothersNowNamesNobody) {
+  auto h = shop();
+  const Policy p(std::move(h.snapshot), in_mode("audit", "audit"));
+  Whose whose(p.input());
+  const Refused one{Refusal::kInside, ip("172.20.0.4"), ip("172.20.0.3"), IpProtocol::kTcp,
+                    Port{7000}};
+  EXPECT_EQ(whose.of(one.from).name, "shop/db");
+  whose.disown(one.from);
+  EXPECT_EQ(whose.of(one.from).name, "");
+  EXPECT_EQ(whose.tenant_of(one), "shop") << "of whom it was sent to";
+}
+
 TEST(ModeAudit, TellsWhoseItIs) {
   auto h = shop();
   h.engine().containers[3].project = "elsewhere";  // blog's

@@ -363,6 +363,31 @@ class Status(unittest.TestCase):
             WORLD.built.engine.call('DELETE', '/containers/late?force=1')
         self.assertEqual(self.applied(DONE)['uncovered'], [])
 
+    def test_names_a_container_that_was_made_anew_in_a_namespace_of_the_same_number(self):
+        """The kernel gives the number of one that ended to the next; whether it does is not ours, so the record is told that it did."""
+        engine, logs = WORLD.built.engine, WORLD.built.logs
+        box = world.Box('late', 'blue=10.1.1.77')
+        start = lambda: os.stat('/proc/%d/ns/net' % engine.container(box, logs)).st_ino
+        end = lambda: engine.call('DELETE', '/containers/late?force=1')
+        was = start()
+        try:
+            code, said = WORLD.apply(LATE, '--console', '--confirm-within', '0')
+            self.assertEqual(code, DONE, said)
+            self.assertEqual(self.applied(DONE)['uncovered'], [])
+            identity = engine.ask('GET', '/containers/late/json')['Id']
+            engine.call('POST', '/containers/late/restart?t=0')
+            now = os.stat('/proc/%d/ns/net' % engine.ask('GET', '/containers/late/json')['State']['Pid']).st_ino
+            with open(WORLD.folder + '/state.json') as file:
+                state = json.load(file)
+            held, = (h for h in state['current']['held'] if h['id'] == identity)
+            self.assertEqual(held['netns'], was)
+            held['netns'] = now
+            with open(WORLD.folder + '/state.json', 'w') as file:
+                json.dump(state, file)
+            self.assertEqual(self.applied(FINDINGS)['uncovered'], [{'engine': 'docker', 'container': 'late', 'why': 'started anew'}])
+        finally:
+            end()
+
     def test_names_a_container_that_was_connected_elsewhere_since(self):
         # The rules hold addresses: on that network nothing holds it.
         WORLD.built.engine.call('POST', '/networks/free/connect', {'Container': 'db'})
@@ -483,6 +508,53 @@ class Audit(unittest.TestCase):
         self.assertEqual(code, DONE, text)
         self.assertIn('holds once they are enforced', ' '.join(text.split()))
         self.assertIn('BROKEN', text)
+
+    def test_what_a_container_sent_that_is_gone_is_not_said_of_who_has_its_address_now(self):
+        engine, logs = WORLD.built.engine, WORLD.built.logs
+        start = lambda name: engine.container(world.Box(name, 'blue=10.1.1.77'), logs)
+        end = lambda name: engine.call('DELETE', '/containers/%s?force=1' % name)
+        pid = start('late')
+        try:
+            self.apply(AUDITED.replace('db: {container: db}', 'db: {container: db}, late: {container: late}'))
+            with inside('/proc/%d/ns/net' % pid):
+                socket.create_connection((WORLD.db, 6379), GENEROUS).close()
+            self.assertIn(('shop/late', 'shop/db', 'tcp', 6379), self.refused())
+        finally:
+            end('late')
+        self.assertIn(('', 'shop/db', 'tcp', 6379), self.refused())
+        start('other')
+        try:
+            found = self.refused()
+        finally:
+            end('other')
+        self.assertIn(('', 'shop/db', 'tcp', 6379), found)
+        self.assertFalse([w for w in found if 'other' in str(w)], 'it sent nothing')
+        start('late')  # made anew: the same service
+        try:
+            self.assertIn(('shop/late', 'shop/db', 'tcp', 6379), self.refused())
+        finally:
+            end('late')
+
+    def test_what_an_older_program_applied_comes_back_without_counting(self):
+        """It knew no mode audit: its state says nothing of it, its rules do not take that table away."""
+        self.apply(FROM_PEOPLE)
+        applied = WORLD.rules()
+        with open(WORLD.folder + '/state.json') as file:
+            state = json.load(file)
+        state['version'] = 1
+        del state['current']['audited'], state['current']['host_audited']
+        with open(WORLD.folder + '/state.json', 'w') as file:
+            json.dump(state, file)
+        path = '%s/%s.nft' % (WORLD.folder, state['current']['id'])
+        with open(path) as file:
+            text = file.read()
+        with open(path, 'w') as file:
+            file.write(''.join(line + '\n' for line in text.splitlines() if 'bulkhead_audit' not in line))
+        self.assertEqual(WORLD.say('status')[0], DONE)
+        self.apply(FROM_PEOPLE + BESIDE)
+        self.assertIn('bulkhead_audit', WORLD.nft('list', 'tables'))
+        self.assertEqual(WORLD.say('rollback')[0], DONE)
+        self.assertEqual(WORLD.rules(), applied)
 
     def test_counting_that_somebody_ended_is_a_finding(self):
         self.apply(AUDITED)

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 namespace bulkhead::enforce {
 namespace {
 
@@ -65,6 +67,24 @@ TEST(State, WhatIsMissingOrOtherwiseIsNamed) {
   EXPECT_GT(seen, 30U);
   for (const char* text : {"", "[]", "{}", "null", "{\"version\": 1}", "{\"version\": -1}"})
     EXPECT_FALSE(read_state(text)) << text;
+}
+
+// As a program wrote it that did not know mode audit: what it applied is in force.
+TEST(State, AnOlderVersionIsRead) {
+  State s = awaiting();
+  for (auto* record : {&s.current, &s.before}) {
+    (*record)->audited.clear();
+    (*record)->host_audited = false;
+  }
+  auto json = nlohmann::ordered_json::parse(write_state(s));
+  json["version"] = 1;
+  for (const char* record : {"current", "before"}) {
+    json[record].erase("audited");
+    json[record].erase("host_audited");
+  }
+  const auto read = read_state(json.dump());
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(*read, s);
 }
 
 TEST(State, ANewerVersionIsNotGuessedAt) {

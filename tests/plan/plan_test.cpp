@@ -100,6 +100,26 @@ TEST(Plan, SaysWhatOthersCloseThoughALinePermitsIt) {
   EXPECT_THAT(plan.blocked[0].reason, HasSubstr("DOCKER-ISOLATION"));
 }
 
+// From enforcing to counting: what was closed opens, and that is said.
+TEST(Plan, SaysWhatAnEarlierPolicyClosesAndThisOneOpens) {
+  const auto earlier = compile::compile(Policy(shop().snapshot, kPolicy).input());
+  ASSERT_TRUE(earlier);
+  std::string text(kPolicy);
+  text.replace(text.find("mode: enforce"), 13, "mode: audit  ");
+  Policy p(shop().snapshot, text);
+  compile::install(p.snapshot, earlier->tables);
+  p.bound = policy::bind(p.config, p.snapshot);
+  const Plan plan = planned(p);
+  const auto reopens = words(plan.reopens);
+  EXPECT_THAT(reopens, Contains("container:docker/shop-db-1 -> shop-api-1:7000"));
+  EXPECT_THAT(reopens, Contains("internet -> blog-app-1:80"));
+  EXPECT_THAT(reopens, Not(Contains("internet -> shop-web-1:8080"))) << "it was open";
+  EXPECT_THAT(words(plan.opens), IsEmpty());
+  EXPECT_THAT(words(plan.closes), IsEmpty());
+  EXPECT_THAT(report::plan_text(p.config, "h", plan, {}), HasSubstr("an earlier policy keeps"));
+  EXPECT_THAT(words(planned(Policy(shop().snapshot, text)).reopens), IsEmpty());
+}
+
 TEST(Plan, ATenantThatIsNotEnforcedIsLeftAlone) {
   std::string text(kPolicy);
   text.replace(text.find("mode: enforce"), 13, "mode: audit  ");
