@@ -23,11 +23,6 @@ std::uint32_t place(const Dial& dial, IpProtocol protocol) {
   return std::uint32_t{static_cast<std::uint8_t>(protocol)} << 16 | dial.port.number;
 }
 
-// Zones, IPv6 and link-local addresses are asked one by one.
-bool is_retold(const SeatEntry& from, const Dial& dial) {
-  return !from.is_zone() && dial.to.is_v4() && !dial.scope;
-}
-
 std::shared_ptr<const trace::Answer> no_answer() {
   static const auto kAnswer = std::make_shared<trace::Answer>();
   return kAnswer;

@@ -408,6 +408,10 @@ query::Target target_of(const Dial& dial, IpProtocol protocol) {
   return target;
 }
 
+bool is_retold(const SeatEntry& from, const Dial& dial) {
+  return !from.is_zone() && dial.to.is_v4() && !dial.scope;
+}
+
 std::unordered_map<const model::Socket*, std::size_t> services_by_socket(
     const Inventory& inventory) {
   std::unordered_map<const model::Socket*, std::size_t> out;

@@ -61,6 +61,9 @@ struct SeatEntry {
   std::optional<IpAddress> address;  // its only one of IPv4, where another is alike
   [[nodiscard]] bool is_zone() const { return zone != nullptr; }
 };
+// Whether what becomes of its packets may be said of other services (trace::EndReads): zones, IPv6
+// and link-local addresses are asked one by one.
+[[nodiscard]] bool is_retold(const SeatEntry& from, const Dial& dial);
 // The nearer to the Internet the lower: Internet, DMZ, LAN, management, host, containers.
 [[nodiscard]] int nearness(const SeatEntry& seat);
 

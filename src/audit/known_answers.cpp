@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 #include <utility>
+
 namespace bulkhead::audit {
 
 KnownAnswers::KnownAnswers(const Reachability& reach) {

@@ -55,8 +55,7 @@ SharedAnswers::Told SharedAnswers::ask(std::size_t seat, const Dial& dial, IpPro
     reply->answer.reason = from.seat.unknown;
     return {std::move(reply)};
   }
-  // Zones, IPv6 and link-local addresses are asked one by one.
-  const bool first = known == nullptr && !from.is_zone() && dial.to.is_v4() && !dial.scope;
+  const bool first = known == nullptr && is_retold(from, dial);
   if (first) {
     if (auto like = stopped(seat, dial, protocol)) {
       keep(from, *std::move(like));

@@ -13,30 +13,19 @@ void EndReads::asked(const Test& test) {
   tests_.push_back(test);
 }
 
-void EndReads::looked_up(const filtering::ChainIndex& index, std::size_t part, std::uint32_t last) {
+void EndReads::looked_up(const filtering::ChainIndex& index, std::size_t part, std::uint32_t last,
+                         const std::optional<Sight>& sight) {
   const auto known = std::ranges::find_if(
       looks_, [&](const Look& l) { return l.index == &index && l.part == part; });
   if (known != looks_.end()) {
     known->last = std::max(known->last, last);
+    // Of packets that differ neither speaks for both.
+    if (known->sight != sight) known->sight.reset();
   } else if (looks_.size() == kMost) {
     unclear();
   } else {
-    looks_.push_back({&index, part, last});
+    looks_.push_back({&index, part, last, sight});
   }
-}
-
-void EndReads::looked_up(const filtering::ChainIndex& index, std::size_t part, std::uint32_t last,
-                         const Sight& sight) {
-  const std::size_t before = looks_.size();
-  looked_up(index, part, last);
-  if (looks_.size() > before) {
-    looks_.back().sight = sight;
-    return;
-  }
-  // Asked twice by packets that differ: neither speaks for both.
-  const auto known = std::ranges::find_if(
-      looks_, [&](const Look& l) { return l.index == &index && l.part == part; });
-  if (known != looks_.end() && known->sight != sight) known->sight.reset();
 }
 
 void EndReads::sent_to(const IpAddress& translated) {
@@ -71,12 +60,7 @@ void EndReads::routed(const Fib4& fib, std::uint8_t tos) {
 
 void EndReads::also(const EndReads& other) {
   for (const Test& test : other.tests_) asked(test);
-  for (const Look& look : other.looks_) {
-    if (look.sight)
-      looked_up(*look.index, look.part, look.last, *look.sight);
-    else
-      looked_up(*look.index, look.part, look.last);
-  }
+  for (const Look& look : other.looks_) looked_up(*look.index, look.part, look.last, look.sight);
   for (const AddressCell& area : other.areas_) asked_within(area);
   for (const Way& way : other.ways_) routed(*way.fib, way.tos);
   port_ = port_ || other.port_;
@@ -112,23 +96,20 @@ bool EndReads::lets_by(const Look& look, const IpAddress& to, Port port,
                        std::vector<Test>& asked_of_source) const {
   using filtering::Field;
   if (!look.sight || look.index->field_of(look.part) != Field::kIpv4Destination) return false;
-  filtering::FieldTable fields = look.sight->fields;
-  fields.set(Field::kIpv4Destination, to.v4_number());
-  if (fields.has(Field::kDestinationPort)) fields.set(Field::kDestinationPort, port.number);
-  return look.index->lets_by(*look.sight->program, look.part, look.last,
-                             {fields, look.sight->names}, asked_of_source);
+  Sight packet = *look.sight;
+  packet.fields.set(Field::kIpv4Destination, to.v4_number());
+  if (packet.fields.has(Field::kDestinationPort))
+    packet.fields.set(Field::kDestinationPort, port.number);
+  return look.index->lets_by(look.part, look.last, packet, asked_of_source);
 }
 
 std::optional<std::vector<EndReads::Test>> EndReads::same_to_from(const IpAddress& other,
                                                                   Port port) const {
   if (!reaches_alike(other, port) || !same_but_looks(other)) return std::nullopt;
   std::vector<Test> out;
-  const std::uint64_t mine = address_.v4_number(), theirs = other.v4_number();
   for (const Look& look : looks_) {
-    const bool same = look.index->file_of(look.part, mine, look.last) ==
-                      look.index->file_of(look.part, theirs, look.last);
     // What is filed for this one let its packet by: a rule that came to its address is a test.
-    if (!same && !lets_by(look, other, port, out)) return std::nullopt;
+    if (!same_file(look, other) && !lets_by(look, other, port, out)) return std::nullopt;
   }
   return out;
 }
@@ -142,12 +123,14 @@ bool EndReads::same_but_looks(IpAddress other) const {
                              [&](const Test& t) { return t.holds(mine) == t.holds(theirs); });
 }
 
+bool EndReads::same_file(const Look& look, IpAddress other) const {
+  return look.index->file_of(look.part, address_.v4_number(), look.last) ==
+         look.index->file_of(look.part, other.v4_number(), look.last);
+}
+
 bool EndReads::same_for(IpAddress other) const {
-  const std::uint64_t mine = address_.v4_number(), theirs = other.v4_number();
-  return same_but_looks(other) && std::ranges::all_of(looks_, [&](const Look& l) {
-           return l.index->file_of(l.part, mine, l.last) ==
-                  l.index->file_of(l.part, theirs, l.last);
-         });
+  return same_but_looks(other) &&
+         std::ranges::all_of(looks_, [&](const Look& look) { return same_file(look, other); });
 }
 
 namespace {

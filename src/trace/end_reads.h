@@ -44,9 +44,7 @@ class EndReads {
   [[nodiscard]] bool follows(Port port) const { return port == port_number_; }
   void asked(const Test& test);
   // A chain was gone through to its rule `last` by what is filed under the address in a part of its
-  // index.
-  void looked_up(const filtering::ChainIndex& index, std::size_t part, std::uint32_t last);
-  // The same, and by a packet that looked so: what is filed for others can be asked of its like.
+  // index; by a packet that looked so, if given: what is filed for others can be asked of its like.
   struct Sight {
     const filtering::Program* program = nullptr;
     filtering::FieldTable fields;
@@ -54,7 +52,7 @@ class EndReads {
     friend bool operator==(const Sight&, const Sight&) = default;
   };
   void looked_up(const filtering::ChainIndex& index, std::size_t part, std::uint32_t last,
-                 const Sight& sight);
+                 const std::optional<Sight>& sight = std::nullopt);
   void asked_port() { port_ = true; }
   void asked_input() { input_ = true; }  // by what device the packet came in
   void asked_type() { type_ = true; }    // of address, by the routes of the machine
@@ -116,8 +114,9 @@ class EndReads {
     const filtering::ChainIndex* index = nullptr;
     std::size_t part = 0;
     std::uint32_t last = 0;
-    std::optional<Sight> sight = {};
+    std::optional<Sight> sight;
   };
+  [[nodiscard]] bool same_file(const Look& look, IpAddress other) const;
   [[nodiscard]] bool reaches_alike(const IpAddress& other, Port port) const;
   [[nodiscard]] bool same_but_looks(IpAddress other) const;
   [[nodiscard]] bool lets_by(const Look& look, const IpAddress& to, Port port,

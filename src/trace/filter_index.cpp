@@ -151,20 +151,19 @@ const void* ChainIndex::file_of(std::size_t part, std::uint64_t value, std::uint
 
 namespace {
 
-bool lets_rule_by(const Program& program, const RuleCode& rule, const ChainIndex::Sight& packet,
+bool lets_rule_by(const RuleCode& rule, const EndReads::Sight& packet,
                   std::vector<EndReads::Test>& out) {
+  const Program& program = *packet.program;
   for (std::uint32_t i = rule.first; i < rule.end; ++i) {
     const Op& op = program.ops[i];
     bool inside = false;
     if (op.kind == OpKind::kField) {
       if (!packet.fields.has(op.field) || op.field == Field::kSourcePort) return false;
-      inside = (packet.fields[op.field] & op.mask) - op.first <= op.span;
+      inside = op.holds(packet.fields[op.field]);
       if (op.field == Field::kIpv4Source) out.push_back({op.mask, op.first, op.span});
     } else if (op.kind == OpKind::kName) {
-      const Wide& wanted = program.wides[op.wide];
       const WideName& name = packet.names[op.second ? 1 : 0];
-      inside = (name.high & wanted.mask) == wanted.value &&
-               (name.low & wanted.mask_low) == wanted.value_low;
+      inside = program.wides[op.wide].holds(name.high, name.low);
     } else {
       return false;
     }
@@ -175,13 +174,13 @@ bool lets_rule_by(const Program& program, const RuleCode& rule, const ChainIndex
 
 }  // namespace
 
-bool ChainIndex::lets_by(const Program& program, std::size_t part, std::uint32_t last,
-                         const Sight& packet, std::vector<EndReads::Test>& out) const {
+bool ChainIndex::lets_by(std::size_t part, std::uint32_t last, const EndReads::Sight& packet,
+                         std::vector<EndReads::Test>& out) const {
   const Drawer& drawer = drawers_[part];
   const auto file = drawer.rules.find(drawer.part.of(packet.fields, packet.names));
   if (file == drawer.rules.end()) return true;
   return std::ranges::all_of(file->second.rules, [&](std::uint32_t rule) {
-    return rule > last || lets_rule_by(program, program.rules[rule], packet, out);
+    return rule > last || lets_rule_by(packet.program->rules[rule], packet, out);
   });
 }
 

@@ -53,12 +53,8 @@ class ChainIndex {
   // Whether each rule up to `last` that is filed under the packet's value of this part lets it by
   // at a plain comparison, before it has done anything. Appends what they asked of the source until
   // then. False also where that is not known: the port of the source is asked for, and the like.
-  struct Sight {
-    const FieldTable& fields;
-    const Names& names;
-  };
-  [[nodiscard]] bool lets_by(const Program& program, std::size_t part, std::uint32_t last,
-                             const Sight& packet, std::vector<EndReads::Test>& out) const;
+  [[nodiscard]] bool lets_by(std::size_t part, std::uint32_t last, const EndReads::Sight& packet,
+                             std::vector<EndReads::Test>& out) const;
   // Appends a test for each value under which this part has a rule up to `last`. False: then there
   // would be more than `most`.
   [[nodiscard]] bool tests(std::size_t part, std::uint32_t last, std::size_t most,

@@ -52,12 +52,16 @@ struct Op {
   bool second = false;           // kAddress6: destination; kName: outgoing
   std::uint32_t detail = kNone;  // index: the statement, also of a fast form that does not apply
   std::uint32_t wide = 0;        // kAddress6, kName: index of the constant
-  std::uint64_t mask = 0, first = 0, span = 0;  // kField: (x & mask) - first <= span
+  std::uint64_t mask = 0, first = 0, span = 0;  // kField
+  [[nodiscard]] bool holds(std::uint64_t x) const { return (x & mask) - first <= span; }
 };
 
 // Sixteen bytes, an IPv6 address or an interface name, as two numbers in network order.
 struct Wide {
   std::uint64_t mask = 0, mask_low = 0, value = 0, value_low = 0;
+  [[nodiscard]] bool holds(std::uint64_t high, std::uint64_t low) const {
+    return (high & mask) == value && (low & mask_low) == value_low;
+  }
 };
 
 struct RuleCode {

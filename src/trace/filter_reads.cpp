@@ -42,7 +42,7 @@ void Run::reads_index(const ChainIndex& index, std::uint32_t last, EndReads& rec
     if (*field == Field::kSourcePort || *field == Field::kDestinationPort)
       record.asked_port();
     else if (&record == context.to_reads)
-      record.looked_up(index, part, last, {&program, fields, names_});
+      record.looked_up(index, part, last, EndReads::Sight{&program, fields, names_});
     else
       record.looked_up(index, part, last);
   }

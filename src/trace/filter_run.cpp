@@ -146,28 +146,22 @@ Flow decide(Run& run, const VerdictCode& verdict, std::string_view why) {
   return verdict.kind == model::VerdictKind::kJump ? Flow::kJump : Flow::kGoto;
 }
 
-bool Run::holds(const Wide& wanted, std::uint64_t high, std::uint64_t low) {
-  return (high & wanted.mask) == wanted.value && (low & wanted.mask_low) == wanted.value_low;
-}
-
 Flow Run::address_op(const Op& op) {
   if (!packet.is_ip() || packet.source.is_v4()) return general(op);
   const auto octets = (op.second ? packet.destination : packet.source).octets();
   const std::uint64_t high = big_endian_word(octets.data()),
                       low = big_endian_word(octets.subspan(8).data());
-  return matched(holds(program.wides[op.wide], high, low) != op.inverted);
+  return matched(program.wides[op.wide].holds(high, low) != op.inverted);
 }
 
 Flow Run::execute(const Op& op) {
   switch (op.kind) {
-    case OpKind::kField: {
+    case OpKind::kField:
       if (!fields.has(op.field)) break;
-      const bool inside = (fields[op.field] & op.mask) - op.first <= op.span;
-      return matched(inside != op.inverted);
-    }
+      return matched(op.holds(fields[op.field]) != op.inverted);
     case OpKind::kName: {
       const WideName& name = names_[op.second ? 1 : 0];
-      return matched(holds(program.wides[op.wide], name.high, name.low) != op.inverted);
+      return matched(program.wides[op.wide].holds(name.high, name.low) != op.inverted);
     }
     case OpKind::kAddress6: return address_op(op);
     case OpKind::kStatement: break;

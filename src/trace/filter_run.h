@@ -101,7 +101,6 @@ class Run {
   [[nodiscard]] bool follows(const EndReads& record, Field field) const;
   [[nodiscard]] Flow general(const Op& op) { return execute_general(program.details[op.detail]); }
   [[nodiscard]] Flow address_op(const Op& op);
-  [[nodiscard]] static bool holds(const Wide& wanted, std::uint64_t high, std::uint64_t low);
 
   const Edited* const edits_;
   struct Frame {

@@ -20,7 +20,8 @@ bool heard_solicitation(const Device& dev, const Packet& p) {
   };
   return std::ranges::any_of(dev.addresses6, [&](const auto* a) { return same_group(a->local); }) ||
          std::ranges::any_of(dev.neighbours, [&](const auto* n) {
-           return (n->flags & 8) != 0 && n->address.is_v6() && same_group(n->address);
+           return (n->flags & topology::kProxy) != 0 && n->address.is_v6() &&
+                  same_group(n->address);
          });
 }
 

@@ -13,7 +13,6 @@
 namespace bulkhead::trace {
 namespace {
 
-constexpr std::uint8_t kProxyFlag = 8;
 constexpr std::uint16_t kRequest = 1, kReply = 2;
 constexpr std::uint8_t kSolicitation = 135, kAdvertisement = 136;
 constexpr unsigned kMostNested = 3;
@@ -40,26 +39,9 @@ bool confirms(const Device& dev, std::optional<IpAddress> peer, IpAddress local,
 
 const model::Neighbour* proxy_entry(const Device& dev, IpAddress target) {
   for (const model::Neighbour* n : dev.neighbours) {
-    if ((n->flags & kProxyFlag) != 0 && n->address == target) return n;
+    if ((n->flags & topology::kProxy) != 0 && n->address == target) return n;
   }
   return nullptr;
-}
-
-bool is_remembered(const model::Neighbour& n) {
-  constexpr auto kUsable =
-      model::nud::kReachable | model::nud::kStale | model::nud::kDelay | model::nud::kProbe;
-  return n.mac && (n.flags & kProxyFlag) == 0 && (n.state & kUsable) != 0;
-}
-
-// Whether another machine remembers the address. O(neighbours of the snapshot).
-bool others_remember(const topology::Topology& topology, const Device& dev, IpAddress target) {
-  return std::ranges::any_of(topology.machines(), [&](const auto& m) {
-    return m.get() != dev.machine && std::ranges::any_of(m->devices, [&](const auto& d) {
-             return std::ranges::any_of(d->neighbours, [&](const auto* n) {
-               return n->address == target && is_remembered(*n);
-             });
-           });
-  });
 }
 
 // arp_constructor(), ndisc_constructor() where nobody is asked. A veth has its peer's, so that the
@@ -167,7 +149,7 @@ Run::Way Run::resolve(Device& dev, IpAddress target, const Skb& cause) {
   if (const MacAddress* mac = learned(dev, target)) return {Resolution::kFound, *mac, nullptr};
   std::optional<MacAddress> cached;
   for (const model::Neighbour* n : dev.neighbours) {
-    if (n->address != target || !n->mac || (n->flags & kProxyFlag) != 0) continue;
+    if (n->address != target || !n->mac || (n->flags & topology::kProxy) != 0) continue;
     if ((n->state & (model::nud::kPermanent | model::nud::kNoArp)) != 0)
       return {Resolution::kFound, *n->mac, nullptr};
     if (is_remembered(*n)) cached = n->mac;
@@ -184,7 +166,7 @@ Run::Way Run::resolve(Device& dev, IpAddress target, const Skb& cause) {
           question_.reads->follows(target) &&
           std::ranges::any_of(dev.neighbours, [](const auto* n) { return is_remembered(*n); });
       if (may_be_remembered ||
-          (dev.machine == client_ && others_remember(world_.topology, dev, target)))
+          (dev.machine == client_ && world_.others_remember(*dev.machine, target)))
         unclear_source(cause);
     }
     // As things stand it is not known: that is the first of the two ways.

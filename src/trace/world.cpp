@@ -88,11 +88,22 @@ void Stack::note_filter() {
   }
 }
 
+bool is_remembered(const model::Neighbour& neighbour) {
+  constexpr auto kUsable =
+      model::nud::kReachable | model::nud::kStale | model::nud::kDelay | model::nud::kProbe;
+  return neighbour.mac && (neighbour.flags & topology::kProxy) == 0 &&
+         (neighbour.state & kUsable) != 0;
+}
+
 Ground::Ground(const model::Snapshot& snapshot) : topology(topology::Topology::build(snapshot)) {
   stacks.reserve(topology.machines().size());
   for (const auto& m : topology.machines()) stacks.emplace_back(*m, snapshot.little_endian);
   for (const auto& m : topology.machines()) {
     for (const auto& [address, device] : m->addresses) owners[address].push_back(device);
+    for (const auto& d : m->devices) {
+      for (const model::Neighbour* n : d->neighbours)
+        if (is_remembered(*n)) rememberers[n->address].push_back(m.get());
+    }
   }
   source_routes = std::ranges::any_of(snapshot.namespaces, routes_by_source);
   acks_matter = std::ranges::any_of(snapshot.namespaces, [](const model::NetNs& ns) {

@@ -126,6 +126,9 @@ struct Carried {
   std::vector<Step> steps;  // when it was to be explained
 };
 
+// A neighbour's MAC address was told, and serves until it is asked for again.
+[[nodiscard]] bool is_remembered(const model::Neighbour& neighbour);
+
 // What a world shares with those that were made from it by edits.
 struct Ground {
   explicit Ground(const model::Snapshot& snapshot);
@@ -133,6 +136,8 @@ struct Ground {
   std::vector<Stack> stacks;  // by NsId
   // By machine the first device that has an address, in the order of the machines.
   std::unordered_map<IpAddress, std::vector<Device*>> owners;
+  // By address the machines that remember it as a neighbour (is_remembered).
+  std::unordered_map<IpAddress, std::vector<const Machine*>> rememberers;
   // Some rule could make of the handshake's ACK something else than of its SYN and yet answer it.
   bool acks_matter = false;
   // Somewhere the way of a packet rests on its source.
@@ -169,6 +174,13 @@ struct WorldState {
   [[nodiscard]] std::span<Device* const> owners_of(const IpAddress& address) const {
     const auto at = ground->owners.find(address);
     return at == ground->owners.end() ? std::span<Device* const>() : at->second;
+  }
+
+  // Whether another machine remembers the address.
+  [[nodiscard]] bool others_remember(const Machine& m, const IpAddress& address) const {
+    const auto at = ground->rememberers.find(address);
+    return at != ground->rememberers.end() &&
+           std::ranges::any_of(at->second, [&m](const Machine* other) { return other != &m; });
   }
 
   bool acks_matter = false, source_routes = false;  // as of the ground, and of what was added

@@ -26,6 +26,11 @@ Settled opened(trace::Question q, trace::Answer answer) {
   return {std::pair(std::move(q), std::move(answer)), std::nullopt};
 }
 
+// What stops its packets may be said of other destinations.
+bool is_retold(const trace::Question& q) {
+  return !q.source_port && q.edges.empty();
+}
+
 }  // namespace
 
 PlainWalks::PlainWalks(const trace::World& world, const topology::Topology& topology)
@@ -118,8 +123,7 @@ std::optional<Settled> PlainWalks::from_anywhere(const Forging& forging, trace::
     record = &asked;
     return asked.same_to(q.to, q.port);
   };
-  const bool retold = !q.source_port && q.edges.empty();
-  const auto* const known = retold ? stopped_.find(who, q.protocol, q.to, same) : nullptr;
+  const auto* const known = is_retold(q) ? stopped_.find(who, q.protocol, q.to, same) : nullptr;
   if (known == nullptr) return anew(who, std::move(q), own);
   if (q.to_reads != nullptr) q.to_reads->also(*record);
   Settled out{std::nullopt, *known};
@@ -128,7 +132,7 @@ std::optional<Settled> PlainWalks::from_anywhere(const Forging& forging, trace::
 }
 
 std::optional<Settled> PlainWalks::anew(const Who& who, trace::Question q, IpAddress own) {
-  const bool retold = !q.source_port && q.edges.empty();
+  const bool retold = is_retold(q);
   const IpAddress to = q.to;
   const IpProtocol protocol = q.protocol;
   EndReads* const wanted = q.to_reads;

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "reach/walk/walk.h"
+#include "topology/stacked.h"
 
 namespace bulkhead::reach::walks {
 namespace {
@@ -21,10 +22,9 @@ bool heard(const Device& dev, const Header& p) {
     return a.is_v6() &&
            std::ranges::equal(a.octets().last<3>(), p.neighbour->target.octets().last<3>());
   };
-  constexpr std::uint8_t kProxy = 8;
   return std::ranges::any_of(dev.addresses6, [&](const auto* a) { return same_group(a->local); }) ||
          std::ranges::any_of(dev.neighbours, [&](const auto* n) {
-           return (n->flags & kProxy) != 0 && same_group(n->address);
+           return (n->flags & topology::kProxy) != 0 && same_group(n->address);
          });
 }
 
