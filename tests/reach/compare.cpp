@@ -195,9 +195,25 @@ Pair::Pair(const model::Ruleset& rules, IpFamily family, std::vector<model::Link
 }
 Pair::~Pair() = default;
 
-Result<packet::VerdictMap> Pair::map(HookPoint point, bool nat, bool legacy_last) {
-  if (nat) return chains_->nat(point, Image(), legacy_last);
-  return chains_->filter(point, -100000, 100000, Image(), legacy_last);
+namespace {
+
+Result<packet::VerdictMap> compiled(Chains& chains, HookPoint point, bool nat, bool legacy_last,
+                                    const Image& image) {
+  if (nat) return chains.nat(point, image, legacy_last);
+  return chains.filter(point, -100000, 100000, image, legacy_last);
+}
+
+}  // namespace
+
+Result<packet::VerdictMap> Pair::map(HookPoint point, bool nat, bool legacy_last,
+                                     const Image& image) {
+  return compiled(*chains_, point, nat, legacy_last, image);
+}
+
+Result<packet::VerdictMap> Pair::map_anew(HookPoint point, bool nat, bool legacy_last,
+                                          const Image& image) {
+  Chains chains(*fields_, *space_, *effects_, *links_, around_.get(), rules_, true);
+  return compiled(chains, point, nat, legacy_last, image);
 }
 
 std::string Pair::show(const packet::Packet& packet) const {

@@ -70,7 +70,11 @@ class Pair {
   packet::PacketSpace& space() { return *space_; }
 
   // The map of a hook from all its priorities.
-  Result<packet::VerdictMap> map(HookPoint point, bool nat, bool legacy_last = false);
+  Result<packet::VerdictMap> map(HookPoint point, bool nat, bool legacy_last = false,
+                                 const Image& image = {});
+  // The same, compiled anew.
+  Result<packet::VerdictMap> map_anew(HookPoint point, bool nat, bool legacy_last,
+                                      const Image& image);
   Fates by_reach(const packet::VerdictMap& map, const packet::Packet& packet, bool nat) const;
   // nullopt: more choices than the interpreter follows.
   std::optional<Fates> by_trace(HookPoint point, bool nat, const packet::Packet& packet,

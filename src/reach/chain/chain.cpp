@@ -1,6 +1,7 @@
 #include "reach/chain/chain.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <tuple>
 
@@ -30,6 +31,21 @@ IntervalSet devices_named(const Links& links, const std::vector<std::string>& na
                         : links.named(name));
   }
   return out;
+}
+
+constexpr std::array kTuples = {
+    Quantity::kCtOriginalSource,     Quantity::kCtOriginalDestination,
+    Quantity::kCtOriginalSourcePort, Quantity::kCtOriginalDestinationPort,
+    Quantity::kCtReplySource,        Quantity::kCtReplyDestination,
+    Quantity::kCtReplySourcePort,    Quantity::kCtReplyDestinationPort};
+
+// The image with the tuples of another; no rule changes them.
+Image with_tuples(const Fields& fields, Image image, const Image& other) {
+  for (const Quantity q : kTuples) {
+    if (image.changed(q) != nullptr || other.changed(q) != nullptr)
+      image.set(fields, q, other.of(fields, q));
+  }
+  return image;
 }
 
 // The base chains of one hook, each under every image in which packets come to it.
@@ -104,6 +120,9 @@ struct Chains::Parts {
   std::map<std::pair<HookPoint, bool>, Compiler> compilers;
   using RunKey = std::tuple<HookPoint, bool, bool, std::size_t, std::size_t, ImageId>;
   std::map<RunKey, VerdictMap> known;
+  // By the image without what connection tracking says: of chains that do not ask for that. The
+  // image is that under which they were compiled.
+  std::map<RunKey, std::pair<ImageId, VerdictMap>> of_all_tuples;
 
   Result<VerdictMap> run(HookPoint point, bool nat, bool legacy_last, std::size_t first,
                          std::size_t end, const Image& image) {
@@ -111,17 +130,48 @@ struct Chains::Parts {
     const RunKey key{point, nat, legacy_last, first, end, id};
     const auto at = known.find(key);
     if (at != known.end()) return at->second;
+    RunKey bare = key;
+    std::get<ImageId>(bare) = context.effects.image(with_tuples(context.fields, image, Image()));
+    const auto like = of_all_tuples.find(bare);
+    auto out = like != of_all_tuples.end() ? retold(like->second.second, like->second.first, image)
+                                           : compiled(point, nat, legacy_last, {first, end}, id);
+    if (!out) return out;
+    known.emplace(key, *out);
+    if (!context.asked_tuples) of_all_tuples.try_emplace(bare, id, *out);
+    return out;
+  }
+
+ private:
+  struct Range {
+    std::size_t first, end;
+  };
+  Result<VerdictMap> compiled(HookPoint point, bool nat, bool legacy_last, Range range,
+                              ImageId image) {
+    context.asked_tuples = false;
     std::vector<HookEntry> all =
         nat ? hooks.nat(point, legacy_last) : hooks.filter(point, legacy_last);
-    end = std::min(end, all.size());
-    first = std::min(first, end);
+    const std::size_t end = std::min(range.end, all.size());
+    const std::size_t first = std::min(range.first, end);
     if (end - first > kMostChains) return fail(ErrorCode::kBudget, "too many chains at one hook");
     all = {all.begin() + static_cast<std::ptrdiff_t>(first),
            all.begin() + static_cast<std::ptrdiff_t>(end)};
-    HookRun run(context, compiler(point, nat), std::move(all));
-    auto out = run.from(0, id);
-    if (out) known.emplace(key, *out);
-    return out;
+    return HookRun(context, compiler(point, nat), std::move(all)).from(0, image);
+  }
+
+  // A map of chains that ask for no tuple, compiled under another image that differs in these
+  // alone: packets leave with the tuples that they have now.
+  Result<VerdictMap> retold(const VerdictMap& map, ImageId from, const Image& image) {
+    context.asked_tuples = false;
+    if (context.effects.image(from) == image) return map;
+    auto piece = chains::each_effect(context, map, [&](Effect effect) {
+      if (effect.kind == EffectKind::kAccept || effect.kind == EffectKind::kReject) {
+        const Image left = context.effects.image(effect.image);
+        effect.image = context.effects.image(with_tuples(context.fields, left, image));
+      }
+      return effect;
+    });
+    if (!piece) return std::unexpected(piece.error());
+    return std::move(piece->map);
   }
 };
 

@@ -19,14 +19,20 @@ Error too_many() {
 
 Result<Piece> Compiler::chain(std::uint32_t index, ImageId image) {
   const auto known = chains_.find({index, image});
-  if (known != chains_.end()) return known->second;
+  if (known != chains_.end()) {
+    context_.asked_tuples = context_.asked_tuples || ask_tuples_.contains({index, image});
+    return known->second;
+  }
   if (open_.contains(index)) return unknown_piece(context_, "the rules jump in circles");
   if (open_.size() >= kDeepestJump) {
     return unknown_piece(context_, "the rules jump deeper than the kernel allows");
   }
   open_.insert(index);
   const unsigned nested = std::exchange(nested_, 0);
+  const bool asked = std::exchange(context_.asked_tuples, false);
   auto body = list(context_.index.chains.at(index), image);
+  if (context_.asked_tuples) ask_tuples_.insert({index, image});
+  context_.asked_tuples = context_.asked_tuples || asked;
   nested_ = nested;
   open_.erase(index);
   if (!body) return body;

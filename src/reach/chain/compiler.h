@@ -40,8 +40,9 @@ class Compiler {
 
   Context& context_;
   std::map<std::pair<std::uint32_t, ImageId>, Piece> chains_;
-  std::set<std::uint32_t> open_;  // chains that are being compiled
-  unsigned nested_ = 0;           // statements that change the image within one rule
+  std::set<std::pair<std::uint32_t, ImageId>> ask_tuples_;  // of chains_: Context::asked_tuples
+  std::set<std::uint32_t> open_;                            // chains that are being compiled
+  unsigned nested_ = 0;  // statements that change the image within one rule
 };
 
 }  // namespace bulkhead::reach::chains

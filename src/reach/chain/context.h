@@ -89,6 +89,8 @@ struct Context {
   using TermKey = std::tuple<HookPoint, ImageId, unsigned, std::uint32_t, std::uint32_t, unsigned>;
   std::map<TermKey, std::vector<Case>> values;
   ReasonId too_short;  // a comparison longer than its value
+  // A rule that was compiled asks for addresses or ports of a tracked connection.
+  bool asked_tuples = false;
 
   [[nodiscard]] bool arp() const {
     return frames == FrameKind::kArp || frames == FrameKind::kTaggedArp;

@@ -1,6 +1,7 @@
 // Values that rules ask of a packet: registers as rows of bits. net/netfilter/nft_bitwise.c,
 // nft_byteorder.c, nft_lookup.c, nft_rt.c, nft_socket.c, nft_exthdr.c, nft_numgen.c, nft_hash.c.
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/text.h"
@@ -121,6 +122,10 @@ class Evaluate {
   }
   Result<Cases> operator()(const model::CtTerm& t) const {
     constexpr unsigned kCt = 101;
+    using enum model::CtKey;
+    constexpr std::array kOfTuples = {kSrc,    kDst,    kSrcIp,    kDstIp,
+                                      kSrcIp6, kDstIp6, kProtoSrc, kProtoDst};
+    if (std::ranges::find(kOfTuples, t.key) != kOfTuples.end()) here_.context.asked_tuples = true;
     const std::uint32_t direction = t.direction ? static_cast<std::uint32_t>(*t.direction) + 1 : 0U;
     return remembered(kCt, static_cast<std::uint32_t>(t.key), direction,
                       [&] { return evaluate_ct(here_, t); });

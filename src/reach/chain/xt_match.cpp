@@ -111,6 +111,7 @@ Result<Condition> state_in(const Here& here, std::uint16_t mask) {
 }
 
 void tuples(const Here& here, const xt::Conntrack& m, All& all) {
+  here.context.asked_tuples = true;
   const auto address = [&](const std::optional<xt::AddressMask>& wanted, bool inverted,
                            Quantity q) {
     if (wanted) all.also(masked_address(here, q, wanted->address, wanted->mask), inverted);
