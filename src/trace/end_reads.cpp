@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "trace/filter_index.h"
+#include "trace/filter_set.h"
 
 namespace bulkhead::trace {
 
@@ -26,6 +27,14 @@ void EndReads::looked_up(const filtering::ChainIndex& index, std::size_t part, s
   } else {
     looks_.push_back({&index, part, last, sight});
   }
+}
+
+void EndReads::searched(Search search) {
+  if (std::ranges::find(searches_, search) != searches_.end()) return;
+  if (searches_.size() == kMost) return unclear();
+  for (std::size_t i = 0; i < search.count; ++i)
+    port_was_searched_ = port_was_searched_ || search.places[i].port;
+  searches_.push_back(std::move(search));
 }
 
 void EndReads::sent_to(const IpAddress& translated) {
@@ -61,6 +70,7 @@ void EndReads::routed(const Fib4& fib, std::uint8_t tos) {
 void EndReads::also(const EndReads& other) {
   for (const Test& test : other.tests_) asked(test);
   for (const Look& look : other.looks_) looked_up(*look.index, look.part, look.last, look.sight);
+  for (const Search& search : other.searches_) searched(search);
   for (const AddressCell& area : other.areas_) asked_within(area);
   for (const Way& way : other.ways_) routed(*way.fib, way.tos);
   port_ = port_ || other.port_;
@@ -105,7 +115,7 @@ bool EndReads::lets_by(const Look& look, const IpAddress& to, Port port,
 
 std::optional<std::vector<EndReads::Test>> EndReads::same_to_from(const IpAddress& other,
                                                                   Port port) const {
-  if (!reaches_alike(other, port) || !same_but_looks(other)) return std::nullopt;
+  if (!reaches_alike(other, port) || !same_but_looks(other, port)) return std::nullopt;
   std::vector<Test> out;
   for (const Look& look : looks_) {
     // What is filed for this one let its packet by: a rule that came to its address is a test.
@@ -114,13 +124,29 @@ std::optional<std::vector<EndReads::Test>> EndReads::same_to_from(const IpAddres
   return out;
 }
 
-bool EndReads::same_but_looks(IpAddress other) const {
+bool EndReads::finds_alike(const Search& search, const IpAddress& other, Port port) const {
+  filtering::Value key;
+  key.set(search.key);
+  for (std::size_t i = 0; i < search.count; ++i) {
+    filtering::Value part;
+    if (search.places[i].port)
+      part.set_big_endian(port.number, 2);
+    else
+      part.set(other.octets());
+    std::ranges::copy(part.view(), key.bytes.begin() + search.places[i].at);
+  }
+  return search.set->find(key).element == search.found;
+}
+
+bool EndReads::same_but_looks(IpAddress other, Port port) const {
   const std::uint64_t mine = address_.v4_number(), theirs = other.v4_number();
   return std::ranges::all_of(
              areas_, [&](const AddressCell& area) { return contains(area, other.v4_number()); }) &&
          std::ranges::find(sent_to_, other) == sent_to_.end() &&
          std::ranges::all_of(tests_,
-                             [&](const Test& t) { return t.holds(mine) == t.holds(theirs); });
+                             [&](const Test& t) { return t.holds(mine) == t.holds(theirs); }) &&
+         std::ranges::all_of(searches_,
+                             [&](const Search& s) { return finds_alike(s, other, port); });
 }
 
 bool EndReads::same_file(const Look& look, IpAddress other) const {
@@ -129,7 +155,11 @@ bool EndReads::same_file(const Look& look, IpAddress other) const {
 }
 
 bool EndReads::same_for(IpAddress other) const {
-  return same_but_looks(other) &&
+  return same_for(other, port_number_);
+}
+
+bool EndReads::same_for(IpAddress other, Port port) const {
+  return same_but_looks(other, port) &&
          std::ranges::all_of(looks_, [&](const Look& look) { return same_file(look, other); });
 }
 
@@ -176,6 +206,7 @@ std::optional<AddressCell> EndReads::cell_of(std::uint32_t address) const {
 }
 
 std::optional<std::vector<EndReads::Test>> EndReads::tests(std::size_t most) const {
+  if (!searches_.empty()) return std::nullopt;
   std::vector<Test> out = tests_;
   for (const Look& look : looks_) {
     if (!look.index->tests(look.part, look.last, most, out)) return std::nullopt;

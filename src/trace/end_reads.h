@@ -4,12 +4,13 @@
 // Only that end's address and port are followed, by value: a packet field that holds one of them
 // and is asked for is noted, wherever it stands (an answer has the source as its destination). What
 // cannot be retold for another end makes the record unclear: other forms of asking than plain
-// comparisons of an IPv4 address, and rules that see frames. Of a source: routes that rest on it,
-// and jumps to other chains anywhere but on the host (whose like in another namespace may hold
-// other rules). Of a destination: whatever happens where a packet is at its end, or is sent to
-// another; the routes to it are noted.
+// comparisons of an IPv4 address and look-ups of it in sets, and rules that see frames. Of a
+// source: routes that rest on it, and jumps to other chains anywhere but on the host (whose like in
+// another namespace may hold other rules). Of a destination: whatever happens where a packet is at
+// its end, or is sent to another; the routes to it are noted.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -24,6 +25,8 @@ namespace bulkhead::trace {
 
 namespace filtering {
 class ChainIndex;
+class SetCode;
+struct ElementCode;
 struct Program;
 }  // namespace filtering
 
@@ -53,6 +56,23 @@ class EndReads {
   };
   void looked_up(const filtering::ChainIndex& index, std::size_t part, std::uint32_t last,
                  const std::optional<Sight>& sight = std::nullopt);
+  // A set was searched for a key that holds the address or the port in these places: what is found
+  // for another end is seen by searching once more.
+  struct Search {
+    static constexpr std::size_t kMostPlaces = 2;
+    struct Place {
+      std::uint8_t at = 0;  // of the first byte in the key
+      bool port = false;    // else the IPv4 address
+      friend bool operator==(const Place&, const Place&) = default;
+    };
+    const filtering::SetCode* set = nullptr;
+    std::vector<std::uint8_t> key;  // as the register holds it
+    std::array<Place, kMostPlaces> places{};
+    std::uint8_t count = 0;  // of places
+    const filtering::ElementCode* found = nullptr;
+    friend bool operator==(const Search&, const Search&) = default;
+  };
+  void searched(Search search);
   void asked_port() { port_ = true; }
   void asked_input() { input_ = true; }  // by what device the packet came in
   void asked_type() { type_ = true; }    // of address, by the routes of the machine
@@ -72,14 +92,15 @@ class EndReads {
 
   // ---- what is known then
   [[nodiscard]] bool none() const {
-    return is_clear() && !port_ && tests_.empty() && looks_.empty() && areas_.empty();
+    return is_clear() && !port_ && tests_.empty() && looks_.empty() && areas_.empty() &&
+           searches_.empty();
   }
   [[nodiscard]] bool is_clear() const { return !unclear_ && !type_; }
   // Clear, but that it holds for addresses of the same type only.
   [[nodiscard]] bool is_clear_by_type() const { return !unclear_; }
   [[nodiscard]] bool type_was_asked() const { return type_; }
   [[nodiscard]] bool is_singular() const { return singular_; }
-  [[nodiscard]] bool port_was_asked() const { return port_; }
+  [[nodiscard]] bool port_was_asked() const { return port_ || port_was_searched_; }
   [[nodiscard]] bool input_was_asked() const { return input_; }
   [[nodiscard]] bool socket_was_reached() const { return reached_; }
   // A connection from there would have been told the same. Only of a record that is clear (by type)
@@ -88,7 +109,7 @@ class EndReads {
   // Of the record of the destination of packets that were stopped: one to `other` would have been
   // stopped likewise. Cost: a route lookup for each machine on the way.
   [[nodiscard]] bool same_to(const IpAddress& other, Port port) const {
-    return reaches_alike(other, port) && same_for(other);
+    return reaches_alike(other, port) && same_for(other, port);
   }
   // The same, also where rules are filed for `other`, as long as they let its packet by at a plain
   // comparison. nullopt: no; otherwise what these asked of the source.
@@ -101,11 +122,12 @@ class EndReads {
   // Where rules sent it, and what they hid it behind: for a machine with one of these addresses
   // things may be otherwise.
   [[nodiscard]] const std::vector<IpAddress>& destinations() const { return sent_to_; }
-  // All comparisons, those of indexes too; nullopt: there are more than `most`.
+  // All comparisons, those of indexes too; nullopt: there are more than `most`, or sets were
+  // searched.
   [[nodiscard]] std::optional<std::vector<Test>> tests(std::size_t most) const;
   // What a record of the IPv4 address says of others: all for which each comparison comes out the
-  // same. nullopt: some comparison does not cut the addresses into intervals, or there are more
-  // than kMostTests. O(tests * parts).
+  // same. nullopt: a set was searched, some comparison does not cut the addresses into intervals,
+  // or there are more than kMostTests. O(tests * parts).
   [[nodiscard]] std::optional<AddressCell> cell_of(std::uint32_t address) const;
   static constexpr std::size_t kMostTests = 512;
 
@@ -118,7 +140,9 @@ class EndReads {
   };
   [[nodiscard]] bool same_file(const Look& look, IpAddress other) const;
   [[nodiscard]] bool reaches_alike(const IpAddress& other, Port port) const;
-  [[nodiscard]] bool same_but_looks(IpAddress other) const;
+  [[nodiscard]] bool same_for(IpAddress other, Port port) const;
+  [[nodiscard]] bool same_but_looks(IpAddress other, Port port) const;
+  [[nodiscard]] bool finds_alike(const Search& search, const IpAddress& other, Port port) const;
   [[nodiscard]] bool lets_by(const Look& look, const IpAddress& to, Port port,
                              std::vector<Test>& asked_of_source) const;
   struct Way {
@@ -132,11 +156,12 @@ class EndReads {
   Port port_number_;
   std::vector<Test> tests_;
   std::vector<Look> looks_;
+  std::vector<Search> searches_;
   std::vector<IpAddress> sent_to_;
   std::vector<AddressCell> areas_;
   std::vector<Way> ways_;
-  bool port_ = false, input_ = false, type_ = false, unclear_ = false, singular_ = false,
-       reached_ = false;
+  bool port_ = false, port_was_searched_ = false, input_ = false, type_ = false, unclear_ = false,
+       singular_ = false, reached_ = false;
 };
 
 }  // namespace bulkhead::trace

@@ -1,5 +1,6 @@
 // What rules ask of the ends of the connection at hand (EndReads): beside each comparison that is
 // made, not instead of it.
+#include <algorithm>
 #include <variant>
 
 #include "trace/end_reads.h"
@@ -32,6 +33,12 @@ bool Run::follows(const EndReads& record, Field field) const {
     case Field::kDestinationPort: return record.follows(packet.destination_port);
     default: return false;
   }
+}
+
+// Who puts a packet on a wire is the same for all destinations to which one route leads.
+bool Run::tells_sender_alone(const EndReads& record) const {
+  return &record == context.to_reads && packet.is_ip() && record.follows(packet.destination) &&
+         packet.source != packet.destination;
 }
 
 void Run::reads_index(const ChainIndex& index, std::uint32_t last, EndReads& record) const {
@@ -133,7 +140,8 @@ struct AsksTerm {
         if (overlaps(term, 4, 1U << 16)) record.unclear();
         return;
       case model::PayloadBase::kLink:
-        if (overlaps(term, 0, 12)) record.unclear();
+        if (overlaps(term, 0, 6) || (overlaps(term, 6, 6) && !run.tells_sender_alone(record)))
+          record.unclear();
         return;
       case model::PayloadBase::kInner:
       case model::PayloadBase::kTunnel: record.unclear(); return;
@@ -228,6 +236,76 @@ void Run::reads_term(std::uint32_t term, EndReads& record) const {
   const TermCode& code = program.terms[term];
   if (code.term == nullptr) return record.unclear();
   std::visit(AsksTerm{*this, record}, code.term->node);
+}
+
+// Values that are whole fields of headers, or of what is known beside them, one after the other;
+// none: the key is made otherwise.
+std::span<const TermCode> Run::parts_of_key(std::uint32_t term) const {
+  const TermCode& code = program.terms[term];
+  if (code.term == nullptr) return {};
+  const bool joined = std::holds_alternative<model::ConcatTerm>(code.term->node);
+  const std::span<const TermCode> parts =
+      joined ? std::span(program.terms).subspan(code.first_child, code.children)
+             : std::span(&code, 1);
+  const auto is_plain = [](const TermCode& part) {
+    return part.children == 0 && part.term != nullptr &&
+           (std::holds_alternative<model::PayloadTerm>(part.term->node) ||
+            std::holds_alternative<model::MetaTerm>(part.term->node) ||
+            std::holds_alternative<model::CtTerm>(part.term->node));
+  };
+  return std::ranges::all_of(parts, is_plain) ? parts : std::span<const TermCode>();
+}
+
+// The whole address or port of the end that is followed, which is not the other end's as well.
+bool Run::is_part_of_end(const EndReads& record, const TermCode& part) const {
+  if (!fields.has(part.field) || !follows(record, part.field)) return false;
+  switch (part.field) {
+    case Field::kIpv4Source:
+    case Field::kIpv4Destination:
+      return part.field_bytes == 4 && packet.source != packet.destination;
+    // Of a source the port is not one, but any of many.
+    case Field::kSourcePort:
+    case Field::kDestinationPort:
+      return part.field_bytes == 2 && packet.source_port != packet.destination_port &&
+             &record == context.to_reads;
+    default: return false;
+  }
+}
+
+bool Run::evaluate_key(std::uint32_t term, Value& out) {
+  if (context.reads == nullptr && context.to_reads == nullptr) return evaluate(term, out);
+  const auto parts = parts_of_key(term);
+  if (parts.empty()) return evaluate(term, out);
+  each_record([&](EndReads& record) {
+    for (const TermCode& part : parts) {
+      if (!is_part_of_end(record, part)) std::visit(AsksTerm{*this, record}, part.term->node);
+    }
+  });
+  is_key_ = true;
+  const bool there = evaluate(term, out);
+  is_key_ = false;
+  return there;
+}
+
+void Run::reads_search(std::uint32_t term, const SetCode& set, const Value& key,
+                       const ElementCode* found) const {
+  if (context.reads == nullptr && context.to_reads == nullptr) return;
+  const auto parts = parts_of_key(term);
+  each_record([&](EndReads& record) {
+    EndReads::Search search;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      if (!is_part_of_end(record, parts[i])) continue;
+      if (search.count == search.places.size()) return record.unclear();
+      const Field field = parts[i].field;
+      const bool port = field == Field::kSourcePort || field == Field::kDestinationPort;
+      search.places[search.count++] = {parts.size() > 1 ? key_at_[i] : std::uint8_t{0}, port};
+    }
+    if (search.count == 0) return;
+    search.set = &set;
+    search.key.assign(key.view().begin(), key.view().end());
+    search.found = found;
+    record.searched(std::move(search));
+  });
 }
 
 }  // namespace bulkhead::trace::filtering

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -77,6 +78,15 @@ class Run {
   // ---- filter_reads.cpp: notes what is asked of an end of the connection (Context::reads)
   void reads(const Op& op, EndReads& record) const;
   void reads_term(std::uint32_t term, EndReads& record) const;
+  // The value for which a set is to be searched, and what was found.
+  [[nodiscard]] bool evaluate_key(std::uint32_t term, Value& out);
+  void reads_search(std::uint32_t term, const SetCode& set, const Value& key,
+                    const ElementCode* found) const;
+  void note_key_part(std::size_t part, std::size_t at) {
+    if (is_key_ && part < key_at_.size()) key_at_[part] = static_cast<std::uint8_t>(at);
+  }
+  // The MAC address that the packet comes from says nothing of the end that is followed.
+  [[nodiscard]] bool tells_sender_alone(const EndReads& record) const;
   void reads_index(const ChainIndex& index, std::uint32_t last, EndReads& record) const;
   // Calls note(record) for those that are wanted.
   template <class Note>
@@ -99,6 +109,8 @@ class Run {
   [[nodiscard]] bool is_passed_over(std::uint32_t rule);
   [[nodiscard]] bool jump(std::uint32_t target, std::uint32_t return_to);
   [[nodiscard]] bool follows(const EndReads& record, Field field) const;
+  [[nodiscard]] bool is_part_of_end(const EndReads& record, const TermCode& part) const;
+  [[nodiscard]] std::span<const TermCode> parts_of_key(std::uint32_t term) const;
   [[nodiscard]] Flow general(const Op& op) { return execute_general(program.details[op.detail]); }
   [[nodiscard]] Flow address_op(const Op& op);
 
@@ -115,6 +127,8 @@ class Run {
   std::uint32_t budget_ = kMostRules;
   std::int32_t target_ = -1;  // of a jump or goto
   bool in_doubt_ = false;     // pick() had nobody to ask
+  bool is_key_ = false;       // what is evaluated is noted as such (reads_search)
+  std::array<std::uint8_t, Value::kMost / 4> key_at_{};  // where its parts begin
   Names names_{};
   std::optional<Image> image_;
 

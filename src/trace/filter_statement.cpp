@@ -72,10 +72,11 @@ struct Execute {
 
   Flow operator()(const model::InSet& lookup) const {
     Value key;
-    if (!run.evaluate(op.terms[0], key)) return Flow::kBreak;
+    if (!run.evaluate_key(op.terms[0], key)) return Flow::kBreak;
     if (op.set == kNone) return run.give_up(run.program.text(op.text));
     const SetCode& set = run.program.sets[op.set];
     const SetCode::Found found = set.find(key);
+    run.reads_search(op.terms[0], set, key, found.element);
     if (found.doubt)
       return Run::matched(run.pick(key.doubtful ? key.why : run.program.text(op.text)));
     if (set.filled_by_rules) return Run::matched(run.pick(set.why_filled));
@@ -84,10 +85,11 @@ struct Execute {
 
   Flow operator()(const model::VerdictMap&) const {
     Value key;
-    if (!run.evaluate(op.terms[0], key)) return Flow::kBreak;
+    if (!run.evaluate_key(op.terms[0], key)) return Flow::kBreak;
     if (op.set == kNone) return run.give_up(run.program.text(op.text));
     const SetCode& set = run.program.sets[op.set];
     const SetCode::Found found = set.find(key);
+    run.reads_search(op.terms[0], set, key, found.element);
     if (found.doubt) return run.give_up(key.doubtful ? key.why : run.program.text(op.text));
     if (set.filled_by_rules) return run.give_up(set.why_filled);
     if (found.element == nullptr) return Flow::kBreak;

@@ -371,6 +371,7 @@ struct Evaluate {
       if (!child(i, part)) return false;
       const std::size_t padded = (part.size + 3) / 4 * 4;
       if (out.size + padded > Value::kMost) return not_known(out, Value::kMost, "too long a key");
+      run.note_key_part(i, out.size);
       std::memcpy(out.bytes.data() + out.size, part.bytes.data(), part.size);
       if (part.doubtful) {
         std::memcpy(out.doubt.data() + out.size, part.doubt.data(), part.size);
@@ -416,7 +417,7 @@ struct Evaluate {
 
 bool Run::evaluate(std::uint32_t term, Value& out) {
   const TermCode& code = program.terms[term];
-  each_record([&](EndReads& record) { reads_term(term, record); });
+  if (!is_key_) each_record([&](EndReads& record) { reads_term(term, record); });
   if (program.fast && code.field != Field::kCount && fields.has(code.field)) {
     out.set_big_endian(fields[code.field] >> (8U * (code.field_width - code.field_bytes)),
                        code.field_bytes);

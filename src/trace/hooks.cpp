@@ -154,6 +154,17 @@ class Run::RouteAgain final : public Rerouter {
   Skb& skb_;
 };
 
+namespace {
+
+// A frame with a packet to the end that is followed, before the bridge has looked where it goes:
+// all that it shows of that end beside the packet is who is the next hop.
+bool comes_in_by_bridge(FilterPoint point, const Context& c) {
+  return point == FilterPoint::kBridgePrerouting && c.packet->is_ip() &&
+         c.to_reads->follows(c.packet->destination) && c.packet->source != c.packet->destination;
+}
+
+}  // namespace
+
 bool Run::run_hook(FilterPoint point, std::int32_t from, std::int32_t to, Skb& skb, Device* in,
                    Device* out) {
   const Machine& m = *(in != nullptr ? in : out)->machine;
@@ -166,7 +177,8 @@ bool Run::run_hook(FilterPoint point, std::int32_t from, std::int32_t to, Skb& s
     c.explain = &seen_;
   }
   if (c.reads != nullptr && point > FilterPoint::kIpPostrouting) c.reads->unclear();
-  if (c.to_reads != nullptr && point > FilterPoint::kIpPostrouting) c.to_reads->unclear();
+  if (c.to_reads != nullptr && point > FilterPoint::kIpPostrouting && !comes_in_by_bridge(point, c))
+    c.to_reads->unclear();
   const HookResult r = run_filter(point, from, to, c, skb, m);
   if (c.to_reads != nullptr && c.to_reads->type_was_asked()) routed_by_destination(m, skb);
   if (m.rules_unknown) stop_unknown(m.unknown_why);

@@ -29,10 +29,14 @@ query::Target target_of(const verify::Point& point) {
   return target;
 }
 
-// The way by which a service is known comes first: from outside the published address, inside its
-// own, each in the order of the inventory.
+// From outside a service is known by its published address, inside by its own.
+audit::Via known_by(const query::Seat& seat) {
+  return seat.zone != nullptr ? audit::Via::kPublished : audit::Via::kDirect;
+}
+
+// The way by which a service is known comes first, each in the order of the inventory.
 void order_ways(const query::Seat& seat, const audit::Service& service, Cell& cell) {
-  const audit::Via known = seat.zone != nullptr ? audit::Via::kPublished : audit::Via::kDirect;
+  const audit::Via known = known_by(seat);
   std::map<std::pair<IpAddress, Port>, std::size_t> place;
   for (std::size_t i = 0; cell.ways.size() > 1 && i < service.dials.size(); ++i) {
     const audit::Dial& dial = service.dials[i];
@@ -57,12 +61,11 @@ verify::Reached way_of(const verify::Point& point, const query::Reply& reply) {
   return out;
 }
 
-void contradict(Cell& cell, std::string_view computed, const trace::Answer& traced) {
+void contradict(Cell& cell, std::string_view computed, Verdict traced, const std::string& reason) {
   cell.verdict = Verdict::kUnknown;
   cell.contradicted = true;
   cell.reason = "computed as " + std::string(computed) + ", but one packet walked through is " +
-                std::string(to_string(traced.verdict)) +
-                (traced.reason.empty() ? "" : ": " + traced.reason);
+                std::string(to_string(traced)) + (reason.empty() ? "" : ": " + reason);
 }
 
 // A symbolic walk takes milliseconds: a host with hundreds of containers must not wait for minutes.
@@ -83,6 +86,13 @@ struct Survey::Attack {
   verify::Attackers attackers;
   audit::AskerOracle oracle;
   audit::AttackQuestions questions;
+};
+
+struct Survey::Stop {
+  Verdict verdict = Verdict::kUnknown;
+  trace::How how = trace::How::kUnknown;
+  std::string reason;
+  std::vector<audit::RuleQuote> rules;
 };
 
 Survey::~Survey() = default;
@@ -147,12 +157,13 @@ Result<Row> Survey::row(const query::Seat& seat) {
   add_unknown(row, *reachable);
   add_open(row, *reachable);
   for (std::size_t i = 0; i < row.size(); ++i) order_ways(seat, inventory_->services[i], row[i]);
+  Stops stops;
   for (std::size_t i = 0; i < row.size(); ++i) {
     if (detail_ == Detail::kAll) {
       for (const Asked& asked : dials_of_[i])
         row[i].dialled.push_back({asked.dial, reachable->points[asked.point]});
     }
-    if (row[i].verdict != Verdict::kOpen) settle(seat, *reachable, i, row[i]);
+    if (row[i].verdict != Verdict::kOpen) settle(seat, *reachable, i, stops, row[i]);
     if (attack_ && row[i].verdict != Verdict::kOpen && !row[i].contradicted)
       add_forged(seat, i, row[i]);
   }
@@ -208,10 +219,7 @@ void Survey::add_open(Row& row, verify::Reachable& reachable) const {
   for (verify::Contradiction& c : reachable.contradictions) {
     const auto service = service_of(c.computed.socket);
     if (!service) continue;
-    trace::Answer traced;
-    traced.verdict = c.traced;
-    traced.reason = c.reason;
-    contradict(row[*service], "open", traced);
+    contradict(row[*service], "open", c.traced, c.reason);
   }
   for (verify::Reached& reached : reachable.open) {
     const auto service = service_of(reached.socket);
@@ -234,14 +242,36 @@ void Survey::add_unknown(Row& row, const verify::Reachable& reachable) const {
   }
 }
 
+// A packet of the seat's, or another of its packets that was stopped likewise.
+std::shared_ptr<const Survey::Stop> Survey::walk(const query::Seat& seat,
+                                                 const verify::Point& point, Stops& stops) const {
+  const auto same = [&](const trace::EndReads& asked, const auto& /*stop*/) {
+    return asked.same_to(point.to, point.port);
+  };
+  const bool one = !seat.many && !point.to.is_unspecified();
+  const auto* const known = one ? stops.find(true, point.protocol, point.to, same) : nullptr;
+  if (known != nullptr) return *known;
+  query::Target target = target_of(point);
+  trace::EndReads asked;
+  if (one) target.to_reads = &asked;
+  const trace::Answer answer = asker_->ask(seat, target).answer;
+  auto stop = std::make_shared<Stop>(Stop{answer.verdict, answer.how, answer.reason, {}});
+  if (detail_ == Detail::kAll) stop->rules = audit::closing_rule(answer);
+  if (one && answer.verdict == Verdict::kClosed)
+    stops.add(true, point.protocol, point.to, std::move(asked), stop);
+  return stop;
+}
+
 // What no entry of the answer opens: its own addresses decide, and trace says why.
 void Survey::settle(const query::Seat& seat, const verify::Reachable& reachable,
-                    std::size_t service, Cell& cell) const {
+                    std::size_t service, Stops& stops, Cell& cell) const {
   if (cell.contradicted || cell.verdict == Verdict::kUnknown) return;
   const auto& dials = dials_of_[service];
   const auto first_that = [&](Verdict verdict) {
-    return std::ranges::find_if(
-        dials, [&](const Asked& asked) { return reachable.points[asked.point] == verdict; });
+    const auto is = [&](const Asked& asked) { return reachable.points[asked.point] == verdict; };
+    const auto known = std::ranges::find_if(
+        dials, [&](const Asked& asked) { return asked.dial.via == known_by(seat) && is(asked); });
+    return known != dials.end() ? known : std::ranges::find_if(dials, is);
   };
   // Another socket answers at an open point (a rule sent the packet there): not this service.
   auto shown = first_that(Verdict::kUnknown);
@@ -252,19 +282,20 @@ void Survey::settle(const query::Seat& seat, const verify::Reachable& reachable,
                                 : "another socket answers at its addresses";
     return;
   }
-  const trace::Answer traced = asker_->ask(seat, target_of(points_[shown->point])).answer;
-  cell.reason = traced.reason;
+  const auto traced = walk(seat, points_[shown->point], stops);
+  cell.reason = traced->reason;
   if (reachable.points[shown->point] == Verdict::kUnknown || !reachable.complete ||
       !seat.unknown.empty()) {
     cell.verdict = Verdict::kUnknown;
-    if (traced.verdict != Verdict::kUnknown)
+    if (traced->verdict != Verdict::kUnknown)
       cell.reason =
-          "the computation does not tell; one packet is " + std::string(to_string(traced.verdict));
+          "the computation does not tell; one packet is " + std::string(to_string(traced->verdict));
     return;
   }
-  if (traced.verdict != Verdict::kClosed) return contradict(cell, "closed", traced);
-  cell.how = traced.how;
-  if (detail_ == Detail::kAll) cell.rules = audit::closing_rule(traced);
+  if (traced->verdict != Verdict::kClosed)
+    return contradict(cell, "closed", traced->verdict, traced->reason);
+  cell.how = traced->how;
+  cell.rules = traced->rules;
 }
 
 std::vector<std::size_t> seats_worst_first(const audit::Inventory& inventory) {

@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "policy/config.h"
 #include "query/query.h"
+#include "trace/stopped_ways.h"
 #include "verify/reachable.h"
 
 namespace bulkhead::views {
@@ -67,7 +68,8 @@ class Survey {
   // By which rows are computed; for other questions to the same world.
   [[nodiscard]] verify::Solver& solver() { return *solver_; }
 
-  // Cost: Solver::from() and one packet traced for each service that is closed. As attacker each of
+  // Cost: Solver::from() and one packet traced for each service that is closed, but for those that
+  // nothing on the way told from another that was (trace/stopped_ways.h). As attacker each of
   // these is asked about as audit does (audit/attack_questions.h): a few plain walks, or a look-up
   // where the seat is like one that was asked for before.
   [[nodiscard]] Result<Row> row(const query::Seat& seat);
@@ -82,8 +84,12 @@ class Survey {
          audit::Inventory inventory);
   void add_open(Row& row, verify::Reachable& reachable) const;
   void add_unknown(Row& row, const verify::Reachable& reachable) const;
+  struct Stop;  // of a packet that was walked plainly
+  using Stops = trace::StoppedWays<bool, std::shared_ptr<const Stop>>;
   void settle(const query::Seat& seat, const verify::Reachable& reachable, std::size_t service,
-              Cell& cell) const;
+              Stops& stops, Cell& cell) const;
+  [[nodiscard]] std::shared_ptr<const Stop> walk(const query::Seat& seat,
+                                                 const verify::Point& point, Stops& stops) const;
   void add_forged(const query::Seat& seat, std::size_t service, Cell& cell);
   [[nodiscard]] std::optional<std::size_t> service_of(const model::Socket* socket) const;
 

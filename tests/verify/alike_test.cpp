@@ -14,6 +14,7 @@
 #include "trace/net.h"
 #include "verify/attacker.h"
 #include "verify/odd_rules.h"
+#include "verify/set_rules.h"
 
 namespace bulkhead::verify {
 namespace {
@@ -54,7 +55,7 @@ void add_whitelist(RandomNet& on, std::uint32_t seed) {
   }
 }
 
-enum class Beside : std::uint8_t { kNothing, kWhitelist, kOddRules, kBoth };
+enum class Beside : std::uint8_t { kNothing, kWhitelist, kOddRules, kBoth, kSets };
 
 class OneNet {
  public:
@@ -103,6 +104,7 @@ class OneNet {
     RandomNet net = named(random_net(seed, kinds));
     if (more == Beside::kWhitelist || more == Beside::kBoth) add_whitelist(net, seed);
     if (more == Beside::kOddRules || more == Beside::kBoth) testing::add_odd_rules(net, seed);
+    if (more == Beside::kSets) testing::add_set_rules(net, seed);
     return net;
   }
   query::Target target(IpAddress to, std::uint16_t port) {
@@ -167,7 +169,7 @@ class OneNet {
         other.to = to, other.port = Port{port};
         const auto more = asked.same_to_from(to, other.port);
         EXPECT_TRUE(more || !asked.same_to(to, other.port));
-        if (!more || to == t.to) continue;
+        if (!more || (to == t.to && other.port == t.port)) continue;
         const trace::Answer theirs = asker_.ask(seat(ns), other).answer;
         ++tally_.shared;
         tally_.let_by += more->empty() ? 0 : 1;
@@ -280,6 +282,19 @@ TEST(AlikeLaw, HoldsWhereRulesMakeSomethingOfPackets) {
   EXPECT_GT(sources.shared, 2000U);
   EXPECT_GT(sources.shared_open, 50U);
   EXPECT_GT(destinations.shared, 2000U);
+}
+
+TEST(AlikeLaw, HoldsWhereRulesLookUpInSets) {
+  Tally sources, destinations;
+  for (std::uint32_t seed = 2000; seed < 2800; ++seed) {
+    const NetKinds kinds{.filter = seed % 8 == 0, .nat = seed % 3 != 0, .types = seed % 4 == 0};
+    OneNet(seed, kinds, sources, Beside::kSets).ordinary();
+    if (seed % 2 == 0) OneNet(seed, kinds, destinations, Beside::kSets).stopped(0);
+    if (HasFailure()) break;
+  }
+  EXPECT_GT(sources.shared, 2000U);
+  EXPECT_GT(sources.shared_open, 50U);
+  EXPECT_GT(destinations.shared, 10000U);
 }
 
 TEST(AlikeLaw, AFewPlainWalksSayWhatEveryForgedPacketGets) {
