@@ -8,18 +8,18 @@ using policy::PartyKind;
 
 std::vector<Range> senders(const policy::Config& config, const policy::Zone& zone,
                            const policy::Party& party, IpFamily family) {
-  std::vector<Range> whole = ranges_of(zone.prefixes, zone.excluded, family);
+  const auto whole = [&] { return ranges_of(zone.prefixes, zone.excluded, family); };
   if (party.kind == PartyKind::kTrust) {
     const policy::TrustGroup* trusted = config.group(party.name);
     if (trusted == nullptr) return {};
-    return common(whole, ranges_of(trusted->prefixes, {}, family));
+    return common(whole(), ranges_of(trusted->prefixes, {}, family));
   }
   if (party.kind != PartyKind::kZone) return {};
   if (party.name == "internet") {
     const std::vector<Prefix> all{Prefix::all(family)};
-    return zone.role == policy::ZoneRole::kInternet ? ranges_of(all, {}, family) : whole;
+    return zone.role == policy::ZoneRole::kInternet ? ranges_of(all, {}, family) : whole();
   }
-  return policy::names_zone(party, zone) ? whole : std::vector<Range>{};
+  return policy::names_zone(party, zone) ? whole() : std::vector<Range>{};
 }
 
 std::vector<Range> destinations(const policy::Config& config, std::span<const policy::Zone> zones,

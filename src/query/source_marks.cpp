@@ -6,46 +6,53 @@
 namespace bulkhead::query {
 namespace {
 
-// The tokens that hold, as a number: the root of a binary tree over all tokens whose equal subtrees
-// are one. Equal sets have equal roots, and no others have. O(log tokens) for each change.
+// The tokens that hold, as a number: the root of a binary tree over all tokens, 64 to a leaf, whose
+// equal subtrees are one. Equal sets have equal roots, and no others have. O(log tokens) for each
+// change.
 class Holding {
  public:
-  explicit Holding(std::size_t tokens) : counts_(tokens, 0) {
-    for (std::size_t n = std::max<std::size_t>(tokens, 1);; n = (n + 1) / 2) {
+  explicit Holding(std::size_t tokens) : counts_(tokens, 0), words_(tokens / kBits + 1, 0) {
+    for (std::size_t n = words_.size();; n = (n + 1) / 2) {
       levels_.emplace_back(n, kNothing);
       if (n == 1) break;
     }
   }
   void add(std::uint32_t token) {
-    if (counts_[token]++ == 0) put(token, kLeaf);
+    if (counts_[token]++ == 0) flip(token);
   }
   void take(std::uint32_t token) {
-    if (--counts_[token] == 0) put(token, kNothing);
+    if (--counts_[token] == 0) flip(token);
   }
   [[nodiscard]] std::uint32_t root() const { return levels_.back().front(); }
 
  private:
-  static constexpr std::uint32_t kNothing = 0, kLeaf = 1;
+  static constexpr std::uint32_t kNothing = 0;
+  static constexpr std::size_t kBits = 64;
+  using Known = std::unordered_map<std::uint64_t, std::uint32_t>;
 
-  void put(std::size_t at, std::uint32_t node) {
-    levels_.front()[at] = node;
+  void flip(std::uint32_t token) {
+    std::size_t at = token / kBits;
+    words_[at] ^= std::uint64_t{1} << token % kBits;
+    levels_.front()[at] = number(leaves_, words_[at]);
     for (std::size_t level = 0; level + 1 < levels_.size(); ++level) {
       const std::vector<std::uint32_t>& row = levels_[level];
       const std::size_t left = at & ~std::size_t{1};
-      const std::uint32_t right = left + 1 < row.size() ? row[left + 1] : kNothing;
+      const std::uint64_t right = left + 1 < row.size() ? row[left + 1] : kNothing;
       at /= 2;
-      levels_[level + 1][at] = joined(row[left], right);
+      levels_[level + 1][at] = number(nodes_, std::uint64_t{row[left]} << 32 | right);
     }
   }
-  std::uint32_t joined(std::uint32_t left, std::uint32_t right) {
-    if (left == kNothing && right == kNothing) return kNothing;
-    const auto next = static_cast<std::uint32_t>(nodes_.size()) + kLeaf + 1;
-    return nodes_.try_emplace(std::uint64_t{left} << 32 | right, next).first->second;
+  // Of a leaf's tokens, or of the two numbers below a node.
+  static std::uint32_t number(Known& known, std::uint64_t content) {
+    if (content == 0) return kNothing;
+    const auto next = static_cast<std::uint32_t>(known.size()) + 1;
+    return known.try_emplace(content, next).first->second;
   }
 
   std::vector<std::uint32_t> counts_;               // by token
-  std::vector<std::vector<std::uint32_t>> levels_;  // tokens first, the root last
-  std::unordered_map<std::uint64_t, std::uint32_t> nodes_;
+  std::vector<std::uint64_t> words_;                // a bit for each token
+  std::vector<std::vector<std::uint32_t>> levels_;  // words first, the root last
+  Known leaves_, nodes_;
 };
 
 }  // namespace

@@ -85,4 +85,11 @@ Result<Destinations> Destinations::of(const Fields& fields, const packet::Packet
   return Destinations(std::move(*projected));
 }
 
+Result<Destinations> Destinations::but(const Destinations& one, const Destinations& other) const {
+  auto rest = set_.subtract(one.set_);
+  if (rest) rest = rest->subtract(other.set_);
+  if (!rest) return std::unexpected(rest.error());
+  return Destinations(*std::move(rest));
+}
+
 }  // namespace bulkhead::verify

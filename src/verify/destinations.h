@@ -38,6 +38,8 @@ class Destinations {
   // kBudget as PacketSet::project(). Must not outlive the set's space.
   [[nodiscard]] static Result<Destinations> of(const reach::Fields& fields,
                                                const packet::PacketSet& set);
+  // Those of this one to which no packet of the others goes. kBudget as PacketSet::subtract().
+  [[nodiscard]] Result<Destinations> but(const Destinations& one, const Destinations& other) const;
   // A packet whose destination's address and port are set.
   [[nodiscard]] bool contains(const packet::Packet& packet) const { return set_.contains(packet); }
 

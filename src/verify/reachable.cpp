@@ -73,7 +73,10 @@ class Collector {
     for (auto& [key, entry] : entries_) {
       const std::size_t all = senders_[index_of(entry.reached.to.first.family())];
       entry.reached.some = seat_.many && entry.senders < all;
-      replay(std::move(entry.reached));
+      if (entry.traced)
+        confirmed(std::move(entry.reached));
+      else
+        replay(std::move(entry.reached));
     }
     for (auto& [reached, question] : forged_) replay(std::move(reached), question);
     return std::move(out_);
@@ -84,6 +87,7 @@ class Collector {
     Reached reached;
     std::size_t senders = 0;
     std::size_t last_sender = 0;
+    bool traced = false;  // its witness was
   };
   using Key =
       std::tuple<std::uint32_t, AddressRange, IpProtocol,
@@ -93,6 +97,10 @@ class Collector {
     ++asked_;
     auto narrowed = narrow(reach);
     if (!narrowed) return std::unexpected(narrowed.error());
+    const reach::OneByOne one_by_one = [&](const Packet& packet) {
+      return walked(reach.fields(), sender, packet, protocol);
+    };
+    narrowed->one_by_one = &one_by_one;
     auto answer = verify::ask(reach, sender, protocol, *narrowed);
     if (!answer) return std::unexpected(answer.error());
     for (const reach::Outcome& outcome : answer->outcomes()) {
@@ -108,6 +116,20 @@ class Collector {
     if (Status s = remember(reach.fields(), answer->open(), protocol); !s) return s;
     if (Status s = doubt(reach.fields(), answer->unknown(), protocol); !s) return s;
     return judge(reach.fields(), *answer, protocol);
+  }
+
+  // One packet, as it is traced.
+  reach::Walked walked(const Fields& fields, const Sender& sender, const Packet& packet,
+                       IpProtocol protocol) const {
+    trace::Question q = question(fields, sender, packet);
+    q.protocol = protocol;
+    reach::Walked out{
+        trace::Verdict::kClosed, trace::How::kUnreachable, "not asked about", nullptr, {}};
+    if (!asker_.is_asked(seat_, q.to)) return out;
+    trace::Answer answer = asker_.world().ask(q);
+    out = {answer.verdict, answer.how, std::move(answer.reason), answer.socket,
+           answer.socket_ns.value_or(model::NsId{})};
+    return out;
   }
 
   // Of what nobody asks about nothing is computed. Points are asked about wherever they are.
@@ -347,7 +369,8 @@ class Collector {
     forged_.emplace_back(std::move(reached), q);
   }
 
-  // Open when it is for some sender; closed only when it is for all of them.
+  // Open when it is for some sender; closed only when it is for all of them. Of most points nothing
+  // but closed is said.
   Status judge(const Fields& fields, const reach::Answer& answer, IpProtocol protocol) {
     if (points_.empty()) return {};
     auto open = Destinations::of(fields, answer.open());
@@ -356,13 +379,15 @@ class Collector {
     if (!closed) return std::unexpected(closed.error());
     auto unknown = Destinations::of(fields, answer.unknown());
     if (!unknown) return std::unexpected(unknown.error());
+    auto plain = closed->but(*open, *unknown);
+    if (!plain) return std::unexpected(plain.error());
     Packet packet = fields.layout().packet();
     for (std::size_t i = 0; i < points_.size(); ++i) {
       const Point& point = points_[i];
       if (point.protocol != protocol || point.to.family() != fields.family()) continue;
-      if (!asker_.is_asked(seat_, point.to)) continue;
-      trace::Verdict& verdict = out_.points[i];
       set_destination(fields, packet, point);
+      if (plain->contains(packet) || !asker_.is_asked(seat_, point.to)) continue;
+      trace::Verdict& verdict = out_.points[i];
       const bool is_open = open->contains(packet);
       const bool is_closed = closed->contains(packet);
       if (is_open == is_closed || unknown->contains(packet)) {
@@ -424,6 +449,7 @@ class Collector {
                        outcome.socket_ns,
                        {fields.address(sample, Quantity::kSource), to.first, Port{port}},
                        false};
+      entry.traced = outcome.one_by_one;
     }
     if (entry.last_sender != asked_) ++entry.senders;
     entry.last_sender = asked_;
@@ -491,10 +517,13 @@ class Collector {
   void replay(Reached reached, const trace::Question& question) {
     confirm(std::move(reached), asker_.world().ask(question));
   }
+  void confirmed(Reached reached) {
+    ++out_.confirmed;
+    out_.open.push_back(std::move(reached));
+  }
   void confirm(Reached reached, const trace::Answer& traced) {
     if (traced.verdict == trace::Verdict::kOpen) {
-      ++out_.confirmed;
-      out_.open.push_back(std::move(reached));
+      confirmed(std::move(reached));
     } else {
       out_.contradictions.push_back({std::move(reached), traced.verdict, traced.reason});
     }

@@ -139,6 +139,7 @@ Result<reach::Answer> ask(reach::Reach& reach, const Sender& sender, IpProtocol 
     r.gid = local->gid;
     r.asked = narrowed.asked;
     r.verdicts_alone = narrowed.verdicts_alone;
+    r.one_by_one = narrowed.one_by_one;
     return reach.from(r);
   }
   if (const auto* outside = std::get_if<trace::OutsideOrigin>(&sender.from)) {
@@ -152,6 +153,7 @@ Result<reach::Answer> ask(reach::Reach& reach, const Sender& sender, IpProtocol 
     if (narrowed.source_port) r.source_port = *narrowed.source_port;
     r.asked = narrowed.asked;
     r.verdicts_alone = narrowed.verdicts_alone;
+    r.one_by_one = narrowed.one_by_one;
     return reach.from(r);
   }
   const auto& forging = std::get<Forging>(sender.from);

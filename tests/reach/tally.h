@@ -16,7 +16,7 @@ namespace bulkhead::reach::testing {
 
 struct Tally {
   std::size_t asked = 0, open = 0, closed = 0, unknown = 0, unlike = 0, unlike_how = 0,
-              less_precise = 0, shown = 0;
+              less_precise = 0, shown = 0, one_by_one = 0;
   std::map<std::string, std::size_t> reasons;  // of what reach knows less
 
   void count(Verdict traced) {

@@ -7,6 +7,7 @@
 #include "reach/random_net.h"
 #include "reach/reach.h"
 #include "reach/tally.h"
+#include "reach/traced.h"
 #include "trace/net.h"
 
 namespace bulkhead::reach::testing {
@@ -387,6 +388,72 @@ TEST(VerdictsAlone, AreThoseOfTheWholeWalkOnRandomNetworks) {
               less);
   EXPECT_GT(open * 3, seats);
   EXPECT_GT(less * 8, seats);
+}
+
+// Only to some ports of some addresses is anything forwarded or delivered, where destinations are
+// translated, too.
+void permit_few(model::Snapshot& snapshot, const std::vector<IpAddress>& addresses,
+                const std::vector<std::uint16_t>& ports, std::mt19937& random) {
+  for (model::NetNs& ns : snapshot.namespaces) {
+    if (random() % 4 != 0)
+      ns.sysctls.bridge_nf_call_iptables = ns.sysctls.bridge_nf_call_ip6tables = 1;
+    if (random() % 4 == 0) continue;
+    std::vector<model::Rule> rules;
+    for (int i = 0; i < 16; ++i) {
+      const IpAddress a = addresses[random() % addresses.size()];
+      const auto octets = a.octets();
+      const auto at = static_cast<std::uint32_t>(a.is_v6() ? 24 : 16);
+      const auto family = a.is_v6() ? 10 : 2;
+      rules.push_back(rule({is(meta(model::MetaKey::kNfproto), bytes({family})),
+                            is(net(at, static_cast<std::uint32_t>(octets.size())),
+                               Bytes(octets.begin(), octets.end())),
+                            is(th(2, 2), be16(ports[random() % ports.size()])), accept()}));
+    }
+    for (const int to_source : {1, 0})  // answers
+      rules.push_back(rule({is(th(to_source == 1 ? 0 : 2, 2), be16(46883)), accept()}));
+    rules.push_back(rule({drop()}));
+    std::vector<model::Chain> chains{base("f", model::Hook::kForward, -1, rules)};
+    if (random() % 2 == 0) chains.push_back(base("i", model::Hook::kInput, -1, rules));
+    if (random() % 4 == 0) chains.push_back(base("o", model::Hook::kOutput, -1, rules));
+    ns.ruleset.tables.push_back(table(model::NfFamily::kInet, std::move(chains)));
+  }
+}
+
+TEST(VerdictsAlone, AreTheSameWhereFewPacketsAreWalkedOneByOne) {
+  std::size_t seats = 0, packets = 0, open = 0;
+  const auto run = [&](std::uint32_t seed, Tally&) {
+    std::mt19937 random(seed);
+    NetKinds kinds;
+    kinds.nat = seed % 3 != 0;
+    kinds.odd = seed % 5 == 0;
+    kinds.policy = seed % 7 == 0;
+    kinds.stacked = seed % 4 == 0;
+    kinds.frames = seed % 6 == 0;
+    RandomNet net = random_net(seed, kinds);
+    permit_few(net.snapshot, net.addresses, net.ports, random);
+    const trace::World world = trace::World::build(net.snapshot).value();
+    for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
+      Reach reach = Reach::build(net.snapshot, family);
+      for (const model::NsId ns : net.machines) {
+        LocalRequest request;
+        request.ns = ns;
+        request.protocol = random() % 3 == 0 ? IpProtocol::kUdp : IpProtocol::kTcp;
+        const Answer whole = reach.from(request).value();
+        const OneByOne each =
+            traced(world, reach.fields(), trace::LocalOrigin{ns, 0, 0}, request.protocol, packets);
+        request.verdicts_alone = true;
+        request.one_by_one = &each;
+        const Answer brief = reach.from(request).value();
+        EXPECT_TRUE(agrees_with(whole, brief)) << "seed " << seed << " from " << ns.value;
+        ++seats;
+        if (!brief.open().empty()) ++open;
+      }
+    }
+  };
+  over_seeds(12000, 60, run);
+  std::printf("seats %zu, of which something is open to %zu, packets %zu\n", seats, open, packets);
+  EXPECT_GT(open * 4, seats);
+  EXPECT_GT(packets, 100U);
 }
 
 }  // namespace

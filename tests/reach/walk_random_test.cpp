@@ -10,6 +10,7 @@
 #include "reach/random_net.h"
 #include "reach/reach.h"
 #include "reach/tally.h"
+#include "reach/traced.h"
 #include "trace/trace.h"
 
 namespace bulkhead::reach::testing {
@@ -45,6 +46,11 @@ class Comparison {
     check(reach, family, whole, trace::LocalOrigin{ns, 0, 0}, protocol, Port{(32768 + 60999) / 2});
     request.verdicts_alone = true;
     shortened(whole, reach.from(request), "from " + std::to_string(ns.value));
+    const OneByOne each =
+        traced(world_, reach.fields(), trace::LocalOrigin{ns, 0, 0}, protocol, tally_.one_by_one);
+    request.one_by_one = &each;
+    told_one_by_one(whole, reach.from(request), "from " + std::to_string(ns.value));
+    request.one_by_one = nullptr;
     request.verdicts_alone = false;
     if (random_() % 3 != 0) return;
     request.any_source_port = true;
@@ -75,6 +81,9 @@ class Comparison {
           check(reach, family, whole, origin, protocol, request.source_port);
           request.verdicts_alone = true;
           shortened(whole, reach.from(request), "outside " + from.to_string());
+          const OneByOne each = traced(world_, reach.fields(), origin, protocol, tally_.one_by_one);
+          request.one_by_one = &each;
+          told_one_by_one(whole, reach.from(request), "outside " + from.to_string());
         }
       }
     }
@@ -90,7 +99,12 @@ class Comparison {
         << "seed " << seed_ << " " << who;
   }
 
-  using Origin = std::variant<trace::LocalOrigin, trace::OutsideOrigin>;
+  void told_one_by_one(const Result<Answer>& whole, const Result<Answer>& brief,
+                       const std::string& who) {
+    ASSERT_TRUE(whole && brief);
+    EXPECT_TRUE(agrees_with(*whole, *brief)) << "one by one, seed " << seed_ << " " << who;
+  }
+
   void check(Reach& reach, IpFamily family, const Result<Answer>& answer, const Origin& origin,
              IpProtocol protocol, Port source_port, bool bound = false) {
     ASSERT_TRUE(answer) << answer.error().message;

@@ -45,7 +45,8 @@ void Walk::translate(HookPoint point, Flow flow, Device* in, Device* out, const 
       } else if (r.kind != EffectKind::kAccept) {
         drop(std::move(f), "dropped by a rule");
       } else {
-        set_up_nat(std::move(f), point, r.nat, source_side, in, out, changed);
+        if (r.nat && !source_side) walk_one_by_one(f);
+        if (!f.set.empty()) set_up_nat(std::move(f), point, r.nat, source_side, in, out, changed);
       }
     }
   };

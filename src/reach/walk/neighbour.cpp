@@ -84,6 +84,7 @@ void Walk::neighbour_output(Device& dev, Flow flow, const AddressOperand& next_h
     return transmit(dev, std::move(flow));
   }
   if (verdicts_alone_) cut_off(dev, flow);
+  walk_one_by_one(flow);
   if (flow.set.empty()) return;
   const auto believed = [&](Flow f, MacAddress mac) {
     f.p.destination_mac = mac;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,7 +36,20 @@ struct Outcome {
   // Only if a neighbour that does not answer had made itself known before: counts for the verdict,
   // not for `how`.
   bool if_it_asked = false;
+  bool one_by_one = false;  // each packet was walked by itself (LocalRequest::one_by_one)
 };
+
+// What one packet comes to, walked by other means than sets.
+struct Walked {
+  Verdict verdict = Verdict::kUnknown;
+  How how = How::kUnknown;
+  std::string reason;
+  const model::Socket* socket = nullptr;
+  model::NsId socket_ns;
+  friend bool operator==(const Walked&, const Walked&) = default;
+};
+// Of a request: the packet's destination and destination port count, whatever else it holds.
+using OneByOne = std::function<Walked(const packet::Packet& packet)>;
 
 // The reason of what a walk was not allowed to follow to its end (ForgedRequest::most_work).
 inline constexpr std::string_view kTooMuchWork =
@@ -60,6 +74,10 @@ struct LocalRequest {
   // Who gets in is all that is asked. Of what is closed it is told neither how nor why, so that
   // what rules drop whichever way it goes need not be followed (reach/walk/lookahead.h).
   bool verdicts_alone = false;
+  // With verdicts_alone: where few packets are left of what may get further, each is walked by
+  // this, and its word is taken but for kUnknown. It must outlive the call; null: all are followed
+  // as sets.
+  const OneByOne* one_by_one = nullptr;
 };
 
 // A machine that is not in the model, on the wire of `link`. It sends frames to that link's own MAC
@@ -74,7 +92,8 @@ struct OutsideRequest {
   MacAddress mac = topology::kOutsiderMac;
   bool any_source_port = false;  // every one: source_port does not count
   Asked asked = {};
-  bool verdicts_alone = false;  // as LocalRequest's
+  bool verdicts_alone = false;           // as LocalRequest's
+  const OneByOne* one_by_one = nullptr;  // the same
 };
 
 // Root with raw sockets, who puts frames of TCP or UDP packets on a wire and hears all that comes

@@ -41,22 +41,26 @@ std::vector<Outcome> Walk::walked(const auto& request) {
   outsider_link_ = nullptr;
   forgery_.reset();
   verdicts_alone_ = false;
+  one_by_one_ = nullptr;
   return std::move(outcomes_);
 }
 
 std::vector<Outcome> Walk::from(const LocalRequest& request) {
   verdicts_alone_ = joins_own_ = request.verdicts_alone;
   lost_own_ = false;
+  one_by_one_ = request.verdicts_alone ? request.one_by_one : nullptr;
   std::vector<Outcome> out = walked(request);
   joins_own_ = false;
   if (!lost_own_) return out;
   verdicts_alone_ = true;
+  one_by_one_ = request.one_by_one;
   return walked(request);
 }
 
 std::vector<Outcome> Walk::from(const OutsideRequest& request) {
   outsider_ = &request;
   verdicts_alone_ = request.verdicts_alone;
+  one_by_one_ = verdicts_alone_ ? request.one_by_one : nullptr;
   return walked(request);
 }
 

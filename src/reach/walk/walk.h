@@ -292,6 +292,11 @@ class Walk {
   [[nodiscard]] bool is_deaf(const Device& port, const Flow& flow);
   [[nodiscard]] bool hears_for_itself(const Device& port) const;
 
+  // ---- one_by_one.cpp
+  void walk_one_by_one(Flow& flow);
+  [[nodiscard]] std::vector<packet::Packet> each_of(const packet::Product& product) const;
+  [[nodiscard]] packet::PacketSet like(const packet::Packet& packet);
+
   // ---- sockets.cpp
   void socket_receive(Flow flow);
   void new_connection(Flow flow);
@@ -316,6 +321,7 @@ class Walk {
   Residents residents_;
   bool acks_matter_ = false;                    // there are rules
   bool verdicts_alone_ = false;                 // LocalRequest
+  const OneByOne* one_by_one_ = nullptr;        // the request's
   bool asked_for_verdicts_ = false;             // so was what stands in asked_
   bool joins_own_ = false;                      // packets to one's own addresses go together
   bool lost_own_ = false;                       // and it is not known what becomes of some
