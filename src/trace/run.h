@@ -261,6 +261,8 @@ class Run {
     const Resolved* asked = nullptr;  // when a question was asked; lives as long as the walk
   };
   Way resolve(Device& dev, IpAddress target, const Skb& cause);
+  [[nodiscard]] bool rests_on_memory(const Device& dev, IpAddress target, const Resolved& asked,
+                                     const Skb& cause) const;
   const Resolved& ask_for(Device& dev, IpAddress target, IpAddress source);
   std::optional<MacAddress> known_by_its_question(Device& dev, IpAddress target, IpAddress source);
   IpAddress asking_address(Device& dev, IpAddress target, const Skb& cause) const;

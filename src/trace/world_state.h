@@ -14,6 +14,7 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "model/snapshot.h"
@@ -136,8 +137,18 @@ struct Ground {
   std::vector<Stack> stacks;  // by NsId
   // By machine the first device that has an address, in the order of the machines.
   std::unordered_map<IpAddress, std::vector<Device*>> owners;
-  // By address the machines that remember it as a neighbour (is_remembered).
-  std::unordered_map<IpAddress, std::vector<const Machine*>> rememberers;
+  // By address who remembers it as a neighbour (is_remembered), and as which; of many who agree
+  // the first two.
+  struct Rememberer {
+    const Machine* machine = nullptr;
+    MacAddress mac;
+  };
+  std::unordered_map<IpAddress, std::vector<Rememberer>> rememberers;
+  // Where a machine of the snapshot is remembered with another MAC address than it has.
+  std::unordered_set<const Device*> misremembering;
+  // Whether a machine has the address at the device with this MAC address.
+  [[nodiscard]] bool has_at(const IpAddress& address, const MacAddress& mac) const;
+  void note_remembered(const Device& on, const model::Neighbour& n);
   // Some rule could make of the handshake's ACK something else than of its SYN and yet answer it.
   bool acks_matter = false;
   // Somewhere the way of a packet rests on its source.
@@ -176,11 +187,14 @@ struct WorldState {
     return at == ground->owners.end() ? std::span<Device* const>() : at->second;
   }
 
-  // Whether another machine remembers the address.
-  [[nodiscard]] bool others_remember(const Machine& m, const IpAddress& address) const {
+  // Whether another machine remembers the address, as anything but `told`. O(MAC addresses).
+  [[nodiscard]] bool others_remember(const Machine& m, const IpAddress& address,
+                                     const std::optional<MacAddress>& told) const {
     const auto at = ground->rememberers.find(address);
     return at != ground->rememberers.end() &&
-           std::ranges::any_of(at->second, [&m](const Machine* other) { return other != &m; });
+           std::ranges::any_of(at->second, [&](const Ground::Rememberer& other) {
+             return other.machine != &m && other.mac != told;
+           });
   }
 
   bool acks_matter = false, source_routes = false;  // as of the ground, and of what was added
