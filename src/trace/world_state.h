@@ -127,6 +127,13 @@ struct Carried {
   std::vector<Step> steps;  // when it was to be explained
 };
 
+// Where the frames of an attacker get to that sends by a link (topology::sending_devices).
+struct ForgerWires {
+  std::vector<Device*> entrances;       // of its frames into bridges
+  std::vector<Device*> tunnels;         // vxlans out of which they come
+  std::vector<std::uint32_t> segments;  // in which it sends
+};
+
 // A neighbour's MAC address was told, and serves until it is asked for again.
 [[nodiscard]] bool is_remembered(const model::Neighbour& neighbour);
 
@@ -179,8 +186,12 @@ struct WorldState {
   // Entries are never taken out again, so that pointers to them stay good.
   mutable std::unordered_map<NeighbourKey, std::unique_ptr<const Resolved>, NeighbourKeyHash>
       memory;
-  mutable std::vector<std::unique_ptr<const Carried>> carried;  // the same; few: one for each
-                                                                // pair of ends
+  mutable std::unordered_map<const Device*, ForgerWires> forgers[2];  // the same; inside, outside
+  mutable std::vector<std::unique_ptr<const Carried>> carried;        // the same; few: one for each
+                                                                      // pair of ends
+
+  // Cost: the size of its wires the first time.
+  [[nodiscard]] const ForgerWires& forger_wires(Device& link, bool outside) const;
 
   [[nodiscard]] std::span<Device* const> owners_of(const IpAddress& address) const {
     const auto at = ground->owners.find(address);

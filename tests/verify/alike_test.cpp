@@ -25,7 +25,7 @@ using reach::testing::RandomNet;
 using trace::Verdict;
 
 struct Tally {
-  std::size_t asked = 0, open = 0, settled = 0, shared = 0, shared_open = 0, let_by = 0;
+  std::size_t asked = 0, open = 0, settled = 0, shared = 0, shared_open = 0, let_by = 0, ranges = 0;
 };
 
 // A whitelist before all other rules of machines that forward: a rule for each of many pairs.
@@ -147,12 +147,32 @@ class OneNet {
     const trace::Answer mine = asker_.ask(seat(ns), t).answer;
     t.reads = nullptr;
     if (!reads.is_clear() || reads.is_singular()) return;
+    within_ranges(reads);
     for (const model::NsId other : others) {
       if (!reads.same_for(own(other)) || mine.socket_ns == other) continue;
       const trace::Answer theirs = asker_.ask(seat(other), t).answer;
       ++tally_.shared;
       tally_.shared_open += mine.verdict == Verdict::kOpen ? 1 : 0;
       EXPECT_EQ(mine.verdict, theirs.verdict) << told(ns, t, mine) << told(other, t, theirs);
+    }
+  }
+
+  // What is said of a range is what is said of each address in it.
+  void within_ranges(const trace::EndReads& reads) {
+    std::vector<std::uint32_t> known;
+    for (const IpAddress& a : net_.addresses) {
+      if (a.is_v4()) known.push_back(a.v4_number());
+    }
+    std::ranges::sort(known);
+    for (std::size_t i = 0; i < known.size(); ++i) {
+      for (std::size_t j = i; j < std::min(known.size(), i + 3); ++j) {
+        if (!reads.same_within({known[i], known[j]})) continue;
+        tally_.ranges += i != j;
+        for (std::uint32_t a = known[i]; a <= std::min(known[j], known[i] + 20); ++a)
+          EXPECT_TRUE(reads.same_for(IpAddress::v4(a))) << a << " of seed " << seed_ << net_.text;
+        for (std::size_t k = i; k <= j; ++k)
+          EXPECT_TRUE(reads.same_for(IpAddress::v4(known[k]))) << "seed " << seed_ << net_.text;
+      }
     }
   }
 
@@ -260,6 +280,7 @@ TEST(AlikeLaw, WhatNoRuleAskedOfASourceIsTheSameForOthers) {
   one(11415);  // two remember a neighbour otherwise than a third one would be told
   EXPECT_GT(tally.shared, 5000U);
   EXPECT_GT(tally.shared_open, 200U);
+  EXPECT_GT(tally.ranges, 2000U);
 }
 
 TEST(AlikeLaw, WhatStopsAPacketStopsThoseToWhomNothingOnTheWayToldApart) {

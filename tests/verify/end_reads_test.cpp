@@ -256,5 +256,24 @@ TEST(EndReads, WhatIsRememberedAsItIsServesAll) {
   EXPECT_TRUE(record.is_clear() && !record.is_singular() && record.same_for(ip("10.1.0.3")));
 }
 
+// A comparison with one of many addresses, as a whitelist's: those around it are told apart.
+TEST(EndReads, SpeaksForARangeThatNoComparisonCuts) {
+  Net n = host_net();
+  n.rules("host", forward({rule({of("10.1.0.5"), drop()}), rule({accept()})}));
+  const auto world = trace::World::build(n.snapshot).value();
+  trace::EndReads record;
+  trace::Question q = from_a(n, "a", "10.2.0.2");
+  q.reads = &record;
+  EXPECT_EQ(world.ask(q).verdict, Verdict::kOpen);
+  const auto within = [&](const char* first, const char* last) {
+    return record.same_within({ip(first).v4_number(), ip(last).v4_number()});
+  };
+  EXPECT_TRUE(within("10.1.0.2", "10.1.0.2"));
+  EXPECT_TRUE(within("10.1.0.2", "10.1.0.4"));
+  EXPECT_FALSE(within("10.1.0.2", "10.1.0.5"));
+  EXPECT_FALSE(within("10.1.0.2", "10.1.0.9"));
+  EXPECT_FALSE(within("10.1.0.6", "10.1.0.9")) << "its own address is not among them";
+}
+
 }  // namespace
 }  // namespace bulkhead::verify
