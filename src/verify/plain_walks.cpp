@@ -83,8 +83,8 @@ std::optional<Settled> PlainWalks::bound(const Sender& sender, trace::Question q
   auto [answer, reads] = walk(q);
   if (answer.verdict == Verdict::kOpen) return opened(std::move(q), std::move(answer));
   const bool any_port = sender.any_source_port && !q.source_port;
-  // To itself the port of a connection may be that of its service.
-  if (any_port && answer.source == q.to) return std::nullopt;
+  // To itself, as 0.0.0.0 and :: are, the port of a connection may be that of its service.
+  if (any_port && (answer.source == q.to || q.to.is_unspecified())) return std::nullopt;
   if (answer.verdict != Verdict::kClosed ||
       (any_port && (!reads.is_clear() || reads.port_was_asked())))
     return std::nullopt;
