@@ -32,6 +32,7 @@ struct Part {  // one field of a key, first to last
 [[nodiscard]] Part frame_part(MacAddress mac, IpFamily family);
 [[nodiscard]] Part target_part(IpAddress address);  // of neighbour discovery: raw bytes
 [[nodiscard]] Part range_part(const Range& range);
+[[nodiscard]] Part family_part(IpFamily family);  // meta nfproto
 [[nodiscard]] Part protocol_part(IpProtocol protocol);
 [[nodiscard]] Part port_part(Port port);
 

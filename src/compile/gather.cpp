@@ -10,6 +10,7 @@
 #include "compile/sides.h"
 #include "model/find.h"
 #include "policy/meaning.h"
+#include "policy/zones.h"
 
 namespace bulkhead::compile {
 namespace {
@@ -48,6 +49,7 @@ class Gatherer {
     find_held();
     if (auto s = places(); !s) return std::unexpected(s.error());
     if (auto s = zones(); !s) return std::unexpected(s.error());
+    others();
     if (auto s = ways(); !s) return std::unexpected(s.error());
     prefixes();
     proxied();
@@ -201,6 +203,30 @@ class Gatherer {
       interfaces_.emplace(zone.link, *std::move(part));
     }
     return {};
+  }
+
+  // Bridges of engines, and those of members that are not held. What is in no set came later.
+  void others() {
+    std::set<IfIndex> known;
+    for (const Member& m : members()) {
+      for (const Attached& a : m.attached) known.insert(a.bridge);
+    }
+    for (const model::Link& link : host().links) {
+      if (bridges_.contains(link.index) || interfaces_.contains(link.index)) continue;
+      const bool made =
+          !link.master && policy::made_by_engine(input_.snapshot, input_.snapshot.host, link);
+      if (!made && !known.contains(link.index)) continue;
+      if (auto part = interface_part(link.name)) {
+        out_.elements.add("inet.others", {*std::move(part)});
+      } else {
+        note(part.error().message +
+             ": what comes from there counts as from an interface that nobody "
+             "knows");
+      }
+    }
+    if (!out_.host_held) return;
+    for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6})
+      out_.elements.add("inet.hostheld", {family_part(family)});
   }
 
   // What each interface is, and each pair of them between which most packets go: a zone is no
@@ -438,9 +464,15 @@ class Gatherer {
         {interface, range_part(range), protocol_part(port.protocol), port_part(port.port)});
   }
 
+  // By interfaces that come later, too.
+  void open_to_all(const PortSpec& port) {
+    out_.elements.add("inet.hostall", {protocol_part(port.protocol), port_part(port.port)});
+  }
+
   Status host_service(const Line& line) {
     const PortSpec& port = line.ports.front();
     if (out_.host_held) {
+      if (std::ranges::any_of(line.from, policy::is_everybody)) open_to_all(port);
       for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
         for (const Source& source : sources(line.from, family))
           open_host(source.interface, source.range, port);
@@ -465,10 +497,11 @@ class Gatherer {
       for (const model::Container& c : engine.containers) {
         if (!engine.local || c.state != "running" || holds(c)) continue;
         for (const model::PublishedPort& p : c.published) {
+          if (p.host_port.number == 0) continue;
+          open_to_all({p.host_port, p.protocol});
           for (const auto& [link, interface] : interfaces_) {
             const Prefix all = Prefix::all(p.host_address.family());
-            if (p.host_port.number != 0)
-              open_host(interface, {all.first(), all.last()}, {p.host_port, p.protocol});
+            open_host(interface, {all.first(), all.last()}, {p.host_port, p.protocol});
           }
         }
       }

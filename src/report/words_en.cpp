@@ -444,7 +444,9 @@ std::string_view words(Label label) {
     case kApplied:
       return "{file} is applied to {host}: {containers} {containers|container|containers} held, "
              "{elements} elements";
-    case kAppliedHost: return "The services of the host are held, too";
+    case kAppliedHost:
+      return "The services of the host are held, too; by interfaces that come later only those are "
+             "reached that are open to internet";
     case kAppliedAwaits:
       return "Not kept yet: open a NEW session to this host, and say there until {time}";
     case kAppliedAwaitsConsole: return "Not kept yet: say until {time}";

@@ -410,7 +410,9 @@ std::string_view words(Label label) {
     case kPlanFit: return "neverとtestsはこの規則のもとですべて成立する。何も変更していない";
     case kPlanUnfit: return "この計画は適用してはならない: {reason}";
     case kApplied: return "{file}を{host}に適用した: 適用中のコンテナ{containers}、要素{elements}";
-    case kAppliedHost: return "ホストのサービスにも適用している";
+    case kAppliedHost:
+      return "ホストのサービスにも適用している。"
+             "後から現れるインターフェースからは、internetに開いたものにだけ届く";
     case kAppliedAwaits:
       return "まだ確定していない: "
              "{time}までに、このホストへの新しいセッションを開き、そこで実行する";
