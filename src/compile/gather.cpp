@@ -68,6 +68,8 @@ class Gatherer {
     }
     for (std::string& what : closed_name_servers(input_, out_.held)) note(std::move(what));
     out_.unheld.assign(unheld_.begin(), unheld_.end());
+    out_.interfaces.bridges.assign(bridges_.begin(), bridges_.end());
+    for (const auto& [link, part] : interfaces_) out_.interfaces.zones.push_back(link);
     return std::move(out_);
   }
 
@@ -218,6 +220,7 @@ class Gatherer {
       if (!made && !known.contains(link.index)) continue;
       if (auto part = interface_part(link.name)) {
         out_.elements.add("inet.others", {*std::move(part)});
+        out_.interfaces.others.push_back(link.index);
       } else {
         note(part.error().message +
              ": what comes from there counts as from an interface that nobody "

@@ -451,6 +451,18 @@ std::string_view words(Label label) {
     case kStatusMoved:
       return "{container}はその後にアドレスが変わり、新しいアドレスでは保護されていない";
     case kStatusSince: return "{container}はその後に起動した";
+    case kStatusInterfaces:
+      return "インターフェースがこの規則を作ったときと異なる。もう一度適用する:";
+    case kStatusRenamed:
+      return "{was}は{name}に変わった: そこから保護対象には届かず、"
+             "ホストのサービスを保護している場合、届くのはinternetに開いたものだけ";
+    case kStatusRenamedBridge:
+      return "{was}は{name}に変わった: ホストとそこのコンテナは互いに届かない";
+    case kStatusGone: return "{name}はなくなった: そこを通るものはない";
+    case kStatusMadeAnew: return "{name}は作り直された: 以前のものとして扱う";
+    case kStatusCame:
+      return "{name}はその後に現れた: そこから保護対象には届かず、そこからは出られない。"
+             "ホストのサービスを保護している場合、届くのはinternetに開いたものだけ";
     case kStatusAudited: return "auditのコンテナ{containers}: 拒否するはずのものを数え、通している";
     case kStatusAuditedHost: return "ホストのサービスも同様";
     case kStatusNotCounting:

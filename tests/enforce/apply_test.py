@@ -353,6 +353,59 @@ class Status(unittest.TestCase):
                 world.run('nft', '-f', '-', text='flush ruleset\n' + engines_own.partition('table inet bulkhead')[0]
                         .partition('table bridge bulkhead')[0].partition('table arp bulkhead')[0], check=False)
 
+    def interfaces(self, code):
+        return [(one.get('was'), one['name'], one['change'], one['role']) for one in self.applied(code)['interfaces']]
+
+    def link(self, *words):
+        with inside(WORLD.host):
+            world.run('ip', 'link', *words)
+
+    def test_tells_interfaces_that_came_and_went_and_were_made_anew(self):
+        self.assertEqual(self.interfaces(DONE), [])
+        self.link('add', 'new0', 'type', 'veth', 'peer', 'name', 'new1')
+        self.assertEqual(self.interfaces(DONE), [])  # not up: nothing comes in
+        self.link('set', 'new0', 'up')
+        self.assertEqual(self.interfaces(DONE), [(None, 'new0', 'new', 'none')])
+        self.assertIn('new0 came since', WORLD.say('status')[1])
+        code, text = WORLD.apply(FROM_PEOPLE, '--console', '--confirm-within', '0')
+        self.assertEqual((code, self.interfaces(DONE)), (DONE, []), text)
+        self.link('del', 'new0')
+        self.assertEqual(self.interfaces(DONE), [])  # no rule knew it
+        WORLD.built.engine.network(world.Net('later', '10.1.9.0/24'))
+        try:
+            self.assertEqual(self.interfaces(DONE), [(None, 'br-later', 'new', 'none')])
+            WORLD.apply(FROM_PEOPLE, '--console', '--confirm-within', '0')
+            self.assertEqual(self.interfaces(DONE), [])
+            self.link('del', 'br-later')
+            self.assertEqual(self.interfaces(DONE), [(None, 'br-later', 'gone', 'other')])
+            self.link('add', 'br-later', 'type', 'bridge')
+            self.assertEqual(self.interfaces(DONE), [(None, 'br-later', 'made anew', 'other')])
+        finally:
+            WORLD.built.engine.call('DELETE', '/networks/later')
+
+    def test_a_renamed_uplink_is_a_finding_and_applying_again_mends_it(self):
+        self.assertTrue(WORLD.seen()['lan to web'])
+        self.link('set', 'up0', 'name', 'wan0')
+        try:
+            self.assertEqual(self.interfaces(FINDINGS), [('up0', 'wan0', 'renamed', 'zone')])
+            self.assertIn('up0 is called wan0 now', WORLD.say('status')[1])
+            self.assertFalse(WORLD.seen()['lan to web'])
+            code, text = WORLD.apply(FROM_PEOPLE, '--console', '--confirm-within', '0')
+            self.assertEqual((code, self.interfaces(DONE)), (DONE, []), text)
+            self.assertTrue(WORLD.seen()['lan to web'])
+        finally:
+            self.link('set', 'wan0', 'name', 'up0')
+
+    def test_a_renamed_bridge_is_a_finding(self):
+        self.link('set', 'br-blue', 'name', 'br-red')
+        try:
+            self.assertEqual(self.interfaces(FINDINGS), [('br-blue', 'br-red', 'renamed', 'bridge')])
+            self.assertIn('the host and the containers there do not reach each other', ' '.join(WORLD.say('status')[1].split()))
+            self.assertFalse(WORLD.seen()['host to db'])
+        finally:
+            self.link('set', 'br-red', 'name', 'br-blue')
+        self.assertEqual(self.interfaces(DONE), [])
+
     def test_names_a_container_that_started_since(self):
         box = world.Box('late', 'blue')
         WORLD.built.engine.container(box, WORLD.built.logs)
