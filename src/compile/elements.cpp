@@ -79,7 +79,7 @@ Part address_part(IpAddress address) {
   return one(bytes_of(address), address.to_string());
 }
 
-Part target_part(IpAddress address) {
+Part raw_part(IpAddress address) {
   return number(bytes_of(address));
 }
 

@@ -126,9 +126,8 @@ class Gatherer {
     e.add("inet.mbr", {bridge});
     for (const IpAddress& address : a.addresses) {
       if (address.is_v4()) {
-        e.add("bridge.src4",
-              {index(a.port), frame_part(a.mac, IpFamily::kV4), address_part(address)});
-        e.add("bridge.dst4", {index(a.port), mac_part(a.mac), address_part(address)});
+        e.add("bridge.src4", {index(a.port), frame_part(a.mac, IpFamily::kV4), raw_part(address)});
+        e.add("bridge.dst4", {index(a.port), mac_part(a.mac), raw_part(address)});
         e.add("bridge.p4", {port, mac_part(a.mac), address_part(address)});
         e.add("arp.nb", {bridge, mac_part(a.mac), address_part(address)});
       } else {
@@ -136,7 +135,7 @@ class Gatherer {
               {index(a.port), frame_part(a.mac, IpFamily::kV6), address_part(address)});
         e.add("bridge.dst6", {index(a.port), mac_part(a.mac), address_part(address)});
         e.add("bridge.p6", {port, mac_part(a.mac), address_part(address)});
-        e.add("bridge.pnd", {port, target_part(address)});
+        e.add("bridge.pnd", {port, raw_part(address)});
       }
       peer(port, address);
     }
@@ -155,7 +154,7 @@ class Gatherer {
       out_.elements.add("bridge.peer4", {port, address_part(address)});
     } else {
       out_.elements.add("bridge.peer6", {port, address_part(address)});
-      out_.elements.add("bridge.peernd", {port, target_part(address)});
+      out_.elements.add("bridge.peernd", {port, raw_part(address)});
     }
   }
 
@@ -242,10 +241,10 @@ class Gatherer {
       if (!name) return std::unexpected(name.error());
       e.add_goto("inet.places", {*name}, "pre_mbr");
       const Part bridge = index(link.index);
-      e.add_goto("inet.ways", {bridge, bridge}, "w_in");
+      way(bridge, bridge, "w_in");
       for (const auto& [zone, part] : interfaces_) {
-        e.add_goto("inet.ways", {bridge, index(zone)}, "w_egr");
-        e.add_goto("inet.ways", {index(zone), bridge}, "w_ing");
+        way(bridge, index(zone), "w_egr");
+        way(index(zone), bridge, "w_ing");
       }
     }
     const auto loopback = interface_part("lo");
@@ -255,6 +254,12 @@ class Gatherer {
       if (zone.text != loopback->text) e.add_goto("inet.places", {zone}, "pre_zone");
     }
     return {};
+  }
+
+  void way(const Part& from, const Part& to, const std::string& chain) {
+    for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6})
+      out_.elements.add_goto("inet.ways", {family_part(family), from, to},
+                             chain + (family == IpFamily::kV4 ? "4" : "6"));
   }
 
   [[nodiscard]] std::vector<Source> sources(std::span<const Party> parties, IpFamily family) const {
