@@ -515,6 +515,38 @@ class Audit(unittest.TestCase):
         self.assertIn('would be refused', text)
         self.assertIn('exactly the tables that were applied', text)  # what packets fill is no change
 
+    def test_learn_proposes_what_was_counted_and_plan_says_that_it_would_break(self):
+        state = WORLD.built.dir + '/counted.json'
+        learn = ('learn', '--from-audit', '--json', '--state', state, '--config', WORLD.policy(AUDITED))
+        code, said = WORLD.say(*learn)
+        self.assertNotEqual(code, DONE, said)
+        self.assertIn('nothing is in mode audit here', said)
+        self.apply(AUDITED)
+        WORLD.seen()
+        code, said = WORLD.say(*learn)
+        self.assertEqual(code, DONE, said)
+        told = json.loads(said)
+        lines = {line['line'].partition(', why')[0]: line for line in told['lines']}
+        self.assertIn('{from: web, to: db, port: 6379/tcp', lines)
+        self.assertIn('{to: web, publish: 8080/tcp, from: seen-shop-web', lines)
+        self.assertIn('{from: host, to: db, port: 5432/tcp', lines)
+        self.assertEqual(len(lines), 3)
+        self.assertTrue(all(line['packets'] >= 1 for line in lines.values()))
+        self.assertGreaterEqual(told['audited'], 3)
+        self.assertEqual([g['addresses'] for g in told['trust']], [[world.MGT]])
+        code, again = WORLD.say(*learn)
+        self.assertEqual(json.loads(again)['lines'], told['lines'], 'what was counted is added once')
+        for enforce, breaks, expected in (('--enforce', 3, FINDINGS), (None, 0, DONE)):
+            code, said = WORLD.say('plan', '--from-audit', '--json', '--config', WORLD.policy(AUDITED), *filter(None, [enforce]))
+            self.assertEqual((code, json.loads(said)['seen']['breaks']), (expected, breaks), said)
+        # With these lines nothing is lost.
+        code, diff = WORLD.say(*(word for word in learn if word != '--json'))
+        patch = subprocess.run(['patch', '-s', WORLD.built.dir + '/bulkhead.yaml'], input=diff, text=True, capture_output=True)
+        self.assertEqual(patch.returncode, 0, patch.stdout + diff)
+        with open(WORLD.built.dir + '/bulkhead.yaml') as file:
+            self.apply(file.read().replace('mode: audit', 'mode: enforce'))
+        self.assertTrue(all(WORLD.seen().values()))
+
     def test_counts_go_up_and_a_rollback_leaves_nothing(self):
         self.apply(AUDITED)
         WORLD.seen()
