@@ -535,7 +535,8 @@ class Audit(unittest.TestCase):
         self.assertGreaterEqual(told['audited'], 3)
         self.assertEqual([g['addresses'] for g in told['trust']], [[world.MGT]])
         code, again = WORLD.say(*learn)
-        self.assertEqual(json.loads(again)['lines'], told['lines'], 'what was counted is added once')
+        packets = lambda text: [line['packets'] for line in json.loads(text)['lines']]
+        self.assertEqual(packets(again), packets(said), 'what was counted is added once')
         for enforce, breaks, expected in (('--enforce', 3, FINDINGS), (None, 0, DONE)):
             code, said = WORLD.say('plan', '--from-audit', '--json', '--config', WORLD.policy(AUDITED), *filter(None, [enforce]))
             self.assertEqual((code, json.loads(said)['seen']['breaks']), (expected, breaks), said)
