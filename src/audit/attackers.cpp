@@ -39,6 +39,7 @@ class AttackerSweep {
   void pair(std::size_t index, std::size_t seat) {
     const Service& service = inventory_.services[index];
     const SeatEntry& from = inventory_.seats[seat];
+    if (!may_threaten(service, from)) return;
     std::optional<Asked> unknown;
     bool any = false;
     for (const Dial& dial : service.dials) {

@@ -75,18 +75,41 @@ std::vector<Unknown> unknowns_of(const Scene& scene, std::vector<Asked> Answers:
   return out;
 }
 
+void list_vantages(const Scene& scene, Report& report) {
+  for (const SeatEntry& seat : scene.inventory.seats) {
+    ReportVantage& vantage = report.all_vantages.emplace_back();
+    vantage.text = seat.text;
+    if (seat.zone == nullptr) continue;
+    vantage.role = seat.zone->role;
+    vantage.guessed_zone = seat.zone->guessed;
+    vantage.private_uplink = private_uplink(*seat.zone, scene.snapshot);
+  }
+}
+
 void list_exposures(const Scene& scene, Report& report) {
+  list_vantages(scene, report);
+  std::map<std::string, std::uint32_t> links;
   for (std::size_t i = 0; i < scene.inventory.services.size(); ++i) {
-    const Service& service = scene.inventory.services[i];
-    Exposure exposure;
-    exposure.subject = service.subject;
-    std::vector<Asked> open = scene.reach.of[i].open;
-    const std::vector<Asked>& forged = scene.reach.of[i].forged;
-    open.insert(open.end(), forged.begin(), forged.end());
-    exposure.open = openings_of(scene, service, open);
+    Exposure& exposure = report.exposures.emplace_back();
+    exposure.subject = scene.inventory.services[i].subject;
+    const std::vector<const Asked*> open = openings_of(scene, scene.reach.of[i]);
+    exposure.open.reserve(open.size());
+    for (const Asked* asked : open) {
+      const Dial& dial = asked->dial;
+      Exposed& one = exposure.open.emplace_back();
+      one.vantage = static_cast<std::uint32_t>(asked->seat);
+      one.to = dial.to;
+      one.port = dial.port;
+      one.as_attacker = asked->as_attacker();
+      const auto& ns = scene.inventory.seats[asked->seat].ns;
+      if (!dial.scope || !ns) continue;
+      const auto next = static_cast<std::uint32_t>(report.links.size());
+      const auto [at, fresh] = links.emplace(link_name(scene.snapshot, *ns, dial.scope), next);
+      if (fresh) report.links.push_back(at->first);
+      one.link = at->second;
+    }
     for (const Asked& asked : scene.reach.of[i].unknown)
-      exposure.unknown.push_back(scene.inventory.seats[asked.seat].text);
-    report.exposures.push_back(std::move(exposure));
+      exposure.unknown.push_back(static_cast<std::uint32_t>(asked.seat));
   }
 }
 

@@ -105,35 +105,45 @@ Reach reach_of(const Scene& scene, const Service* service, const Asked& asked) {
 
 namespace {
 
-std::vector<const Asked*> one_per_seat(const Scene& scene, const std::vector<Asked>& open) {
-  std::vector<const Asked*> order;
-  std::vector<bool> seen(scene.inventory.seats.size());
-  for (const Asked& asked : open) {
-    if (!seen[asked.seat]) order.push_back(&asked);
-    seen[asked.seat] = true;
+class OnePerSeat {
+ public:
+  explicit OnePerSeat(const Scene& scene) : scene_(scene), seen_(scene.inventory.seats.size()) {}
+  void add(const std::vector<Asked>& open) {
+    for (const Asked& asked : open) {
+      if (!seen_[asked.seat]) order_.push_back(&asked);
+      seen_[asked.seat] = true;
+    }
   }
-  std::ranges::stable_sort(order, {}, [&](const Asked* a) {
-    return std::pair(a->as_attacker(), nearness(scene.inventory.seats[a->seat]));
-  });
-  return order;
-}
+  std::vector<const Asked*> nearest_first() {
+    const auto place = [this](const Asked* a) {
+      return std::pair(a->as_attacker(), nearness(scene_.inventory.seats[a->seat]));
+    };
+    if (!std::ranges::is_sorted(order_, {}, place)) std::ranges::stable_sort(order_, {}, place);
+    return std::move(order_);
+  }
+
+ private:
+  const Scene& scene_;
+  std::vector<const Asked*> order_;
+  std::vector<bool> seen_;
+};
 
 }  // namespace
 
 std::vector<Reach> reaches_of(const Scene& scene, const Service& service,
                               const std::vector<Asked>& open) {
   std::vector<Reach> out;
-  for (const Asked* asked : one_per_seat(scene, open))
-    out.push_back(reach_of(scene, &service, *asked));
+  OnePerSeat seats(scene);
+  seats.add(open);
+  for (const Asked* asked : seats.nearest_first()) out.push_back(reach_of(scene, &service, *asked));
   return out;
 }
 
-std::vector<Opening> openings_of(const Scene& scene, const Service& service,
-                                 const std::vector<Asked>& open) {
-  std::vector<Opening> out;
-  for (const Asked* asked : one_per_seat(scene, open))
-    out.push_back(opening_of(scene, &service, *asked));
-  return out;
+std::vector<const Asked*> openings_of(const Scene& scene, const Answers& answers) {
+  OnePerSeat seats(scene);
+  seats.add(answers.open);
+  seats.add(answers.forged);
+  return seats.nearest_first();
 }
 
 std::vector<PathStep> path_of(const Scene& scene, const Asked& asked, IpProtocol protocol) {

@@ -35,9 +35,8 @@ struct Draft {
 // what only attackers get.
 [[nodiscard]] std::vector<Reach> reaches_of(const Scene& scene, const Service& service,
                                             const std::vector<Asked>& open);
-// The same without the evidence.
-[[nodiscard]] std::vector<Opening> openings_of(const Scene& scene, const Service& service,
-                                               const std::vector<Asked>& open);
+// What opens of a service, forged packets too: one per seat, in that order.
+[[nodiscard]] std::vector<const Asked*> openings_of(const Scene& scene, const Answers& answers);
 // The way of a packet, step by step: asks once more.
 [[nodiscard]] std::vector<PathStep> path_of(const Scene& scene, const Asked& asked,
                                             IpProtocol protocol);

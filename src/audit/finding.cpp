@@ -65,4 +65,19 @@ std::string_view to_string(State state) {
   return "";
 }
 
+Opening Report::opening(const Exposure& exposure, const Exposed& exposed) const {
+  const ReportVantage& vantage = all_vantages.at(exposed.vantage);
+  Opening out;
+  out.vantage = vantage.text;
+  out.role = vantage.role;
+  out.guessed_zone = vantage.guessed_zone;
+  out.up_to_uplink = vantage.private_uplink && exposed.to.is_v4();
+  out.to = exposed.to;
+  if (exposed.link) out.link = links.at(*exposed.link);
+  out.port = exposed.port;
+  out.protocol = exposure.subject.protocol;
+  out.as_attacker = exposed.as_attacker;
+  return out;
+}
+
 }  // namespace bulkhead::audit

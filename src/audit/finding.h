@@ -205,10 +205,28 @@ struct Unknown {  // answers that could not be computed, by reason
   std::vector<std::string> examples;  // at most 3
 };
 
+// Somewhere that services are asked from.
+struct ReportVantage {
+  std::string text;  // as `bulkhead query` takes it
+  std::optional<policy::ZoneRole> role;
+  bool guessed_zone = false;
+  bool private_uplink = false;  // an Internet zone, and the uplink has private IPv4 addresses alone
+};
+
+// An opening without what it shares with others: a large host has a million. The vantage and the
+// link are places in the report's lists.
+struct Exposed {
+  std::uint32_t vantage = 0;
+  std::optional<std::uint32_t> link = {};  // of a link-local address
+  IpAddress to;
+  Port port;
+  bool as_attacker = false;
+};
+
 struct Exposure {
   Subject subject;
-  std::vector<Opening> open;         // zones, host, containers; then as attacker
-  std::vector<std::string> unknown;  // vantages
+  std::vector<Exposed> open;           // zones, host, containers; then as attacker
+  std::vector<std::uint32_t> unknown;  // vantages
 };
 
 struct Contradiction {
@@ -242,6 +260,8 @@ struct Report {
   std::vector<std::string> engines;  // "docker 20.10.24"
   std::vector<Finding> findings;     // suppressed ones last; else as they should be read
   std::vector<Contradiction> contradictions;
+  std::vector<ReportVantage> all_vantages;  // of exposures
+  std::vector<std::string> links;           // names, raw
   std::vector<Exposure> exposures;
   std::vector<Unknown> unknowns;
   std::vector<SuppressionUse> suppressions;
@@ -254,6 +274,7 @@ struct Report {
   std::vector<Unknown> attacker_unknowns;
   std::size_t observed = 0;  // real connections that were compared
   std::vector<ComparedScan> compared;
+  [[nodiscard]] Opening opening(const Exposure& exposure, const Exposed& exposed) const;
 };
 
 }  // namespace bulkhead::audit

@@ -8,19 +8,21 @@ namespace bulkhead::audit {
 
 KnownAnswers::KnownAnswers(const Reachability& reach) {
   std::unordered_map<const query::Reply*, std::size_t> place_of;
-  std::size_t last = 0;  // pairs in a row share one reply
   for (std::size_t service = 0; service < reach.of.size(); ++service) {
     std::uint32_t place = 0;
+    const query::Reply* last = nullptr;  // pairs in a row share one reply
+    Run* run = nullptr;
     for (const std::vector<Asked>* list : {&reach.of[service].open, &reach.of[service].closed}) {
       for (const Asked& asked : *list) {
         const query::Reply* reply = asked.reply.get();
-        if (last >= groups_.size() || groups_[last].reply != reply) {
+        if (reply != std::exchange(last, reply)) {
           const auto [at, fresh] = place_of.try_emplace(reply, groups_.size());
           if (fresh) groups_.push_back({reply, {}});
           if (fresh) file(at->second);
-          last = at->second;
+          run = &groups_[at->second].runs.emplace_back(static_cast<std::uint32_t>(service), place,
+                                                       place);
         }
-        groups_[last].pairs.emplace_back(static_cast<std::uint32_t>(service), place++);
+        run->end = ++place;
       }
     }
   }
@@ -52,7 +54,10 @@ std::vector<std::size_t> KnownAnswers::about(const ChangeScope& scope) const {
 std::vector<KnownAnswers::Pair> KnownAnswers::within(const ChangeScope& scope) const {
   std::vector<Pair> out;
   const auto add = [&](const Group& group) {
-    for (const auto& [service, place] : group.pairs) out.push_back({service, place});
+    for (const Run& run : group.runs) {
+      for (std::uint32_t place = run.first; place < run.end; ++place)
+        out.push_back({run.service, place});
+    }
   };
   if (!scope.is_narrow()) {
     std::ranges::for_each(groups_, add);

@@ -28,9 +28,12 @@ class KnownAnswers {
   [[nodiscard]] std::vector<Pair> within(const ChangeScope& scope) const;
 
  private:
-  struct Group {  // pairs that share a reply
+  struct Run {  // pairs of a service, one behind the other
+    std::uint32_t service = 0, first = 0, end = 0;
+  };
+  struct Group {  // that share a reply
     const query::Reply* reply = nullptr;
-    std::vector<std::pair<std::uint32_t, std::uint32_t>> pairs;  // service, place
+    std::vector<Run> runs;
   };
   void file(std::size_t group);
   [[nodiscard]] std::vector<std::size_t> about(const ChangeScope& scope) const;

@@ -1,6 +1,8 @@
 #include "audit/reachability.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <iterator>
 #include <unordered_map>
 #include <utility>
 
@@ -16,7 +18,8 @@ class Sweep {
       : inventory_(inventory),
         host_(oracle.snapshot().host),
         answers_(inventory, oracle),
-        whose_(services_by_socket(inventory)) {
+        whose_(services_by_socket(inventory)),
+        told_(inventory.seats.size()) {
     out_.of.resize(inventory.services.size());
     for (const SeatEntry& seat : inventory.seats) {
       ends_.push_back(seat.container != nullptr && seat.ns
@@ -29,6 +32,7 @@ class Sweep {
     for (std::size_t i = 0; i < inventory_.services.size(); ++i) {
       // From outside the published address is how a service is known; inside, its own.
       const std::vector<Dial>& outside = inventory_.services[i].dials;
+      const InRoom room(out_.of[i].open, room_);
       std::vector<Dial> inside = outside;
       std::ranges::stable_partition(inside, [](const Dial& d) { return d.via == Via::kDirect; });
       for (std::size_t seat = 0; seat < inventory_.seats.size(); ++seat)
@@ -39,25 +43,86 @@ class Sweep {
   }
 
  private:
+  // A list is filled in room that is kept, and takes up no more than it needs afterwards: on a
+  // large host each of hundreds has thousands.
+  class InRoom {
+   public:
+    InRoom(std::vector<Asked>& list, std::vector<Asked>& room) : list_(list), room_(room) {
+      room_.assign(std::make_move_iterator(list_.begin()), std::make_move_iterator(list_.end()));
+      list_.swap(room_);
+    }
+    InRoom(const InRoom&) = delete;
+    InRoom& operator=(const InRoom&) = delete;
+    ~InRoom() {
+      list_.swap(room_);
+      list_.assign(std::make_move_iterator(room_.begin()), std::make_move_iterator(room_.end()));
+      room_.clear();
+    }
+
+   private:
+    std::vector<Asked>&list_, &room_;
+  };
+
+  static const IpAddress* own_of(const SeatEntry& from) {
+    return from.address ? &*from.address : nullptr;
+  }
+
   // What opens may be another service than the one dialled: a rule sent the packet there.
   std::size_t answered_by(std::size_t dialled, const Asked& asked) const {
     const auto found = whose_.find(asked.reply->answer.socket);
     return found == whose_.end() ? dialled : found->second;
   }
 
+  // What the first of seats that are alike got of a service, where it goes for all of them: a large
+  // host has millions of pairs, and nothing is to be looked up for each.
+  struct Told {
+    std::size_t service = SIZE_MAX;
+    Dial dial;                                  // that opens
+    std::shared_ptr<const query::Reply> opens;  // null: all are closed
+  };
+
+  void note_told(std::size_t index, std::size_t seat, const std::vector<Dial>& tried, bool open) {
+    std::shared_ptr<const query::Reply> last;
+    for (const Dial& dial : tried) {
+      last = answers_.told_all(seat, dial);
+      if (last == nullptr) return;
+    }
+    told_[seat] = {index, tried.back(), open ? std::move(last) : nullptr};
+  }
+
+  // True: it was told what it gets.
+  bool is_told(std::size_t index, std::size_t seat) {
+    const SeatEntry& from = inventory_.seats[seat];
+    const Service& service = inventory_.services[index];
+    if (from.alike == seat || from.ns == service.ns) return false;
+    const Told& told = told_[from.alike];
+    if (told.service != index) return false;
+    if (told.opens == nullptr && !behind_links(service, seat).empty()) return false;
+    PairCounts& counts = out_.ordinary;
+    ++counts.asked;
+    ++(told.opens != nullptr ? counts.open : counts.closed);
+    if (told.opens != nullptr)
+      out_.of[index].open.push_back({seat, told.dial, told.opens, own_of(from)});
+    return true;
+  }
+
   void pair(std::size_t index, std::size_t seat, const std::vector<Dial>& dials) {
+    if (is_told(index, seat)) return;
     const Service& service = inventory_.services[index];
     const SeatEntry& from = inventory_.seats[seat];
     std::optional<Asked> unknown;
-    bool any = false, open = false;
+    bool any = false, open = false, elsewhere = false;
+    std::vector<Dial> tried;
     const auto ask = [&](const Dial& dial) {
       if (!worth_asking(from, service, dial)) return;
       any = true;
+      tried.push_back(dial);
       auto [reply, of_another] = answers_.ask(seat, dial, service.subject.protocol);
-      Asked asked{seat, dial, std::move(reply), of_another ? from.address : std::nullopt};
+      Asked asked{seat, dial, std::move(reply), of_another ? own_of(from) : nullptr};
       if (asked.verdict() == trace::Verdict::kOpen) {
         const std::size_t who = answered_by(index, asked);
         open = open || who == index;
+        elsewhere = elsewhere || who != index;
         if (who == index || !out_.of[who].open_from(seat))
           out_.of[who].open.push_back(std::move(asked));
       } else if (asked.verdict() == trace::Verdict::kUnknown) {
@@ -75,6 +140,7 @@ class Sweep {
       if (open) break;
     }
     if (!any) return;
+    if (from.alike == seat && !unknown && !elsewhere) note_told(index, seat, tried, open);
     PairCounts& counts = out_.ordinary;
     ++counts.asked;
     ++(open ? counts.open : unknown ? counts.unknown : counts.closed);
@@ -106,6 +172,8 @@ class Sweep {
   SharedAnswers answers_;
   Reachability out_;
   std::unordered_map<const model::Socket*, std::size_t> whose_;
+  std::vector<Asked> room_;
+  std::vector<Told> told_;  // by seat that others are like
 };
 
 }  // namespace

@@ -17,8 +17,8 @@ struct Asked {
   std::size_t seat = 0;  // in Inventory::seats
   Dial dial;
   std::shared_ptr<const query::Reply> reply;  // never null
-  // The seat's own, where `reply` is that of another one which is alike.
-  std::optional<IpAddress> own_source = {};
+  // The seat's own (SeatEntry::address), where `reply` is that of another one which is alike.
+  const IpAddress* own_source = nullptr;
   // Of what was asked as attacker: how an ordinary connection by the same way ends; not asked where
   // the attacker gets nothing either.
   std::shared_ptr<const trace::Answer> ordinary = {};
@@ -27,7 +27,7 @@ struct Asked {
   // Of the packet that the answer is about.
   [[nodiscard]] std::optional<IpAddress> source() const {
     if (reply->witness) return reply->witness;
-    return own_source ? own_source : reply->answer.source;
+    return own_source != nullptr ? *own_source : reply->answer.source;
   }
 };
 

@@ -1,18 +1,58 @@
 #include "audit/shared_answers.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace bulkhead::audit {
 
 SharedAnswers::SharedAnswers(const Inventory& inventory, const Oracle& oracle)
-    : inventory_(inventory), oracle_(oracle), known_(inventory.seats.size()) {}
+    : inventory_(inventory), oracle_(oracle), known_(inventory.seats.size()) {
+  for (const SeatEntry& seat : inventory.seats) {
+    if (!seat.address || !seat.ns) continue;
+    const std::uint32_t address = seat.address->v4_number();
+    Alike& group = groups_[seat.alike];
+    group.addresses.first = std::min(group.addresses.first, address);
+    group.addresses.last = std::max(group.addresses.last, address);
+    group.namespaces.push_back(*seat.ns);
+  }
+  for (auto& [first, group] : groups_) std::ranges::sort(group.namespaces);
+}
 
-SharedAnswers::Known* SharedAnswers::known_to_alike(const SeatEntry& from, const Dial& dial) {
+std::shared_ptr<const query::Reply> SharedAnswers::told_all(std::size_t first, const Dial& dial) {
+  const auto group = groups_.find(first);
+  if (group == groups_.end() || !dial.to.is_v4() ||
+      trace::contains({group->second.addresses}, dial.to.v4_number()))
+    return nullptr;
+  const Known* known = known_to_alike(inventory_.seats[first], dial);
+  if (known == nullptr || !known->for_all || !known->reads->same_within(group->second.addresses))
+    return nullptr;
+  const auto& socket_ns = known->reply->answer.socket_ns;
+  const bool own = socket_ns && std::ranges::binary_search(group->second.namespaces, *socket_ns);
+  return own ? nullptr : known->reply;
+}
+
+namespace {
+
+bool is_same(const Dial& a, const Dial& b) {
+  return a.to == b.to && a.port == b.port;
+}
+
+}  // namespace
+
+const SharedAnswers::Known* SharedAnswers::known_to_alike(const SeatEntry& from,
+                                                          const Dial& dial) const {
   if (!from.address) return nullptr;
-  for (Known& k : known_[from.alike]) {
-    if (k.dial.to == dial.to && k.dial.port == dial.port) return &k;
+  for (const Known& k : known_[from.alike]) {
+    if (is_same(k.dial, dial) && k.for_all && k.reply->answer.socket_ns != from.ns &&
+        k.reads->same_for(*from.address))
+      return &k;
   }
   return nullptr;
+}
+
+bool SharedAnswers::has_room(const SeatEntry& from, const Dial& dial) const {
+  return std::ranges::count_if(known_[from.alike],
+                               [&](const Known& k) { return is_same(k.dial, dial); }) < kMostOfDial;
 }
 
 std::optional<SharedAnswers::Known> SharedAnswers::stopped(std::size_t seat, const Dial& dial,
@@ -45,18 +85,14 @@ void SharedAnswers::keep(const SeatEntry& from, Known known) {
 
 SharedAnswers::Told SharedAnswers::ask(std::size_t seat, const Dial& dial, IpProtocol protocol) {
   const SeatEntry& from = inventory_.seats[seat];
-  const std::optional<IpAddress>& own = from.address;
-  const Known* known = known_to_alike(from, dial);
-  if (known != nullptr && own && known->for_all && known->reply->answer.socket_ns != from.ns &&
-      known->reads->same_for(*own))
-    return {known->reply, true};
+  if (const Known* known = known_to_alike(from, dial)) return {known->reply, true};
   auto reply = std::make_shared<query::Reply>();
   if (from.seat.origins.empty()) {
     reply->answer.reason = from.seat.unknown;
     return {std::move(reply)};
   }
-  const bool first = known == nullptr && is_retold(from, dial);
-  if (first) {
+  const bool kept = is_retold(from, dial) && has_room(from, dial);
+  if (kept) {
     if (auto like = stopped(seat, dial, protocol)) {
       keep(from, *std::move(like));
       return {closed_reply(), true};
@@ -65,9 +101,9 @@ SharedAnswers::Told SharedAnswers::ask(std::size_t seat, const Dial& dial, IpPro
   query::Target target = target_of(dial, protocol);
   auto reads = std::make_shared<trace::EndReads>();
   trace::EndReads to_reads;
-  if (first) target.reads = reads.get(), target.to_reads = &to_reads;
+  if (kept) target.reads = reads.get(), target.to_reads = &to_reads;
   *reply = oracle_.ask(from.seat, target);
-  if (!first) return {std::move(reply)};
+  if (!kept) return {std::move(reply)};
   const bool for_all = from.address && !dial.to.is_unspecified() && reads->is_clear() &&
                        !reads->is_singular() &&
                        reply->answer.verdict != trace::Verdict::kUnknown;  // names its places

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <map>
 
 #include "audit/identity.h"
 #include "policy/tenants.h"
@@ -105,10 +106,8 @@ class ThreatFinder {
   explicit ThreatFinder(const Scene& scene) : scene_(scene) {}
 
   std::vector<Draft> find() {
-    for (std::size_t i = 0; i < scene_.inventory.services.size(); ++i) {
-      for (const auto& [kind, tell] : kTold)
-        judge(scene_.inventory.services[i], scene_.reach.of[i], kind, tell);
-    }
+    for (std::size_t i = 0; i < scene_.inventory.services.size(); ++i)
+      judge(scene_.inventory.services[i], scene_.reach.of[i]);
     return std::move(out_);
   }
 
@@ -118,14 +117,18 @@ class ThreatFinder {
 
   const SeatEntry& seat(const Asked& asked) const { return scene_.inventory.seats[asked.seat]; }
 
-  void judge(const Service& service, const Answers& answers, Kind kind, Tell tell) {
-    std::vector<Asked> open;
+  void judge(const Service& service, const Answers& answers) {
+    std::map<Kind, std::vector<Asked>> open;
     for (const std::vector<Asked>* list : {&answers.open, &answers.forged}) {
-      std::ranges::copy_if(*list, std::back_inserter(open), [&](const Asked& a) {
-        return threat_of(scene_.config, service, seat(a), a.dial) == kind;
-      });
+      for (const Asked& asked : *list) {
+        const auto kind = threat_of(scene_.config, service, seat(asked), asked.dial);
+        if (kind) open[*kind].push_back(asked);
+      }
     }
-    if (!open.empty()) (this->*tell)(service, open);
+    for (const auto& [kind, tell] : kTold) {
+      const auto of_kind = open.find(kind);
+      if (of_kind != open.end()) (this->*tell)(service, of_kind->second);
+    }
   }
 
   // By what the severity goes: ordinary ways in, where there are any.
@@ -350,6 +353,10 @@ std::vector<Reference> references_of(Kind kind) {
     case Kind::kDefaultBridge: out.insert(out.end(), {{kCis, "5.29"}, {kNist, "3.3.3"}}); break;
   }
   return out;
+}
+
+bool may_threaten(const Service& service, const SeatEntry& from) {
+  return undeclared_threat_of(service, from).has_value();
 }
 
 std::optional<Kind> threat_of(const policy::Config& config, const Service& service,

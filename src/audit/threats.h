@@ -13,6 +13,9 @@ namespace bulkhead::audit {
 [[nodiscard]] std::optional<Kind> threat_of(const policy::Config& config, const Service& service,
                                             const SeatEntry& from, const Dial& dial);
 
+// Some dial may be one: false before any is looked at.
+[[nodiscard]] bool may_threaten(const Service& service, const SeatEntry& from);
+
 // One finding for each threat and service. What only attackers get stands beside what everybody
 // gets; where that is nothing it is a finding of its own, one severity lower.
 [[nodiscard]] std::vector<Draft> find_service_threats(const Scene& scene);

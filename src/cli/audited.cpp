@@ -1,12 +1,18 @@
 #include "cli/audited.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <map>
+#include <optional>
+#include <set>
 
 #include "cli/held_addresses.h"
 #include "compile/audit.h"
 #include "compile/compare.h"
 #include "compile/whose.h"
+#include "enforce/apply.h"
+#include "learn/audited.h"
 #include "policy/zones.h"
 
 namespace bulkhead::cli {
@@ -44,23 +50,24 @@ bool is_still_there(const enforce::Held& held, const std::string& address,
 
 // Engines give addresses of containers that have ended to others, who did not send what was
 // counted before.
-void disown_moved(const enforce::Record& record, const model::Snapshot& snapshot,
-                  compile::Whose& whose) {
+std::set<IpAddress> moved(const enforce::Record& record, const model::Snapshot& snapshot) {
   const std::vector<Resident> residents = residents_of(snapshot);
+  std::set<IpAddress> out;
   for (const auto* known : {&record.held, &record.audited}) {
     for (const enforce::Held& held : *known) {
       for (const std::string& text : held.addresses) {
         const auto address = IpAddress::parse(text);
-        if (address && !is_still_there(held, text, residents)) whose.disown(*address);
+        if (address && !is_still_there(held, text, residents)) out.insert(*address);
       }
     }
   }
+  return out;
 }
 
 void tell_refused(const compile::Tally& tally, const enforce::Record& record,
                   const compile::Input& input, report::Audited& out) {
   compile::Whose whose(input);
-  disown_moved(record, input.snapshot, whose);
+  for (const IpAddress& address : moved(record, input.snapshot)) whose.disown(address);
   std::map<std::string, std::vector<report::WouldRefuse>> by_tenant;
   for (const compile::Refused& one : tally.refused) {
     const std::string tenant = whose.tenant_of(one);
@@ -116,6 +123,39 @@ std::vector<report::Uncovered> unknown_members(const policy::Config& config,
     }
   }
   return out;
+}
+
+Result<enforce::Record> audited_record() {
+  if (::geteuid() != 0)
+    return fail(ErrorCode::kDenied,
+                "--from-audit: only root can see what is applied; say it with sudo");
+  const Error nothing{ErrorCode::kNotFound,
+                      "--from-audit: nothing is in mode audit here, so nothing was counted; write "
+                      "mode: audit into the file and apply it"};
+  auto folder = enforce::Folder::open(enforce::Folder::Make::kNo);
+  if (!folder)
+    return std::unexpected(folder.error().code == ErrorCode::kNotFound ? nothing : folder.error());
+  auto state = enforce::current_state(*folder);
+  if (!state) return std::unexpected(state.error());
+  const std::optional<enforce::Record>& current = state->current;
+  if (!current || (current->audited.empty() && !current->host_audited))
+    return std::unexpected(nothing);
+  return *current;
+}
+
+Result<std::size_t> add_counted(const enforce::Record& record, const Session& session,
+                                flows::Book& book) {
+  const model::Snapshot& snapshot = *session.snapshot;
+  const auto& tables = snapshot.namespaces[snapshot.host.value].ruleset.tables;
+  const auto tally = compile::read_tally(tables);
+  if (!tally)
+    return fail(ErrorCode::kNotFound,
+                "--from-audit: the kernel has no rules that count, or they could not be read; "
+                "bulkhead status tells, and bulkhead apply loads them again");
+  const std::set<IpAddress> gone = moved(record, snapshot);
+  if (auto added = learn::add_audited(*tally, {snapshot, session.zones, gone}, book); !added)
+    return std::unexpected(added.error());
+  return tally->refused.size();
 }
 
 report::Audited audited_of(const enforce::Record& record, const policy::Config& config,

@@ -2,10 +2,12 @@
 // applied.
 #pragma once
 
-#include <string>
+#include <cstddef>
+#include <vector>
 
 #include "cli/session.h"
 #include "enforce/state.h"
+#include "flows/book.h"
 #include "policy/bind.h"
 #include "report/status_text.h"
 
@@ -17,6 +19,14 @@ namespace bulkhead::cli {
     const policy::Config& config, const policy::Bound& bound, const model::Snapshot& snapshot,
     policy::Mode mode, const std::vector<enforce::Held>& known,
     const std::vector<model::Table>* tables);
+
+// What is applied in this network namespace, for what is counted by addresses. kDenied for who is
+// not root, kNotFound when nothing in mode audit is applied. Before rights are given up.
+[[nodiscard]] Result<enforce::Record> audited_record();
+// Adds what its rules have counted to the book; how many ways that were. kNotFound when the kernel
+// has no such rules.
+[[nodiscard]] Result<std::size_t> add_counted(const enforce::Record& record, const Session& session,
+                                              flows::Book& book);
 
 [[nodiscard]] report::Audited audited_of(const enforce::Record& record,
                                          const policy::Config& config, const policy::Bound& bound,

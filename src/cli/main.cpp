@@ -338,6 +338,8 @@ struct CommandLine {
             "--seen", plan.seen,
             "Tell which flows of this file, kept by learn, would break; end 1 when one does")
         ->type_name("FILE");
+    add_from_audit(*verb, plan.from_audit,
+                   "Tell it of what mode audit counted, too, since its rules were applied");
     verb->callback([this] { run = [this] { return run_plan(plan); }; });
     auto* rules = app.add_subcommand(
         "compile",
@@ -361,6 +363,10 @@ struct CommandLine {
         ->capture_default_str();
     rules->callback([this] { run = [this] { return run_compile(compile); }; });
   }
+  // Counts are the kernel's, and whose they are is kept beside the rules.
+  static void add_from_audit(CLI::App& verb, bool& from_audit, const std::string& what) {
+    verb.add_flag("--from-audit", from_audit, what)->excludes(verb.get_option("--snapshot"));
+  }
   void add_learn() {
     auto* verb = app.add_subcommand(
         "learn",
@@ -383,6 +389,9 @@ struct CommandLine {
         ->capture_default_str();
     verb->add_flag("--json", learn.json, "Answer in JSON");
     add_source(*verb, learn.source);
+    add_from_audit(*verb, learn.from_audit,
+                   "Propose lines for what mode audit counted, too; without --for nothing is "
+                   "watched");
     verb->callback([this] { run = [this] { return run_learn(learn); }; });
   }
   void add_apply() {

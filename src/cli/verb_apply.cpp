@@ -13,6 +13,7 @@
 #include "cli/bench.h"
 #include "cli/fingerprint.h"
 #include "cli/held_addresses.h"
+#include "cli/interfaces.h"
 #include "cli/language.h"
 #include "collect/collect.h"
 #include "compile/compare.h"
@@ -83,6 +84,8 @@ enforce::Record record_of(const Bench& bench, const compile::Compiled& compiled)
   out.unheld = compiled.unheld;
   for (const std::size_t i : compiled.held) out.held.push_back(held_of(bench, i));
   for (const std::size_t i : compiled.audited) out.audited.push_back(held_of(bench, i));
+  const model::Snapshot& snapshot = *bench.session.snapshot;
+  out.interfaces = interfaces_of(compiled, snapshot.namespaces[snapshot.host.value]);
   return out;
 }
 

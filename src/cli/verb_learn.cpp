@@ -16,6 +16,7 @@
 #include <sstream>
 
 #include "base/text.h"
+#include "cli/audited.h"
 #include "cli/deliver.h"
 #include "cli/files.h"
 #include "cli/instant.h"
@@ -289,8 +290,9 @@ Result<policy::Config> policy_for(const Session& session, const flows::Book& boo
   return policy::parse_config(text, "bulkhead.yaml");
 }
 
-Exit tell(Session& session, const LearnOptions& options, const flows::Book& book, bool all_there) {
-  plan::cut_at_zones(*session.snapshot, session.zones);
+// `counted`: ways of mode audit that are in the book.
+Exit tell(Session& session, const LearnOptions& options, const flows::Book& book,
+          std::optional<std::size_t> counted, bool all_there) {
   std::string text;
   const auto config = policy_for(session, book, text);
   if (!config) return complain(config.error());
@@ -302,8 +304,12 @@ Exit tell(Session& session, const LearnOptions& options, const flows::Book& book
   const std::vector<std::string> unread = learn::unread_of(*session.snapshot);
   gaps.insert(gaps.end(), unread.begin(), unread.end());
   const report::Learnt learnt{
-      book, proposal, config->file,
-      is_new ? learn::diff_of_new(proposal.text, config->file) : proposal.diff, std::move(gaps)};
+      book,
+      proposal,
+      config->file,
+      is_new ? learn::diff_of_new(proposal.text, config->file) : proposal.diff,
+      std::move(gaps),
+      counted};
   const Exit told =
       deliver(options.json ? report::learn_json(learnt) : report::learn_text(learnt), options.file);
   if (told != Exit::kDone) return told;
@@ -333,6 +339,12 @@ Status check_output(const LearnOptions& options, const Session& session) {
 Exit run_learn(const LearnOptions& options) {
   const auto duration = read_duration_ms(options.duration);
   if (!duration) return complain(duration.error());
+  std::optional<enforce::Record> audited;
+  if (options.from_audit) {
+    auto applied = audited_record();
+    if (!applied) return complain(applied.error());
+    audited = *std::move(applied);
+  }
   StateFile state(options.state);
   auto book = state.open();
   if (!book) return complain(book.error());
@@ -342,14 +354,23 @@ Exit run_learn(const LearnOptions& options) {
   if (auto good = check_output(options, *session); !good) return complain(good.error());
   const flows::Losses before = book->losses;
   bool kept = true;
-  if (session->broker) {
+  const bool watches = session->broker && !(audited && options.duration.empty());
+  if (watches) {
     const auto done = listen(*session, options, state, *book, *duration);
     if (!done) return complain(done.error());
     kept = *done;
   }
+  plan::cut_at_zones(*session->snapshot, session->zones);
+  std::optional<std::size_t> counted;
+  if (audited) {
+    // Not kept: the kernel goes on counting, and would be added each time.
+    const auto added = add_counted(*audited, *session, *book);
+    if (!added) return complain(added.error());
+    counted = *added;
+  }
   const bool lost =
       book->losses.overflows != before.overflows || book->losses.dropped != before.dropped;
-  return tell(*session, options, *book, kept && !lost);
+  return tell(*session, options, *book, counted, kept && !lost);
 }
 
 }  // namespace bulkhead::cli

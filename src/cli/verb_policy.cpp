@@ -1,6 +1,7 @@
 #include <optional>
 
 #include "base/text.h"
+#include "cli/audited.h"
 #include "cli/bench.h"
 #include "cli/files.h"
 #include "cli/language.h"
@@ -88,8 +89,19 @@ Exit run_plan(const PlanOptions& options) {
     if (!read) return complain(read.error());
     book = *std::move(read);
   }
+  std::optional<enforce::Record> record;
+  if (options.from_audit) {
+    auto applied = audited_record();
+    if (!applied) return complain(applied.error());
+    record = *std::move(applied);
+  }
   const auto bench = open_bench(options.policy);
   if (!bench) return complain(bench.error());
+  if (record) {
+    if (!book) book.emplace();
+    const auto added = add_counted(*record, bench->session, *book);
+    if (!added) return complain(added.error());
+  }
   const compile::Input input = bench->input(options.enforce);
   const auto plan = plan::make_plan(input, *attacker);
   if (!plan) return complain(plan.error());

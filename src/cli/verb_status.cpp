@@ -9,6 +9,7 @@
 #include "cli/bench.h"
 #include "cli/files.h"
 #include "cli/fingerprint.h"
+#include "cli/interfaces.h"
 #include "cli/language.h"
 #include "compile/compare.h"
 #include "enforce/guardian.h"
@@ -126,7 +127,9 @@ report::Applied applied_of(const Kept& kept, const enforce::Record& record,
   if (kept.state.phase != Phase::kKept) out.until_ms = kept.state.deadline_ms;
   out.guarded = kept.guarded;
   const Result<Tables> tables = tables_of(kept);
-  compare_kernel(tables, session.snapshot->namespaces[session.snapshot->host.value], out);
+  const model::NetNs& host = session.snapshot->namespaces[session.snapshot->host.value];
+  compare_kernel(tables, host, out);
+  if (record.interfaces) out.shifted = shifted(*record.interfaces, host);
   bind_today(kept.policy, record, session, tables, out);
   return out;
 }

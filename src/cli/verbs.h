@@ -120,8 +120,9 @@ Exit run_policy_test(const PolicyOptions& options);
 
 struct PlanOptions {
   PolicyOptions policy;
-  bool enforce = false;  // as if what is in mode audit were in mode enforce
-  std::string seen;      // what `learn` keeps; empty: none
+  bool enforce = false;     // as if what is in mode audit were in mode enforce
+  std::string seen;         // what `learn` keeps; empty: none
+  bool from_audit = false;  // and what mode audit counted
 };
 Exit run_plan(const PlanOptions& options);
 
@@ -141,6 +142,7 @@ struct LearnOptions {
   std::string duration;  // 30s, 10m, 6h, 2d; 0: what there is now; empty: until interrupted
   std::string state = "/var/lib/bulkhead/learn/flows.json";
   std::uint32_t buffer = 32U << 20;  // bytes of events that wait
+  bool from_audit = false;           // and what mode audit counted; without a duration that alone
   std::string file = "-";
 };
 Exit run_learn(const LearnOptions& options);

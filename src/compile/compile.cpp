@@ -216,6 +216,7 @@ Result<Compiled> compile(const Input& input) {
   out.unheld = gathered->unheld;
   const auto counted = audited(input, *gathered, out);
   if (!counted) return std::unexpected(counted.error());
+  out.interfaces = *counted ? (*counted)->interfaces : gathered->interfaces;
   const Gathered* enforced = holds(*gathered) ? &*gathered : nullptr;
   if (auto s = put(shape_text(), shape_json(), enforced, out); !s)
     return std::unexpected(s.error());

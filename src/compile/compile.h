@@ -32,6 +32,12 @@ struct Input {  // what it refers to must outlive the call
   bool enforce_audited = false;  // as if tenants in mode audit, and the file, were in enforce
 };
 
+struct Interfaces {              // of the host, each in one of these
+  std::vector<IfIndex> bridges;  // with containers that are held or audited
+  std::vector<IfIndex> zones;
+  std::vector<IfIndex> others;  // of engines, where nobody is held
+};
+
 struct Compiled {
   std::vector<model::Table> tables;  // as the kernel reads `text` back, but for handles
   std::string text;                  // for nft -f: one transaction; replaces an earlier one
@@ -39,6 +45,7 @@ struct Compiled {
   std::vector<std::size_t> held;     // in Bound::members, ascending
   std::vector<std::size_t> audited;  // the same: what would be dropped of them is counted
   bool host_held = false, host_audited = false;
+  Interfaces interfaces;            // that the rules name
   std::vector<std::string> unheld;  // what these rules do not hold, or cut: escaped, one line each
 };
 

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t kNameBytes = 16;                           // IFNAMSIZ
 constexpr std::uint16_t kTypeIpv4 = 0x0800, kTypeIpv6 = 0x86dd;  // ETH_P_IP, ETH_P_IPV6
+constexpr std::uint8_t kNfIpv4 = 2, kNfIpv6 = 10;                // NFPROTO_*
 
 Bytes bytes_of(const IpAddress& address) {
   const auto octets = address.octets();
@@ -78,7 +79,7 @@ Part address_part(IpAddress address) {
   return one(bytes_of(address), address.to_string());
 }
 
-Part target_part(IpAddress address) {
+Part raw_part(IpAddress address) {
   return number(bytes_of(address));
 }
 
@@ -95,6 +96,11 @@ Part range_part(const Range& range) {
   Part out{bytes_of(range.first), bytes_of(range.last), range.first.to_string(), true};
   if (range.first != range.last) out.text += "-" + range.last.to_string();
   return out;
+}
+
+Part family_part(IpFamily family) {
+  const bool v4 = family == IpFamily::kV4;
+  return one({v4 ? kNfIpv4 : kNfIpv6}, v4 ? "ipv4" : "ipv6");
 }
 
 Part protocol_part(IpProtocol protocol) {

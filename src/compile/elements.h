@@ -30,8 +30,9 @@ struct Part {  // one field of a key, first to last
 [[nodiscard]] Part address_part(IpAddress address);
 // MAC and type of a frame as they follow each other there, a number of eight bytes.
 [[nodiscard]] Part frame_part(MacAddress mac, IpFamily family);
-[[nodiscard]] Part target_part(IpAddress address);  // of neighbour discovery: raw bytes
+[[nodiscard]] Part raw_part(IpAddress address);  // where rules load bytes: @nh, @th
 [[nodiscard]] Part range_part(const Range& range);
+[[nodiscard]] Part family_part(IpFamily family);  // meta nfproto
 [[nodiscard]] Part protocol_part(IpProtocol protocol);
 [[nodiscard]] Part port_part(Port port);
 

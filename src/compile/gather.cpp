@@ -10,6 +10,7 @@
 #include "compile/sides.h"
 #include "model/find.h"
 #include "policy/meaning.h"
+#include "policy/zones.h"
 
 namespace bulkhead::compile {
 namespace {
@@ -48,6 +49,7 @@ class Gatherer {
     find_held();
     if (auto s = places(); !s) return std::unexpected(s.error());
     if (auto s = zones(); !s) return std::unexpected(s.error());
+    others();
     if (auto s = ways(); !s) return std::unexpected(s.error());
     prefixes();
     proxied();
@@ -66,6 +68,8 @@ class Gatherer {
     }
     for (std::string& what : closed_name_servers(input_, out_.held)) note(std::move(what));
     out_.unheld.assign(unheld_.begin(), unheld_.end());
+    out_.interfaces.bridges.assign(bridges_.begin(), bridges_.end());
+    for (const auto& [link, part] : interfaces_) out_.interfaces.zones.push_back(link);
     return std::move(out_);
   }
 
@@ -122,9 +126,8 @@ class Gatherer {
     e.add("inet.mbr", {bridge});
     for (const IpAddress& address : a.addresses) {
       if (address.is_v4()) {
-        e.add("bridge.src4",
-              {index(a.port), frame_part(a.mac, IpFamily::kV4), address_part(address)});
-        e.add("bridge.dst4", {index(a.port), mac_part(a.mac), address_part(address)});
+        e.add("bridge.src4", {index(a.port), frame_part(a.mac, IpFamily::kV4), raw_part(address)});
+        e.add("bridge.dst4", {index(a.port), mac_part(a.mac), raw_part(address)});
         e.add("bridge.p4", {port, mac_part(a.mac), address_part(address)});
         e.add("arp.nb", {bridge, mac_part(a.mac), address_part(address)});
       } else {
@@ -132,7 +135,7 @@ class Gatherer {
               {index(a.port), frame_part(a.mac, IpFamily::kV6), address_part(address)});
         e.add("bridge.dst6", {index(a.port), mac_part(a.mac), address_part(address)});
         e.add("bridge.p6", {port, mac_part(a.mac), address_part(address)});
-        e.add("bridge.pnd", {port, target_part(address)});
+        e.add("bridge.pnd", {port, raw_part(address)});
       }
       peer(port, address);
     }
@@ -151,7 +154,7 @@ class Gatherer {
       out_.elements.add("bridge.peer4", {port, address_part(address)});
     } else {
       out_.elements.add("bridge.peer6", {port, address_part(address)});
-      out_.elements.add("bridge.peernd", {port, target_part(address)});
+      out_.elements.add("bridge.peernd", {port, raw_part(address)});
     }
   }
 
@@ -203,6 +206,31 @@ class Gatherer {
     return {};
   }
 
+  // Bridges of engines, and those of members that are not held. What is in no set came later.
+  void others() {
+    std::set<IfIndex> known;
+    for (const Member& m : members()) {
+      for (const Attached& a : m.attached) known.insert(a.bridge);
+    }
+    for (const model::Link& link : host().links) {
+      if (bridges_.contains(link.index) || interfaces_.contains(link.index)) continue;
+      const bool made =
+          !link.master && policy::made_by_engine(input_.snapshot, input_.snapshot.host, link);
+      if (!made && !known.contains(link.index)) continue;
+      if (auto part = interface_part(link.name)) {
+        out_.elements.add("inet.others", {*std::move(part)});
+        out_.interfaces.others.push_back(link.index);
+      } else {
+        note(part.error().message +
+             ": what comes from there counts as from an interface that nobody "
+             "knows");
+      }
+    }
+    if (!out_.host_held) return;
+    for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6})
+      out_.elements.add("inet.hostheld", {family_part(family)});
+  }
+
   // What each interface is, and each pair of them between which most packets go: a zone is no
   // bridge of ours.
   Status ways() {
@@ -213,10 +241,10 @@ class Gatherer {
       if (!name) return std::unexpected(name.error());
       e.add_goto("inet.places", {*name}, "pre_mbr");
       const Part bridge = index(link.index);
-      e.add_goto("inet.ways", {bridge, bridge}, "w_in");
+      way(bridge, bridge, "w_in");
       for (const auto& [zone, part] : interfaces_) {
-        e.add_goto("inet.ways", {bridge, index(zone)}, "w_egr");
-        e.add_goto("inet.ways", {index(zone), bridge}, "w_ing");
+        way(bridge, index(zone), "w_egr");
+        way(index(zone), bridge, "w_ing");
       }
     }
     const auto loopback = interface_part("lo");
@@ -226,6 +254,12 @@ class Gatherer {
       if (zone.text != loopback->text) e.add_goto("inet.places", {zone}, "pre_zone");
     }
     return {};
+  }
+
+  void way(const Part& from, const Part& to, const std::string& chain) {
+    for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6})
+      out_.elements.add_goto("inet.ways", {family_part(family), from, to},
+                             chain + (family == IpFamily::kV4 ? "4" : "6"));
   }
 
   [[nodiscard]] std::vector<Source> sources(std::span<const Party> parties, IpFamily family) const {
@@ -438,9 +472,15 @@ class Gatherer {
         {interface, range_part(range), protocol_part(port.protocol), port_part(port.port)});
   }
 
+  // By interfaces that come later, too.
+  void open_to_all(const PortSpec& port) {
+    out_.elements.add("inet.hostall", {protocol_part(port.protocol), port_part(port.port)});
+  }
+
   Status host_service(const Line& line) {
     const PortSpec& port = line.ports.front();
     if (out_.host_held) {
+      if (std::ranges::any_of(line.from, policy::is_everybody)) open_to_all(port);
       for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
         for (const Source& source : sources(line.from, family))
           open_host(source.interface, source.range, port);
@@ -465,10 +505,11 @@ class Gatherer {
       for (const model::Container& c : engine.containers) {
         if (!engine.local || c.state != "running" || holds(c)) continue;
         for (const model::PublishedPort& p : c.published) {
+          if (p.host_port.number == 0) continue;
+          open_to_all({p.host_port, p.protocol});
           for (const auto& [link, interface] : interfaces_) {
             const Prefix all = Prefix::all(p.host_address.family());
-            if (p.host_port.number != 0)
-              open_host(interface, {all.first(), all.last()}, {p.host_port, p.protocol});
+            open_host(interface, {all.first(), all.last()}, {p.host_port, p.protocol});
           }
         }
       }

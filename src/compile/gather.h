@@ -16,6 +16,7 @@ struct Gathered {
   std::size_t groups4 = 0, groups6 = 0;  // of destinations: sets egr4_0 and so on
   std::vector<std::size_t> held;
   bool host_held = false;
+  Interfaces interfaces;
   std::vector<std::string> unheld;
   std::vector<std::string> apart;  // those of them that are containers on which no rule bears
 };

@@ -15,7 +15,7 @@ std::vector<Range> senders(const policy::Config& config, const policy::Zone& zon
     return common(whole(), ranges_of(trusted->prefixes, {}, family));
   }
   if (party.kind != PartyKind::kZone) return {};
-  if (party.name == "internet") {
+  if (policy::is_everybody(party)) {
     const std::vector<Prefix> all{Prefix::all(family)};
     return zone.role == policy::ZoneRole::kInternet ? ranges_of(all, {}, family) : whole();
   }

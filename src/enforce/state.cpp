@@ -13,18 +13,35 @@ using Json = nlohmann::ordered_json;
 
 // An older one is read, too: what it applied is in force, and is to be told and taken back.
 constexpr std::uint32_t kOldestVersion = 1;
-constexpr std::uint32_t kAuditVersion = 2;  // the first that knew mode audit
+constexpr std::uint32_t kAuditVersion = 2;       // the first that knew mode audit
+constexpr std::uint32_t kInterfacesVersion = 3;  // and that kept interfaces
+
+constexpr std::array<std::pair<Interface::Role, std::string_view>, 4> kInterfaceRoles{
+    {{Interface::Role::kBridge, "bridge"},
+     {Interface::Role::kZone, "zone"},
+     {Interface::Role::kOther, "other"},
+     {Interface::Role::kNone, "none"}}};
 
 constexpr std::array<std::pair<Phase, std::string_view>, 4> kPhases{{{Phase::kNothing, "nothing"},
                                                                      {Phase::kLoading, "loading"},
                                                                      {Phase::kAwaiting, "awaiting"},
                                                                      {Phase::kKept, "kept"}}};
 
-std::string_view word(Phase phase) {
-  for (const auto& [one, text] : kPhases) {
-    if (one == phase) return text;
+template <class Words, class Value>
+std::string_view word(const Words& words, Value value) {
+  for (const auto& [one, text] : words) {
+    if (one == value) return text;
   }
   return "";
+}
+
+template <class Value, std::size_t kSize>
+std::optional<Value> value_of(const std::array<std::pair<Value, std::string_view>, kSize>& words,
+                              std::string_view text) {
+  for (const auto& [one, word] : words) {
+    if (word == text) return one;
+  }
+  return std::nullopt;
 }
 
 // Takes members of an object; the first that is missing or of another type is kept as the error.
@@ -52,10 +69,9 @@ class Members {
   }
   // nullptr when it is null or wrong.
   const Json* list(const char* name) { return find(name, &Json::is_array); }
+  const Json* list_or_null(const char* name) { return is_null(name) ? nullptr : list(name); }
   const Json* object(const char* name) {
-    const auto at = wrong_.empty() ? object_.find(name) : object_.end();
-    if (at != object_.end() && at->is_null()) return nullptr;
-    return find(name, &Json::is_object);
+    return is_null(name) ? nullptr : find(name, &Json::is_object);
   }
   void complain(const std::string& name) {
     if (wrong_.empty()) wrong_ = "'" + name + "' is missing or has another form";
@@ -66,6 +82,10 @@ class Members {
   }
 
  private:
+  [[nodiscard]] bool is_null(const char* name) const {
+    const auto at = wrong_.empty() ? object_.find(name) : object_.end();
+    return at != object_.end() && at->is_null();
+  }
   const Json* find(const char* name, bool (Json::*is)() const noexcept) {
     if (!wrong_.empty()) return nullptr;
     const auto at = object_.find(name);
@@ -88,6 +108,14 @@ Json json_of(const std::vector<Held>& all) {
   return out;
 }
 
+Json json_of(const std::vector<Interface>& all) {
+  Json out = Json::array();
+  for (const Interface& one : all)
+    out.push_back(
+        {{"name", one.name}, {"number", one.number}, {"role", word(kInterfaceRoles, one.role)}});
+  return out;
+}
+
 Json json_of(const Record& r) {
   return {{"id", r.id},
           {"applied_at_ms", r.applied_at_ms},
@@ -99,6 +127,7 @@ Json json_of(const Record& r) {
           {"console", r.console},
           {"held", json_of(r.held)},
           {"audited", json_of(r.audited)},
+          {"interfaces", r.interfaces ? json_of(*r.interfaces) : Json()},
           {"host_held", r.host_held},
           {"host_audited", r.host_audited},
           {"elements", r.elements},
@@ -125,6 +154,24 @@ void take_containers(Members& in, const char* name, std::vector<Held>& to) {
   }
 }
 
+// null where they were not kept.
+void take_interfaces(Members& in, std::optional<std::vector<Interface>>& to) {
+  const Json* list = in.list_or_null("interfaces");
+  if (list == nullptr) return;
+  to.emplace();
+  for (const Json& one : *list) {
+    Members member(one);
+    Interface& interface = to->emplace_back();
+    std::string role;
+    member.take("name", interface.name);
+    member.take_number("number", interface.number);
+    member.take("role", role);
+    const auto known = value_of(kInterfaceRoles, role);
+    if (!member.done() || !known) in.complain("interfaces");
+    interface.role = known.value_or(Interface::Role::kNone);
+  }
+}
+
 Result<Record> record_of(const Json& json, std::uint32_t version = kStateVersion) {
   Record out;
   Members in(json);
@@ -143,6 +190,7 @@ Result<Record> record_of(const Json& json, std::uint32_t version = kStateVersion
     in.take("host_audited", out.host_audited);
     take_containers(in, "audited", out.audited);
   }
+  if (version >= kInterfacesVersion) take_interfaces(in, out.interfaces);
   if (const Json* list = in.list("unheld")) {
     for (const Json& one : *list) {
       if (!one.is_string()) in.complain("unheld");
@@ -167,9 +215,7 @@ std::string text_of(const Json& json) {
 }
 
 Result<Phase> phase_of(const std::string& text) {
-  for (const auto& [phase, name] : kPhases) {
-    if (name == text) return phase;
-  }
+  if (const auto phase = value_of(kPhases, text)) return *phase;
   return fail(ErrorCode::kInvalidInput, "phase '" + escape_text(text, 32) + "' is none");
 }
 
@@ -228,7 +274,7 @@ Result<Record> read_record(std::string_view json) {
 std::string write_state(const State& s) {
   Json json = {{"version", kStateVersion},
                {"boot_id", s.boot_id},
-               {"phase", word(s.phase)},
+               {"phase", word(kPhases, s.phase)},
                {"can_undo", s.can_undo},
                {"deadline_boot_ns", s.deadline_boot_ns},
                {"deadline_ms", s.deadline_ms},

@@ -20,6 +20,19 @@ struct Held {  // a container that the rules hold, or audit
   friend bool operator==(const Held&, const Held&) = default;
 };
 
+struct Interface {  // of the host, as it was when the rules were loaded
+  enum class Role : std::uint8_t {
+    kBridge,  // of containers that are held or audited
+    kZone,
+    kOther,  // an engine's, where nobody is held
+    kNone,   // was up, and no rule knows it
+  };
+  std::string name;
+  std::uint32_t number = 0;
+  Role role = Role::kNone;
+  friend bool operator==(const Interface&, const Interface&) = default;
+};
+
 // One apply. The folder also has ID.nft (what was loaded), ID.json (the same as the kernel reads it
 // back, a snapshot of these tables alone) and ID.yaml (the policy).
 struct Record {
@@ -32,6 +45,7 @@ struct Record {
   std::string sha256;                 // of its bytes
   bool console = false;               // --console was given
   std::vector<Held> held, audited;
+  std::optional<std::vector<Interface>> interfaces;  // absent: an older version did not keep them
   bool host_held = false, host_audited = false;
   std::uint64_t elements = 0;
   std::vector<std::string> unheld;  // escaped lines
@@ -71,7 +85,7 @@ struct State {
   friend bool operator==(const State&, const State&) = default;
 };
 
-inline constexpr std::uint32_t kStateVersion = 2;
+inline constexpr std::uint32_t kStateVersion = 3;
 
 [[nodiscard]] std::string write_state(const State& state);
 // kInvalidInput names what is wrong; kUnsupported for a newer version.

@@ -56,6 +56,7 @@ void Counts::add(const Counts& other) {
   answered += other.answered;
   unclear += other.unclear;
   lost += other.lost;
+  audited += other.audited;
   if (other.first_ms != 0 && (first_ms == 0 || other.first_ms < first_ms))
     first_ms = other.first_ms;
   last_ms = std::max(last_ms, other.last_ms);

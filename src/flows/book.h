@@ -66,6 +66,7 @@ struct Counts {
   std::uint64_t tries = 0, answered = 0;
   std::uint64_t unclear = 0;  // of the tries: nobody knows who dialled
   std::uint64_t lost = 0;     // of the tries: their end was not seen
+  std::uint64_t audited = 0;  // packets that mode audit counted, not kept on disk
   std::uint64_t first_ms = 0, last_ms = 0;
   void add(const Counts& other);
   friend bool operator==(const Counts&, const Counts&) = default;

@@ -25,8 +25,9 @@ struct Verdict {
 
 class Teller {
  public:
-  Teller(const compile::Input& input, const flows::Book& book)
-      : input_(input), snapshot_(input.snapshot) {
+  Teller(const model::Snapshot& snapshot, std::span<const policy::Zone> zones,
+         const flows::Book& book)
+      : snapshot_(snapshot), zones_(zones) {
     std::map<flows::Who, std::uint32_t> known;
     for (std::uint32_t i = 0; i < book.whos().size(); ++i) known.emplace(book.whos()[i], i);
     for (const model::Engine& engine : snapshot_.engines) {
@@ -71,7 +72,7 @@ class Teller {
       return true;
     }
     if (!flow.from.address) return false;
-    const policy::Zone* zone = policy::zone_of(input_.zones, *flow.from.address);
+    const policy::Zone* zone = policy::zone_of(zones_, *flow.from.address);
     if (zone == nullptr) return false;
     q.from = trace::OutsideOrigin{
         .ns = snapshot_.host, .link = zone->link, .source = *flow.from.address};
@@ -98,8 +99,8 @@ class Teller {
     return out;
   }
 
-  const compile::Input& input_;
   const model::Snapshot& snapshot_;
+  std::span<const policy::Zone> zones_;
   std::map<std::uint32_t, model::NsId> running_;
 };
 
@@ -116,12 +117,12 @@ Verdict ask(const trace::World& world, const std::vector<trace::Question>& quest
   return out;
 }
 
-bool is_asked(const Flow& flow, const Counts& counts) {
-  const auto is_known = [](const Peer& peer) {
+bool is_known(const Flow& flow) {
+  const auto is_one = [](const Peer& peer) {
     const bool whose = peer.kind != PeerKind::kNobody && peer.kind != PeerKind::kUnsure;
     return whose && !(peer.address && peer.address->is_unspecified());
   };
-  return counts.answered != 0 && is_known(flow.from) && is_known(flow.to);
+  return is_one(flow.from) && is_one(flow.to);
 }
 
 }  // namespace
@@ -144,6 +145,22 @@ std::size_t Fates::count(Fate fate) const {
       std::ranges::count_if(flows, [fate](const Fated& f) { return f.fate == fate; }));
 }
 
+Result<std::vector<Answers>> answers_now(const model::Snapshot& snapshot,
+                                         std::span<const policy::Zone> zones,
+                                         const flows::Book& book,
+                                         std::span<const flows::Flow> flows) {
+  const auto world = trace::World::build(snapshot);
+  if (!world) return std::unexpected(world.error());
+  const Teller teller(snapshot, zones, book);
+  std::vector<Answers> out;
+  for (const Flow& flow : flows) {
+    const auto questions = is_known(flow) ? teller.questions(flow) : std::vector<trace::Question>{};
+    const Verdict now = ask(*world, questions, flow.to.kind == PeerKind::kOutside);
+    out.push_back(now.open ? Answers::kYes : now.known ? Answers::kNo : Answers::kUnknown);
+  }
+  return out;
+}
+
 Result<Fates> fates_of(const compile::Input& input, const compile::Compiled& compiled,
                        const flows::Book& book) {
   const auto changed = std::make_unique<model::Snapshot>(input.snapshot);
@@ -152,12 +169,12 @@ Result<Fates> fates_of(const compile::Input& input, const compile::Compiled& com
   if (!before) return std::unexpected(before.error());
   const auto after = trace::World::build(*changed);
   if (!after) return std::unexpected(after.error());
-  const Teller teller(input, book);
+  const Teller teller(input.snapshot, input.zones, book);
   const Judge judge(book, input.config, input.zones, input.now_ms);
   Fates out;
   for (const auto& [flow, counts] : book.flows()) {
     Fated& one = out.flows.emplace_back(Fated{&flow, &counts, Fate::kUnasked, ""});
-    if (!is_asked(flow, counts)) continue;
+    if (counts.answered == 0 || !is_known(flow)) continue;
     const std::vector<trace::Question> questions = teller.questions(flow);
     one.fate = Fate::kGone;
     if (questions.empty()) continue;

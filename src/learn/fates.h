@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,14 @@ struct Fates {
   std::vector<Fated> flows;  // in the order of the book
   [[nodiscard]] std::size_t count(Fate fate) const;
 };
+
+// Whether somebody answers, as things are.
+enum class Answers : std::uint8_t { kYes, kNo, kUnknown };
+// Of each flow, in their order; kNo where an end is not there. The book has whom they are between.
+[[nodiscard]] Result<std::vector<Answers>> answers_now(const model::Snapshot& snapshot,
+                                                       std::span<const policy::Zone> zones,
+                                                       const flows::Book& book,
+                                                       std::span<const flows::Flow> flows);
 
 // The book must outlive the result. Cost: a world, and two walks for each flow at most.
 [[nodiscard]] Result<Fates> fates_of(const compile::Input& input, const compile::Compiled& compiled,

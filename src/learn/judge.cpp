@@ -302,7 +302,13 @@ std::optional<Judged> Judge::unfit(const Flow& flow, const Counts& counts) const
                    "it was picked up in its middle, or a helper expected it: who dialled is not "
                    "known");
   if (counts.lost != 0)
-    return refused(Refusal::kLost, "whether it was answered was lost; learn longer");
+    return refused(Refusal::kLost,
+                   counts.audited != 0
+                       ? "mode audit counted it, and whether somebody answers there is not known"
+                       : "whether it was answered was lost; learn longer");
+  if (counts.audited != 0)
+    return refused(Refusal::kUnanswered,
+                   "mode audit counted it, and nobody would answer there as things are now");
   return refused(Refusal::kUnanswered,
                  flow.protocol == IpProtocol::kUdp
                      ? "no answer was seen; if nobody is to answer, write the line yourself"

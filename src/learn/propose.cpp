@@ -59,6 +59,10 @@ std::string why(const Counts& counts) {
   std::string out = "seen " + std::to_string(counts.answered) +
                     (counts.answered == 1 ? " time, " : " times, ") + first;
   if (last != first) out += " to " + last;
+  // It counts packets, of which the last has an instant.
+  if (counts.audited != 0)
+    out = std::to_string(counts.audited) + (counts.audited == 1 ? " packet" : " packets") +
+          " that mode audit counted, last " + last;
   return ", why: " + yaml::quoted(out + " UTC") + "}";
 }
 

@@ -23,10 +23,6 @@ std::string joined(std::span<const Party> parties) {
   return escape_text(out, 120);
 }
 
-bool is_everybody(const Party& party) {
-  return party.kind == PartyKind::kZone && party.name == "internet";
-}
-
 class Linter {
  public:
   Linter(const Config& config, const Bound& bound, std::span<const Zone> zones,

@@ -104,12 +104,16 @@ bool names_zone(const Party& party, const Zone& zone) {
          (party.name == zone.name || party.name == to_string(zone.role));
 }
 
+bool is_everybody(const Party& party) {
+  return party.kind == PartyKind::kZone && party.name == to_string(ZoneRole::kInternet);
+}
+
 bool names_host(std::span<const Party> parties) {
   return std::ranges::any_of(parties, [](const Party& p) { return p.kind == PartyKind::kHost; });
 }
 
 bool covers(const Config& config, const Party& outer, const Party& inner) {
-  const bool everywhere = outer.kind == PartyKind::kZone && outer.name == "internet";
+  const bool everywhere = is_everybody(outer);
   switch (inner.kind) {
     case PartyKind::kService: return names_service(outer, inner.tenant, inner.name);
     case PartyKind::kHost: return outer.kind == PartyKind::kHost;

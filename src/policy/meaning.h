@@ -47,6 +47,8 @@ struct Line {
 
 // Whether a zone is one of those that a party names: by its name, or by its role.
 [[nodiscard]] bool names_zone(const Party& party, const Zone& zone);
+// "internet" as a sender: from everywhere, neighbours of the uplink among them.
+[[nodiscard]] bool is_everybody(const Party& party);
 // Whether the host's own processes are among them.
 [[nodiscard]] bool names_host(std::span<const Party> parties);
 

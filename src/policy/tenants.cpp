@@ -67,7 +67,7 @@ bool selects(const ServiceSelector& selector, const model::Container& container)
 }
 
 bool covers(const Party& from, const Zone& zone) {
-  return names_zone(from, zone) || (from.kind == PartyKind::kZone && from.name == "internet");
+  return names_zone(from, zone) || is_everybody(from);
 }
 
 bool covers(const Config& config, const Party& from, const model::Engine& engine,

@@ -230,6 +230,11 @@ class RuleMarks {
     if (ether_type && s.right == Bytes{0x08, 0x06}) family_ = model::NfFamily::kArp;
     if (ether_type && s.right == Bytes{0x08, 0x00}) family_ = model::NfFamily::kIp;
     if (ether_type && s.right == Bytes{0x86, 0xdd}) family_ = model::NfFamily::kIp6;
+    // The first byte of a header says which it is.
+    const bool version = payload != nullptr && payload->base == model::PayloadBase::kNetwork &&
+                         payload->offset == 0 && payload->length == 1 && s.right.size() == 1;
+    if (version && s.right[0] >> 4 == 4) family_ = model::NfFamily::kIp;
+    if (version && s.right[0] >> 4 == 6) family_ = model::NfFamily::kIp6;
     if (meta == nullptr || meta->key != model::MetaKey::kNfproto || s.right.size() != 1) return;
     constexpr std::uint8_t kIpv4 = 2, kIpv6 = 10;  // NFPROTO_*
     if (s.right[0] == kIpv4) family_ = model::NfFamily::kIp;

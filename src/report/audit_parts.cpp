@@ -88,8 +88,9 @@ std::vector<std::pair<std::string, std::vector<std::string>>> open_to_zones(
     const audit::Report& report, const Style& style) {
   std::vector<std::pair<std::string, std::vector<std::string>>> out;
   for (const audit::Exposure& e : report.exposures) {
-    for (const audit::Opening& reach : e.open) {
-      if (!reach.role || reach.as_attacker) continue;
+    for (const audit::Exposed& exposed : e.open) {
+      if (!report.all_vantages[exposed.vantage].role || exposed.as_attacker) continue;
+      const audit::Opening reach = report.opening(e, exposed);
       const std::string zone = vantage_text(reach, style);
       auto at = std::ranges::find(out, zone, [](const auto& z) { return z.first; });
       if (at == out.end()) at = out.insert(out.end(), {zone, {}});
@@ -109,8 +110,10 @@ std::vector<std::string> guessed_zones(const audit::Report& report) {
 }
 
 bool is_up_to_uplink(const audit::Report& report) {
-  return std::ranges::any_of(report.exposures, [](const audit::Exposure& e) {
-    return std::ranges::any_of(e.open, [](const audit::Opening& r) { return r.up_to_uplink; });
+  return std::ranges::any_of(report.exposures, [&](const audit::Exposure& e) {
+    return std::ranges::any_of(e.open, [&](const audit::Exposed& exposed) {
+      return exposed.to.is_v4() && report.all_vantages[exposed.vantage].private_uplink;
+    });
   });
 }
 

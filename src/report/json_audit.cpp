@@ -3,6 +3,7 @@
 
 #include "base/scoped_address.h"
 #include "report/json.h"
+#include "report/json_pieces.h"
 #include "report/parts.h"
 
 namespace bulkhead::report {
@@ -190,22 +191,59 @@ Json zones_json(const audit::Report& report) {
   return out;
 }
 
-Json exposures_json(const audit::Report& report) {
-  Json out = Json::array();
-  for (const audit::Exposure& e : report.exposures) {
-    Json open = Json::array();
-    for (const audit::Opening& r : e.open) {
-      open.push_back({{"from", r.vantage},
-                      {"to", ScopedAddress{r.to, r.link}.to_string()},
-                      {"port", r.port.number},
-                      {"as", r.as_attacker ? "attacker" : "ordinary"}});
-    }
-    Json exposure = {{"subject", subject_json(e.subject)}, {"open_from", std::move(open)}};
-    if (!e.unknown.empty()) exposure["unknown_from"] = e.unknown;
-    out.push_back(std::move(exposure));
+// One exposure as an element of its array. Its openings are written as text: a large host has a
+// million.
+class ExposureWriter {
+ public:
+  explicit ExposureWriter(const audit::Report& report) : report_(report) {
+    for (const audit::ReportVantage& v : report.all_vantages)
+      vantages_.push_back(JsonPieces::quoted(v.text));
   }
-  return out;
-}
+
+  [[nodiscard]] std::string text(const audit::Exposure& e) {
+    std::string out = "{\n      \"subject\": " + indented(subject_json(e.subject), 6) +
+                      ",\n      \"open_from\": [";
+    for (const audit::Exposed& one : e.open) {
+      if (&one != e.open.data()) out += ',';
+      opening(one, out);
+    }
+    out += e.open.empty() ? "]" : "\n      ]";
+    if (!e.unknown.empty()) {
+      Json unknown = Json::array();
+      for (const std::uint32_t v : e.unknown) unknown.push_back(report_.all_vantages.at(v).text);
+      out += ",\n      \"unknown_from\": " + indented(unknown, 6);
+    }
+    return out + "\n    }";
+  }
+
+ private:
+  void opening(const audit::Exposed& one, std::string& out) {
+    constexpr std::string_view kNext = ",\n          ";
+    out += "\n        {\n          \"from\": ";
+    out += vantages_.at(one.vantage);
+    out.append(kNext).append("\"to\": ").append(to(one));
+    out.append(kNext).append("\"port\": ").append(std::to_string(one.port.number));
+    out.append(kNext).append("\"as\": ");
+    out += one.as_attacker ? "\"attacker\"" : "\"ordinary\"";
+    out += "\n        }";
+  }
+  // Most are the same as the one before.
+  const std::string& to(const audit::Exposed& one) {
+    if (to_.empty() || address_ != one.to || link_ != one.link) {
+      address_ = one.to;
+      link_ = one.link;
+      const std::string link = link_ ? report_.links.at(*link_) : std::string();
+      to_ = JsonPieces::quoted(ScopedAddress{one.to, link}.to_string());
+    }
+    return to_;
+  }
+
+  const audit::Report& report_;
+  std::vector<std::string> vantages_;  // quoted
+  IpAddress address_;
+  std::optional<std::uint32_t> link_;
+  std::string to_;  // of these
+};
 
 Json counts_json(const audit::Report& report) {
   std::size_t confirmed = 0, suppressed = 0, contradicted = 0;
@@ -236,7 +274,7 @@ Json counts_json(const audit::Report& report) {
           {"observed", report.observed}};
 }
 
-Json others_json(const audit::Report& report, Json out) {
+void write_others(const audit::Report& report, JsonPieces& out) {
   Json contradictions = Json::array(), unknowns = Json::array(), suppressions = Json::array(),
        gaps = Json::array();
   for (const auto& c : report.contradictions) {
@@ -264,39 +302,52 @@ Json others_json(const audit::Report& report, Json out) {
   }
   for (const auto& [what, reason] : report.gaps)
     gaps.push_back({{"what", what}, {"reason", reason}});
-  out["contradictions"] = std::move(contradictions);
-  out["unknown"] = std::move(unknowns);
-  out["attacker"] = {{"pairs", report.attackers.asked},
-                     {"open", report.attackers.open},
-                     {"closed", report.attackers.closed},
-                     {"unknown", report.attackers.unknown},
-                     {"reasons", std::move(forged_unknowns)}};
-  out["suppressions"] = std::move(suppressions);
-  out["gaps"] = std::move(gaps);
+  out.member("contradictions", contradictions);
+  out.member("unknown", unknowns);
+  out.member("attacker", {{"pairs", report.attackers.asked},
+                          {"open", report.attackers.open},
+                          {"closed", report.attackers.closed},
+                          {"unknown", report.attackers.unknown},
+                          {"reasons", std::move(forged_unknowns)}});
+  out.member("suppressions", suppressions);
+  out.member("gaps", gaps);
+}
+
+Json compared_json(const audit::Report& report) {
+  Json out = Json::array();
+  for (const audit::ComparedScan& c : report.compared)
+    out.push_back({{"from", c.vantage},
+                   {"host", c.host},
+                   {"taken_at_ms", c.taken_at_ms},
+                   {"after", c.after},
+                   {"age_ms", c.age_ms}});
   return out;
 }
 
 }  // namespace
 
 std::string audit_json(const audit::Report& report, const Style& style) {
-  Json out = {{"schema", "https://bulkhead.example/schemas/audit/1"},
-              {"host", report.host_name},
-              {"at_ms", report.at_ms},
-              {"engines", report.engines},
-              {"zones", zones_json(report)},
-              {"counts", counts_json(report)}};
-  Json findings = Json::array();
-  for (const Finding& f : report.findings) findings.push_back(finding_json(f, style));
-  out["findings"] = std::move(findings);
-  out["exposures"] = exposures_json(report);
-  out = others_json(report, std::move(out));
-  for (const audit::ComparedScan& c : report.compared)
-    out["compared"].push_back({{"from", c.vantage},
-                               {"host", c.host},
-                               {"taken_at_ms", c.taken_at_ms},
-                               {"after", c.after},
-                               {"age_ms", c.age_ms}});
-  return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  JsonPieces out;
+  out.member("schema", "https://bulkhead.example/schemas/audit/1");
+  out.member("host", report.host_name);
+  out.member("at_ms", report.at_ms);
+  out.member("engines", report.engines);
+  out.member("zones", zones_json(report));
+  out.member("counts", counts_json(report));
+  out.begin_array("findings");
+  for (const Finding& f : report.findings) out.element(finding_json(f, style));
+  out.end_array();
+  constexpr std::size_t kBytesOfOpening = 180;
+  std::size_t openings = 0;
+  for (const audit::Exposure& e : report.exposures) openings += e.open.size();
+  out.expect(openings * kBytesOfOpening);
+  ExposureWriter exposures(report);
+  out.begin_array("exposures");
+  for (const audit::Exposure& e : report.exposures) out.element_text(exposures.text(e));
+  out.end_array();
+  write_others(report, out);
+  if (!report.compared.empty()) out.member("compared", compared_json(report));
+  return std::move(out).finish() + "\n";
 }
 
 }  // namespace bulkhead::report

@@ -58,6 +58,37 @@ StatusJson audited_json(const Audited& a) {
   return out;
 }
 
+std::string change_word(Shifted::Change change) {
+  switch (change) {
+    case Shifted::Change::kRenamed: return "renamed";
+    case Shifted::Change::kGone: return "gone";
+    case Shifted::Change::kAnew: return "made anew";
+    case Shifted::Change::kNew: return "new";
+  }
+  return "";
+}
+
+std::string role_word(Shifted::Role role) {
+  switch (role) {
+    case Shifted::Role::kBridge: return "bridge";
+    case Shifted::Role::kZone: return "zone";
+    case Shifted::Role::kOther: return "other";
+    case Shifted::Role::kNone: return "none";
+  }
+  return "";
+}
+
+StatusJson shifted_json(const std::vector<Shifted>& all) {
+  StatusJson out = StatusJson::array();
+  for (const Shifted& one : all) {
+    StatusJson shifted = {
+        {"name", one.name}, {"change", change_word(one.change)}, {"role", role_word(one.role)}};
+    if (one.change == Shifted::Change::kRenamed) shifted["was"] = one.was;
+    out.push_back(std::move(shifted));
+  }
+  return out;
+}
+
 StatusJson applied_json(const Applied& a) {
   StatusJson out = {{"id", a.id},
                     {"file", a.file},
@@ -86,6 +117,7 @@ StatusJson applied_json(const Applied& a) {
   } else {
     out["uncovered"] = uncovered_json(a.uncovered);
   }
+  out["interfaces"] = shifted_json(a.shifted);
   out["not_yet"] = {"foreign-flush", "re-arm", "boot"};
   return out;
 }

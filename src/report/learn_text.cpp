@@ -73,6 +73,7 @@ void add_counts(LearnJson& out, const flows::Counts& counts) {
   out["answered"] = counts.answered;
   out["first_ms"] = counts.first_ms;
   out["last_ms"] = counts.last_ms;
+  if (counts.audited != 0) out["packets"] = counts.audited;
 }
 
 LearnJson declined_json(const learn::Declined& one, const flows::Book& book) {
@@ -95,6 +96,8 @@ std::string learn_text(const Learnt& learnt) {
                     counted(book.runs, "run", "runs");
   if (book.since_ms != 0)
     out += ", " + seen::instant_text(book.since_ms) + " to " + seen::instant_text(book.until_ms);
+  if (learnt.audited)
+    out += "\n# " + counted(*learnt.audited, "way", "ways") + " that mode audit counted";
   out += "\n# " + counted(proposal.lines.size(), "line", "lines") + " to add; " +
          std::to_string(proposal.covered) + " covered already, " +
          std::to_string(proposal.ungoverned) + " no policy's matter, " +
@@ -129,6 +132,7 @@ std::string learn_json(const Learnt& learnt) {
                    {"ungoverned", proposal.ungoverned},
                    {"gaps", learnt.gaps},
                    {"losses", std::move(losses)}};
+  if (learnt.audited) out["audited"] = *learnt.audited;
   LearnJson groups = LearnJson::array(), lines = LearnJson::array(), declined = LearnJson::array();
   for (const learn::Group& group : proposal.groups) {
     LearnJson addresses = LearnJson::array();

@@ -2,6 +2,8 @@
 // for programs (schemas/learn.schema.json). Each ends with a newline.
 #pragma once
 
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,7 +17,8 @@ struct Learnt {
   const learn::Proposal& proposal;
   std::string file;  // the policy's
   std::string diff;
-  std::vector<std::string> gaps;  // escaped, one line each
+  std::vector<std::string> gaps;       // escaped, one line each
+  std::optional<std::size_t> audited;  // ways that mode audit counted; absent: it was not asked
 };
 
 [[nodiscard]] std::string learn_text(const Learnt& learnt);

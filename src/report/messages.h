@@ -86,7 +86,8 @@ namespace bulkhead::report {
   X(kStatusNothing) X(kStatusForeign) X(kStatusApplied) X(kStatusHeld) X(kStatusFileChanged)       \
   X(kStatusInterrupted) X(kStatusAwaits) X(kStatusNoGuardian) X(kStatusUnread) X(kStatusExact)     \
   X(kStatusDrift) X(kStatusUncovered) X(kStatusUncoveredUnknown) X(kStatusAnew) X(kStatusSince)    \
-  X(kStatusMoved) X(kStatusAudited) X(kStatusAuditedHost) X(kStatusNotCounting)                    \
+  X(kStatusMoved) X(kStatusInterfaces) X(kStatusRenamed) X(kStatusRenamedBridge) X(kStatusGone)    \
+  X(kStatusMadeAnew) X(kStatusCame) X(kStatusAudited) X(kStatusAuditedHost) X(kStatusNotCounting)  \
   X(kStatusRefusesNothing) X(kStatusWouldRefuse) X(kStatusRefused) X(kStatusOfHost)                \
   X(kStatusAuditFull) X(kStatusAuditSince) X(kAppliedAudited) X(kPlanAudited) X(kTrialAudited) X(kPlanFitAwaits) \
   X(kStatusNoGuard) X(kStatusNoRearm) X(kStatusNoBoot) X(kStatusUnconfirmed) X(kStatusTakenBack)

@@ -38,6 +38,7 @@ class PlanWriter {
                              {"containers", std::to_string(plan_.compiled.held.size())},
                              {"elements", std::to_string(plan_.compiled.elements)}});
     if (plan_.compiled.held.empty() && !plan_.compiled.host_held) tell(Label::kPlanNobody, {});
+    if (plan_.compiled.host_held) tell(Label::kAppliedHost, {});
     if (!plan_.compiled.audited.empty() || plan_.compiled.host_audited)
       tell(Label::kPlanAudited, {{"containers", std::to_string(plan_.compiled.audited.size())}});
     if (plan_.compiled.host_audited) tell(Label::kStatusAuditedHost, {});

@@ -1,5 +1,6 @@
 #include "report/status_text.h"
 
+#include <algorithm>
 #include <array>
 
 #include "base/text.h"
@@ -10,6 +11,7 @@ namespace bulkhead::report {
 namespace {
 
 constexpr std::size_t kShownRefused = 10;  // of a tenant, without details
+constexpr std::size_t kShownInterfaces = 8;
 
 Label label_of(Uncovered::Why why) {
   switch (why) {
@@ -18,6 +20,18 @@ Label label_of(Uncovered::Why why) {
     case Uncovered::Why::kMoved: return Label::kStatusMoved;
   }
   return Label::kStatusSince;
+}
+
+Label label_of(const Shifted& one) {
+  switch (one.change) {
+    case Shifted::Change::kRenamed:
+      return one.role == Shifted::Role::kBridge ? Label::kStatusRenamedBridge
+                                                : Label::kStatusRenamed;
+    case Shifted::Change::kGone: return Label::kStatusGone;
+    case Shifted::Change::kAnew: return Label::kStatusMadeAnew;
+    case Shifted::Change::kNew: return Label::kStatusCame;
+  }
+  return Label::kStatusCame;
 }
 
 class StatusWriter {
@@ -65,6 +79,7 @@ class StatusWriter {
     awaiting(a);
     kernel(a);
     containers(a);
+    interfaces(a);
     not_held(a);
   }
 
@@ -150,6 +165,21 @@ class StatusWriter {
       tell(label_of(one.why), {{"container", safe(one.engine) + "/" + safe(one.name)}}, "  ! ");
   }
 
+  void interfaces(const Applied& a) {
+    if (a.shifted.empty()) return;
+    const std::string title = say(Label::kStatusInterfaces, style_);
+    add_wrapped(out_, "", renamed(a) ? inked(title, Ink::kRed, style_) : title, style_);
+    std::size_t left = style_.details ? SIZE_MAX : kShownInterfaces;
+    for (const Shifted& one : a.shifted) {
+      if (left-- == 0) {
+        tell(Label::kTrialMore, {{"count", std::to_string(a.shifted.size() - kShownInterfaces)}},
+             "  ");
+        return;
+      }
+      tell(label_of(one), {{"name", safe(one.name)}, {"was", safe(one.was)}}, "  ! ");
+    }
+  }
+
   void not_held(const Applied& a) {
     tell(Label::kPlanNotHeld);
     list(a.unheld);
@@ -169,11 +199,16 @@ class StatusWriter {
 
 }  // namespace
 
+bool renamed(const Applied& applied) {
+  return std::ranges::any_of(
+      applied.shifted, [](const Shifted& one) { return one.change == Shifted::Change::kRenamed; });
+}
+
 bool Standing::sound() const {
   if (!applied) return !foreign;
   const bool left_alone = applied->until_ms != 0 && !applied->guarded;
   return applied->differences.empty() && applied->uncovered.empty() && !applied->interrupted &&
-         !left_alone;
+         !left_alone && !renamed(*applied);
 }
 
 bool Standing::known() const {

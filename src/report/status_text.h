@@ -48,6 +48,25 @@ struct Audited {
   std::vector<Uncovered> since;           // containers whose addresses its rules do not know
 };
 
+// An interface of the host that is not as it was when the rules were made.
+struct Shifted {
+  enum class Change : std::uint8_t {
+    kRenamed,
+    kGone,
+    kAnew,  // another one has its name, and counts as it did
+    kNew,   // no rule knows it
+  };
+  enum class Role : std::uint8_t {
+    kBridge,  // of containers that are held or audited
+    kZone,
+    kOther,  // an engine's, where nobody is held
+    kNone,
+  };
+  std::string name, was;  // was: when renamed
+  Change change = Change::kNew;
+  Role role = Role::kNone;
+};
+
 struct Applied {
   std::string id, file, sha256, user;
   std::uint64_t at_ms = 0;
@@ -65,6 +84,7 @@ struct Applied {
   std::vector<std::string> differences;  // escaped lines; empty: exactly what was applied
   std::vector<Uncovered> uncovered;
   std::optional<std::string> unknown;  // why `uncovered` is not known
+  std::vector<Shifted> shifted;
 };
 
 struct TakenBack {  // the last apply
@@ -78,10 +98,14 @@ struct Standing {
   std::optional<Applied> applied;
   bool foreign = false;  // nothing is applied, and yet there are tables of that name
   std::optional<TakenBack> taken_back;
-  // The rules are those that were applied, hold whom the policy names, and go unless confirmed.
+  // The rules are those that were applied, hold whom the policy names, name interfaces as they are
+  // called, and go unless confirmed.
   [[nodiscard]] bool sound() const;
   [[nodiscard]] bool known() const;
 };
+
+// Whether an interface that the rules name has another name now.
+[[nodiscard]] bool renamed(const Applied& applied);
 
 [[nodiscard]] std::string status_text(const Standing& standing, const Style& style);
 [[nodiscard]] std::string status_json(const Standing& standing);

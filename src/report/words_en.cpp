@@ -444,7 +444,9 @@ std::string_view words(Label label) {
     case kApplied:
       return "{file} is applied to {host}: {containers} {containers|container|containers} held, "
              "{elements} elements";
-    case kAppliedHost: return "The services of the host are held, too";
+    case kAppliedHost:
+      return "The services of the host are held, too; by interfaces that come later only those are "
+             "reached that are open to internet";
     case kAppliedAwaits:
       return "Not kept yet: open a NEW session to this host, and say there until {time}";
     case kAppliedAwaitsConsole: return "Not kept yet: say until {time}";
@@ -486,6 +488,19 @@ std::string_view words(Label label) {
     case kStatusAnew: return "{container} was started anew since";
     case kStatusMoved: return "{container} has other addresses since, on which it is not held";
     case kStatusSince: return "{container} was started since";
+    case kStatusInterfaces:
+      return "Interfaces are not what they were when these rules were made; apply again:";
+    case kStatusRenamed:
+      return "{was} is called {name} now: what is held is not reached from there, and of the "
+             "host's services, where they are held, only what is open to internet";
+    case kStatusRenamedBridge:
+      return "{was} is called {name} now: the host and the containers there do not reach each "
+             "other";
+    case kStatusGone: return "{name} is gone: nothing comes or goes by it";
+    case kStatusMadeAnew: return "{name} was made anew: it counts as the one before";
+    case kStatusCame:
+      return "{name} came since: what is held is not reached from there, nor gets out by it; of "
+             "the host's services, where they are held, only what is open to internet is reached";
     case kStatusAudited:
       return "{containers} {containers|container is|containers are} in mode audit: what would be "
              "refused is counted and let through";

@@ -410,7 +410,9 @@ std::string_view words(Label label) {
     case kPlanFit: return "neverとtestsはこの規則のもとですべて成立する。何も変更していない";
     case kPlanUnfit: return "この計画は適用してはならない: {reason}";
     case kApplied: return "{file}を{host}に適用した: 適用中のコンテナ{containers}、要素{elements}";
-    case kAppliedHost: return "ホストのサービスにも適用している";
+    case kAppliedHost:
+      return "ホストのサービスにも適用している。"
+             "後から現れるインターフェースからは、internetに開いたものにだけ届く";
     case kAppliedAwaits:
       return "まだ確定していない: "
              "{time}までに、このホストへの新しいセッションを開き、そこで実行する";
@@ -449,6 +451,18 @@ std::string_view words(Label label) {
     case kStatusMoved:
       return "{container}はその後にアドレスが変わり、新しいアドレスでは保護されていない";
     case kStatusSince: return "{container}はその後に起動した";
+    case kStatusInterfaces:
+      return "インターフェースがこの規則を作ったときと異なる。もう一度適用する:";
+    case kStatusRenamed:
+      return "{was}は{name}に変わった: そこから保護対象には届かず、"
+             "ホストのサービスを保護している場合、届くのはinternetに開いたものだけ";
+    case kStatusRenamedBridge:
+      return "{was}は{name}に変わった: ホストとそこのコンテナは互いに届かない";
+    case kStatusGone: return "{name}はなくなった: そこを通るものはない";
+    case kStatusMadeAnew: return "{name}は作り直された: 以前のものとして扱う";
+    case kStatusCame:
+      return "{name}はその後に現れた: そこから保護対象には届かず、そこからは出られない。"
+             "ホストのサービスを保護している場合、届くのはinternetに開いたものだけ";
     case kStatusAudited: return "auditのコンテナ{containers}: 拒否するはずのものを数え、通している";
     case kStatusAuditedHost: return "ホストのサービスも同様";
     case kStatusNotCounting:

@@ -37,7 +37,10 @@ std::set<Dial> computed_open(const audit::Report& report, const std::string& van
     for (const audit::Reach& reach : finding.reaches) take(reach);
   }
   for (const audit::Exposure& exposure : report.exposures) {
-    for (const audit::Opening& opening : exposure.open) take(opening);
+    for (const audit::Exposed& exposed : exposure.open) {
+      if (report.all_vantages[exposed.vantage].text == vantage)
+        take(report.opening(exposure, exposed));
+    }
   }
   return out;
 }

@@ -9,13 +9,14 @@
 namespace bulkhead::trace {
 
 void EndReads::asked(const Test& test) {
-  if (std::ranges::find(tests_, test) != tests_.end()) return;
+  if (port_alone_ || std::ranges::find(tests_, test) != tests_.end()) return;
   if (tests_.size() == kMost) return unclear();
   tests_.push_back(test);
 }
 
 void EndReads::looked_up(const filtering::ChainIndex& index, std::size_t part, std::uint32_t last,
                          const std::optional<Sight>& sight) {
+  if (port_alone_) return;
   const auto known = std::ranges::find_if(
       looks_, [&](const Look& l) { return l.index == &index && l.part == part; });
   if (known != looks_.end()) {
@@ -30,22 +31,25 @@ void EndReads::looked_up(const filtering::ChainIndex& index, std::size_t part, s
 }
 
 void EndReads::searched(Search search) {
-  if (std::ranges::find(searches_, search) != searches_.end()) return;
-  if (searches_.size() == kMost) return unclear();
   for (std::size_t i = 0; i < search.count; ++i)
     port_was_searched_ = port_was_searched_ || search.places[i].port;
+  if (port_alone_ || std::ranges::find(searches_, search) != searches_.end()) return;
+  if (searches_.size() == kMost) return unclear();
   searches_.push_back(std::move(search));
 }
 
 void EndReads::sent_to(const IpAddress& translated) {
   if (translated == address_) return singular();
+  if (port_alone_) return;
   if (std::ranges::find(sent_to_, translated) != sent_to_.end()) return;
   if (sent_to_.size() == kMost) return unclear();
   sent_to_.push_back(translated);
 }
 
 void EndReads::asked_within(const AddressCell& area) {
-  if (area == AddressCell{AddressPart{}} || std::ranges::find(areas_, area) != areas_.end()) return;
+  if (port_alone_ || area == AddressCell{AddressPart{}} ||
+      std::ranges::find(areas_, area) != areas_.end())
+    return;
   if (areas_.size() == kMost) return unclear();
   areas_.push_back(area);
 }
@@ -179,6 +183,39 @@ std::optional<AddressPart> range_of(const EndReads::Test& test) {
 }
 
 }  // namespace
+
+bool EndReads::same_file_within(const Look& look, const AddressPart& range) const {
+  if (range.last - range.first >= kMostLooked) return false;
+  const void* const mine = look.index->file_of(look.part, address_.v4_number(), look.last);
+  for (std::uint32_t i = 0; i <= range.last - range.first; ++i) {
+    if (look.index->file_of(look.part, range.first + i, look.last) != mine) return false;
+  }
+  return true;
+}
+
+bool EndReads::same_within(const AddressPart& range) const {
+  if (!address_.is_v4() || !contains({range}, address_.v4_number()) || !searches_.empty())
+    return false;
+  const auto apart = [&range](const AddressPart& other) {
+    return other.first > other.last || other.first > range.last || other.last < range.first;
+  };
+  const auto around = [&range](const AddressPart& other) {
+    return other.first <= range.first && range.last <= other.last;
+  };
+  return std::ranges::all_of(tests_,
+                             [&](const Test& test) {
+                               const auto holds = range_of(test);
+                               return holds && (apart(*holds) || around(*holds));
+                             }) &&
+         std::ranges::all_of(
+             areas_, [&](const AddressCell& area) { return std::ranges::any_of(area, around); }) &&
+         std::ranges::none_of(sent_to_,
+                              [&](const IpAddress& to) {
+                                return to.is_v4() && !apart({to.v4_number(), to.v4_number()});
+                              }) &&
+         std::ranges::all_of(looks_,
+                             [&](const Look& look) { return same_file_within(look, range); });
+}
 
 std::optional<AddressCell> EndReads::cell_of(std::uint32_t address) const {
   const auto all = tests(kMostTests);

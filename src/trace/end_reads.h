@@ -43,6 +43,8 @@ class EndReads {
 
   // ---- what the walk says
   void follow(IpAddress address, Port port) { address_ = address, port_number_ = port; }
+  // Nothing will be said of others: noted is only whether the port was asked for.
+  void note_port_alone() { port_alone_ = true; }
   [[nodiscard]] bool follows(const IpAddress& address) const { return address == address_; }
   [[nodiscard]] bool follows(Port port) const { return port == port_number_; }
   void asked(const Test& test);
@@ -106,6 +108,9 @@ class EndReads {
   // A connection from there would have been told the same. Only of a record that is clear (by type)
   // and not singular. Both are IPv4.
   [[nodiscard]] bool same_for(IpAddress other) const;
+  // The same for all addresses of a range that holds its own. False also where that takes a closer
+  // look. O(tests + looks * min(addresses, kMostLooked)).
+  [[nodiscard]] bool same_within(const AddressPart& range) const;
   // Of the record of the destination of packets that were stopped: one to `other` would have been
   // stopped likewise. Cost: a route lookup for each machine on the way.
   [[nodiscard]] bool same_to(const IpAddress& other, Port port) const {
@@ -139,6 +144,7 @@ class EndReads {
     std::optional<Sight> sight;
   };
   [[nodiscard]] bool same_file(const Look& look, IpAddress other) const;
+  [[nodiscard]] bool same_file_within(const Look& look, const AddressPart& range) const;
   [[nodiscard]] bool reaches_alike(const IpAddress& other, Port port) const;
   [[nodiscard]] bool same_for(IpAddress other, Port port) const;
   [[nodiscard]] bool same_but_looks(IpAddress other, Port port) const;
@@ -151,6 +157,7 @@ class EndReads {
     RouteHit hit;
   };
   static constexpr std::size_t kMost = 256;
+  static constexpr std::uint32_t kMostLooked = 64;
 
   IpAddress address_;
   Port port_number_;
@@ -160,6 +167,7 @@ class EndReads {
   std::vector<IpAddress> sent_to_;
   std::vector<AddressCell> areas_;
   std::vector<Way> ways_;
+  bool port_alone_ = false;
   bool port_ = false, port_was_searched_ = false, input_ = false, type_ = false, unclear_ = false,
        singular_ = false, reached_ = false;
 };

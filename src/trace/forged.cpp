@@ -2,6 +2,8 @@
 // before them (net/packet/af_packet.c, PACKET_QDISC_BYPASS; net/core/dev.c ptype_all).
 #include <algorithm>
 #include <iterator>
+#include <mutex>
+#include <shared_mutex>
 #include <utility>
 
 #include "trace/run.h"
@@ -34,6 +36,24 @@ Skb question_of(MacAddress mac, IpAddress as, IpAddress target) {
 
 }  // namespace
 
+const ForgerWires& WorldState::forger_wires(Device& link, bool outside) const {
+  auto& known = forgers[outside ? 1 : 0];
+  {
+    const std::shared_lock guard(lock);
+    const auto at = known.find(&link);
+    if (at != known.end()) return at->second;
+  }
+  ForgerWires out;
+  for (Device* d : topology::sending_devices(link, outside)) {
+    out.segments.push_back(d->segment);
+    const topology::Wires wires = topology::wires(*d, outside);
+    std::ranges::copy(wires.entrances, std::back_inserter(out.entrances));
+    std::ranges::copy(wires.tunnels, std::back_inserter(out.tunnels));
+  }
+  const std::unique_lock guard(lock);
+  return known.try_emplace(&link, std::move(out)).first->second;
+}
+
 void Run::start_forged(const ForgedOrigin& origin) {
   Machine* m = world_.topology.machine(origin.ns);
   Device* link = m != nullptr ? m->device(origin.link) : nullptr;
@@ -41,14 +61,8 @@ void Run::start_forged(const ForgedOrigin& origin) {
   if (origin.source.family() != server_address_.family())
     return local_error(NetError::kInvalid, "the source is of another address family");
   if (!link->up) return local_error(NetError::kNoDevice, "the attacker's interface is down");
-  forgery_ = std::make_unique<Forgery>(origin, *link);
-  Forgery& forgery = *forgery_;
-  for (Device* d : topology::sending_devices(*link, origin.outside)) {
-    forgery.segments.push_back(d->segment);
-    const topology::Wires wires = topology::wires(*d, origin.outside);
-    std::ranges::copy(wires.entrances, std::back_inserter(forgery.entrances));
-    std::ranges::copy(wires.tunnels, std::back_inserter(forgery.tunnels));
-  }
+  answer_.seen.add_any();
+  forgery_ = std::make_unique<Forgery>(origin, *link, world_.forger_wires(*link, origin.outside));
   Skb skb = packet_from(origin.source);
   skb.p.tagged = origin.tagged;
   skb.p.source_mac = origin.mac;
@@ -87,7 +101,7 @@ bool Run::forger_takes(Device& dev, Skb& skb, bool leaving) {
 // hand.
 std::optional<MacAddress> Run::claimed(Device& dev, IpAddress target, const Skb& cause) {
   if (!forgery_ || claiming() || !cause.ours || cause.leg != Leg::kReply) return std::nullopt;
-  if (std::ranges::find(forgery_->segments, dev.segment) == forgery_->segments.end())
+  if (std::ranges::find(forgery_->wires->segments, dev.segment) == forgery_->wires->segments.end())
     return std::nullopt;  // the question is not heard there, nor would a lie be
   const bool fixed = std::ranges::any_of(dev.neighbours, [&](const model::Neighbour* n) {
     return n->address == target && (n->state & (model::nud::kPermanent | model::nud::kNoArp)) != 0;
@@ -133,8 +147,9 @@ void Run::insinuate(Device& dev, IpAddress target) {
 void Run::note_passage(const Device& port, const Skb& skb) {
   if (!skb.ours || skb.leg != Leg::kRequest) return;
   forgery_->passed.push_back(skb.p.destination_mac);
-  const bool own = skb.p.source_mac == forgery_->origin->mac &&
-                   std::ranges::find(forgery_->entrances, &port) != forgery_->entrances.end();
+  const bool own =
+      skb.p.source_mac == forgery_->origin->mac &&
+      std::ranges::find(forgery_->wires->entrances, &port) != forgery_->wires->entrances.end();
   if (!own) forgery_->passed.push_back(skb.p.source_mac);
 }
 
@@ -142,9 +157,9 @@ void Run::note_passage(const Device& port, const Skb& skb) {
 // carried its own MAC in.
 Run::Draws Run::draws(const Device& bridge, const Skb& skb, Device*& to) const {
   if (!skb.ours || skb.leg != Leg::kReply) return Draws::kNo;
-  const auto at = std::ranges::find_if(forgery_->entrances,
+  const auto at = std::ranges::find_if(forgery_->wires->entrances,
                                        [&](const Device* p) { return p->bridge == &bridge; });
-  if (at == forgery_->entrances.end() || *at == to) return Draws::kNo;
+  if (at == forgery_->wires->entrances.end() || *at == to) return Draws::kNo;
   if (std::ranges::find(forgery_->passed, skb.p.destination_mac) != forgery_->passed.end())
     return Draws::kNo;
   const model::BridgePort& port = (*at)->link->port.value_or(model::BridgePort{});
@@ -153,7 +168,8 @@ Run::Draws Run::draws(const Device& bridge, const Skb& skb, Device*& to) const {
   if (skb.from_isolated_port && port.isolated) return Draws::kNo;
   const Stack& stack = world_.stack(*bridge.machine);
   const Stack::DeviceChains& chains = world_.chains_on(**at);
-  const bool guarded = chains.ingress || chains.inet_ingress || at != forgery_->entrances.begin() ||
+  const bool guarded = chains.ingress || chains.inet_ingress ||
+                       at != forgery_->wires->entrances.begin() ||
                        stack.chains[static_cast<std::size_t>(FilterPoint::kBridgePrerouting)];
   if (guarded && forgery_->origin->mac != mac) return Draws::kUnknown;
   to = *at;

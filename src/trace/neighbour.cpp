@@ -144,6 +144,24 @@ IpAddress Run::asking_address(Device& dev, IpAddress target, const Skb& cause) c
   return select_address4(m, &dev, target, kScopeLink).value_or(IpAddress());
 }
 
+// What a machine remembers of its neighbours is its own: a source that is alike may remember, or be
+// remembered, otherwise than as it would be told now.
+bool Run::rests_on_memory(const Device& dev, IpAddress target, const Resolved& asked,
+                          const Skb& cause) const {
+  if (question_.reads == nullptr || client_ == nullptr || !cause.ours ||
+      asked.how == Resolution::kOutside)
+    return false;
+  const bool found = asked.how == Resolution::kFound;
+  if (dev.machine == client_ &&
+      world_.others_remember(*client_, target, found ? std::optional(asked.mac) : std::nullopt))
+    return true;
+  if (!question_.reads->follows(target)) return false;
+  // One that is alike would be told of as this one is: by whoever has the address, or not at all.
+  if (found && world_.ground->has_at(target, asked.mac))
+    return world_.ground->misremembering.contains(&dev);
+  return std::ranges::any_of(dev.neighbours, [](const auto* n) { return is_remembered(*n); });
+}
+
 Run::Way Run::resolve(Device& dev, IpAddress target, const Skb& cause) {
   if (const auto mac = claimed(dev, target, cause)) return {Resolution::kFound, *mac, nullptr};
   if (const MacAddress* mac = learned(dev, target)) return {Resolution::kFound, *mac, nullptr};
@@ -158,17 +176,8 @@ Run::Way Run::resolve(Device& dev, IpAddress target, const Skb& cause) {
   const Way way{r.how, r.mac, &r};
   if (r.how == Resolution::kFailed && !r.unknown.empty()) stop_unknown(r.unknown);
   if (stopped_) return way;
+  if (rests_on_memory(dev, target, r, cause)) unclear_source(cause);
   if (!cached) {
-    // A source that is alike may remember what this one does not get told, or be remembered.
-    if (r.how == Resolution::kFailed && cause.ours && client_ != nullptr &&
-        question_.reads != nullptr) {
-      const bool may_be_remembered =
-          question_.reads->follows(target) &&
-          std::ranges::any_of(dev.neighbours, [](const auto* n) { return is_remembered(*n); });
-      if (may_be_remembered ||
-          (dev.machine == client_ && world_.others_remember(*dev.machine, target)))
-        unclear_source(cause);
-    }
     // As things stand it is not known: that is the first of the two ways.
     if (r.how == Resolution::kFailed && r.if_it_asks && cause.ours &&
         !choices_.pick("neighbour " + target.to_string() + std::string(kAskedFirst))) {
@@ -179,6 +188,7 @@ Run::Way Run::resolve(Device& dev, IpAddress target, const Skb& cause) {
   // The kernel uses what it remembers and asks again only later. Where the two agree all is well.
   if (r.how == Resolution::kOutside || (r.how == Resolution::kFound && r.mac == *cached))
     return way;
+  unclear_source(cause);
   if (choices_.pick("neighbour " + target.to_string() +
                     " is remembered, but would not be found again")) {
     return {Resolution::kFound, *cached, &r};

@@ -209,7 +209,7 @@ class Run {
             Device* out) {
     const Machine& m = *(in != nullptr ? in : out)->machine;
     const Stack& stack = world_.stack(m);
-    if (skb.p.is_ip() && m.id == world_.topology.snapshot().host) {
+    if (skb.p.is_ip() && !forgery_ && m.id == world_.topology.snapshot().host) {
       answer_.seen.add(skb.p.source, skb.p.source_port);
       answer_.seen.add(skb.p.destination, skb.p.destination_port);
     }
@@ -261,6 +261,8 @@ class Run {
     const Resolved* asked = nullptr;  // when a question was asked; lives as long as the walk
   };
   Way resolve(Device& dev, IpAddress target, const Skb& cause);
+  [[nodiscard]] bool rests_on_memory(const Device& dev, IpAddress target, const Resolved& asked,
+                                     const Skb& cause) const;
   const Resolved& ask_for(Device& dev, IpAddress target, IpAddress source);
   std::optional<MacAddress> known_by_its_question(Device& dev, IpAddress target, IpAddress source);
   IpAddress asking_address(Device& dev, IpAddress target, const Skb& cause) const;
@@ -345,16 +347,15 @@ class Run {
   const OutsideOrigin* outsider_ = nullptr;
   Device* outsider_link_ = nullptr;
   struct Forgery {  // of an attacker
-    Forgery(const ForgedOrigin& of, Device& sends_by) : origin(&of), link(&sends_by) {}
+    Forgery(const ForgedOrigin& of, Device& sends_by, const ForgerWires& reached)
+        : origin(&of), link(&sends_by), wires(&reached) {}
     const ForgedOrigin* origin;
     Device* link;
-    std::vector<Device*> entrances;       // of its frames into bridges
-    std::vector<Device*> tunnels;         // vxlans out of which they come
-    std::vector<std::uint32_t> segments;  // in which it sends
-    std::vector<MacAddress> passed;       // bridges, before they could be misled
-    bool claiming = false;                // the question on its way is about an answer to it
-    std::optional<MacAddress> claim;      // what it said
-    bool insinuated = false;              // and was learned from a question of its own
+    const ForgerWires* wires;
+    std::vector<MacAddress> passed;   // bridges, before they could be misled
+    bool claiming = false;            // the question on its way is about an answer to it
+    std::optional<MacAddress> claim;  // what it said
+    bool insinuated = false;          // and was learned from a question of its own
   };
   std::unique_ptr<Forgery> forgery_;  // of a question about a forged packet
   struct Carrying {

@@ -1,6 +1,7 @@
 #include "trace/source_cells.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace bulkhead::trace {
 
@@ -80,9 +81,30 @@ void set_apart(std::vector<std::uint32_t>& starts, std::uint32_t address) {
 
 void ToldAddresses::add(const AddressCell& cell) {
   left_ = without(left_, cell);
+  std::vector<std::uint32_t> starts, all;
   for (const AddressPart& p : cell) {
-    insert(starts_, p.first);
-    if (p.last < kLastAddress) insert(starts_, p.last + 1);
+    starts.push_back(p.first);
+    if (p.last < kLastAddress) starts.push_back(p.last + 1);
+  }
+  all.reserve(starts_.size() + starts.size());
+  std::ranges::set_union(starts_, starts, std::back_inserter(all));
+  starts_ = std::move(all);
+}
+
+void ToldAddresses::add(std::uint32_t address) {
+  set_apart(starts_, address);
+  const auto at = std::ranges::lower_bound(left_, address, {}, &AddressPart::last);
+  if (at == left_.end() || at->first > address) return;
+  const AddressPart part = *at;
+  if (part.is_single()) {
+    left_.erase(at);
+  } else if (part.first == address) {
+    at->first = address + 1;
+  } else if (part.last == address) {
+    at->last = address - 1;
+  } else {
+    at->last = address - 1;
+    left_.insert(std::next(at), {address + 1, part.last});
   }
 }
 

@@ -34,7 +34,7 @@ void set_apart(std::vector<std::uint32_t>& starts, std::uint32_t address);
 class ToldAddresses {
  public:
   void add(const AddressCell& cell);
-  void add(std::uint32_t address) { add(AddressCell{{address, address}}); }
+  void add(std::uint32_t address);
   // The first part of which nothing was told; nullopt: there is none.
   [[nodiscard]] std::optional<AddressPart> next() const {
     return left_.empty() ? std::nullopt : std::optional(left_.front());

@@ -128,6 +128,8 @@ class EndsSeen {
       add(other.ends_[i].address, other.ends_[i].port);
     if (other.count_ > kMost) count_ = other.count_;
   }
+  // They are not told one by one: it may have been any.
+  void add_any() { count_ = kMost + 1; }
   // nullopt: there were more than are kept.
   [[nodiscard]] std::optional<std::span<const End>> all() const {
     if (count_ > kMost) return std::nullopt;
@@ -157,7 +159,7 @@ struct Answer {
   std::optional<Exit> exit;         // verdict is kUnknown then: what is beyond is not modelled
   std::optional<IpAddress> source;  // of the request when it was sent
   Port source_port;
-  EndsSeen seen;            // of all runs that made the answer
+  EndsSeen seen;            // of all runs that made the answer; any, of a forged packet
   std::vector<Step> steps;  // when Question::explain
 };
 

@@ -124,7 +124,7 @@ bool Run::may_be_drawn(const Device& vxlan, const Skb& skb) const {
   if (!forgery_ || !skb.ours || skb.leg != Leg::kReply || !settings || !settings->learning)
     return false;
   const MacAddress mac = skb.p.destination_mac;
-  if (std::ranges::find(forgery_->tunnels, &vxlan) == forgery_->tunnels.end() ||
+  if (std::ranges::find(forgery_->wires->tunnels, &vxlan) == forgery_->wires->tunnels.end() ||
       topology::vxlan_pinned(vxlan, mac))
     return false;
   const bool own = std::ranges::any_of(forgery_->link->machine->devices,

@@ -95,14 +95,29 @@ bool is_remembered(const model::Neighbour& neighbour) {
          (neighbour.state & kUsable) != 0;
 }
 
+bool Ground::has_at(const IpAddress& address, const MacAddress& mac) const {
+  const auto at = owners.find(address);
+  return at != owners.end() &&
+         std::ranges::any_of(at->second, [&](const Device* d) { return d->mac == mac; });
+}
+
+void Ground::note_remembered(const Device& on, const model::Neighbour& n) {
+  if (!is_remembered(n)) return;
+  std::vector<Rememberer>& known = rememberers[n.address];
+  if (std::ranges::count(known, *n.mac, &Rememberer::mac) < 2)
+    known.push_back({on.machine, *n.mac});
+  if (owners.contains(n.address) && !has_at(n.address, *n.mac)) misremembering.insert(&on);
+}
+
 Ground::Ground(const model::Snapshot& snapshot) : topology(topology::Topology::build(snapshot)) {
   stacks.reserve(topology.machines().size());
   for (const auto& m : topology.machines()) stacks.emplace_back(*m, snapshot.little_endian);
   for (const auto& m : topology.machines()) {
     for (const auto& [address, device] : m->addresses) owners[address].push_back(device);
+  }
+  for (const auto& m : topology.machines()) {
     for (const auto& d : m->devices) {
-      for (const model::Neighbour* n : d->neighbours)
-        if (is_remembered(*n)) rememberers[n->address].push_back(m.get());
+      for (const model::Neighbour* n : d->neighbours) note_remembered(*d, *n);
     }
   }
   source_routes = std::ranges::any_of(snapshot.namespaces, routes_by_source);

@@ -14,6 +14,7 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "model/snapshot.h"
@@ -126,6 +127,13 @@ struct Carried {
   std::vector<Step> steps;  // when it was to be explained
 };
 
+// Where the frames of an attacker get to that sends by a link (topology::sending_devices).
+struct ForgerWires {
+  std::vector<Device*> entrances;       // of its frames into bridges
+  std::vector<Device*> tunnels;         // vxlans out of which they come
+  std::vector<std::uint32_t> segments;  // in which it sends
+};
+
 // A neighbour's MAC address was told, and serves until it is asked for again.
 [[nodiscard]] bool is_remembered(const model::Neighbour& neighbour);
 
@@ -136,8 +144,18 @@ struct Ground {
   std::vector<Stack> stacks;  // by NsId
   // By machine the first device that has an address, in the order of the machines.
   std::unordered_map<IpAddress, std::vector<Device*>> owners;
-  // By address the machines that remember it as a neighbour (is_remembered).
-  std::unordered_map<IpAddress, std::vector<const Machine*>> rememberers;
+  // By address who remembers it as a neighbour (is_remembered), and as which; of many who agree
+  // the first two.
+  struct Rememberer {
+    const Machine* machine = nullptr;
+    MacAddress mac;
+  };
+  std::unordered_map<IpAddress, std::vector<Rememberer>> rememberers;
+  // Where a machine of the snapshot is remembered with another MAC address than it has.
+  std::unordered_set<const Device*> misremembering;
+  // Whether a machine has the address at the device with this MAC address.
+  [[nodiscard]] bool has_at(const IpAddress& address, const MacAddress& mac) const;
+  void note_remembered(const Device& on, const model::Neighbour& n);
   // Some rule could make of the handshake's ACK something else than of its SYN and yet answer it.
   bool acks_matter = false;
   // Somewhere the way of a packet rests on its source.
@@ -168,19 +186,26 @@ struct WorldState {
   // Entries are never taken out again, so that pointers to them stay good.
   mutable std::unordered_map<NeighbourKey, std::unique_ptr<const Resolved>, NeighbourKeyHash>
       memory;
-  mutable std::vector<std::unique_ptr<const Carried>> carried;  // the same; few: one for each
-                                                                // pair of ends
+  mutable std::unordered_map<const Device*, ForgerWires> forgers[2];  // the same; inside, outside
+  mutable std::vector<std::unique_ptr<const Carried>> carried;        // the same; few: one for each
+                                                                      // pair of ends
+
+  // Cost: the size of its wires the first time.
+  [[nodiscard]] const ForgerWires& forger_wires(Device& link, bool outside) const;
 
   [[nodiscard]] std::span<Device* const> owners_of(const IpAddress& address) const {
     const auto at = ground->owners.find(address);
     return at == ground->owners.end() ? std::span<Device* const>() : at->second;
   }
 
-  // Whether another machine remembers the address.
-  [[nodiscard]] bool others_remember(const Machine& m, const IpAddress& address) const {
+  // Whether another machine remembers the address, as anything but `told`. O(MAC addresses).
+  [[nodiscard]] bool others_remember(const Machine& m, const IpAddress& address,
+                                     const std::optional<MacAddress>& told) const {
     const auto at = ground->rememberers.find(address);
     return at != ground->rememberers.end() &&
-           std::ranges::any_of(at->second, [&m](const Machine* other) { return other != &m; });
+           std::ranges::any_of(at->second, [&](const Ground::Rememberer& other) {
+             return other.machine != &m && other.mac != told;
+           });
   }
 
   bool acks_matter = false, source_routes = false;  // as of the ground, and of what was added

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
-#include <set>
+#include <iterator>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -126,14 +126,19 @@ struct Attackers::Round {
     std::vector<std::uint32_t> parts;
   };
   std::vector<Closed> closed;  // stations
-  // Of all senders; nullopt: not all were settled by plain walks that can be retold.
-  std::optional<std::set<std::uint32_t>> parts = std::set<std::uint32_t>{0};
+  // Of all senders, ascending; nullopt: not all were settled by plain walks that can be retold.
+  std::optional<std::vector<std::uint32_t>> parts = std::vector<std::uint32_t>{0};
 
-  void add(const Sender& sender, const std::optional<std::vector<std::uint32_t>>& told) {
+  void add(const Sender& sender, std::optional<std::vector<std::uint32_t>> told) {
     if (!told) return parts.reset();
-    if (parts) parts->insert(told->begin(), told->end());
+    if (parts) {
+      std::vector<std::uint32_t> all;
+      all.reserve(parts->size() + told->size());
+      std::ranges::set_union(*parts, *told, std::back_inserter(all));
+      parts = std::move(all);
+    }
     if (const auto* forging = std::get_if<Forging>(&sender.from))
-      closed.push_back({*forging, *told});
+      closed.push_back({*forging, *std::move(told)});
   }
 };
 
@@ -182,7 +187,7 @@ query::Reply Attackers::ask_on_wires(const query::Seat& seat, const query::Targe
     if (best.answer.verdict == trace::Verdict::kOpen) break;
   }
   if (round.parts && best.answer.verdict == trace::Verdict::kClosed)
-    best.parts.emplace(round.parts->begin(), round.parts->end());
+    best.parts = *std::move(round.parts);
   return best;
 }
 
@@ -276,7 +281,7 @@ bool Attackers::try_plainly(const Sender& sender, const query::Target& target, R
     if (target.to_reads != nullptr) target.to_reads->unclear();
     return false;
   }
-  round.add(sender, settled->parts);
+  round.add(sender, std::move(settled->parts));
   if (settled->open) {
     auto& [question, answer] = *settled->open;
     question.explain = target.explain;

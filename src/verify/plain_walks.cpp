@@ -70,13 +70,21 @@ PlainWalks::Walked PlainWalks::walk(trace::Question q, trace::NatAreas* areas) c
   return out;
 }
 
+PlainWalks::Walked PlainWalks::walk_alone(trace::Question q) const {
+  Walked out;
+  out.reads.note_port_alone();
+  q.reads = &out.reads;
+  out.answer = world_.ask(q);
+  return out;
+}
+
 // Its packets differ in their source port alone.
 std::optional<Settled> PlainWalks::bound(const Sender& sender, trace::Question q) const {
   auto [answer, reads] = walk(q);
   if (answer.verdict == Verdict::kOpen) return opened(std::move(q), std::move(answer));
   const bool any_port = sender.any_source_port && !q.source_port;
-  // To itself the port of a connection may be that of its service.
-  if (any_port && answer.source == q.to) return std::nullopt;
+  // To itself, as 0.0.0.0 and :: are, the port of a connection may be that of its service.
+  if (any_port && (answer.source == q.to || q.to.is_unspecified())) return std::nullopt;
   if (answer.verdict != Verdict::kClosed ||
       (any_port && (!reads.is_clear() || reads.port_was_asked())))
     return std::nullopt;
@@ -158,7 +166,8 @@ std::optional<Settled> PlainWalks::walk_from_all(trace::Question q, IpAddress ow
   std::size_t tries = 0;  // of this part
   for (std::size_t walks = 0; walks < kMostWalks; ++walks) {
     std::get<trace::ForgedOrigin>(q.from).source = IpAddress::v4(address);
-    auto [answer, reads] = walk(q, &nat_areas_);
+    if (!all.asked.is_clear_by_type()) q.to_reads = nullptr;  // no more is to be said of it
+    auto [answer, reads] = part.is_single() ? walk_alone(q) : walk(q, &nat_areas_);
     if (answer.verdict == Verdict::kOpen) return opened(std::move(q), std::move(answer));
     if (answer.verdict != Verdict::kClosed || reads.port_was_asked()) return std::nullopt;
     if (!part.is_single() && reads.is_singular()) {  // tells nothing of others there

@@ -45,6 +45,8 @@ class PlainWalks {
     trace::EndReads reads;
   };
   [[nodiscard]] Walked walk(trace::Question q, trace::NatAreas* areas = nullptr) const;
+  // From a source that is like no other.
+  [[nodiscard]] Walked walk_alone(trace::Question q) const;
   [[nodiscard]] std::optional<Settled> bound(const Sender& sender, trace::Question q) const;
   [[nodiscard]] std::optional<Settled> forged(const Forging& forging, trace::Question q,
                                               std::optional<IpAddress> source);

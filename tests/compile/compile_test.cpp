@@ -81,7 +81,30 @@ TEST(Compile, WithoutAHostSectionTheHostIsLeftAlone) {
   const Compiled c = good(Policy(shop().snapshot, text));
   EXPECT_FALSE(c.host_held);
   EXPECT_THAT(set_of(c, "inet", "hostzones"), Not(HasSubstr("elements")));
+  EXPECT_THAT(set_of(c, "inet", "hostheld"), Not(HasSubstr("elements")));
   EXPECT_THAT(set_of(c, "inet", "zones"), HasSubstr("eth0"));
+}
+
+// Rules cannot name what comes later: they name what was there, and what is open to everybody.
+TEST(Compile, WhatComesLaterGetsWhatIsOpenToEverybody) {
+  HostBuilder h = shop();
+  h.network("elsewhere", "br-else", "172.22.0.1");
+  const auto stray = h.container("stray", "elsewhere", "172.22.0.2", "", "");
+  h.publish(stray, 8083, 80);
+  std::string text(shops::kPolicy);
+  text.replace(text.find("host: {ssh:"), 11,
+               "host: {all: {port: 443, from: internet}, near: {port: 444, from: lan}, ssh:");
+  const Compiled c = good(Policy(h.snapshot, text));
+  const std::string others = set_of(c, "inet", "others");
+  EXPECT_THAT(others, HasSubstr("\"br-else\""));
+  for (const char* name : {"br-shop", "br-blog", "eth0", "lo"})
+    EXPECT_THAT(others, Not(HasSubstr(name)));
+  EXPECT_THAT(set_of(c, "inet", "hostheld"), HasSubstr("ipv4,\n\t\t\tipv6"));
+  const std::string all = set_of(c, "inet", "hostall");
+  EXPECT_THAT(all, HasSubstr("tcp . 443"));
+  EXPECT_THAT(all, HasSubstr("tcp . 8083"));  // of nobody: it stays open
+  for (const char* closed : {"444", ". 22", "9100", ". 80,", ". 81"})
+    EXPECT_THAT(all, Not(HasSubstr(closed)));
 }
 
 TEST(Compile, SaysWhatIsNotHeld) {

@@ -353,6 +353,59 @@ class Status(unittest.TestCase):
                 world.run('nft', '-f', '-', text='flush ruleset\n' + engines_own.partition('table inet bulkhead')[0]
                         .partition('table bridge bulkhead')[0].partition('table arp bulkhead')[0], check=False)
 
+    def interfaces(self, code):
+        return [(one.get('was'), one['name'], one['change'], one['role']) for one in self.applied(code)['interfaces']]
+
+    def link(self, *words):
+        with inside(WORLD.host):
+            world.run('ip', 'link', *words)
+
+    def test_tells_interfaces_that_came_and_went_and_were_made_anew(self):
+        self.assertEqual(self.interfaces(DONE), [])
+        self.link('add', 'new0', 'type', 'veth', 'peer', 'name', 'new1')
+        self.assertEqual(self.interfaces(DONE), [])  # not up: nothing comes in
+        self.link('set', 'new0', 'up')
+        self.assertEqual(self.interfaces(DONE), [(None, 'new0', 'new', 'none')])
+        self.assertIn('new0 came since', WORLD.say('status')[1])
+        code, text = WORLD.apply(FROM_PEOPLE, '--console', '--confirm-within', '0')
+        self.assertEqual((code, self.interfaces(DONE)), (DONE, []), text)
+        self.link('del', 'new0')
+        self.assertEqual(self.interfaces(DONE), [])  # no rule knew it
+        WORLD.built.engine.network(world.Net('later', '10.1.9.0/24'))
+        try:
+            self.assertEqual(self.interfaces(DONE), [(None, 'br-later', 'new', 'none')])
+            WORLD.apply(FROM_PEOPLE, '--console', '--confirm-within', '0')
+            self.assertEqual(self.interfaces(DONE), [])
+            self.link('del', 'br-later')
+            self.assertEqual(self.interfaces(DONE), [(None, 'br-later', 'gone', 'other')])
+            self.link('add', 'br-later', 'type', 'bridge')
+            self.assertEqual(self.interfaces(DONE), [(None, 'br-later', 'made anew', 'other')])
+        finally:
+            WORLD.built.engine.call('DELETE', '/networks/later')
+
+    def test_a_renamed_uplink_is_a_finding_and_applying_again_mends_it(self):
+        self.assertTrue(WORLD.seen()['lan to web'])
+        self.link('set', 'up0', 'name', 'wan0')
+        try:
+            self.assertEqual(self.interfaces(FINDINGS), [('up0', 'wan0', 'renamed', 'zone')])
+            self.assertIn('up0 is called wan0 now', WORLD.say('status')[1])
+            self.assertFalse(WORLD.seen()['lan to web'])
+            code, text = WORLD.apply(FROM_PEOPLE, '--console', '--confirm-within', '0')
+            self.assertEqual((code, self.interfaces(DONE)), (DONE, []), text)
+            self.assertTrue(WORLD.seen()['lan to web'])
+        finally:
+            self.link('set', 'wan0', 'name', 'up0')
+
+    def test_a_renamed_bridge_is_a_finding(self):
+        self.link('set', 'br-blue', 'name', 'br-red')
+        try:
+            self.assertEqual(self.interfaces(FINDINGS), [('br-blue', 'br-red', 'renamed', 'bridge')])
+            self.assertIn('the host and the containers there do not reach each other', ' '.join(WORLD.say('status')[1].split()))
+            self.assertFalse(WORLD.seen()['host to db'])
+        finally:
+            self.link('set', 'br-red', 'name', 'br-blue')
+        self.assertEqual(self.interfaces(DONE), [])
+
     def test_names_a_container_that_started_since(self):
         box = world.Box('late', 'blue')
         WORLD.built.engine.container(box, WORLD.built.logs)
@@ -461,6 +514,39 @@ class Audit(unittest.TestCase):
         self.assertEqual(code, DONE, text)
         self.assertIn('would be refused', text)
         self.assertIn('exactly the tables that were applied', text)  # what packets fill is no change
+
+    def test_learn_proposes_what_was_counted_and_plan_says_that_it_would_break(self):
+        state = WORLD.built.dir + '/counted.json'
+        learn = ('learn', '--from-audit', '--json', '--state', state, '--config', WORLD.policy(AUDITED))
+        code, said = WORLD.say(*learn)
+        self.assertNotEqual(code, DONE, said)
+        self.assertIn('nothing is in mode audit here', said)
+        self.apply(AUDITED)
+        WORLD.seen()
+        code, said = WORLD.say(*learn)
+        self.assertEqual(code, DONE, said)
+        told = json.loads(said)
+        lines = {line['line'].partition(', why')[0]: line for line in told['lines']}
+        self.assertIn('{from: web, to: db, port: 6379/tcp', lines)
+        self.assertIn('{to: web, publish: 8080/tcp, from: seen-shop-web', lines)
+        self.assertIn('{from: host, to: db, port: 5432/tcp', lines)
+        self.assertEqual(len(lines), 3)
+        self.assertTrue(all(line['packets'] >= 1 for line in lines.values()))
+        self.assertGreaterEqual(told['audited'], 3)
+        self.assertEqual([g['addresses'] for g in told['trust']], [[world.MGT]])
+        code, again = WORLD.say(*learn)
+        packets = lambda text: [line['packets'] for line in json.loads(text)['lines']]
+        self.assertEqual(packets(again), packets(said), 'what was counted is added once')
+        for enforce, breaks, expected in (('--enforce', 3, FINDINGS), (None, 0, DONE)):
+            code, said = WORLD.say('plan', '--from-audit', '--json', '--config', WORLD.policy(AUDITED), *filter(None, [enforce]))
+            self.assertEqual((code, json.loads(said)['seen']['breaks']), (expected, breaks), said)
+        # With these lines nothing is lost.
+        code, diff = WORLD.say(*(word for word in learn if word != '--json'))
+        patch = subprocess.run(['patch', '-s', WORLD.built.dir + '/bulkhead.yaml'], input=diff, text=True, capture_output=True)
+        self.assertEqual(patch.returncode, 0, patch.stdout + diff)
+        with open(WORLD.built.dir + '/bulkhead.yaml') as file:
+            self.apply(file.read().replace('mode: audit', 'mode: enforce'))
+        self.assertTrue(all(WORLD.seen().values()))
 
     def test_counts_go_up_and_a_rollback_leaves_nothing(self):
         self.apply(AUDITED)

@@ -20,6 +20,7 @@ Record record(const std::string& id) {
   r.console = true;
   r.held = {{"docker", "web", std::string(64, 'b'), 4026532000, {"10.1.1.2"}}};
   r.audited = {{"docker", "app", std::string(64, 'c'), 4026532001, {"10.1.2.2", "fd00::2"}}};
+  r.interfaces = {{"eth0", 2, Interface::Role::kZone}, {"br-shop", 3, Interface::Role::kBridge}};
   r.host_held = true;
   r.host_audited = true;
   r.elements = 12;
@@ -52,6 +53,26 @@ TEST(State, IsReadAsItWasWritten) {
   EXPECT_EQ(*read, record("ff"));
 }
 
+// As one wrote it that did not keep interfaces, and one that could not know them.
+TEST(State, InterfacesMayBeAbsent) {
+  State s = awaiting();
+  s.current->interfaces.reset();
+  s.before->interfaces.reset();
+  const std::string text = write_state(s);
+  const auto read = read_state(text);
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(*read, s);
+  auto json = nlohmann::ordered_json::parse(text);
+  json["version"] = 2;
+  json["current"].erase("interfaces");
+  json["before"].erase("interfaces");
+  const auto older = read_state(json.dump());
+  ASSERT_TRUE(older) << older.error().message;
+  EXPECT_EQ(*older, s);
+  json["version"] = 3;
+  EXPECT_FALSE(read_state(json.dump()));
+}
+
 // Each member in turn is taken away, and made something else.
 TEST(State, WhatIsMissingOrOtherwiseIsNamed) {
   const std::string good = write_state(awaiting());
@@ -75,21 +96,25 @@ TEST(State, AnOlderVersionIsRead) {
   for (auto* record : {&s.current, &s.before}) {
     (*record)->audited.clear();
     (*record)->host_audited = false;
+    (*record)->interfaces.reset();
   }
   auto json = nlohmann::ordered_json::parse(write_state(s));
   json["version"] = 1;
   for (const char* record : {"current", "before"}) {
     json[record].erase("audited");
     json[record].erase("host_audited");
+    json[record].erase("interfaces");
   }
   const auto read = read_state(json.dump());
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_EQ(*read, s);
+  json["version"] = 2;
+  EXPECT_FALSE(read_state(json.dump()));  // that one knew mode audit
 }
 
 TEST(State, ANewerVersionIsNotGuessedAt) {
   std::string text = write_state(awaiting());
-  text.replace(text.find("\"version\": 2"), 12, "\"version\": 3");
+  text.replace(text.find("\"version\": 3"), 12, "\"version\": 4");
   const auto read = read_state(text);
   ASSERT_FALSE(read);
   EXPECT_EQ(read.error().code, ErrorCode::kUnsupported);

@@ -279,7 +279,7 @@ TEST_F(Seen, HostileNamesStayText) {
   const auto lines = told(text);
   EXPECT_THAT(lines.lines, IsEmpty());
   EXPECT_THAT(lines.refusals, ElementsAre("name"));
-  const report::Learnt learnt{seen.book, proposal, "b.yaml", proposal.diff, {}};
+  const report::Learnt learnt{seen.book, proposal, "b.yaml", proposal.diff, {}, {}};
   const std::string shown = report::learn_text(learnt);
   EXPECT_EQ(shown.find('\x1b'), std::string::npos);
   EXPECT_EQ(shown.find("\n- {from"), std::string::npos);
@@ -291,7 +291,7 @@ TEST_F(Seen, ItsJsonIsOfItsSchema) {
   seen.add("shop-web-1", "host", 22, {.at = "172.20.0.1"});
   seen.add("host", "shop-web-1", 8081, {.dialled = 81, .at = "192.0.2.10"});
   told();
-  const report::Learnt learnt{seen.book, proposal, "b.yaml", proposal.diff, {"a gap"}};
+  const report::Learnt learnt{seen.book, proposal, "b.yaml", proposal.diff, {"a gap"}, 3};
   std::ifstream file(std::string(BULKHEAD_SOURCE_DIR) + "/schemas/learn.schema.json");
   const auto json = report::learn_json(learnt);
   EXPECT_EQ(testing_json::Validator(nlohmann::json::parse(file)).check(nlohmann::json::parse(json)),

@@ -212,6 +212,27 @@ TEST(SourceClasses, WhereRulesComputeWithAddressesNotAllAreSpokenFor) {
                    .uneven);
 }
 
+// A rule of the bridge family sees all: bytes of IPv4's source lie within that of IPv6.
+TEST(SourceClasses, TheFirstByteOfAHeaderSaysOfWhichItIs) {
+  const auto told = [](std::optional<std::uint8_t> first) {
+    model::Snapshot snapshot =
+        with(model::Compare{source(4), model::CompareOp::kEqual, {192, 0, 2, 7}});
+    model::Table& table = snapshot.namespaces[0].ruleset.tables[0];
+    table.family = model::NfFamily::kBridge;
+    auto& rule = table.chains[0].rules[0].statements;
+    const model::Term version{model::PayloadTerm{model::PayloadBase::kNetwork, 0, 1}};
+    if (first)
+      rule.insert(rule.begin(), model::Compare{version, model::CompareOp::kEqual, {*first}});
+    const SourceClasses classes = source_classes(snapshot);
+    return std::pair(cuts_around(snapshot, "192.0.2.7", "192.0.2.8"),
+                     std::ranges::find(classes.uneven, true) != classes.uneven.end());
+  };
+  EXPECT_EQ(told(std::nullopt), std::pair(true, true));
+  EXPECT_EQ(told(0x45), std::pair(true, false));
+  EXPECT_EQ(told(0x60), std::pair(false, true));
+  EXPECT_EQ(told(0x00), std::pair(true, true));  // of ARP, or of anything
+}
+
 TEST(SourceClasses, BehindManyExcludedPrefixesSomebodyIsFound) {
   policy::Zone z = zone({"10.0.0.0/8"});
   for (std::uint8_t i = 0; i < 200; ++i)

@@ -50,6 +50,12 @@ Standing all_that_can_be_said() {
   a.uncovered = {{"docker", "late\r", Uncovered::Why::kSince},
                  {"docker", "again", Uncovered::Why::kAnew},
                  {"docker", "moved", Uncovered::Why::kMoved}};
+  using Shifted = report::Shifted;
+  a.shifted = {{"wan0\x1b", "eth0", Shifted::Change::kRenamed, Shifted::Role::kZone},
+               {"br-x", "br-shop", Shifted::Change::kRenamed, Shifted::Role::kBridge},
+               {"tun0", "", Shifted::Change::kAnew, Shifted::Role::kZone},
+               {"br-else", "", Shifted::Change::kGone, Shifted::Role::kOther},
+               {"usb0", "", Shifted::Change::kNew, Shifted::Role::kNone}};
   s.applied = a;
   s.taken_back = TakenBack{"b.yaml", kNow, true};
   return s;
@@ -100,12 +106,19 @@ TEST(StatusText, SaysWhatIsNotAsItWasApplied) {
   EXPECT_THAT(text, HasSubstr("Its guardian is gone"));
   EXPECT_THAT(text, HasSubstr("set pol4: 1 elements gone"));
   EXPECT_THAT(text, HasSubstr("was started anew since"));
+  EXPECT_THAT(text, HasSubstr("eth0 is called wan0"));
+  EXPECT_THAT(text, HasSubstr("usb0 came since"));
   EXPECT_THAT(text, HasSubstr("2 ways would be refused"));
   EXPECT_THAT(text, HasSubstr("7 packets are not listed"));
   EXPECT_THAT(status_text(what_is_not_known(), {}), HasSubstr("Nothing is counted"));
   EXPECT_FALSE(all_that_can_be_said().sound());
   EXPECT_FALSE(what_is_not_known().known());
   EXPECT_FALSE(foreign_tables().sound());
+  Standing renamed = foreign_tables();
+  renamed.applied.emplace().shifted = {{"usb0", "", Shifted::Change::kNew, Shifted::Role::kNone}};
+  EXPECT_TRUE(renamed.sound());
+  renamed.applied->shifted[0].change = Shifted::Change::kRenamed;
+  EXPECT_FALSE(renamed.sound());
   EXPECT_TRUE(Standing{}.sound() && Standing{}.known());
 }
 

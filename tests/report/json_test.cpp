@@ -7,6 +7,7 @@
 #include "audit/ask.h"
 #include "policy/zones.h"
 #include "report/audit_text.h"
+#include "report/json_pieces.h"
 #include "report/json_schema.h"
 
 namespace bulkhead::report {
@@ -83,6 +84,36 @@ TEST(AuditJson, TheValidatorSeesWhatIsWrong) {
   bad = good;
   bad["counts"].erase("open");
   EXPECT_NE(Validator(rules).check(bad), "");
+}
+
+// It is written piece by piece: laid out as if it had been one tree.
+TEST(AuditJson, IsLaidOutAsAWhole) {
+  using Ordered = nlohmann::ordered_json;
+  for (const model::Snapshot& snapshot : {everything(), HostBuilder().snapshot}) {
+    audit::Report report = audit_of(snapshot, kConfig);
+    if (!report.exposures.empty()) report.exposures.front().unknown = {0, 1};
+    const std::string text = audit_json(report, {});
+    EXPECT_EQ(Ordered::parse(text).dump(2, ' ', false) + "\n", text);
+  }
+}
+
+TEST(JsonPieces, WriteWhatATreeOfThemWrites) {
+  const nlohmann::ordered_json item = {{"text", "a\n\"b\xff"}, {"list", {1, {{"deep", 2}}}}},
+                               nothing = nlohmann::ordered_json::array();
+  JsonPieces pieces;
+  pieces.member("first", item);
+  pieces.begin_array("none");
+  pieces.end_array();
+  pieces.begin_array("some");
+  pieces.element(item);
+  pieces.element(nothing);
+  pieces.end_array();
+  pieces.member("last", nothing);
+  const nlohmann::ordered_json tree = {
+      {"first", item}, {"none", nothing}, {"some", {item, nothing}}, {"last", nothing}};
+  EXPECT_EQ(std::move(pieces).finish(),
+            tree.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+  EXPECT_EQ(JsonPieces().finish(), "{}");
 }
 
 TEST(AuditJson, CountsAgreeWithTheTextAndTheList) {

@@ -40,13 +40,12 @@ seen::Record record(std::vector<seen::PortRun> runs, const char* to = "192.0.2.1
 // Open for the Internet on these ports, as an audit says.
 audit::Report report(std::vector<std::uint16_t> ports, const char* vantage = "internet") {
   audit::Report out;
+  out.all_vantages.emplace_back().text = vantage;
   audit::Exposure exposure;
   for (const std::uint16_t port : ports) {
-    audit::Opening opening;
-    opening.vantage = vantage;
+    audit::Exposed& opening = exposure.open.emplace_back();
     opening.to = address("192.0.2.10");
     opening.port = Port{port};
-    exposure.open.push_back(opening);
   }
   out.exposures.push_back(exposure);
   return out;

@@ -193,29 +193,86 @@ TEST(EndReads, AWrittenDestinationMayBeTheSource) {
   expect_sources_apart(n, "10.9.0.9", IpProtocol::kUdp);
 }
 
+void remember(Net& n, const char* who, const char* dev, const char* whom, MacAddress mac) {
+  model::Neighbour m;
+  m.link = n.link(who, dev).index;
+  m.address = ip(whom);
+  m.mac = mac;
+  m.state = model::nud::kReachable;
+  n.ns(who).neighbours.push_back(m);
+}
+
+// What is known of `a` must not be told of `b`, of which it is not known.
+void expect_unknown_of_b(const Net& n, Verdict of_a) {
+  const auto world = trace::World::build(n.snapshot).value();
+  trace::EndReads record;
+  trace::Question q = from_a(n, "a", "10.2.0.2");
+  q.reads = &record;
+  EXPECT_EQ(world.ask(q).verdict, of_a);
+  EXPECT_EQ(world.ask(from_a(n, "b", "10.2.0.2")).verdict, Verdict::kUnknown);
+  EXPECT_FALSE(record.is_clear() && !record.is_singular() && record.same_for(ip("10.1.0.3")));
+}
+
 // The rules of the host drop questions from br0; b and the host remember each other.
 TEST(EndReads, ANeighbourThatDoesNotAnswerMayBeRememberedByAnother) {
   Net n = host_net();
   n.rules("host", table(NfFamily::kArp,
                         {base("in", Hook::kInput, 0,
                               {rule({is(meta(model::MetaKey::kIifname), name("br0")), drop()})})}));
-  const auto remembers = [&](const char* who, const char* dev, const char* whom, MacAddress mac) {
-    model::Neighbour m;
-    m.link = n.link(who, dev).index;
-    m.address = ip(whom);
-    m.mac = mac;
-    m.state = model::nud::kReachable;
-    n.ns(who).neighbours.push_back(m);
-  };
-  remembers("b", "eth0", "10.1.0.1", n.link("host", "br0").mac);
-  remembers("host", "br0", "10.1.0.3", n.link("b", "eth0").mac);
+  remember(n, "b", "eth0", "10.1.0.1", n.link("host", "br0").mac);
+  remember(n, "host", "br0", "10.1.0.3", n.link("b", "eth0").mac);
+  expect_unknown_of_b(n, Verdict::kClosed);
+}
+
+constexpr MacAddress kNobodys{{0x02, 0, 0, 0, 0xee, 0xee}};
+
+TEST(EndReads, ANeighbourMayBeRememberedWronglyByAnother) {
+  Net n = host_net();
+  remember(n, "b", "eth0", "10.1.0.1", kNobodys);
+  expect_unknown_of_b(n, Verdict::kOpen);
+}
+
+// The answer takes another way than the packet, so that who sends it was not asked before.
+TEST(EndReads, ASourceMayBeRememberedRightlyAndAnotherWrongly) {
+  Net n = host_net();
+  n.joined("host", "br0", "vc1", "c", "eth1").address("c", "eth1", "10.1.0.9/24");
+  remember(n, "c", "eth1", "10.1.0.3", kNobodys);
+  expect_unknown_of_b(n, Verdict::kOpen);
+}
+
+// What machines usually remember does not tell them apart, nor does what stayed of one that went.
+TEST(EndReads, WhatIsRememberedAsItIsServesAll) {
+  Net n = host_net();
+  remember(n, "b", "eth0", "10.1.0.1", n.link("host", "br0").mac);
+  remember(n, "host", "br0", "10.1.0.3", n.link("b", "eth0").mac);
+  n.joined("host", "br0", "vc1", "c", "eth1").address("c", "eth1", "10.1.0.9/24");
+  remember(n, "c", "eth1", "10.1.0.3", n.link("b", "eth0").mac);
+  remember(n, "c", "eth1", "10.1.0.99", kNobodys);
   const auto world = trace::World::build(n.snapshot).value();
   trace::EndReads record;
   trace::Question q = from_a(n, "a", "10.2.0.2");
   q.reads = &record;
-  EXPECT_EQ(world.ask(q).verdict, Verdict::kClosed);
-  EXPECT_EQ(world.ask(from_a(n, "b", "10.2.0.2")).verdict, Verdict::kUnknown);
-  EXPECT_FALSE(record.is_clear() && !record.is_singular() && record.same_for(ip("10.1.0.3")));
+  EXPECT_EQ(world.ask(q).verdict, Verdict::kOpen);
+  EXPECT_TRUE(record.is_clear() && !record.is_singular() && record.same_for(ip("10.1.0.3")));
+}
+
+// A comparison with one of many addresses, as a whitelist's: those around it are told apart.
+TEST(EndReads, SpeaksForARangeThatNoComparisonCuts) {
+  Net n = host_net();
+  n.rules("host", forward({rule({of("10.1.0.5"), drop()}), rule({accept()})}));
+  const auto world = trace::World::build(n.snapshot).value();
+  trace::EndReads record;
+  trace::Question q = from_a(n, "a", "10.2.0.2");
+  q.reads = &record;
+  EXPECT_EQ(world.ask(q).verdict, Verdict::kOpen);
+  const auto within = [&](const char* first, const char* last) {
+    return record.same_within({ip(first).v4_number(), ip(last).v4_number()});
+  };
+  EXPECT_TRUE(within("10.1.0.2", "10.1.0.2"));
+  EXPECT_TRUE(within("10.1.0.2", "10.1.0.4"));
+  EXPECT_FALSE(within("10.1.0.2", "10.1.0.5"));
+  EXPECT_FALSE(within("10.1.0.2", "10.1.0.9"));
+  EXPECT_FALSE(within("10.1.0.6", "10.1.0.9")) << "its own address is not among them";
 }
 
 }  // namespace

@@ -121,9 +121,10 @@ Result<Piece> Rule::reject(bool tcp_reset, std::uint8_t icmp_code) const {
 
 Result<Piece> Rule::set_bits(Quantity quantity, const Value& value, Bits bits) const {
   if (has_derived(bits)) {
-    return unknown_piece(context, value.why == ReasonId{}
-                                      ? "a number that a rule takes from a packet"
-                                      : context.effects.text(value.why));
+    // Bytes of the packet have a reason of their own, also where all that was read is known.
+    const bool doubt = value.why != ReasonId{} && std::ranges::any_of(bits, &Bit::is_unknown);
+    return unknown_piece(context, doubt ? context.effects.text(value.why)
+                                        : "a number that a rule takes from a packet");
   }
   Image changed = here.image;
   changed.set(context.fields, quantity, std::move(bits));

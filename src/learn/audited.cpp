@@ -1,0 +1,160 @@
+#include "learn/audited.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "learn/fates.h"
+#include "policy/zones.h"
+
+namespace bulkhead::learn {
+namespace {
+
+using compile::Refused;
+using flows::Peer;
+
+class Translator {
+ public:
+  Translator(const AuditedInput& input, flows::Book& book) : input_(input), book_(book) {
+    const model::Snapshot& snapshot = input.snapshot;
+    for (const model::Address& a : host().addresses) holders_.emplace(a.local, Peer{});
+    for (const model::Engine& engine : snapshot.engines) {
+      for (const model::Container& c : engine.containers) {
+        if (is_resident(engine, c)) resident(engine, c);
+      }
+    }
+  }
+
+  // Nothing: no line could be about it, or there is no room.
+  std::vector<flows::Flow> flows_of(const Refused& one) {
+    if (one.protocol != IpProtocol::kTcp && one.protocol != IpProtocol::kUdp) {
+      ++book_.losses.others;
+      return {};
+    }
+    flows::Flow flow;
+    flow.from = holder(one.from);
+    flow.to = holder(one.to);
+    // It came from where no such address is.
+    if (one.refusal == compile::Refusal::kImpostor)
+      flow.from = {flows::PeerKind::kNobody, 0, one.from};
+    flow.family = one.from.family();
+    flow.protocol = one.protocol;
+    flow.dialled = flow.served = one.port;
+    if (one.refusal != compile::Refusal::kInward) return {flow};
+    return inward(one, flow);
+  }
+
+ private:
+  struct Door {
+    std::uint32_t who = 0;
+    model::PublishedPort port;
+  };
+
+  [[nodiscard]] const model::NetNs& host() const {
+    return input_.snapshot.namespaces[input_.snapshot.host.value];
+  }
+  [[nodiscard]] bool is_resident(const model::Engine& engine, const model::Container& c) const {
+    return engine.local && c.netns && *c.netns != input_.snapshot.host &&
+           c.netns->value < input_.snapshot.namespaces.size() &&
+           !c.network_mode.starts_with("container:");
+  }
+
+  void resident(const model::Engine& engine, const model::Container& container) {
+    const auto who = book_.intern(flows::who_is(engine, container));
+    const auto& netns = container.netns;
+    if (!who || !netns) return;
+    for (const model::Address& a : input_.snapshot.namespaces[netns->value].addresses) {
+      if (!a.local.is_loopback())
+        holders_.try_emplace(a.local, Peer{flows::PeerKind::kContainer, *who, std::nullopt});
+    }
+    for (const model::PublishedPort& port : container.published) doors_.push_back({*who, port});
+  }
+
+  [[nodiscard]] Peer holder(const IpAddress& address) const {
+    if (input_.moved.contains(address)) return {flows::PeerKind::kUnsure, 0, address};
+    if (const auto at = holders_.find(address); at != holders_.end()) return at->second;
+    const bool inside =
+        std::ranges::any_of(input_.snapshot.engines, [&](const model::Engine& engine) {
+          return std::ranges::any_of(engine.networks, [&](const model::EngineNetwork& network) {
+            return std::ranges::any_of(network.subnets,
+                                       [&](const Prefix& p) { return p.contains(address); });
+          });
+        });
+    return {inside ? flows::PeerKind::kNobody : flows::PeerKind::kOutside, 0, address};
+  }
+
+  // Of the host's that is published at all of them: whichever of its own.
+  [[nodiscard]] std::optional<IpAddress> host_address(const model::PublishedPort& port,
+                                                      IpFamily family) const {
+    if (port.host_address.family() != family) return std::nullopt;
+    if (!port.host_address.is_unspecified()) return port.host_address;
+    for (const model::Address& a : host().addresses) {
+      const bool usual = !a.local.is_loopback() && !a.local.is_link_local();
+      if (usual && a.local.family() == family && policy::zone_of(input_.zones, a.local) != nullptr)
+        return a.local;
+    }
+    return std::nullopt;
+  }
+
+  // To a container, as its published port was dialled; to an address of the host, where a proxy of
+  // the engine answers.
+  [[nodiscard]] std::vector<flows::Flow> inward(const Refused& one, const flows::Flow& seen) const {
+    std::vector<flows::Flow> out;
+    const bool proxied = seen.to.kind == flows::PeerKind::kHost;
+    for (const Door& door : doors_) {
+      flows::Flow flow = seen;
+      flow.to = {flows::PeerKind::kContainer, door.who, std::nullopt};
+      if (door.port.protocol != one.protocol || (!proxied && flow.to != seen.to)) continue;
+      const bool here = door.port.host_address.is_unspecified()
+                            ? door.port.host_address.family() == one.to.family()
+                            : door.port.host_address == one.to;
+      if (proxied ? door.port.host_port != one.port || !here : door.port.container_port != one.port)
+        continue;
+      flow.at = proxied ? one.to : host_address(door.port, one.to.family());
+      if (!flow.at) continue;
+      flow.dialled = door.port.host_port;
+      flow.served = door.port.container_port;
+      if (std::ranges::find(out, flow) == out.end()) out.push_back(flow);
+    }
+    return out.empty() ? std::vector{seen} : out;
+  }
+
+  const AuditedInput& input_;
+  flows::Book& book_;
+  std::map<IpAddress, Peer> holders_;
+  std::vector<Door> doors_;
+};
+
+flows::Counts counts_of(const Refused& one, std::uint64_t now_ms) {
+  flows::Counts out;
+  out.tries = 1;
+  out.audited = one.packets;
+  out.first_ms = out.last_ms = now_ms - std::min(one.ago_ms, now_ms);
+  return out;
+}
+
+}  // namespace
+
+Status add_audited(const compile::Tally& tally, const AuditedInput& input, flows::Book& book) {
+  Translator translator(input, book);
+  std::vector<flows::Flow> all;
+  std::vector<flows::Counts> counts;
+  for (const Refused& one : tally.refused) {
+    for (flows::Flow& flow : translator.flows_of(one)) {
+      all.push_back(std::move(flow));
+      counts.push_back(counts_of(one, input.snapshot.taken_at_ms));
+    }
+  }
+  const auto answers = answers_now(input.snapshot, input.zones, book, all);
+  if (!answers) return std::unexpected(answers.error());
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if ((*answers)[i] == Answers::kYes) counts[i].answered = 1;
+    if ((*answers)[i] == Answers::kUnknown) counts[i].lost = 1;
+    book.add(std::move(all[i]), counts[i]);
+  }
+  book.losses.dropped += tally.missed;
+  return {};
+}
+
+}  // namespace bulkhead::learn
