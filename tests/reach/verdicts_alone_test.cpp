@@ -333,6 +333,16 @@ TEST(VerdictsAlone, ARuleThatAsksWhichOfItsAddressesAHostUsesPartsThem) {
   }
 }
 
+NetKinds kinds_of(std::uint32_t seed) {
+  NetKinds kinds;
+  kinds.nat = seed % 3 != 0;
+  kinds.odd = seed % 5 == 0;
+  kinds.policy = seed % 7 == 0;
+  kinds.stacked = seed % 4 == 0;
+  kinds.frames = seed % 6 == 0;
+  return kinds;
+}
+
 // Random networks whose machines close most of what is forwarded and delivered.
 void close(model::Snapshot& snapshot, const std::vector<IpAddress>& addresses,
            const std::vector<std::uint16_t>& ports, std::mt19937& random) {
@@ -361,13 +371,8 @@ TEST(VerdictsAlone, AreThoseOfTheWholeWalkOnRandomNetworks) {
   std::size_t seats = 0, less = 0, open = 0;
   const auto run = [&](std::uint32_t seed, Tally&) {
     std::mt19937 random(seed);
-    NetKinds kinds;
+    NetKinds kinds = kinds_of(seed);
     kinds.filter = seed % 2 == 0;
-    kinds.nat = seed % 3 != 0;
-    kinds.odd = seed % 5 == 0;
-    kinds.policy = seed % 7 == 0;
-    kinds.stacked = seed % 4 == 0;
-    kinds.frames = seed % 6 == 0;
     RandomNet net = random_net(seed, kinds);
     close(net.snapshot, net.addresses, net.ports, random);
     for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
@@ -409,8 +414,8 @@ void permit_few(model::Snapshot& snapshot, const std::vector<IpAddress>& address
                                Bytes(octets.begin(), octets.end())),
                             is(th(2, 2), be16(ports[random() % ports.size()])), accept()}));
     }
-    for (const int to_source : {1, 0})  // answers
-      rules.push_back(rule({is(th(to_source == 1 ? 0 : 2, 2), be16(46883)), accept()}));
+    for (const std::uint32_t at : {0U, 2U})  // of answers
+      rules.push_back(rule({is(th(at, 2), be16(46883)), accept()}));
     rules.push_back(rule({drop()}));
     std::vector<model::Chain> chains{base("f", model::Hook::kForward, -1, rules)};
     if (random() % 2 == 0) chains.push_back(base("i", model::Hook::kInput, -1, rules));
@@ -423,13 +428,7 @@ TEST(VerdictsAlone, AreTheSameWhereFewPacketsAreWalkedOneByOne) {
   std::size_t seats = 0, packets = 0, open = 0;
   const auto run = [&](std::uint32_t seed, Tally&) {
     std::mt19937 random(seed);
-    NetKinds kinds;
-    kinds.nat = seed % 3 != 0;
-    kinds.odd = seed % 5 == 0;
-    kinds.policy = seed % 7 == 0;
-    kinds.stacked = seed % 4 == 0;
-    kinds.frames = seed % 6 == 0;
-    RandomNet net = random_net(seed, kinds);
+    RandomNet net = random_net(seed, kinds_of(seed));
     permit_few(net.snapshot, net.addresses, net.ports, random);
     const trace::World world = trace::World::build(net.snapshot).value();
     for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
