@@ -473,15 +473,17 @@ class Gatherer {
   }
 
   // By interfaces that come later, too.
-  void open_to_all(const PortSpec& port) {
-    out_.elements.add("inet.hostall", {protocol_part(port.protocol), port_part(port.port)});
+  void open_to_all(IpFamily family, const PortSpec& port) {
+    out_.elements.add("inet.hostall",
+                      {family_part(family), protocol_part(port.protocol), port_part(port.port)});
   }
 
   Status host_service(const Line& line) {
     const PortSpec& port = line.ports.front();
     if (out_.host_held) {
-      if (std::ranges::any_of(line.from, policy::is_everybody)) open_to_all(port);
+      const bool everybody = std::ranges::any_of(line.from, policy::is_everybody);
       for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
+        if (everybody) open_to_all(family, port);
         for (const Source& source : sources(line.from, family))
           open_host(source.interface, source.range, port);
       }
@@ -505,8 +507,10 @@ class Gatherer {
       for (const model::Container& c : engine.containers) {
         if (!engine.local || c.state != "running" || holds(c)) continue;
         for (const model::PublishedPort& p : c.published) {
-          if (p.host_port.number == 0) continue;
-          open_to_all({p.host_port, p.protocol});
+          // At the loopback nobody else reaches it: at that port of other addresses somebody else
+          // may listen.
+          if (p.host_port.number == 0 || p.host_address.is_loopback()) continue;
+          open_to_all(p.host_address.family(), {p.host_port, p.protocol});
           for (const auto& [link, interface] : interfaces_) {
             const Prefix all = Prefix::all(p.host_address.family());
             open_host(interface, {all.first(), all.last()}, {p.host_port, p.protocol});

@@ -65,23 +65,33 @@ class Translator {
     const auto& netns = container.netns;
     if (!who || !netns) return;
     for (const model::Address& a : input_.snapshot.namespaces[netns->value].addresses) {
-      if (!a.local.is_loopback())
-        holders_.try_emplace(a.local, Peer{flows::PeerKind::kContainer, *who, std::nullopt});
+      if (is_of_engines(a.local)) hold(a.local, {flows::PeerKind::kContainer, *who, std::nullopt});
     }
     for (const model::PublishedPort& port : container.published) doors_.push_back({*who, port});
+  }
+
+  // What is beyond is nobody's here, whoever in a container gave it to an interface of its own.
+  [[nodiscard]] bool is_of_engines(const IpAddress& address) const {
+    return std::ranges::any_of(input_.snapshot.engines, [&](const model::Engine& engine) {
+      return std::ranges::any_of(engine.networks, [&](const model::EngineNetwork& network) {
+        return std::ranges::any_of(network.subnets,
+                                   [&](const Prefix& p) { return p.contains(address); });
+      });
+    });
+  }
+
+  // The host's are its own; of two containers that have one, either may have been counted.
+  void hold(const IpAddress& address, const Peer& container) {
+    const auto [at, is_new] = holders_.try_emplace(address, container);
+    if (!is_new && at->second.kind == flows::PeerKind::kContainer && at->second != container)
+      at->second = {flows::PeerKind::kUnsure, 0, address};
   }
 
   [[nodiscard]] Peer holder(const IpAddress& address) const {
     if (input_.moved.contains(address)) return {flows::PeerKind::kUnsure, 0, address};
     if (const auto at = holders_.find(address); at != holders_.end()) return at->second;
-    const bool inside =
-        std::ranges::any_of(input_.snapshot.engines, [&](const model::Engine& engine) {
-          return std::ranges::any_of(engine.networks, [&](const model::EngineNetwork& network) {
-            return std::ranges::any_of(network.subnets,
-                                       [&](const Prefix& p) { return p.contains(address); });
-          });
-        });
-    return {inside ? flows::PeerKind::kNobody : flows::PeerKind::kOutside, 0, address};
+    return {is_of_engines(address) ? flows::PeerKind::kNobody : flows::PeerKind::kOutside, 0,
+            address};
   }
 
   // Of the host's that is published at all of them: whichever of its own.

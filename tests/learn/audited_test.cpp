@@ -112,6 +112,28 @@ TEST_F(Audited, AnAddressThatChangedHandsIsNobodys) {
   EXPECT_THAT(declined(proposal()), ElementsAre(HasSubstr("unsure: ")));
 }
 
+// Root in a container gives itself what addresses it likes.
+TEST_F(Audited, WhoClaimsAnAddressIsNotItsHolder) {
+  const auto app = snapshot.engines[0].containers[3].netns;
+  ASSERT_TRUE(app);
+  std::vector<model::Address>& claimed = snapshot.namespaces[app->value].addresses;
+  claimed.insert(claimed.end(), 3, claimed.back());
+  claimed.end()[-3].local = ip("203.0.113.9");
+  claimed.end()[-2].local = ip("198.51.100.7");
+  claimed.end()[-1].local = ip("172.20.0.2");
+  count(Kind::kOutward, "172.20.0.3", "203.0.113.9", 443);
+  EXPECT_THAT(lines(proposal()),
+              ElementsAre(HasSubstr("shop egress {from: api, to: \"203.0.113.9")));
+  tally.refused.clear();
+  count(Kind::kInward, "198.51.100.7", "192.0.2.10", 80);
+  EXPECT_THAT(lines(proposal()), ElementsAre(HasSubstr("shop ingress {to: web, publish: 80/tcp")));
+  tally.refused.clear();
+  count(Kind::kInside, "172.20.0.2", "172.20.0.4", 5432);
+  const Proposal p = proposal();
+  EXPECT_THAT(lines(p), IsEmpty());
+  EXPECT_THAT(declined(p), ElementsAre(HasSubstr("unsure: ")));
+}
+
 TEST_F(Audited, WhatDoesNotFitIsCounted) {
   count(Kind::kInside, "172.20.0.2", "172.20.0.4", 0, IpProtocol::kIcmp);
   tally.missed = 7;
