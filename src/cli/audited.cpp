@@ -8,6 +8,7 @@
 #include <set>
 
 #include "cli/held_addresses.h"
+#include "cli/process_start.h"
 #include "compile/audit.h"
 #include "compile/compare.h"
 #include "compile/whose.h"
@@ -38,13 +39,16 @@ std::vector<Resident> residents_of(const model::Snapshot& snapshot) {
   return out;
 }
 
+bool is_the_same(const enforce::Held& held, const Resident& one) {
+  // One that was made anew by the same name is the same service.
+  return one.container->id == held.id ||
+         (one.engine->name == held.engine && one.container->name == held.name);
+}
+
 bool is_still_there(const enforce::Held& held, const std::string& address,
                     const std::vector<Resident>& residents) {
   return std::ranges::any_of(residents, [&](const Resident& one) {
-    // One that was made anew by the same name is the same service.
-    return (one.container->id == held.id ||
-            (one.engine->name == held.engine && one.container->name == held.name)) &&
-           std::ranges::binary_search(one.addresses, address);
+    return is_the_same(held, one) && std::ranges::binary_search(one.addresses, address);
   });
 }
 
@@ -143,6 +147,32 @@ Result<enforce::Record> audited_record() {
   return *current;
 }
 
+std::map<IpAddress, std::uint64_t> unrecorded(const enforce::Record& record,
+                                              const model::Snapshot& snapshot,
+                                              const flows::StartOf& start_of) {
+  std::map<IpAddress, std::uint64_t> out;
+  std::set<std::string> recorded;  // a guest of such a container has its addresses
+  const std::vector<Resident> residents = residents_of(snapshot);
+  const auto is_recorded = [&record](const Resident& one) {
+    const auto is_this = [&one](const enforce::Held& held) { return is_the_same(held, one); };
+    return std::ranges::any_of(record.held, is_this) ||
+           std::ranges::any_of(record.audited, is_this);
+  };
+  for (const Resident& one : residents) {
+    if (is_recorded(one)) recorded.insert(one.addresses.begin(), one.addresses.end());
+  }
+  for (const Resident& one : residents) {
+    const std::uint32_t pid = one.container->pid;
+    const std::uint64_t started = pid == 0 ? 0 : start_of(pid);
+    const std::uint64_t since = started == 0 ? snapshot.taken_at_ms : started;
+    for (const std::string& text : one.addresses) {
+      const auto address = IpAddress::parse(text);
+      if (address && !recorded.contains(text)) out[*address] = std::max(out[*address], since);
+    }
+  }
+  return out;
+}
+
 Result<std::size_t> add_counted(const enforce::Record& record, const Session& session,
                                 flows::Book& book) {
   const model::Snapshot& snapshot = *session.snapshot;
@@ -153,7 +183,8 @@ Result<std::size_t> add_counted(const enforce::Record& record, const Session& se
                 "--from-audit: the kernel has no rules that count, or they could not be read; "
                 "bulkhead status tells, and bulkhead apply loads them again");
   const std::set<IpAddress> gone = moved(record, snapshot);
-  if (auto added = learn::add_audited(*tally, {snapshot, session.zones, gone}, book); !added)
+  const auto since = unrecorded(record, snapshot, start_of_process);
+  if (auto added = learn::add_audited(*tally, {snapshot, session.zones, gone, since}, book); !added)
     return std::unexpected(added.error());
   return tally->refused.size();
 }

@@ -14,6 +14,10 @@ namespace {
 using compile::Refused;
 using flows::Peer;
 
+std::uint64_t last_ms(const Refused& one, const model::Snapshot& snapshot) {
+  return snapshot.taken_at_ms - std::min(one.ago_ms, snapshot.taken_at_ms);
+}
+
 class Translator {
  public:
   Translator(const AuditedInput& input, flows::Book& book) : input_(input), book_(book) {
@@ -33,8 +37,9 @@ class Translator {
       return {};
     }
     flows::Flow flow;
-    flow.from = holder(one.from);
-    flow.to = holder(one.to);
+    const std::uint64_t last = last_ms(one, input_.snapshot);
+    flow.from = holder(one.from, last);
+    flow.to = holder(one.to, last);
     // It came from where no such address is.
     if (one.refusal == compile::Refusal::kImpostor)
       flow.from = {flows::PeerKind::kNobody, 0, one.from};
@@ -87,9 +92,14 @@ class Translator {
       at->second = {flows::PeerKind::kUnsure, 0, address};
   }
 
-  [[nodiscard]] Peer holder(const IpAddress& address) const {
-    if (input_.moved.contains(address)) return {flows::PeerKind::kUnsure, 0, address};
-    if (const auto at = holders_.find(address); at != holders_.end()) return at->second;
+  [[nodiscard]] Peer holder(const IpAddress& address, std::uint64_t when_ms) const {
+    const Peer unsure{flows::PeerKind::kUnsure, 0, address};
+    if (input_.moved.contains(address)) return unsure;
+    if (const auto at = holders_.find(address); at != holders_.end()) {
+      const auto since = input_.since.find(address);
+      const bool is_newer = since != input_.since.end() && since->second > when_ms;
+      return at->second.kind == flows::PeerKind::kContainer && is_newer ? unsure : at->second;
+    }
     return {is_of_engines(address) ? flows::PeerKind::kNobody : flows::PeerKind::kOutside, 0,
             address};
   }
@@ -136,11 +146,11 @@ class Translator {
   std::vector<Door> doors_;
 };
 
-flows::Counts counts_of(const Refused& one, std::uint64_t now_ms) {
+flows::Counts counts_of(const Refused& one, const model::Snapshot& snapshot) {
   flows::Counts out;
   out.tries = 1;
   out.audited = one.packets;
-  out.first_ms = out.last_ms = now_ms - std::min(one.ago_ms, now_ms);
+  out.first_ms = out.last_ms = last_ms(one, snapshot);
   return out;
 }
 
@@ -153,7 +163,7 @@ Status add_audited(const compile::Tally& tally, const AuditedInput& input, flows
   for (const Refused& one : tally.refused) {
     for (flows::Flow& flow : translator.flows_of(one)) {
       all.push_back(std::move(flow));
-      counts.push_back(counts_of(one, input.snapshot.taken_at_ms));
+      counts.push_back(counts_of(one, input.snapshot));
     }
   }
   const auto answers = answers_now(input.snapshot, input.zones, book, all);

@@ -5,6 +5,8 @@
 // says, of the model as things are: open is answered, closed is not, and unknown is "lost".
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <set>
 #include <span>
 
@@ -21,6 +23,8 @@ struct AuditedInput {  // what it refers to must outlive the call
   std::span<const policy::Zone> zones;
   // Addresses whose holder today is not who was counted: nobody's.
   const std::set<IpAddress>& moved;
+  // Since when (Unix ms) others have theirs: who came after a packet did not send it.
+  const std::map<IpAddress, std::uint64_t>& since;
 };
 
 // Adds them to the book, each as one try with its packets (Counts::audited). From outside to a

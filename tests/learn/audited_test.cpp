@@ -35,6 +35,7 @@ class Audited : public ::testing::Test {
   model::Snapshot snapshot = shop().snapshot;
   compile::Tally tally;
   std::set<IpAddress> moved;
+  std::map<IpAddress, std::uint64_t> since;
   flows::Book book;
 
   void count(Kind kind, const char* from, const char* to, std::uint16_t port,
@@ -46,7 +47,7 @@ class Audited : public ::testing::Test {
     EXPECT_TRUE(config);
     const auto zones = policy::resolve_zones(*config, snapshot);
     book = {};
-    const auto added = add_audited(tally, {snapshot, zones, moved}, book);
+    const auto added = add_audited(tally, {snapshot, zones, moved, since}, book);
     EXPECT_TRUE(added) << added.error().message;
     return propose(book, *config, text, zones, kNow);
   }
@@ -110,6 +111,17 @@ TEST_F(Audited, AnAddressThatChangedHandsIsNobodys) {
   count(Kind::kInside, "172.20.0.2", "172.20.0.4", 5432);
   moved.insert(ip("172.20.0.2"));
   EXPECT_THAT(declined(proposal()), ElementsAre(HasSubstr("unsure: ")));
+}
+
+// Nobody wrote down who had the address before, but that the one of today came later.
+TEST_F(Audited, WhoCameAfterThePacketDidNotSendIt) {
+  count(Kind::kInside, "172.20.0.2", "172.20.0.4", 5432);  // a minute ago
+  for (const char* newcomer : {"172.20.0.2", "172.20.0.4"}) {
+    since = {{ip(newcomer), snapshot.taken_at_ms - 30'000}};
+    EXPECT_THAT(declined(proposal()), ElementsAre(HasSubstr("unsure: "))) << newcomer;
+    since = {{ip(newcomer), snapshot.taken_at_ms - 90'000}};
+    EXPECT_THAT(lines(proposal()), ElementsAre(HasSubstr("{from: web, to: db"))) << newcomer;
+  }
 }
 
 // Root in a container gives itself what addresses it likes.
