@@ -78,6 +78,7 @@ void EndReads::also(const EndReads& other) {
   for (const AddressCell& area : other.areas_) asked_within(area);
   for (const Way& way : other.ways_) routed(*way.fib, way.tos);
   port_ = port_ || other.port_;
+  mac_ = mac_ || other.mac_;
   input_ = input_ || other.input_;
   type_ = type_ || other.type_;
   unclear_ = unclear_ || other.unclear_ || !other.sent_to_.empty();

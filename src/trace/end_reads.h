@@ -43,7 +43,8 @@ class EndReads {
 
   // ---- what the walk says
   void follow(IpAddress address, Port port) { address_ = address, port_number_ = port; }
-  // Nothing will be said of others: noted is only whether the port was asked for.
+  // Nothing will be said of others: noted is only whether the port and the MAC address were asked
+  // for.
   void note_port_alone() { port_alone_ = true; }
   [[nodiscard]] bool follows(const IpAddress& address) const { return address == address_; }
   [[nodiscard]] bool follows(Port port) const { return port == port_number_; }
@@ -76,6 +77,7 @@ class EndReads {
   };
   void searched(Search search);
   void asked_port() { port_ = true; }
+  void asked_mac() { mac_ = true; }      // whose frame it is
   void asked_input() { input_ = true; }  // by what device the packet came in
   void asked_type() { type_ = true; }    // of address, by the routes of the machine
   void unclear() { unclear_ = true; }
@@ -103,6 +105,8 @@ class EndReads {
   [[nodiscard]] bool type_was_asked() const { return type_; }
   [[nodiscard]] bool is_singular() const { return singular_; }
   [[nodiscard]] bool port_was_asked() const { return port_ || port_was_searched_; }
+  // The MAC address by which a frame comes: an attacker has others.
+  [[nodiscard]] bool mac_was_asked() const { return mac_; }
   [[nodiscard]] bool input_was_asked() const { return input_; }
   [[nodiscard]] bool socket_was_reached() const { return reached_; }
   // A connection from there would have been told the same. Only of a record that is clear (by type)
@@ -168,8 +172,8 @@ class EndReads {
   std::vector<AddressCell> areas_;
   std::vector<Way> ways_;
   bool port_alone_ = false;
-  bool port_ = false, port_was_searched_ = false, input_ = false, type_ = false, unclear_ = false,
-       singular_ = false, reached_ = false;
+  bool port_ = false, port_was_searched_ = false, mac_ = false, input_ = false, type_ = false,
+       unclear_ = false, singular_ = false, reached_ = false;
 };
 
 }  // namespace bulkhead::trace

@@ -1,6 +1,8 @@
 // What rules ask of the ends of the connection at hand (EndReads): beside each comparison that is
 // made, not instead of it.
 #include <algorithm>
+#include <cstdint>
+#include <optional>
 #include <variant>
 
 #include "trace/end_reads.h"
@@ -12,11 +14,35 @@ namespace {
 namespace xt = model::xt;
 
 // Where addresses stand in their headers; the destination follows the source.
-constexpr std::uint32_t kSource4 = 12, kDestination4 = 16, kSource6 = 8, kDestination6 = 24;
+constexpr std::int64_t kSource4 = 12, kDestination4 = 16, kSource6 = 8, kDestination6 = 24;
 
-// Bytes first..first+length of a header against those of a field.
-bool overlaps(const model::PayloadTerm& term, std::uint32_t first, std::uint32_t length) {
-  return term.offset < first + length && first < term.offset + term.length;
+// PacketBytes of a packet, counted from where its network header begins: a term may read on behind
+// the header in which it starts.
+struct PacketBytes {
+  std::int64_t first = 0, length = 0;
+  [[nodiscard]] bool overlap(std::int64_t at, std::int64_t width) const {
+    return first < at + width && at < first + length;
+  }
+};
+
+std::int64_t link_bytes(const Packet& p) {
+  return p.tagged ? 18 : 14;
+}
+std::int64_t network_bytes(const Packet& p) {
+  return p.is_ip() && p.source.is_v4() ? 20 : 40;
+}
+
+// nullopt: of what a packet carries inside.
+std::optional<PacketBytes> bytes_of(const Packet& p, const model::PayloadTerm& term) {
+  switch (term.base) {
+    case model::PayloadBase::kLink: return PacketBytes{term.offset - link_bytes(p), term.length};
+    case model::PayloadBase::kNetwork: return PacketBytes{term.offset, term.length};
+    case model::PayloadBase::kTransport:
+      return PacketBytes{term.offset + network_bytes(p), term.length};
+    case model::PayloadBase::kInner:
+    case model::PayloadBase::kTunnel: break;
+  }
+  return std::nullopt;
 }
 
 bool asks_all(const xt::PortRange& range, bool inverted) {
@@ -84,6 +110,11 @@ struct Asks {
   void operator()(const xt::TproxyTarget&) const { record.asked_input(); }
   void operator()(const auto& /*by its terms, or by nothing of the packet*/) const {}
 
+  // Of a tuple it is not told whose port it is.
+  void tracked_port() const {
+    record.asked_port();
+    record.unclear();
+  }
   template <class Ports>
   void tcp_or_udp(const Ports& m) const {
     ports(!asks_all(m.source, m.source_inverted), !asks_all(m.destination, m.destination_inverted));
@@ -95,8 +126,10 @@ struct Asks {
   }
   void operator()(const xt::Conntrack& m) const {
     unclear_if(m.original_source || m.original_destination || m.reply_source ||
-               m.reply_destination || m.original_source_port || m.original_destination_port ||
-               m.reply_source_port || m.reply_destination_port);
+               m.reply_destination);
+    if (m.original_source_port || m.original_destination_port || m.reply_source_port ||
+        m.reply_destination_port)
+      tracked_port();
   }
   void operator()(const xt::Addrtype& m) const {
     if (m.limit_in) record.asked_input();
@@ -108,10 +141,17 @@ struct Asks {
   void operator()(const xt::Iprange& m) const {
     unclear_if((m.source && source()) || (m.destination && destination()));
   }
-  void operator()(const xt::Mac&) const { record.unclear(); }
+  void operator()(const xt::Mac&) const {
+    record.asked_mac();
+    record.unclear();
+  }
   void operator()(const xt::Physdev&) const { record.unclear(); }
   void operator()(const xt::Rpfilter&) const { record.unclear(); }
-  void operator()(const xt::Set&) const { record.unclear(); }
+  void operator()(const xt::Set&) const {  // its key may hold any of these
+    record.asked_port();
+    record.asked_mac();
+    record.unclear();
+  }
   void operator()(const xt::Opaque&) const { record.unclear(); }
   void operator()(const xt::May&) const { record.unclear(); }
 };
@@ -122,30 +162,21 @@ struct AsksTerm {
 
   void operator()(const model::PayloadTerm& term) const {
     const Packet& p = run.packet;
+    const std::optional<PacketBytes> bytes = bytes_of(p, term);
+    if (!bytes) return record.unclear();
     const bool v4 = p.is_ip() && p.source.is_v4();
-    const std::uint32_t width = v4 ? 4 : 16;
-    const auto address = [&](const IpAddress& of, std::uint32_t at) {
-      return record.follows(of) && overlaps(term, at, width);
-    };
-    switch (term.base) {
-      case model::PayloadBase::kNetwork:
-        if (address(p.source, v4 ? kSource4 : kSource6) ||
-            address(p.destination, v4 ? kDestination4 : kDestination6))
-          record.unclear();
-        return;
-      case model::PayloadBase::kTransport:
-        if ((overlaps(term, 0, 2) && record.follows(p.source_port)) ||
-            (overlaps(term, 2, 2) && record.follows(p.destination_port)))
-          record.asked_port();
-        if (overlaps(term, 4, 1U << 16)) record.unclear();
-        return;
-      case model::PayloadBase::kLink:
-        if (overlaps(term, 0, 6) || (overlaps(term, 6, 6) && !run.tells_sender_alone(record)))
-          record.unclear();
-        return;
-      case model::PayloadBase::kInner:
-      case model::PayloadBase::kTunnel: record.unclear(); return;
-    }
+    const std::int64_t width = v4 ? 4 : 16, ports = network_bytes(p), frame = -link_bytes(p);
+    if ((bytes->overlap(v4 ? kSource4 : kSource6, width) && record.follows(p.source)) ||
+        (bytes->overlap(v4 ? kDestination4 : kDestination6, width) &&
+         record.follows(p.destination)))
+      record.unclear();
+    if ((bytes->overlap(ports, 2) && record.follows(p.source_port)) ||
+        (bytes->overlap(ports + 2, 2) && record.follows(p.destination_port)))
+      record.asked_port();
+    if (bytes->overlap(ports + 4, 1U << 16) || bytes->overlap(frame, 6)) record.unclear();
+    if (!bytes->overlap(frame + 6, 6)) return;
+    record.asked_mac();
+    if (!run.tells_sender_alone(record)) record.unclear();
   }
   void operator()(const model::MetaTerm& term) const {
     switch (term.key) {
@@ -175,6 +206,8 @@ struct AsksTerm {
       case model::CtKey::kL3protocol:
       case model::CtKey::kProtocol:
       case model::CtKey::kZone: return;
+      case model::CtKey::kProtoSrc:
+      case model::CtKey::kProtoDst: record.asked_port(); [[fallthrough]];
       default: record.unclear();
     }
   }
@@ -226,10 +259,9 @@ void Run::reads(const Op& op, EndReads& record) const {
   // What is written there is of others too, in whole or in part, and no longer followed. An address
   // may become that of the other end.
   AsksTerm{*this, record}(set->target);
+  const std::optional<PacketBytes> bytes = bytes_of(packet, set->target);
   const bool v4 = packet.is_ip() && packet.source.is_v4();
-  if (set->target.base == model::PayloadBase::kNetwork &&
-      overlaps(set->target, v4 ? kSource4 : kSource6, v4 ? 8 : 32))
-    record.unclear();
+  if (bytes && bytes->overlap(v4 ? kSource4 : kSource6, v4 ? 8 : 32)) record.unclear();
 }
 
 void Run::reads_term(std::uint32_t term, EndReads& record) const {

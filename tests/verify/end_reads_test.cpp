@@ -126,6 +126,25 @@ TEST(EndReads, TheAddressThatHidesAPacketRestsOnItsDestination) {
   expect_told_apart(n, "10.5.0.2", "10.5.0.130");
 }
 
+// Behind the end of a header stands the next one.
+TEST(EndReads, WhatIsReadBehindAHeaderIsOfTheNextOne) {
+  const auto at = [](model::PayloadBase base, std::uint32_t offset, std::uint32_t length) {
+    return model::Term{model::PayloadTerm{base, offset, length}};
+  };
+  for (const bool by_port : {true, false}) {
+    Net n = host_net();
+    n.listen("c", "0.0.0.0", 81);
+    n.rules("host",
+            forward({by_port ? rule({is(at(model::PayloadBase::kNetwork, 22, 2), be16(80)), drop()})
+                             : rule({is(at(model::PayloadBase::kLink, 30, 4), address("10.2.0.9")),
+                                     drop()})}));
+    if (by_port)
+      expect_told_apart(n, "10.2.0.2", "10.2.0.2", 80, 81);
+    else
+      expect_told_apart(n, "10.2.0.9", "10.2.0.2");
+  }
+}
+
 // ---- of sources
 
 void expect_sources_apart(const Net& n, const char* dest, IpProtocol protocol = IpProtocol::kTcp) {
