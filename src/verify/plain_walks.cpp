@@ -169,7 +169,8 @@ std::optional<Settled> PlainWalks::walk_from_all(trace::Question q, IpAddress ow
     if (!all.asked.is_clear_by_type()) q.to_reads = nullptr;  // no more is to be said of it
     auto [answer, reads] = part.is_single() ? walk_alone(q) : walk(q, &nat_areas_);
     if (answer.verdict == Verdict::kOpen) return opened(std::move(q), std::move(answer));
-    if (answer.verdict != Verdict::kClosed || reads.port_was_asked()) return std::nullopt;
+    if (answer.verdict != Verdict::kClosed || reads.port_was_asked() || reads.mac_was_asked())
+      return std::nullopt;
     if (!part.is_single() && reads.is_singular()) {  // tells nothing of others there
       if (++tries == kMostTries) return std::nullopt;
       address = one_between(part.first, part.last, tries);

@@ -337,6 +337,48 @@ TEST(Attacker, BorrowsAMacAddress) {
   }
 }
 
+// The MAC address is asked for only where the source is the neighbour's, as rules against posing
+// do.
+TEST(Attacker, BorrowsAMacAddressTogetherWithItsAddress) {
+  for (const AttackerRow& row : kRows) {
+    Net n = attacked_net();
+    const bool v4 = row.family == IpFamily::kV4;
+    const MacAddress mac = n.link("b", "eth0").mac;
+    const Bytes octets(mac.octets().begin(), mac.octets().end());
+    const model::Term source = v4 ? net(12, 4) : net(8, 16);
+    n.rules("host",
+            table(v4 ? NfFamily::kIp : NfFamily::kIp6,
+                  {dropping(Hook::kForward,
+                            {rule({is(source, address(row.b)), is(ll(6, 6), octets), accept()}),
+                             rule({is(source, address(row.c)), accept()})})}));
+    const query::Reply reply = Asked(n).ask(kA, row.c, 80);
+    EXPECT_EQ(reply.answer.verdict, Verdict::kOpen) << reply.answer.reason;
+    EXPECT_EQ(reply.witness, ip(row.b));
+    ASSERT_TRUE(reply.frame);
+    EXPECT_EQ(reply.frame->source, mac);
+  }
+}
+
+// So is its port, as connection tracking knows it.
+TEST(Attacker, ChoosesItsSourcePortTogetherWithItsAddress) {
+  for (const AttackerRow& row : kRows) {
+    Net n = attacked_net();
+    const bool v4 = row.family == IpFamily::kV4;
+    const model::Term source = v4 ? net(12, 4) : net(8, 16);
+    model::CtTerm port;
+    port.key = model::CtKey::kProtoSrc;
+    port.direction = model::CtDirection::kOriginal;
+    n.rules("host",
+            table(v4 ? NfFamily::kIp : NfFamily::kIp6,
+                  {dropping(Hook::kForward, {rule({is(source, address(row.b)),
+                                                   is(model::Term{port}, be16(53)), accept()}),
+                                             rule({is(source, address(row.c)), accept()})})}));
+    const query::Reply reply = Asked(n).ask(kA, row.c, 80);
+    EXPECT_EQ(reply.answer.verdict, Verdict::kOpen) << reply.answer.reason;
+    EXPECT_EQ(reply.answer.source_port.number, 53);
+  }
+}
+
 TEST(Attacker, FromTheInternetChoosesItsPortButNotItsPlace) {
   Net n = attacked_net();
   n.rules("host", table(NfFamily::kInet, {base("in", Hook::kInput, 0,
