@@ -16,13 +16,23 @@ using model::Term;
 using Statements = std::vector<model::Statement>;
 
 // What stands in a key.
-enum class Part : std::uint8_t { kSource, kDestination, kProtocol, kSourcePort, kPort, kIn, kFrom };
+enum class Part : std::uint8_t {
+  kSource,
+  kDestination,
+  kProtocol,
+  kSourcePort,
+  kPort,
+  kPortBehind,  // read on from the network header
+  kIn,
+  kFrom,
+};
 
 std::uint32_t length_of(Part part) {
   switch (part) {
     case Part::kProtocol: return 1;
     case Part::kSourcePort:
-    case Part::kPort: return 2;
+    case Part::kPort:
+    case Part::kPortBehind: return 2;
     case Part::kFrom: return 8;  // MAC address and type of the frame
     default: return 4;
   }
@@ -35,6 +45,7 @@ Term term_of(Part part) {
     case Part::kProtocol: return meta(MetaKey::kL4proto);
     case Part::kSourcePort: return th(0, 2);
     case Part::kPort: return th(2, 2);
+    case Part::kPortBehind: return net(22, 2);
     case Part::kIn: return meta(MetaKey::kIif);
     case Part::kFrom: return Term{model::PayloadTerm{model::PayloadBase::kLink, 6, 8}};
   }
@@ -99,13 +110,14 @@ class SetRules {
 
   std::vector<Part> key(bool frames) {
     if (frames && one_in(2)) return {Part::kIn, Part::kFrom, Part::kSource};
-    switch (random_() % 7) {
+    switch (random_() % 8) {
       case 0: return {Part::kSource, Part::kDestination, Part::kProtocol, Part::kPort};
       case 1: return {Part::kDestination, Part::kSource, Part::kProtocol, Part::kSourcePort};
       case 2: return {Part::kDestination, Part::kPort};
       case 3: return {Part::kSource, Part::kProtocol, Part::kPort};
       case 4: return {Part::kSource, Part::kSourcePort, Part::kDestination, Part::kPort};
       case 5: return {Part::kDestination};
+      case 6: return {Part::kProtocol, Part::kPortBehind};
       default: return {Part::kSource};
     }
   }
@@ -159,7 +171,8 @@ class SetRules {
     switch (part) {
       case Part::kProtocol: return bytes({one_in(3) ? 17 : 6});
       case Part::kSourcePort: return be16(one_in(2) ? std::uint16_t{46883} : port());
-      case Part::kPort: return be16(port());
+      case Part::kPort:
+      case Part::kPortBehind: return be16(port());
       case Part::kIn: return le32(link().index.value);
       case Part::kFrom: {
         const auto octets = link().mac.octets();
