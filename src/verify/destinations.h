@@ -40,6 +40,10 @@ class Destinations {
                                                const packet::PacketSet& set);
   // Those of this one to which no packet of the others goes. kBudget as PacketSet::subtract().
   [[nodiscard]] Result<Destinations> but(const Destinations& one, const Destinations& other) const;
+  // Those of the set, one of destinations, that are not among these. kBudget as the same.
+  [[nodiscard]] Result<packet::PacketSet> left_of(const packet::PacketSet& set) const {
+    return set.subtract(set_);
+  }
   // A packet whose destination's address and port are set.
   [[nodiscard]] bool contains(const packet::Packet& packet) const { return set_.contains(packet); }
 

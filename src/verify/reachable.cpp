@@ -9,6 +9,7 @@
 #include "topology/alike.h"
 #include "verify/attacker.h"
 #include "verify/destinations.h"
+#include "verify/points.h"
 #include "verify/sender.h"
 
 namespace bulkhead::verify {
@@ -33,10 +34,10 @@ std::size_t index_of(IpFamily family) {
 class Collector {
  public:
   Collector(const query::Asker& asker, const query::Seat& seat, const Limits& limits,
-            std::span<const Point> points)
+            Points& points)
       : asker_(asker), seat_(seat), limits_(limits), points_(points) {
     // Nobody there can send what is not asked.
-    out_.points.assign(points.size(), trace::Verdict::kClosed);
+    out_.points.assign(points.all().size(), trace::Verdict::kClosed);
   }
 
   Status run(reach::Reach& reach) {
@@ -101,6 +102,13 @@ class Collector {
       return walked(reach.fields(), sender, packet, protocol);
     };
     narrowed->one_by_one = &one_by_one;
+    std::optional<packet::PacketSet> named;
+    if (!points_.all().empty()) {
+      auto set = points_.set(reach, protocol);
+      if (!set) return std::unexpected(set.error());
+      named = *std::move(set);
+      narrowed->named = &*named;
+    }
     auto answer = verify::ask(reach, sender, protocol, *narrowed);
     if (!answer) return std::unexpected(answer.error());
     for (const reach::Outcome& outcome : answer->outcomes()) {
@@ -115,7 +123,7 @@ class Collector {
     }
     if (Status s = remember(reach.fields(), answer->open(), protocol); !s) return s;
     if (Status s = doubt(reach.fields(), answer->unknown(), protocol); !s) return s;
-    return judge(reach.fields(), *answer, protocol);
+    return named ? judge(reach.fields(), *answer, *named, protocol) : Status{};
   }
 
   // One packet, as it is traced.
@@ -136,7 +144,7 @@ class Collector {
   Result<Narrowed> narrow(reach::Reach& reach) const {
     Narrowed out;
     out.verdicts_alone = limits_.verdicts_alone;
-    if (!points_.empty()) return out;
+    if (!points_.all().empty()) return out;
     if (!limits_.to) return out;
     if (limits_.to->length() == limits_.to->address().bits()) {
       out.asked.to = limits_.to->address();
@@ -371,8 +379,8 @@ class Collector {
 
   // Open when it is for some sender; closed only when it is for all of them. Of most points nothing
   // but closed is said.
-  Status judge(const Fields& fields, const reach::Answer& answer, IpProtocol protocol) {
-    if (points_.empty()) return {};
+  Status judge(const Fields& fields, const reach::Answer& answer, const packet::PacketSet& named,
+               IpProtocol protocol) {
     auto open = Destinations::of(fields, answer.open());
     if (!open) return std::unexpected(open.error());
     auto closed = Destinations::of(fields, answer.closed());
@@ -381,12 +389,13 @@ class Collector {
     if (!unknown) return std::unexpected(unknown.error());
     auto plain = closed->but(*open, *unknown);
     if (!plain) return std::unexpected(plain.error());
+    auto left = plain->left_of(named);
+    if (!left) return std::unexpected(left.error());
     Packet packet = fields.layout().packet();
-    for (std::size_t i = 0; i < points_.size(); ++i) {
-      const Point& point = points_[i];
-      if (point.protocol != protocol || point.to.family() != fields.family()) continue;
+    const auto take = [&](std::size_t i) {
+      const Point& point = points_.all()[i];
+      if (!asker_.is_asked(seat_, point.to)) return;
       set_destination(fields, packet, point);
-      if (plain->contains(packet) || !asker_.is_asked(seat_, point.to)) continue;
       trace::Verdict& verdict = out_.points[i];
       const bool is_open = open->contains(packet);
       const bool is_closed = closed->contains(packet);
@@ -395,8 +404,9 @@ class Collector {
       } else if (is_open) {
         verdict = trace::Verdict::kOpen;
       }
-    }
-    return {};
+    };
+    if (points_.each_in(fields, *left, protocol, take)) return {};
+    return fail(ErrorCode::kBudget, "the destinations asked about are too many to tell apart");
   }
 
   // What gets in by one of the ways that these packets may go, it is not known which.
@@ -532,7 +542,7 @@ class Collector {
   const query::Asker& asker_;
   const query::Seat& seat_;
   const Limits& limits_;
-  std::span<const Point> points_;
+  Points& points_;
   std::map<Key, Entry> entries_;
   std::vector<std::pair<Reached, trace::Question>> forged_;
   std::map<std::pair<IpFamily, IpProtocol>, packet::PacketSet> known_;
@@ -547,8 +557,7 @@ class Collector {
 Solver::Solver(const query::Asker& asker) : asker_(asker) {}
 Solver::~Solver() = default;
 
-Result<Reachable> Solver::attempt(const query::Seat& seat, const Limits& limits,
-                                  std::span<const Point> points) {
+Result<Reachable> Solver::attempt(const query::Seat& seat, const Limits& limits, Points& points) {
   Collector collector(asker_, seat, limits, points);
   for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
     if (limits.to && limits.to->family() != family) continue;
@@ -564,6 +573,7 @@ Result<Reachable> Solver::attempt(const query::Seat& seat, const Limits& limits,
       s = collector.attack(*reach, *topology_, attackers_->tunnels(seat));
     }
     if (!s) {
+      points.forget();
       reach.reset();  // it stays at its limits
       return std::unexpected(s.error());
     }
@@ -575,11 +585,13 @@ Result<Reachable> Solver::from(const query::Seat& seat, const Limits& limits,
                                std::span<const Point> points) {
   if (seat.origins.empty()) return fail(ErrorCode::kUnavailable, seat.unknown);
   const bool fresh = reach_[0] == nullptr && reach_[1] == nullptr;
-  auto answer = attempt(seat, limits, points);
+  if (points_ == nullptr || !points_->is_of(points)) points_ = std::make_unique<Points>(points);
+  auto answer = attempt(seat, limits, *points_);
   if (answer || fresh || answer.error().code != ErrorCode::kBudget) return answer;
   // What earlier seats left behind may have filled the space.
+  points_->forget();
   reach_ = {};
-  return attempt(seat, limits, points);
+  return attempt(seat, limits, *points_);
 }
 
 Result<Reachable> reachable(const query::Asker& asker, const query::Seat& seat,

@@ -30,6 +30,7 @@ class Reach;
 namespace bulkhead::verify {
 
 class Attackers;
+class Points;
 
 struct AddressRange {  // both ends included, one family
   IpAddress first, last;
@@ -132,7 +133,7 @@ class Solver {
 
   // kBudget when the computation met its limits; kUnavailable with the seat's own reason when
   // nothing can be asked from it. Cost: see reach/reach.h, for each source class, family and
-  // protocol asked about; a point costs three look-ups for each.
+  // protocol asked about; a point costs three look-ups for each, unless it is closed.
   [[nodiscard]] Result<Reachable> from(const query::Seat& seat, const Limits& limits,
                                        std::span<const Point> points = {});
 
@@ -140,12 +141,13 @@ class Solver {
 
  private:
   [[nodiscard]] Result<Reachable> attempt(const query::Seat& seat, const Limits& limits,
-                                          std::span<const Point> points);
+                                          Points& points);
 
   const query::Asker& asker_;
   std::array<std::unique_ptr<reach::Reach>, 2> reach_;  // by family; null: not built yet
   std::optional<topology::Topology> topology_;          // when attackers are asked about
   std::unique_ptr<Attackers> attackers_;                // the same
+  std::unique_ptr<Points> points_;                      // the last that were asked about
 };
 
 // Of one seat alone.

@@ -140,6 +140,7 @@ Result<reach::Answer> ask(reach::Reach& reach, const Sender& sender, IpProtocol 
     r.asked = narrowed.asked;
     r.verdicts_alone = narrowed.verdicts_alone;
     r.one_by_one = narrowed.one_by_one;
+    r.named = narrowed.named;
     return reach.from(r);
   }
   if (const auto* outside = std::get_if<trace::OutsideOrigin>(&sender.from)) {
@@ -154,6 +155,7 @@ Result<reach::Answer> ask(reach::Reach& reach, const Sender& sender, IpProtocol 
     r.asked = narrowed.asked;
     r.verdicts_alone = narrowed.verdicts_alone;
     r.one_by_one = narrowed.one_by_one;
+    r.named = narrowed.named;
     return reach.from(r);
   }
   const auto& forging = std::get<Forging>(sender.from);

@@ -62,6 +62,7 @@ struct Narrowed {
   std::uint64_t most_work = UINT64_MAX;         // of forged packets (reach::ForgedRequest)
   bool verdicts_alone = false;                  // of ordinary ones (reach::LocalRequest)
   const reach::OneByOne* one_by_one = nullptr;  // the same
+  const packet::PacketSet* named = nullptr;     // the same
 };
 [[nodiscard]] Result<reach::Answer> ask(reach::Reach& reach, const Sender& sender,
                                         IpProtocol protocol, const Narrowed& narrowed);

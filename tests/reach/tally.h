@@ -16,7 +16,8 @@ namespace bulkhead::reach::testing {
 
 struct Tally {
   std::size_t asked = 0, open = 0, closed = 0, unknown = 0, unlike = 0, unlike_how = 0,
-              less_precise = 0, shown = 0, one_by_one = 0;
+              less_precise = 0, shown = 0, one_by_one = 0,
+              left_out = 0;  // answers that do not say what rules drop of what goes elsewhere
   std::map<std::string, std::size_t> reasons;  // of what reach knows less
 
   void count(Verdict traced) {
@@ -42,9 +43,10 @@ Tally over_seeds(std::uint32_t first, std::uint32_t count, Run run) {
 // No difference; at most one in fifty less precise; more than one in `open_of` open.
 inline void expect_alike(const Tally& tally, std::size_t open_of) {
   std::printf(
-      "asked %zu: open %zu closed %zu unknown %zu; unlike %zu, how unlike %zu, less precise %zu\n",
+      "asked %zu: open %zu closed %zu unknown %zu; unlike %zu, how unlike %zu, less precise %zu, "
+      "left out %zu\n",
       tally.asked, tally.open, tally.closed, tally.unknown, tally.unlike, tally.unlike_how,
-      tally.less_precise);
+      tally.less_precise, tally.left_out);
   std::size_t lines = 0;
   for (const auto& [why, n] : tally.reasons) {
     if (++lines <= 12) std::printf("  less precise %zu: %s\n", n, why.c_str());

@@ -103,6 +103,41 @@ TEST(VerdictsAlone, WhatEveryWayDropsIsNotFollowed) {
   EXPECT_LT(a.brief_work * 4, a.whole_work * 3) << a.brief_work << " of " << a.whole_work;
 }
 
+// Behind the chain that closes, more rules than are looked at ahead: some accept, some drop, the
+// last ones rewrite.
+model::Table many_rules_behind() {
+  std::vector<model::Rule> rules;
+  for (std::uint16_t port = 1000; port < 1600; ++port)
+    rules.push_back(rule({to("10.2.0.2"), tcp_to(port), port % 2 == 0 ? accept() : drop()}));
+  rules.push_back(rule({tcp_to(81), trace::testing::set_mark(7)}));
+  return table(model::NfFamily::kIp, {base("behind", model::Hook::kForward, 0, rules)});
+}
+
+TEST(VerdictsAlone, ManyRulesBehindThoseThatCloseAreNotLookedAt) {
+  Net n = closed_host();
+  n.rules("host", many_rules_behind());
+  n.listen("c", "0.0.0.0", 1001).listen("c", "0.0.0.0", 1002);
+  const Both a = from(n, "a");
+  EXPECT_TRUE(a.agree());
+  EXPECT_TRUE(a.open("10.2.0.2", 80));
+  EXPECT_FALSE(a.open("10.2.0.2", 1002));
+  EXPECT_LT(a.brief_work * 4, a.whole_work * 3) << a.brief_work << " of " << a.whole_work;
+}
+
+TEST(VerdictsAlone, ManyRulesBehindOneThatDropsLittleDecide) {
+  Net n = host_net();
+  n.bridge_calls("host", true);
+  n.listen("c", "0.0.0.0", 1001).listen("c", "0.0.0.0", 1002).listen("c", "0.0.0.0", 1003);
+  n.rules("host", table(model::NfFamily::kIp, {base("first", model::Hook::kForward, -1,
+                                                    {rule({tcp_to(1002), drop()})})}));
+  n.rules("host", many_rules_behind());
+  const Both a = from(n, "a");
+  EXPECT_TRUE(a.agree());
+  EXPECT_FALSE(a.open("10.2.0.2", 1001));
+  EXPECT_FALSE(a.open("10.2.0.2", 1002));
+  EXPECT_TRUE(a.open("10.2.0.2", 80));
+}
+
 // Each of these opens something past the rules that close all, or changes what they are asked
 // about.
 TEST(VerdictsAlone, ABridgeThatDoesNotShowItsFramesIsFollowed) {

@@ -51,6 +51,10 @@ class Comparison {
     request.one_by_one = &each;
     told_one_by_one(whole, reach.from(request), "from " + std::to_string(ns.value));
     request.one_by_one = nullptr;
+    const packet::PacketSet named = some_destinations(reach);
+    request.named = &named;
+    told_of_named(whole, reach.from(request), named, "from " + std::to_string(ns.value));
+    request.named = nullptr;
     request.verdicts_alone = false;
     if (random_() % 3 != 0) return;
     request.any_source_port = true;
@@ -84,6 +88,10 @@ class Comparison {
           const OneByOne each = traced(world_, reach.fields(), origin, protocol, tally_.one_by_one);
           request.one_by_one = &each;
           told_one_by_one(whole, reach.from(request), "outside " + from.to_string());
+          request.one_by_one = nullptr;
+          const packet::PacketSet named = some_destinations(reach);
+          request.named = &named;
+          told_of_named(whole, reach.from(request), named, "outside " + from.to_string());
         }
       }
     }
@@ -103,6 +111,34 @@ class Comparison {
                        const std::string& who) {
     ASSERT_TRUE(whole && brief);
     EXPECT_TRUE(agrees_with(*whole, *brief)) << "one by one, seed " << seed_ << " " << who;
+  }
+
+  packet::PacketSet some_destinations(const Reach& reach) {
+    const Fields& fields = reach.fields();
+    std::vector<packet::PacketSet> out;
+    for (const IpAddress& address : net_.addresses) {
+      if (address.family() != fields.family() || random_() % 2 == 0) continue;
+      packet::Packet p = fields.layout().packet();
+      fields.set_address(p, Quantity::kDestination, address);
+      packet::Product product;
+      for (const Fields::Part& part : fields.parts(Quantity::kDestination))
+        product.where(part.field, packet::IntervalSet::single(p[part.field]));
+      out.push_back(reach.space().set(product).value());
+    }
+    return reach.space().any_of(out).value();
+  }
+
+  // Who names destinations is told the same of these, and who gets in anywhere.
+  void told_of_named(const Result<Answer>& whole, const Result<Answer>& brief,
+                     const packet::PacketSet& named, const std::string& who) {
+    ASSERT_TRUE(whole && brief);
+    const std::string where = "named, seed " + std::to_string(seed_) + " " + who;
+    const auto unknown = brief->unknown().intersect(named).value();
+    const auto closed = whole->closed().intersect(named).value();
+    EXPECT_EQ(brief->open(), whole->open()) << where;
+    EXPECT_TRUE(unknown.subset_of(whole->unknown()).value()) << where;
+    EXPECT_TRUE(closed.subset_of(brief->closed()).value()) << where;
+    tally_.left_out += whole->closed().subset_of(brief->closed()).value() ? 0 : 1;
   }
 
   void check(Reach& reach, IpFamily family, const Result<Answer>& answer, const Origin& origin,

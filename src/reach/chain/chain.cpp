@@ -184,6 +184,16 @@ Chains::~Chains() = default;
 Chains::Chains(Chains&&) noexcept = default;
 Chains& Chains::operator=(Chains&&) noexcept = default;
 
+std::size_t Chains::rules(const Stage& stage) const {
+  const auto entries = parts_->hooks.filter(stage.point, stage.legacy_last);
+  std::size_t out = 0;
+  for (std::size_t i = stage.first; i < std::min(stage.end, entries.size()); ++i) {
+    const model::Table& table = *parts_->context.index.chains[entries[i].chain].table->table;
+    for (const model::Chain& chain : table.chains) out += chain.rules.size();
+  }
+  return out;
+}
+
 std::vector<Chains::Stage> Chains::stages(HookPoint point, std::int32_t from, std::int32_t to,
                                           bool legacy_last) const {
   std::vector<Stage> out;

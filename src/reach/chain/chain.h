@@ -55,6 +55,8 @@ class Chains {
   [[nodiscard]] std::vector<Stage> stages(HookPoint point, std::int32_t from, std::int32_t to,
                                           bool legacy_last = false) const;
   [[nodiscard]] Result<packet::VerdictMap> run(const Stage& stage, const Image& image);
+  // Of the stage's tables: what run() costs when it is asked for the first time.
+  [[nodiscard]] std::size_t rules(const Stage& stage) const;
   // All stages, as if nothing were routed anew between them.
   [[nodiscard]] Result<packet::VerdictMap> filter(HookPoint point, std::int32_t from,
                                                   std::int32_t to, const Image& image,

@@ -213,6 +213,12 @@ void Walk::delivered(Flow flow) {
   drop(std::move(flow), "for a broadcast address");
 }
 
+// A first packet, routed to where nobody of the model hears it.
+bool Walk::leads_out(const Device& out, const Flow& flow) const {
+  return out.kind == DeviceKind::kOther && flow.ours && flow.leg == Leg::kRequest &&
+         !flow.established && !flow.p.is_icmp() && !carries(flow);
+}
+
 void Walk::forward(Flow flow) {
   Device& in = *flow.dev;
   Device& out = *flow.dst.device;
@@ -227,6 +233,12 @@ void Walk::forward(Flow flow) {
   if (flow.p.hop_limit <= 1) {
     lose(flow, "hop limit used up (a routing loop)");
     return icmp_error(std::move(flow), v4 ? kExceeded4 : kExceeded6, 0);
+  }
+  if (named_ != nullptr && leads_out(out, flow)) {
+    Flow elsewhere = flow;
+    flow.set = split_off(algebra_, elsewhere.set, *named_);
+    if (!elsewhere.set.empty()) leave(std::move(elsewhere), out, std::nullopt);
+    if (flow.set.empty()) return;
   }
   const Next on = [&](Flow f) {
     --f.p.hop_limit;

@@ -16,6 +16,10 @@ constexpr std::array kKnown = {
     Quantity::kIif,      Quantity::kSource,     Quantity::kDestination,     Quantity::kProtocol,
     Quantity::kTcpFlags, Quantity::kSourcePort, Quantity::kDestinationPort, Quantity::kCtInfo};
 
+// Chains of more rules, behind one that drops some packets, are not looked at: compiling them may
+// cost more than following what they would drop.
+constexpr std::size_t kMostRulesBehind = 512;
+
 class Lookahead {
  public:
   Lookahead(Chains& chains, const Effects& effects, const Fields& fields,
@@ -66,10 +70,12 @@ class Lookahead {
     });
   }
 
-  // Which packets every chain of the hook may let past.
+  // Which packets every chain of the hook may let past, or more.
   std::optional<PacketSet> past(HookPoint point, std::int32_t to) const {
     PacketSet out = space_.all();
     for (const Chains::Stage& stage : chains_.stages(point, kFirst, to)) {
+      // What was dropped is gone, whatever later chains do to the rest.
+      if (!out.full() && chains_.rules(stage) > kMostRulesBehind) break;
       const auto map = chains_.run(stage, Image());
       if (!map || !leaves_the_rest_alone(*map)) return std::nullopt;
       std::vector<packet::Leaf> passing;

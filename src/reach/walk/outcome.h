@@ -78,6 +78,10 @@ struct LocalRequest {
   // this, and its word is taken but for kUnknown. It must outlive the call; null: all are followed
   // as sets.
   const OneByOne* one_by_one = nullptr;
+  // With verdicts_alone: what goes elsewhere, and would be forwarded out of the model, is an
+  // Outcome with `exit` whether rules on the way let it or not. It must outlive the call; null:
+  // these decide for all packets.
+  const packet::PacketSet* named = nullptr;
 };
 
 // A machine that is not in the model, on the wire of `link`. It sends frames to that link's own MAC
@@ -94,6 +98,7 @@ struct OutsideRequest {
   Asked asked = {};
   bool verdicts_alone = false;           // as LocalRequest's
   const OneByOne* one_by_one = nullptr;  // the same
+  const packet::PacketSet* named = nullptr;
 };
 
 // Root with raw sockets, who puts frames of TCP or UDP packets on a wire and hears all that comes

@@ -42,6 +42,7 @@ std::vector<Outcome> Walk::walked(const auto& request) {
   forgery_.reset();
   verdicts_alone_ = false;
   one_by_one_ = nullptr;
+  named_ = nullptr;
   return std::move(outcomes_);
 }
 
@@ -49,11 +50,13 @@ std::vector<Outcome> Walk::from(const LocalRequest& request) {
   verdicts_alone_ = joins_own_ = request.verdicts_alone;
   lost_own_ = false;
   one_by_one_ = request.verdicts_alone ? request.one_by_one : nullptr;
+  named_ = request.verdicts_alone ? request.named : nullptr;
   std::vector<Outcome> out = walked(request);
   joins_own_ = false;
   if (!lost_own_) return out;
   verdicts_alone_ = true;
   one_by_one_ = request.one_by_one;
+  named_ = request.named;
   return walked(request);
 }
 
@@ -61,6 +64,7 @@ std::vector<Outcome> Walk::from(const OutsideRequest& request) {
   outsider_ = &request;
   verdicts_alone_ = request.verdicts_alone;
   one_by_one_ = verdicts_alone_ ? request.one_by_one : nullptr;
+  named_ = verdicts_alone_ ? request.named : nullptr;
   return walked(request);
 }
 

@@ -182,6 +182,7 @@ class Walk {
   void to_ipvlan(const Device& dev, Flow flow);
   void delivered(Flow flow);
   void forward(Flow flow);
+  [[nodiscard]] bool leads_out(const Device& out, const Flow& flow) const;
 
   // ---- ip_out.cpp
   void local_out(Flow flow);
@@ -322,6 +323,7 @@ class Walk {
   bool acks_matter_ = false;                    // there are rules
   bool verdicts_alone_ = false;                 // LocalRequest
   const OneByOne* one_by_one_ = nullptr;        // the request's
+  const packet::PacketSet* named_ = nullptr;    // the same
   bool asked_for_verdicts_ = false;             // so was what stands in asked_
   bool joins_own_ = false;                      // packets to one's own addresses go together
   bool lost_own_ = false;                       // and it is not known what becomes of some
