@@ -100,10 +100,13 @@ class Binder {
 std::vector<std::size_t> Bound::members_of(const Config& config, const Party& party) const {
   std::vector<std::size_t> out;
   if (party.kind != PartyKind::kService) return out;
+  const bool any = party.tenant == "*";
+  const auto named = std::ranges::find(config.tenants, party.tenant, &Tenant::name);
+  const auto tenant = static_cast<std::size_t>(named - config.tenants.begin());
   for (std::size_t i = 0; i < members.size(); ++i) {
-    const Tenant& tenant = config.tenants[members[i].tenant];
-    if (party.tenant != "*" && party.tenant != tenant.name) continue;
-    if (is_service(tenant, party.name, *members[i].container)) out.push_back(i);
+    if (!any && members[i].tenant != tenant) continue;
+    if (is_service(config.tenants[members[i].tenant], party.name, *members[i].container))
+      out.push_back(i);
   }
   return out;
 }

@@ -38,7 +38,8 @@ struct Member {
 struct Bound {
   std::vector<Member> members;                     // in the order of engines and containers
   std::vector<const model::Container*> strangers;  // running containers of no tenant of the file
-  // Members that a party names, ascending; none for other parties than services. O(members).
+  // Members that a party names, ascending; none for other parties than services.
+  // O(tenants + members).
   [[nodiscard]] std::vector<std::size_t> members_of(const Config& config, const Party& party) const;
   // Those that any of them names, each once. O(parties * members).
   [[nodiscard]] std::vector<std::size_t> members_of(const Config& config,

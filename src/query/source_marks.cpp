@@ -8,7 +8,7 @@ namespace {
 
 // The tokens that hold, as a number: the root of a binary tree over all tokens, 64 to a leaf, whose
 // equal subtrees are one. Equal sets have equal roots, and no others have. O(log tokens) for each
-// change.
+// leaf that changed since the root was asked for.
 class Holding {
  public:
   explicit Holding(std::size_t tokens) : counts_(tokens, 0), words_(tokens / kBits + 1, 0) {
@@ -23,7 +23,19 @@ class Holding {
   void take(std::uint32_t token) {
     if (--counts_[token] == 0) flip(token);
   }
-  [[nodiscard]] std::uint32_t root() const { return levels_.back().front(); }
+  [[nodiscard]] std::uint32_t root() {
+    std::ranges::sort(changed_);
+    for (std::size_t level = 0; !changed_.empty(); ++level) {
+      const auto [first, last] = std::ranges::unique(changed_);
+      changed_.erase(first, last);
+      for (std::size_t& at : changed_) {
+        levels_[level][at] = level == 0 ? number(leaves_, words_[at]) : node(level, at);
+        at /= 2;
+      }
+      if (level + 1 == levels_.size()) changed_.clear();
+    }
+    return levels_.back().front();
+  }
 
  private:
   static constexpr std::uint32_t kNothing = 0;
@@ -31,16 +43,15 @@ class Holding {
   using Known = std::unordered_map<std::uint64_t, std::uint32_t>;
 
   void flip(std::uint32_t token) {
-    std::size_t at = token / kBits;
+    const std::size_t at = token / kBits;
     words_[at] ^= std::uint64_t{1} << token % kBits;
-    levels_.front()[at] = number(leaves_, words_[at]);
-    for (std::size_t level = 0; level + 1 < levels_.size(); ++level) {
-      const std::vector<std::uint32_t>& row = levels_[level];
-      const std::size_t left = at & ~std::size_t{1};
-      const std::uint64_t right = left + 1 < row.size() ? row[left + 1] : kNothing;
-      at /= 2;
-      levels_[level + 1][at] = number(nodes_, std::uint64_t{row[left]} << 32 | right);
-    }
+    if (changed_.empty() || changed_.back() != at) changed_.push_back(at);
+  }
+  std::uint32_t node(std::size_t level, std::size_t at) {
+    const std::vector<std::uint32_t>& below = levels_[level - 1];
+    const std::size_t left = 2 * at;
+    const std::uint64_t right = left + 1 < below.size() ? below[left + 1] : kNothing;
+    return number(nodes_, std::uint64_t{below[left]} << 32 | right);
   }
   // Of a leaf's tokens, or of the two numbers below a node.
   static std::uint32_t number(Known& known, std::uint64_t content) {
@@ -52,13 +63,14 @@ class Holding {
   std::vector<std::uint32_t> counts_;               // by token
   std::vector<std::uint64_t> words_;                // a bit for each token
   std::vector<std::vector<std::uint32_t>> levels_;  // words first, the root last
+  std::vector<std::size_t> changed_;                // of words_, not yet in levels_
   Known leaves_, nodes_;
 };
 
 }  // namespace
 
 SourceClasses Marks::classes() && {
-  std::ranges::sort(edges_, {}, &Edge::at);
+  std::ranges::sort(edges_, {}, [](const Edge& e) { return std::pair(e.at, e.token); });
   Holding holding(tokens_.size());
   std::unordered_map<std::uint32_t, std::uint32_t> known;  // by root
   std::uint32_t kinds = 0;
