@@ -81,17 +81,20 @@ class FirstPolicy {
         if (engine.local && c.state == "running") add_container(engine, c);
       }
     }
-    for (const audit::SeatEntry& seat : survey_.inventory().seats) {
-      if (seat.seat.origins.empty()) continue;
-      auto row = survey_.row(seat.seat);
-      if (!row) return std::unexpected(row.error());
-      for (std::size_t i = 0; i < row->size(); ++i) {
-        const audit::Service& service = survey_.inventory().services[i];
-        if (views::Survey::own(seat, service)) continue;
-        if ((*row)[i].verdict == trace::Verdict::kOpen) open(seat, service, (*row)[i]);
-      }
+    const audit::Inventory& inventory = survey_.inventory();
+    std::vector<std::size_t> seats;
+    for (std::size_t i = 0; i < inventory.seats.size(); ++i) {
+      if (!inventory.seats[i].seat.origins.empty()) seats.push_back(i);
     }
-    return {};
+    return survey_.rows(seats, [&](std::size_t at, const views::Row& row) -> Status {
+      const audit::SeatEntry& seat = inventory.seats[at];
+      for (std::size_t i = 0; i < row.size(); ++i) {
+        const audit::Service& service = inventory.services[i];
+        if (views::Survey::own(seat, service)) continue;
+        if (row[i].verdict == trace::Verdict::kOpen) open(seat, service, row[i]);
+      }
+      return {};
+    });
   }
 
   std::string write() const {

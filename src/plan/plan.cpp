@@ -1,8 +1,10 @@
 #include "plan/plan.h"
 
 #include <algorithm>
+#include <future>
 #include <memory>
 #include <optional>
+#include <unordered_map>
 
 #include "plan/permits.h"
 #include "plan/standing.h"
@@ -13,45 +15,93 @@ namespace {
 
 using trace::Verdict;
 
+// Without an earlier policy of ours; nullptr when there is none in it.
+std::unique_ptr<model::Snapshot> without_ours(const model::Snapshot& snapshot) {
+  const auto& tables = snapshot.namespaces[snapshot.host.value].ruleset.tables;
+  if (std::ranges::none_of(tables, compile::is_ours)) return nullptr;
+  auto bare = std::make_unique<model::Snapshot>(snapshot);
+  compile::install(*bare, {});
+  return bare;
+}
+
+// What is open on the host as it is.
+struct Stands {
+  Standing before;
+  std::optional<Standing> bare;           // without any tables of ours, when there are some
+  std::unique_ptr<model::Snapshot> none;  // to which `bare` refers
+
+  // What an earlier policy closed, another may open: ours can only narrow what others let through.
+  static Result<Stands> of(const compile::Input& input) {
+    auto before = Standing::of(input, input.snapshot);
+    if (!before) return std::unexpected(before.error());
+    Stands out{*std::move(before), std::nullopt, without_ours(input.snapshot)};
+    if (out.none == nullptr) return out;
+    auto standing = Standing::of(input, *out.none);
+    if (!standing) return std::unexpected(standing.error());
+    out.bare = *std::move(standing);
+    return out;
+  }
+};
+
 class Comparison {
  public:
-  Comparison(const compile::Input& input, Plan& plan)
-      : permits_(input, plan.compiled), plan_(plan) {}
+  // What is open now is computed meanwhile.
+  Comparison(const compile::Input& input, Plan& plan, std::future<Result<Stands>>& now)
+      : permits_(input, plan.compiled), plan_(plan), coming_(now) {}
 
-  // The inventories are of one snapshot with other rules: seats and services are the same. `bare`
-  // is without any tables of ours.
-  Result<Ledger> run(views::Survey& survey, Standing& bare, Standing& before) {
+  // The inventories are of one snapshot with other rules: seats and services are the same.
+  Result<Ledger> run(views::Survey& survey) {
     Ledger ledger;
-    const audit::Inventory& inventory = survey.inventory();
-    for (std::size_t s = 0; s < inventory.seats.size(); ++s) {
-      const audit::SeatEntry& seat = inventory.seats[s];
-      if (seat.seat.origins.empty()) continue;
-      const auto after = survey.row(seat.seat);
-      if (!after) return std::unexpected(after.error());
-      if (!seat.is_zone()) ledger.write(seat.text, *after);
-      for (std::size_t i = 0; i < inventory.services.size(); ++i) {
-        const audit::Service& service = inventory.services[i];
-        if (views::Survey::own(seat, service)) continue;
-        const views::Cell& cell = (*after)[i];
-        compare(seat, service, before.is_open(s, i), cell);
-        if (cell.verdict != Verdict::kOpen) continue;
-        const auto closed = bare.is_closed(s, i);
-        if (!closed) return std::unexpected(closed.error());
-        const auto was_closed = before.is_closed(s, i);
-        if (!was_closed) return std::unexpected(was_closed.error());
-        if (!*closed && !*was_closed) continue;
-        (*closed ? plan_.opens : plan_.reopens)
-            .push_back({seat.text, service.subject, cell.reason});
-      }
+    std::vector<std::size_t> seats;
+    for (std::size_t s = 0; s < survey.inventory().seats.size(); ++s) {
+      if (!survey.inventory().seats[s].seat.origins.empty()) seats.push_back(s);
     }
+    const Status done = survey.rows(seats, [&](std::size_t seat, const views::Row& row) {
+      if (!now_) now_.emplace(coming_.get());
+      if (!*now_) return Status(std::unexpected(now_->error()));
+      return compare(survey.inventory(), seat, row, **now_, ledger);
+    });
+    if (!done) return std::unexpected(done.error());
     return ledger;
   }
 
  private:
-  void compare(const audit::SeatEntry& seat, const audit::Service& service, bool was_open,
-               const views::Cell& after) {
+  Status compare(const audit::Inventory& inventory, std::size_t s, const views::Row& after,
+                 Stands& now, Ledger& ledger) {
+    Standing& before = now.before;
+    Standing& bare = now.bare ? *now.bare : before;
+    const audit::SeatEntry& seat = inventory.seats[s];
+    if (!seat.is_zone()) ledger.write(seat.text, after);
+    from_ = std::make_shared<const std::string>(seat.text);
+    for (std::size_t i = 0; i < inventory.services.size(); ++i) {
+      const audit::Service& service = inventory.services[i];
+      if (views::Survey::own(seat, service)) continue;
+      const views::Cell& cell = after[i];
+      compare(seat, i, service, before.is_open(s, i), cell);
+      if (cell.verdict != Verdict::kOpen) continue;
+      const auto closed = bare.is_closed(s, i);
+      if (!closed) return std::unexpected(closed.error());
+      const auto was_closed = before.is_closed(s, i);
+      if (!was_closed) return std::unexpected(was_closed.error());
+      if (!*closed && !*was_closed) continue;
+      (*closed ? plan_.opens : plan_.reopens).push_back(way(i, service, cell));
+    }
+    return {};
+  }
+
+  // From the seat of from_.
+  Way way(std::size_t index, const audit::Service& service, const views::Cell& cell) {
+    if (to_.size() <= index) to_.resize(index + 1);
+    if (to_[index] == nullptr) to_[index] = std::make_shared<const audit::Subject>(service.subject);
+    auto& reason = reasons_[cell.reason];
+    if (reason == nullptr) reason = std::make_shared<const std::string>(cell.reason);
+    return {from_, to_[index], reason};
+  }
+
+  void compare(const audit::SeatEntry& seat, std::size_t index, const audit::Service& service,
+               bool was_open, const views::Cell& after) {
     const auto add = [&](std::vector<Way>& to, const views::Cell& cell) {
-      to.push_back({seat.text, service.subject, cell.reason});
+      to.push_back(way(index, service, cell));
     };
     const bool is_open = after.verdict == Verdict::kOpen;
     if (was_open && after.verdict == Verdict::kClosed) add(plan_.closes, after);
@@ -64,16 +114,12 @@ class Comparison {
 
   Permits permits_;
   Plan& plan_;
+  std::future<Result<Stands>>& coming_;
+  std::optional<Result<Stands>> now_;
+  std::shared_ptr<const std::string> from_;                // of the seat that is compared
+  std::vector<std::shared_ptr<const audit::Subject>> to_;  // by service; null: not asked for yet
+  std::unordered_map<std::string, std::shared_ptr<const std::string>> reasons_;
 };
-
-// Without an earlier policy of ours; nullptr when there is none in it.
-std::unique_ptr<model::Snapshot> without_ours(const model::Snapshot& snapshot) {
-  const auto& tables = snapshot.namespaces[snapshot.host.value].ruleset.tables;
-  if (std::ranges::none_of(tables, compile::is_ours)) return nullptr;
-  auto bare = std::make_unique<model::Snapshot>(snapshot);
-  compile::install(*bare, {});
-  return bare;
-}
 
 // Those of `now` that do not hold and do in `later`, which are of the same rules.
 void compare_trials(const std::vector<Trial>& now, const std::vector<Trial>& later,
@@ -119,16 +165,8 @@ Result<Plan> make_plan(const compile::Input& input, bool as_attacker) {
   auto compiled = compile::compile(input);
   if (!compiled) return std::unexpected(compiled.error());
   plan.compiled = *std::move(compiled);
-  auto before = Standing::of(input, input.snapshot);
-  if (!before) return std::unexpected(before.error());
-  // What an earlier policy closed, another may open: ours can only narrow what others let through.
-  const auto others = without_ours(input.snapshot);
-  std::optional<Standing> bare;
-  if (others) {
-    auto standing = Standing::of(input, *others);
-    if (!standing) return std::unexpected(standing.error());
-    bare = *std::move(standing);
-  }
+  // Both stand on their own, and take about as long.
+  auto as_it_is = std::async(std::launch::async, [&input] { return Stands::of(input); });
   const auto changed = std::make_unique<model::Snapshot>(input.snapshot);
   compile::install(*changed, plan.compiled.tables);
   auto world = trace::World::build(*changed);
@@ -140,7 +178,7 @@ Result<Plan> make_plan(const compile::Input& input, bool as_attacker) {
   const policy::Bound bound = policy::bind(input.config, *changed);
   const compile::Input there{input.config, bound,        input.zones,
                              *changed,     input.now_ms, input.enforce_audited};
-  auto ledger = Comparison(there, plan).run(*survey, bare ? *bare : *before, *before);
+  auto ledger = Comparison(there, plan, as_it_is).run(*survey);
   if (!ledger) return std::unexpected(ledger.error());
   auto trials = try_policy({input.config, bound, input.zones}, *world, input.now_ms, as_attacker,
                            {&*survey, *std::move(ledger)});

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -13,10 +14,12 @@
 
 namespace bulkhead::plan {
 
-struct Way {  // from a seat to a service, ordinary connections
-  std::string from;
-  audit::Subject to;
-  std::string reason;  // what closes it; escaped, one line
+// From a seat to a service, ordinary connections. There may be hundreds of thousands, so that what
+// they share stands once; never null.
+struct Way {
+  std::shared_ptr<const std::string> from;
+  std::shared_ptr<const audit::Subject> to;
+  std::shared_ptr<const std::string> reason;  // what closes it; escaped, one line
 };
 
 struct Plan {

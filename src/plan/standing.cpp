@@ -48,16 +48,15 @@ Result<Standing> Standing::of(const compile::Input& input, const model::Snapshot
   const audit::Inventory& inventory = state->survey->inventory();
   state->computed.resize(inventory.seats.size());
   state->open.assign(inventory.seats.size(), std::vector<bool>(inventory.services.size(), false));
-  const bool ask = only_published_ports_lead(snapshot);
-  for (std::size_t seat = 0; seat < inventory.seats.size(); ++seat) {
-    if (ask && inventory.seats[seat].container != nullptr) continue;
-    if (Status s = state->compute(seat); !s) return std::unexpected(s.error());
-  }
-  if (ask) {
+  if (only_published_ports_lead(snapshot)) {
     const audit::Reachability asked = ask_all(inventory, audit::AskerOracle(state->asker));
     for (std::size_t service = 0; service < asked.of.size(); ++service) {
       for (const audit::Asked& a : asked.of[service].open) state->open[a.seat][service] = true;
     }
+    return Standing(std::move(state));
+  }
+  for (std::size_t seat = 0; seat < inventory.seats.size(); ++seat) {
+    if (Status s = state->compute(seat); !s) return std::unexpected(s.error());
   }
   return Standing(std::move(state));
 }

@@ -12,9 +12,9 @@ namespace bulkhead::plan {
 // By the seats and services of an inventory of the snapshot (audit/inventory.h), ordinary
 // connections.
 //
-// What a container gets is asked as an audit does, at the addresses at which services are known: an
+// What a seat gets is asked as an audit does, at the addresses at which services are known: an
 // answer for seats that are alike. Where rules send packets to services by other addresses, too,
-// all is computed for each seat (views/survey.h), as it always is for zones and the host.
+// all is computed for each seat (views/survey.h).
 class Standing {
  public:
   // The input's zones and configuration, and the snapshot, must outlive it.

@@ -1,6 +1,8 @@
 #include "report/plan_text.h"
 
 #include <map>
+#include <memory>
+#include <unordered_map>
 
 #include "base/text.h"
 #include "learn/judge.h"
@@ -23,7 +25,7 @@ std::string service_name(const audit::Subject& s, const Style& style) {
 
 // One line for each service: who of many loses it.
 struct Group {
-  std::vector<std::string> from;
+  std::vector<std::shared_ptr<const std::string>> from;
   std::string reason;
 };
 
@@ -74,10 +76,12 @@ class PlanWriter {
     if (all.empty()) return;
     tell(title, {{"count", std::to_string(all.size())}});
     std::map<std::string, Group> groups;
+    std::unordered_map<const audit::Subject*, Group*> of;
     for (const Way& way : all) {
-      Group& group = groups[service_name(way.to, style_)];
-      group.from.push_back(safe(way.from));
-      if (group.reason.empty()) group.reason = way.reason;
+      Group*& group = of[way.to.get()];
+      if (group == nullptr) group = &groups[service_name(*way.to, style_)];
+      group->from.push_back(way.from);
+      if (group->reason.empty()) group->reason = *way.reason;
     }
     std::size_t left = style_.details ? SIZE_MAX : kShown;
     for (const auto& [service, group] : groups) {
@@ -97,7 +101,7 @@ class PlanWriter {
     std::string from;
     const std::size_t most = style_.details ? SIZE_MAX : kShownFrom;
     for (std::size_t i = 0; i < group.from.size() && i < most; ++i)
-      from += (i == 0 ? "" : ", ") + group.from[i];
+      from += (i == 0 ? "" : ", ") + safe(*group.from[i]);
     if (group.from.size() > most) from += ", ... (" + std::to_string(group.from.size()) + ")";
     const std::string pair = from + " -> " + service;
     add_wrapped(out_, "  ",

@@ -64,12 +64,13 @@ Result<Matrix> draw_matrix(Survey& survey) {
   Matrix out;
   out.as_attacker = survey.as_attacker();
   out.services = inventory.services;
-  for (const std::size_t i : seats_worst_first(inventory)) {
-    auto row = survey.row(inventory.seats[i].seat);
-    if (!row) return std::unexpected(row.error());
-    out.seats.push_back(inventory.seats[i]);
-    out.rows.push_back(std::move(*row));
-  }
+  const Status done =
+      survey.rows(seats_worst_first(inventory), [&](std::size_t seat, Row row) -> Status {
+        out.seats.push_back(inventory.seats[seat]);
+        out.rows.push_back(std::move(row));
+        return {};
+      });
+  if (!done) return std::unexpected(done.error());
   keep_what_is_reached(out);
   classify(out);
   return out;

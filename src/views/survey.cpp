@@ -4,10 +4,12 @@
 #include <functional>
 #include <map>
 #include <numeric>
+#include <thread>
 
 #include "audit/attack_questions.h"
 #include "audit/evidence.h"
 #include "audit/oracle.h"
+#include "base/in_order.h"
 #include "verify/attacker.h"
 
 namespace bulkhead::views {
@@ -71,6 +73,9 @@ void contradict(Cell& cell, std::string_view computed, Verdict traced, const std
 // A symbolic walk takes milliseconds: a host with hundreds of containers must not wait for minutes.
 constexpr std::size_t kMostSymbolicWalks = 2000;
 
+// For each thread: what few seats get is computed sooner than the rules are compiled once more.
+constexpr std::size_t kFewestSeats = 16;
+
 }  // namespace
 
 // Who asks as attacker. What it holds refers to its neighbours, so it stays where it is.
@@ -105,7 +110,8 @@ Survey::Survey(const query::Asker& asker, const verify::Limits& limits, Detail d
       limits_(limits),
       detail_(detail),
       inventory_(std::make_unique<const audit::Inventory>(std::move(inventory))),
-      solver_(std::make_unique<verify::Solver>(asker)) {
+      solvers_(1) {
+  solvers_.front() = std::make_unique<verify::Solver>(asker);
   if (limits_.as_attacker) attack_ = std::make_unique<Attack>(asker, *inventory_);
   std::map<std::tuple<IpAddress, Port, IpProtocol>, std::size_t> known;
   for (std::size_t i = 0; i < inventory_->services.size(); ++i) {
@@ -142,7 +148,7 @@ std::optional<std::size_t> Survey::service_of(const model::Socket* socket) const
   return found == whose_.end() ? std::nullopt : std::optional(found->second);
 }
 
-Result<Row> Survey::row(const query::Seat& seat) {
+Result<Row> Survey::ordinary_row(const query::Seat& seat, verify::Solver& solver) const {
   Row row(inventory_->services.size());
   if (seat.origins.empty()) {
     for (Cell& cell : row) cell.reason = seat.unknown;
@@ -151,7 +157,7 @@ Result<Row> Survey::row(const query::Seat& seat) {
   verify::Limits ordinary = limits_;
   ordinary.as_attacker = false;
   ordinary.verdicts_alone = true;
-  auto reachable = solver_->from(seat, ordinary, points_);
+  auto reachable = solver.from(seat, ordinary, points_);
   if (!reachable) return std::unexpected(reachable.error());
   for (Cell& cell : row) cell.verdict = Verdict::kClosed;
   add_unknown(row, *reachable);
@@ -164,10 +170,37 @@ Result<Row> Survey::row(const query::Seat& seat) {
         row[i].dialled.push_back({asked.dial, reachable->points[asked.point]});
     }
     if (row[i].verdict != Verdict::kOpen) settle(seat, *reachable, i, stops, row[i]);
-    if (attack_ && row[i].verdict != Verdict::kOpen && !row[i].contradicted)
-      add_forged(seat, i, row[i]);
   }
   return row;
+}
+
+Result<Row> Survey::row(const query::Seat& seat) {
+  auto row = ordinary_row(seat, *solvers_.front());
+  if (!row || !attack_ || seat.origins.empty()) return row;
+  for (std::size_t i = 0; i < row->size(); ++i) {
+    Cell& cell = (*row)[i];
+    if (cell.verdict != Verdict::kOpen && !cell.contradicted) add_forged(seat, i, cell);
+  }
+  return row;
+}
+
+Status Survey::rows(std::span<const std::size_t> seats,
+                    const std::function<Status(std::size_t, Row)>& take) {
+  const auto& all = inventory_->seats;
+  // What attackers get is kept for all seats, by one that asks.
+  const std::size_t workers =
+      attack_ ? 1
+              : std::clamp<std::size_t>(
+                    std::min<std::size_t>(std::thread::hardware_concurrency(), kMostThreads), 1,
+                    std::max<std::size_t>(1, seats.size() / kFewestSeats));
+  while (solvers_.size() < workers) solvers_.push_back(std::make_unique<verify::Solver>(*asker_));
+  return InOrder<Row>(seats.size(), workers)
+      .run(
+          [&](std::size_t worker, std::size_t i) {
+            const query::Seat& seat = all[seats[i]].seat;
+            return attack_ ? row(seat) : ordinary_row(seat, *solvers_[worker]);
+          },
+          [&](std::size_t i, Row row) { return take(seats[i], std::move(row)); });
 }
 
 bool Survey::exhausted() const {
@@ -237,8 +270,11 @@ void Survey::add_unknown(Row& row, const verify::Reachable& reachable) const {
   for (const verify::Unknown& u : reachable.unknown) {
     const auto service = service_of(u.socket);
     if (!service) continue;
-    row[*service].verdict = Verdict::kUnknown;
-    row[*service].reason = u.reason;
+    Cell& cell = row[*service];
+    // Of several reasons one, in whatever order they were found.
+    if (cell.verdict == Verdict::kUnknown && cell.reason <= u.reason) continue;
+    cell.verdict = Verdict::kUnknown;
+    cell.reason = u.reason;
   }
 }
 

@@ -5,7 +5,10 @@
 // host and the containers; containers that share a network namespace are one seat.
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -47,7 +50,7 @@ enum class Detail : std::uint8_t {
 // address at which the service may be dialled, no packet that may get in is left over, and trace
 // agrees on the first of these addresses. All else is unknown.
 //
-// Not for two threads at once. The asker and the configuration must outlive it.
+// Not to be used by two threads at once. The asker and the configuration must outlive it.
 class Survey {
  public:
   // kInvalidInput: the snapshot has no host namespace. `limits` narrows the addresses, ports and
@@ -66,13 +69,19 @@ class Survey {
   [[nodiscard]] const query::Asker& asker() const { return *asker_; }
   [[nodiscard]] bool as_attacker() const { return limits_.as_attacker; }
   // By which rows are computed; for other questions to the same world.
-  [[nodiscard]] verify::Solver& solver() { return *solver_; }
+  [[nodiscard]] verify::Solver& solver() { return *solvers_.front(); }
 
   // Cost: Solver::from() and one packet traced for each service that is closed, but for those that
   // nothing on the way told from another that was (trace/stopped_ways.h). As attacker each of
   // these is asked about as audit does (audit/attack_questions.h): a few plain walks, or a look-up
   // where the seat is like one that was asked for before.
   [[nodiscard]] Result<Row> row(const query::Seat& seat);
+  // The rows of seats of the inventory, by their places in it, given one by one in that order.
+  // Those of a large host are computed by as many threads as there are processors, at most
+  // kMostThreads; each compiles the rules anew.
+  [[nodiscard]] Status rows(std::span<const std::size_t> seats,
+                            const std::function<Status(std::size_t seat, Row row)>& take);
+  static constexpr std::size_t kMostThreads = 4;
   // As attacker: a bound was met, and some cells are unknown for it.
   [[nodiscard]] bool exhausted() const;
 
@@ -82,6 +91,8 @@ class Survey {
  private:
   Survey(const query::Asker& asker, const verify::Limits& limits, Detail detail,
          audit::Inventory inventory);
+  // What ordinary connections get.
+  [[nodiscard]] Result<Row> ordinary_row(const query::Seat& seat, verify::Solver& solver) const;
   void add_open(Row& row, verify::Reachable& reachable) const;
   void add_unknown(Row& row, const verify::Reachable& reachable) const;
   struct Stop;  // of a packet that was walked plainly
@@ -97,7 +108,7 @@ class Survey {
   verify::Limits limits_;
   Detail detail_;
   std::unique_ptr<const audit::Inventory> inventory_;
-  std::unique_ptr<verify::Solver> solver_;
+  std::vector<std::unique_ptr<verify::Solver>> solvers_;  // of each thread
   std::unordered_map<const model::Socket*, std::size_t> whose_;
   std::vector<verify::Point> points_;  // at which services are dialled
   struct Asked {

@@ -28,21 +28,22 @@ Result<WhoReaches> who_reaches(Survey& survey, const Wanted& wanted) {
   std::vector<ServiceReached> all(inventory.services.size());
   for (std::size_t i = 0; i < all.size(); ++i) all[i].service = inventory.services[i];
   std::vector<std::string> order;
-  for (const std::size_t s : seats_worst_first(inventory)) {
+  const auto take = [&](std::size_t s, Row row) -> Status {
     const audit::SeatEntry& seat = inventory.seats[s];
     order.push_back(seat.text);
-    auto row = survey.row(seat.seat);
-    if (!row) return std::unexpected(row.error());
     for (std::size_t i = 0; i < all.size(); ++i) {
       if (!is_wanted(wanted, all[i].service) || Survey::own(seat, all[i].service)) continue;
-      Cell& cell = (*row)[i];
+      Cell& cell = row[i];
       switch (cell.verdict) {
         case trace::Verdict::kOpen: all[i].open.push_back({seat, std::move(cell)}); break;
         case trace::Verdict::kUnknown: all[i].unknown.push_back({seat, std::move(cell)}); break;
         case trace::Verdict::kClosed: ++all[i].closed; break;
       }
     }
-  }
+    return {};
+  };
+  if (Status s = survey.rows(seats_worst_first(inventory), take); !s)
+    return std::unexpected(s.error());
   WhoReaches out;
   out.seats = order.size();
   out.as_attacker = survey.as_attacker();
