@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "views/survey.h"
@@ -30,8 +31,11 @@ class Ledger {
   [[nodiscard]] const verify::Reached* way(const Brief& brief) const;
 
  private:
+  [[nodiscard]] std::uint32_t number(const SharedText& reason);
+
   std::unordered_map<std::string, std::vector<Brief>> rows_;
   std::unordered_map<std::string, std::uint32_t> numbers_;  // of reasons
+  std::pair<SharedText, std::uint32_t> last_;               // of them that was written
   std::vector<const std::string*> reasons_;                 // keys of numbers_
   std::vector<verify::Reached> ways_;                       // Brief::way is one more than the place
 };

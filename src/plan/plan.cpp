@@ -4,7 +4,6 @@
 #include <future>
 #include <memory>
 #include <optional>
-#include <unordered_map>
 
 #include "plan/permits.h"
 #include "plan/standing.h"
@@ -72,7 +71,7 @@ class Comparison {
     Standing& bare = now.bare ? *now.bare : before;
     const audit::SeatEntry& seat = inventory.seats[s];
     if (!seat.is_zone()) ledger.write(seat.text, after);
-    from_ = std::make_shared<const std::string>(seat.text);
+    from_ = seat.text;
     for (std::size_t i = 0; i < inventory.services.size(); ++i) {
       const audit::Service& service = inventory.services[i];
       if (views::Survey::own(seat, service)) continue;
@@ -93,9 +92,7 @@ class Comparison {
   Way way(std::size_t index, const audit::Service& service, const views::Cell& cell) {
     if (to_.size() <= index) to_.resize(index + 1);
     if (to_[index] == nullptr) to_[index] = std::make_shared<const audit::Subject>(service.subject);
-    auto& reason = reasons_[cell.reason];
-    if (reason == nullptr) reason = std::make_shared<const std::string>(cell.reason);
-    return {from_, to_[index], reason};
+    return {from_, to_[index], cell.reason};
   }
 
   void compare(const audit::SeatEntry& seat, std::size_t index, const audit::Service& service,
@@ -116,9 +113,8 @@ class Comparison {
   Plan& plan_;
   std::future<Result<Stands>>& coming_;
   std::optional<Result<Stands>> now_;
-  std::shared_ptr<const std::string> from_;                // of the seat that is compared
+  SharedText from_;                                        // of the seat that is compared
   std::vector<std::shared_ptr<const audit::Subject>> to_;  // by service; null: not asked for yet
-  std::unordered_map<std::string, std::shared_ptr<const std::string>> reasons_;
 };
 
 // Those of `now` that do not hold and do in `later`, which are of the same rules.

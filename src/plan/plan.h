@@ -9,17 +9,18 @@
 
 #include "audit/finding.h"
 #include "base/result.h"
+#include "base/shared_text.h"
 #include "compile/compile.h"
 #include "plan/trials.h"
 
 namespace bulkhead::plan {
 
 // From a seat to a service, ordinary connections. There may be hundreds of thousands, so that what
-// they share stands once; never null.
+// they share stands once.
 struct Way {
-  std::shared_ptr<const std::string> from;
-  std::shared_ptr<const audit::Subject> to;
-  std::shared_ptr<const std::string> reason;  // what closes it; escaped, one line
+  SharedText from;
+  std::shared_ptr<const audit::Subject> to;  // never null
+  SharedText reason;                         // what closes it; escaped, one line
 };
 
 struct Plan {

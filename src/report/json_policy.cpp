@@ -95,11 +95,11 @@ Json trial_json(const plan::Trial& trial, bool is_test) {
 Json ways_json(const std::vector<plan::Way>& all) {
   Json out = Json::array();
   for (const plan::Way& way : all) {
-    Json one = {{"from", *way.from}};
+    Json one = {{"from", way.from.get()}};
     add_owner(one, *way.to);
     one["port"] = way.to->port.value_or(Port{}).number;
     one["proto"] = bulkhead::to_string(way.to->protocol);
-    if (!way.reason->empty()) one["reason"] = *way.reason;
+    if (!way.reason.empty()) one["reason"] = way.reason.get();
     out.push_back(std::move(one));
   }
   return out;

@@ -63,7 +63,7 @@ void add_cell(Json& out, const model::Snapshot& snapshot, const views::Cell& cel
     for (const verify::Reached& way : cell.ways) out["ways"].push_back(reached_json(snapshot, way));
     return;
   }
-  out["reason"] = cell.reason;
+  out["reason"] = cell.reason.get();
   if (cell.verdict == Verdict::kClosed) out["how"] = to_string(cell.how);
   if (!cell.rules.empty()) out["rules"] = rules_json(cell.rules);
 }

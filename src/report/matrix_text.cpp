@@ -107,7 +107,7 @@ class MatrixWriter {
             safe(matrix_.seats[s].text) + " -> " + service_label(matrix_.services[i].subject);
         if (cell.contradicted) {
           const std::string text =
-              say(Label::kViewContradiction, style_, {{"pair", pair}, {"reason", cell.reason}});
+              say(Label::kViewContradiction, style_, {{"pair", pair}, {"reason", cell.reason.get()}});
           add_wrapped(out_, "", inked(text, Ink::kRed, style_), style_);
           continue;
         }
@@ -166,7 +166,7 @@ std::string csv_line(const std::string& vantage, const audit::Subject& s, const 
   const std::string owner = s.container.empty() ? "host" : safe(s.container);
   const std::string reason = cell.forged ? "forged packets only"
                              : cell.some ? "some senders only"
-                                         : cell.reason;
+                                         : cell.reason.get();
   std::string out;
   for (const std::string& value :
        {safe(vantage), owner, safe(s.process), std::to_string(s.port.value_or(Port{}).number),

@@ -1,7 +1,6 @@
 #include "report/plan_text.h"
 
 #include <map>
-#include <memory>
 #include <unordered_map>
 
 #include "base/text.h"
@@ -25,7 +24,7 @@ std::string service_name(const audit::Subject& s, const Style& style) {
 
 // One line for each service: who of many loses it.
 struct Group {
-  std::vector<std::shared_ptr<const std::string>> from;
+  std::vector<SharedText> from;
   std::string reason;
 };
 
@@ -81,7 +80,7 @@ class PlanWriter {
       Group*& group = of[way.to.get()];
       if (group == nullptr) group = &groups[service_name(*way.to, style_)];
       group->from.push_back(way.from);
-      if (group->reason.empty()) group->reason = *way.reason;
+      if (group->reason.empty()) group->reason = way.reason;
     }
     std::size_t left = style_.details ? SIZE_MAX : kShown;
     for (const auto& [service, group] : groups) {
@@ -101,7 +100,7 @@ class PlanWriter {
     std::string from;
     const std::size_t most = style_.details ? SIZE_MAX : kShownFrom;
     for (std::size_t i = 0; i < group.from.size() && i < most; ++i)
-      from += (i == 0 ? "" : ", ") + safe(*group.from[i]);
+      from += (i == 0 ? "" : ", ") + safe(group.from[i].get());
     if (group.from.size() > most) from += ", ... (" + std::to_string(group.from.size()) + ")";
     const std::string pair = from + " -> " + service;
     add_wrapped(out_, "  ",

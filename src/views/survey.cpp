@@ -96,7 +96,7 @@ struct Survey::Attack {
 struct Survey::Stop {
   Verdict verdict = Verdict::kUnknown;
   trace::How how = trace::How::kUnknown;
-  std::string reason;
+  SharedText reason;
   std::vector<audit::RuleQuote> rules;
 };
 
@@ -151,7 +151,8 @@ std::optional<std::size_t> Survey::service_of(const model::Socket* socket) const
 Result<Row> Survey::ordinary_row(const query::Seat& seat, verify::Solver& solver) const {
   Row row(inventory_->services.size());
   if (seat.origins.empty()) {
-    for (Cell& cell : row) cell.reason = seat.unknown;
+    const SharedText why = seat.unknown;
+    for (Cell& cell : row) cell.reason = why;
     return row;
   }
   verify::Limits ordinary = limits_;

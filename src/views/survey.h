@@ -15,6 +15,7 @@
 
 #include "audit/inventory.h"
 #include "base/result.h"
+#include "base/shared_text.h"
 #include "policy/config.h"
 #include "query/query.h"
 #include "trace/stopped_ways.h"
@@ -34,7 +35,7 @@ struct Cell {
   bool some = false;                      // open, but not for every sender of the zone
   bool forged = false;                    // open to forged packets alone, as attacker
   std::vector<verify::Reached> ways;      // open: each with a witness that trace finds open too
-  std::string reason;                     // closed, unknown: escaped, one line
+  SharedText reason;                      // closed, unknown: escaped, one line
   std::vector<audit::RuleQuote> rules;    // closed: the rule that closes
   trace::How how = trace::How::kUnknown;  // closed
   std::vector<Dialled> dialled;           // those that the limits ask about

@@ -35,7 +35,7 @@ Plan planned(const Policy& p, bool as_attacker = false, bool enforce = false) {
 std::vector<std::string> words(const std::vector<Way>& ways) {
   std::vector<std::string> out;
   for (const Way& w : ways)
-    out.push_back(*w.from + " -> " + (w.to->container.empty() ? "host" : w.to->container) + ":" +
+    out.push_back(w.from.get() + " -> " + (w.to->container.empty() ? "host" : w.to->container) + ":" +
                   std::to_string(w.to->port.value_or(Port{}).number));
   return out;
 }
@@ -97,7 +97,7 @@ TEST(Plan, SaysWhatOthersCloseThoughALinePermitsIt) {
                "    allow: [{from: shop/web, to: app, port: 80}]");
   const Plan plan = planned(Policy(shop().snapshot, text));
   ASSERT_THAT(words(plan.blocked), Contains("container:docker/shop-web-1 -> blog-app-1:80"));
-  EXPECT_THAT(*plan.blocked[0].reason, HasSubstr("DOCKER-ISOLATION"));
+  EXPECT_THAT(plan.blocked[0].reason.get(), HasSubstr("DOCKER-ISOLATION"));
 }
 
 // From enforcing to counting: what was closed opens, and that is said.
