@@ -16,7 +16,7 @@ using testing::Asked;
 std::string text(const Cell& cell) {
   std::string out = std::string(to_string(cell.verdict)) + (cell.some ? " some" : "") +
                     (cell.forged ? " forged" : "") + (cell.contradicted ? " contradicted " : " ") +
-                    cell.reason;
+                    cell.reason.get();
   for (const verify::Reached& way : cell.ways)
     out += "; " + way.witness.to.to_string() + " " + std::to_string(way.witness.port.number);
   for (const audit::RuleQuote& rule : cell.rules) out += "; " + rule.place;
