@@ -1,45 +1,44 @@
-// Work that several threads do ahead while its results are taken one by one, in their order.
+// Work that several do ahead while its results are taken one by one, in their order.
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstddef>
 #include <exception>
 #include <mutex>
 #include <optional>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "base/result.h"
+#include "base/workers.h"
 
 namespace bulkhead {
 
-// Calls make(worker, i) -> Result<T> for each i below `count`: on `workers` threads, of which each
-// takes the least i that nobody has taken, or on this thread when that is one. Calls take(i, T) ->
-// Status on this thread, with i in ascending order. Stops at the first error in that order, and
-// returns it once no thread is left; an exception is thrown here. Not more than kAhead results for
-// each worker wait to be taken.
+// Calls make(worker, i) -> Result<T> for each i below `count`: by up to `most` workers, of which
+// each takes the least i that nobody has taken, or here when that is one. Calls take(i, T) ->
+// Status here, with i in ascending order. Stops at the first error in that order, and returns it
+// once nobody works any more; an exception is thrown here. Not more than kAhead results for each
+// worker wait to be taken.
 template <class T>
 class InOrder {
  public:
   static constexpr std::size_t kAhead = 16;
 
-  InOrder(std::size_t count, std::size_t workers) : workers_(workers), slots_(count) {}
+  InOrder(std::size_t count, const Workers& workers, std::size_t most)
+      : workers_(workers), together_(std::min(workers.count(), most)), slots_(count) {}
 
   template <class Make, class Take>
   Status run(Make make, Take take) {
-    if (workers_ <= 1) return alone(make, take);
-    std::vector<std::jthread> threads;
-    const Ended ended(*this);  // before the threads are joined
-    for (std::size_t w = 0; w < workers_; ++w)
-      threads.emplace_back([this, &make, w] { work(make, w); });
-    for (std::size_t i = 0; i < slots_.size(); ++i) {
-      Slot slot = wait_for(i);
-      if (slot.thrown) std::rethrow_exception(slot.thrown);
-      if (!*slot.result) return std::unexpected(slot.result->error());
-      if (Status s = take(i, **std::move(slot.result)); !s) return s;
-    }
-    return {};
+    if (together_ <= 1) return by_one(make, take);
+    Status out;
+    const bool ran = workers_.run(
+        together_, [this, &make](std::size_t worker) { work(make, worker); },
+        [&] {
+          const Ended ended(*this);
+          out = take_all(take);
+        });
+    return ran ? out : by_one(make, take);
   }
 
  private:
@@ -61,7 +60,7 @@ class InOrder {
   };
 
   template <class Make, class Take>
-  Status alone(Make& make, Take& take) {
+  Status by_one(Make& make, Take& take) {
     for (std::size_t i = 0; i < slots_.size(); ++i) {
       Result<T> result = make(std::size_t{0}, i);
       if (!result) return std::unexpected(result.error());
@@ -70,11 +69,22 @@ class InOrder {
     return {};
   }
 
+  template <class Take>
+  Status take_all(Take& take) {
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+      Slot slot = wait_for(i);
+      if (slot.thrown) std::rethrow_exception(slot.thrown);
+      if (!*slot.result) return std::unexpected(slot.result->error());
+      if (Status s = take(i, **std::move(slot.result)); !s) return s;
+    }
+    return {};
+  }
+
   // nullopt: there is nothing left to do.
   std::optional<std::size_t> next() {
     std::unique_lock guard(lock_);
     taken_.wait(guard, [this] {
-      return stopped_ || next_ == slots_.size() || next_ - first_waiting_ < kAhead * workers_;
+      return stopped_ || next_ == slots_.size() || next_ - first_waiting_ < kAhead * together_;
     });
     return stopped_ || next_ == slots_.size() ? std::nullopt : std::optional(next_++);
   }
@@ -102,7 +112,8 @@ class InOrder {
     return std::exchange(slots_[i], {});
   }
 
-  std::size_t workers_;
+  const Workers& workers_;
+  std::size_t together_;
   std::mutex lock_;  // of all that follows
   std::condition_variable filled_, taken_;
   std::vector<Slot> slots_;

@@ -8,6 +8,7 @@
 #include "cli/targets.h"
 #include "report/json_views.h"
 #include "report/views_text.h"
+#include "threads/processors.h"
 
 namespace bulkhead::cli {
 namespace {
@@ -118,7 +119,8 @@ Result<ReachView> chosen_view(const ReachOptions& options) {
 
 Exit run_matrix(const ReachOptions& options, const Session& session, const query::Asker& asker,
                 const verify::Limits& limits) {
-  auto survey = views::Survey::make(asker, session.config, limits);
+  auto survey = views::Survey::make(asker, session.config, limits, views::Detail::kAll,
+                                    threads::processors());
   if (!survey) return complain(survey.error());
   const auto matrix = views::draw_matrix(*survey);
   if (!matrix) return complain(matrix.error());
@@ -131,7 +133,8 @@ Exit run_matrix(const ReachOptions& options, const Session& session, const query
 }
 
 Exit run_unused(const ReachOptions& options, const Session& session, const query::Asker& asker) {
-  auto survey = views::Survey::make(asker, session.config, {});
+  auto survey =
+      views::Survey::make(asker, session.config, {}, views::Detail::kAll, threads::processors());
   if (!survey) return complain(survey.error());
   const auto unused = views::find_unused(*survey);
   if (!unused) return complain(unused.error());
@@ -165,7 +168,8 @@ Exit run_who_reaches(const ReachOptions& options, const Session& session, const 
     wanted.port = std::exchange(limits.port, std::nullopt);
   }
   wanted.protocol = limits.protocol;
-  auto survey = views::Survey::make(asker, session.config, limits);
+  auto survey = views::Survey::make(asker, session.config, limits, views::Detail::kAll,
+                                    threads::processors());
   if (!survey) return complain(survey.error());
   const auto who = views::who_reaches(*survey, wanted);
   if (!who) return complain(who.error());
@@ -185,7 +189,8 @@ Exit run_through(const ReachOptions& options, const Session& session, const quer
   auto seat = asker.seat(*vantage);
   if (!seat) return complain(seat.error());
   if (seat->origins.empty()) return complain({ErrorCode::kUnavailable, seat->unknown});
-  auto survey = views::Survey::make(asker, session.config, limits);
+  auto survey = views::Survey::make(asker, session.config, limits, views::Detail::kAll,
+                                    threads::processors());
   if (!survey) return complain(survey.error());
   const auto through = views::go_through(*survey, *vantage, *seat, options.through);
   if (!through) return complain(through.error());

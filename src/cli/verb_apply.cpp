@@ -23,6 +23,7 @@
 #include "plan/plan.h"
 #include "report/apply_text.h"
 #include "report/plan_text.h"
+#include "threads/processors.h"
 
 namespace bulkhead::cli {
 namespace {
@@ -203,7 +204,7 @@ Exit run_apply(const ApplyOptions& options) {
   policy.source = options.source;
   auto bench = open_bench(policy);
   if (!bench) return complain(bench.error());
-  const auto plan = plan::make_plan(bench->input(false), false);
+  const auto plan = plan::make_plan(bench->input(false), false, threads::processors());
   if (!plan) return complain(plan.error());
   if (!plan->fit())
     return print_report(report::plan_text(bench->session.config, bench->session.snapshot->host_name,

@@ -17,6 +17,7 @@
 #include "report/json_policy.h"
 #include "report/plan_text.h"
 #include "report/policy_text.h"
+#include "threads/processors.h"
 
 namespace bulkhead::cli {
 namespace {
@@ -103,7 +104,7 @@ Exit run_plan(const PlanOptions& options) {
     if (!added) return complain(added.error());
   }
   const compile::Input input = bench->input(options.enforce);
-  const auto plan = plan::make_plan(input, *attacker);
+  const auto plan = plan::make_plan(input, *attacker, threads::processors());
   if (!plan) return complain(plan.error());
   std::optional<learn::Fates> fates;
   if (book) {
@@ -136,7 +137,7 @@ Exit run_policy_init(const PolicyInitOptions& options) {
   auto world = trace::World::build(*session->snapshot);
   if (!world) return complain(world.error());
   const query::Asker asker(*world, session->zones);
-  const auto text = plan::first_policy(asker, session->config);
+  const auto text = plan::first_policy(asker, session->config, threads::processors());
   if (!text) return complain(text.error());
   if (auto written = write_file(options.file, *text); !written) return complain(written.error());
   return session->snapshot->complete ? Exit::kDone : Exit::kIncomplete;

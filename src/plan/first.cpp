@@ -311,8 +311,9 @@ class FirstPolicy {
 
 }  // namespace
 
-Result<std::string> first_policy(const query::Asker& asker, const policy::Config& config) {
-  auto survey = views::Survey::make(asker, config, {});
+Result<std::string> first_policy(const query::Asker& asker, const policy::Config& config,
+                                 const Workers& workers) {
+  auto survey = views::Survey::make(asker, config, {}, views::Detail::kAll, workers);
   if (!survey) return std::unexpected(survey.error());
   FirstPolicy first(*survey, config);
   if (auto done = first.gather(); !done) return std::unexpected(done.error());

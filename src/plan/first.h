@@ -11,6 +11,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "base/workers.h"
 #include "policy/config.h"
 #include "query/query.h"
 
@@ -19,6 +20,7 @@ namespace bulkhead::plan {
 // Zones and trust groups of `config` are kept, all else of it is not asked for. The same snapshot
 // gives the same text; names alone decide the order. Cost: views::Survey::row() for each seat.
 [[nodiscard]] Result<std::string> first_policy(const query::Asker& asker,
-                                               const policy::Config& config);
+                                               const policy::Config& config,
+                                               const Workers& workers = alone());
 
 }  // namespace bulkhead::plan

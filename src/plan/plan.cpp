@@ -1,7 +1,7 @@
 #include "plan/plan.h"
 
 #include <algorithm>
-#include <future>
+#include <exception>
 #include <memory>
 #include <optional>
 
@@ -42,11 +42,36 @@ struct Stands {
   }
 };
 
+// The host with the policy's rules. What it holds refers to its neighbours, so it stays where it
+// is.
+struct Then {
+  static Result<std::unique_ptr<Then>> of(const compile::Input& input,
+                                          const compile::Compiled& compiled,
+                                          const Workers& workers) {
+    auto out = std::make_unique<Then>(input.snapshot);
+    compile::install(out->snapshot, compiled.tables);
+    auto built = trace::World::build(out->snapshot);
+    if (!built) return std::unexpected(built.error());
+    out->world.emplace(*std::move(built));
+    out->asker.emplace(*out->world, input.zones);
+    auto made =
+        views::Survey::make(*out->asker, input.config, {}, views::Detail::kReasons, workers);
+    if (!made) return std::unexpected(made.error());
+    out->survey.emplace(*std::move(made));
+    return out;
+  }
+  explicit Then(const model::Snapshot& from) : snapshot(from) {}
+
+  model::Snapshot snapshot;
+  std::optional<trace::World> world;
+  std::optional<query::Asker> asker;
+  std::optional<views::Survey> survey;
+};
+
 class Comparison {
  public:
-  // What is open now is computed meanwhile.
-  Comparison(const compile::Input& input, Plan& plan, std::future<Result<Stands>>& now)
-      : permits_(input, plan.compiled), plan_(plan), coming_(now) {}
+  Comparison(const compile::Input& input, Plan& plan, Stands& now)
+      : permits_(input, plan.compiled), plan_(plan), now_(now) {}
 
   // The inventories are of one snapshot with other rules: seats and services are the same.
   Result<Ledger> run(views::Survey& survey) {
@@ -56,9 +81,7 @@ class Comparison {
       if (!survey.inventory().seats[s].seat.origins.empty()) seats.push_back(s);
     }
     const Status done = survey.rows(seats, [&](std::size_t seat, const views::Row& row) {
-      if (!now_) now_.emplace(coming_.get());
-      if (!*now_) return Status(std::unexpected(now_->error()));
-      return compare(survey.inventory(), seat, row, **now_, ledger);
+      return compare(survey.inventory(), seat, row, ledger);
     });
     if (!done) return std::unexpected(done.error());
     return ledger;
@@ -66,9 +89,9 @@ class Comparison {
 
  private:
   Status compare(const audit::Inventory& inventory, std::size_t s, const views::Row& after,
-                 Stands& now, Ledger& ledger) {
-    Standing& before = now.before;
-    Standing& bare = now.bare ? *now.bare : before;
+                 Ledger& ledger) {
+    Standing& before = now_.before;
+    Standing& bare = now_.bare ? *now_.bare : before;
     const audit::SeatEntry& seat = inventory.seats[s];
     if (!seat.is_zone()) ledger.write(seat.text, after);
     from_ = seat.text;
@@ -111,8 +134,7 @@ class Comparison {
 
   Permits permits_;
   Plan& plan_;
-  std::future<Result<Stands>>& coming_;
-  std::optional<Result<Stands>> now_;
+  Stands& now_;
   SharedText from_;                                        // of the seat that is compared
   std::vector<std::shared_ptr<const audit::Subject>> to_;  // by service; null: not asked for yet
 };
@@ -156,28 +178,36 @@ bool Plan::fit() const {
          trials.count(Outcome::kHolds) + awaits.size() == trials.never.size() + trials.tests.size();
 }
 
-Result<Plan> make_plan(const compile::Input& input, bool as_attacker) {
+Result<Plan> make_plan(const compile::Input& input, bool as_attacker, const Workers& workers) {
   Plan plan;
   auto compiled = compile::compile(input);
   if (!compiled) return std::unexpected(compiled.error());
   plan.compiled = *std::move(compiled);
-  // Both stand on their own, and take about as long.
-  auto as_it_is = std::async(std::launch::async, [&input] { return Stands::of(input); });
-  const auto changed = std::make_unique<model::Snapshot>(input.snapshot);
-  compile::install(*changed, plan.compiled.tables);
-  auto world = trace::World::build(*changed);
-  if (!world) return std::unexpected(world.error());
-  const query::Asker asker(*world, input.zones);
-  auto survey = views::Survey::make(asker, input.config, {}, views::Detail::kReasons);
-  if (!survey) return std::unexpected(survey.error());
+  std::optional<Result<Stands>> now;
+  std::optional<Result<std::unique_ptr<Then>>> then;
+  std::exception_ptr thrown;
+  const auto look = [&](std::size_t) {
+    try {
+      now = Stands::of(input);
+    } catch (...) {
+      thrown = std::current_exception();
+    }
+  };
+  const auto prepare = [&] { then = Then::of(input, plan.compiled, workers); };
+  // Neither needs the other, and they take about as long.
+  if (!workers.run(1, look, prepare)) look(0), prepare();
+  if (thrown) std::rethrow_exception(thrown);
+  if (!*now) return std::unexpected(now->error());
+  if (!*then) return std::unexpected(then->error());
+  Then& with = ***then;
   // Members point into the snapshot as it was; containers are known by their places in the copy.
-  const policy::Bound bound = policy::bind(input.config, *changed);
-  const compile::Input there{input.config, bound,        input.zones,
-                             *changed,     input.now_ms, input.enforce_audited};
-  auto ledger = Comparison(there, plan, as_it_is).run(*survey);
+  const policy::Bound bound = policy::bind(input.config, with.snapshot);
+  const compile::Input there{input.config,  bound,        input.zones,
+                             with.snapshot, input.now_ms, input.enforce_audited};
+  auto ledger = Comparison(there, plan, **now).run(*with.survey);
   if (!ledger) return std::unexpected(ledger.error());
-  auto trials = try_policy({input.config, bound, input.zones}, *world, input.now_ms, as_attacker,
-                           {&*survey, *std::move(ledger)});
+  auto trials = try_policy({input.config, bound, input.zones}, *with.world, input.now_ms,
+                           as_attacker, {&*with.survey, *std::move(ledger)});
   if (!trials) return std::unexpected(trials.error());
   plan.trials = *std::move(trials);
   if (auto found = find_awaiting(input, as_attacker, plan); !found)

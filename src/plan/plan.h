@@ -10,6 +10,7 @@
 #include "audit/finding.h"
 #include "base/result.h"
 #include "base/shared_text.h"
+#include "base/workers.h"
 #include "compile/compile.h"
 #include "plan/trials.h"
 
@@ -41,6 +42,7 @@ struct Plan {
 // Cost: views::Survey::row() for each seat, before and after; then plan::try_policy(), for which
 // those of the host and of containers are known already unless it is as attacker; and once more
 // when something in mode audit keeps a never or a test from holding.
-[[nodiscard]] Result<Plan> make_plan(const compile::Input& input, bool as_attacker);
+[[nodiscard]] Result<Plan> make_plan(const compile::Input& input, bool as_attacker,
+                                     const Workers& workers = alone());
 
 }  // namespace bulkhead::plan

@@ -106,8 +106,8 @@ class MatrixWriter {
         const std::string pair =
             safe(matrix_.seats[s].text) + " -> " + service_label(matrix_.services[i].subject);
         if (cell.contradicted) {
-          const std::string text =
-              say(Label::kViewContradiction, style_, {{"pair", pair}, {"reason", cell.reason.get()}});
+          const std::string text = say(Label::kViewContradiction, style_,
+                                       {{"pair", pair}, {"reason", cell.reason.get()}});
           add_wrapped(out_, "", inked(text, Ink::kRed, style_), style_);
           continue;
         }

@@ -4,7 +4,6 @@
 #include <functional>
 #include <map>
 #include <numeric>
-#include <thread>
 
 #include "audit/attack_questions.h"
 #include "audit/evidence.h"
@@ -73,7 +72,7 @@ void contradict(Cell& cell, std::string_view computed, Verdict traced, const std
 // A symbolic walk takes milliseconds: a host with hundreds of containers must not wait for minutes.
 constexpr std::size_t kMostSymbolicWalks = 2000;
 
-// For each thread: what few seats get is computed sooner than the rules are compiled once more.
+// For each worker: what few seats get is computed sooner than the rules are compiled once more.
 constexpr std::size_t kFewestSeats = 16;
 
 }  // namespace
@@ -105,10 +104,11 @@ Survey::Survey(Survey&&) noexcept = default;
 Survey& Survey::operator=(Survey&&) noexcept = default;
 
 Survey::Survey(const query::Asker& asker, const verify::Limits& limits, Detail detail,
-               audit::Inventory inventory)
+               audit::Inventory inventory, const Workers& workers)
     : asker_(&asker),
       limits_(limits),
       detail_(detail),
+      workers_(&workers),
       inventory_(std::make_unique<const audit::Inventory>(std::move(inventory))),
       solvers_(1) {
   solvers_.front() = std::make_unique<verify::Solver>(asker);
@@ -131,12 +131,12 @@ Survey::Survey(const query::Asker& asker, const verify::Limits& limits, Detail d
 }
 
 Result<Survey> Survey::make(const query::Asker& asker, const policy::Config& config,
-                            const verify::Limits& limits, Detail detail) {
+                            const verify::Limits& limits, Detail detail, const Workers& workers) {
   const model::Snapshot& snapshot = asker.world().snapshot();
   if (snapshot.host.value >= snapshot.namespaces.size())
     return fail(ErrorCode::kInvalidInput, "the snapshot holds no network namespace of the host");
   return Survey(asker, limits, detail,
-                audit::take_inventory(snapshot, config, audit::AskerOracle(asker)));
+                audit::take_inventory(snapshot, config, audit::AskerOracle(asker)), workers);
 }
 
 bool Survey::own(const audit::SeatEntry& seat, const audit::Service& service) {
@@ -189,13 +189,10 @@ Status Survey::rows(std::span<const std::size_t> seats,
                     const std::function<Status(std::size_t, Row)>& take) {
   const auto& all = inventory_->seats;
   // What attackers get is kept for all seats, by one that asks.
-  const std::size_t workers =
-      attack_ ? 1
-              : std::clamp<std::size_t>(
-                    std::min<std::size_t>(std::thread::hardware_concurrency(), kMostThreads), 1,
-                    std::max<std::size_t>(1, seats.size() / kFewestSeats));
-  while (solvers_.size() < workers) solvers_.push_back(std::make_unique<verify::Solver>(*asker_));
-  return InOrder<Row>(seats.size(), workers)
+  const std::size_t most = attack_ ? 1 : std::max<std::size_t>(1, seats.size() / kFewestSeats);
+  while (solvers_.size() < std::min(most, workers_->count()))
+    solvers_.push_back(std::make_unique<verify::Solver>(*asker_));
+  return InOrder<Row>(seats.size(), *workers_, most)
       .run(
           [&](std::size_t worker, std::size_t i) {
             const query::Seat& seat = all[seats[i]].seat;

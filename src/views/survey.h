@@ -16,6 +16,7 @@
 #include "audit/inventory.h"
 #include "base/result.h"
 #include "base/shared_text.h"
+#include "base/workers.h"
 #include "policy/config.h"
 #include "query/query.h"
 #include "trace/stopped_ways.h"
@@ -51,7 +52,8 @@ enum class Detail : std::uint8_t {
 // address at which the service may be dialled, no packet that may get in is left over, and trace
 // agrees on the first of these addresses. All else is unknown.
 //
-// Not to be used by two threads at once. The asker and the configuration must outlive it.
+// Not to be used by two threads at once. The asker, the configuration and the workers must
+// outlive it.
 class Survey {
  public:
   // kInvalidInput: the snapshot has no host namespace. `limits` narrows the addresses, ports and
@@ -60,7 +62,8 @@ class Survey {
   // not).
   [[nodiscard]] static Result<Survey> make(const query::Asker& asker, const policy::Config& config,
                                            const verify::Limits& limits,
-                                           Detail detail = Detail::kAll);
+                                           Detail detail = Detail::kAll,
+                                           const Workers& workers = alone());
   ~Survey();
   Survey(Survey&&) noexcept;
   Survey& operator=(Survey&&) noexcept;
@@ -82,7 +85,6 @@ class Survey {
   // kMostThreads; each compiles the rules anew.
   [[nodiscard]] Status rows(std::span<const std::size_t> seats,
                             const std::function<Status(std::size_t seat, Row row)>& take);
-  static constexpr std::size_t kMostThreads = 4;
   // As attacker: a bound was met, and some cells are unknown for it.
   [[nodiscard]] bool exhausted() const;
 
@@ -91,7 +93,7 @@ class Survey {
 
  private:
   Survey(const query::Asker& asker, const verify::Limits& limits, Detail detail,
-         audit::Inventory inventory);
+         audit::Inventory inventory, const Workers& workers);
   // What ordinary connections get.
   [[nodiscard]] Result<Row> ordinary_row(const query::Seat& seat, verify::Solver& solver) const;
   void add_open(Row& row, verify::Reachable& reachable) const;
@@ -108,8 +110,9 @@ class Survey {
   const query::Asker* asker_;
   verify::Limits limits_;
   Detail detail_;
+  const Workers* workers_;
   std::unique_ptr<const audit::Inventory> inventory_;
-  std::vector<std::unique_ptr<verify::Solver>> solvers_;  // of each thread
+  std::vector<std::unique_ptr<verify::Solver>> solvers_;  // of each worker
   std::unordered_map<const model::Socket*, std::size_t> whose_;
   std::vector<verify::Point> points_;  // at which services are dialled
   struct Asked {

@@ -7,7 +7,10 @@
 #include <chrono>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
+
+#include "threads/processors.h"
 
 namespace bulkhead {
 namespace {
@@ -16,6 +19,7 @@ using namespace std::chrono_literals;
 
 class InOrderTest : public testing::TestWithParam<std::size_t> {
  protected:
+  threads::Processors workers_{GetParam(), GetParam()};
   std::vector<std::size_t> taken_;
   Status take(std::size_t i, std::size_t square) {
     EXPECT_EQ(square, i * i);
@@ -26,7 +30,7 @@ class InOrderTest : public testing::TestWithParam<std::size_t> {
 
 TEST_P(InOrderTest, TakesEachOnceAndInOrder) {
   std::atomic<std::size_t> made{0};
-  const Status done = InOrder<std::size_t>(500, GetParam())
+  const Status done = InOrder<std::size_t>(500, workers_, 4)
                           .run(
                               [&](std::size_t worker, std::size_t i) -> Result<std::size_t> {
                                 EXPECT_LT(worker, GetParam());
@@ -42,7 +46,7 @@ TEST_P(InOrderTest, TakesEachOnceAndInOrder) {
 }
 
 TEST_P(InOrderTest, EndsWithTheFirstErrorInTheirOrder) {
-  const Status done = InOrder<std::size_t>(500, GetParam())
+  const Status done = InOrder<std::size_t>(500, workers_, 4)
                           .run(
                               [](std::size_t, std::size_t i) -> Result<std::size_t> {
                                 if (i == 20) std::this_thread::sleep_for(5ms);
@@ -57,7 +61,7 @@ TEST_P(InOrderTest, EndsWithTheFirstErrorInTheirOrder) {
 }
 
 TEST_P(InOrderTest, EndsWithTheErrorOfWhoTakes) {
-  const Status done = InOrder<std::size_t>(500, GetParam())
+  const Status done = InOrder<std::size_t>(500, workers_, 4)
                           .run([](std::size_t, std::size_t i) -> Result<std::size_t> { return i; },
                                [&](std::size_t i, std::size_t) -> Status {
                                  taken_.push_back(i);
@@ -71,7 +75,7 @@ TEST_P(InOrderTest, EndsWithTheErrorOfWhoTakes) {
 
 TEST_P(InOrderTest, ThrowsWhatWorkThrows) {
   const auto run = [&] {
-    return InOrder<std::size_t>(500, GetParam())
+    return InOrder<std::size_t>(500, workers_, 4)
         .run(
             [](std::size_t, std::size_t i) -> Result<std::size_t> {
               if (i == 5) throw std::runtime_error("number 5");
@@ -88,7 +92,7 @@ TEST_P(InOrderTest, WorksAheadNoFurtherThanItMay) {
   std::atomic<std::size_t> last{0}, most{0};
   std::size_t next = 0;
   const Status done =
-      InOrder<std::size_t>(500, GetParam())
+      InOrder<std::size_t>(500, workers_, 4)
           .run(
               [&](std::size_t, std::size_t i) -> Result<std::size_t> {
                 if (i == 0) std::this_thread::sleep_for(20ms);
@@ -107,7 +111,7 @@ TEST_P(InOrderTest, WorksAheadNoFurtherThanItMay) {
 }
 
 TEST_P(InOrderTest, OfNothingThereIsNothingToTake) {
-  const Status done = InOrder<std::size_t>(0, GetParam())
+  const Status done = InOrder<std::size_t>(0, workers_, 4)
                           .run([](std::size_t, std::size_t i) -> Result<std::size_t> { return i; },
                                [&](std::size_t i, std::size_t n) { return take(i, n); });
   EXPECT_TRUE(done);

@@ -14,6 +14,7 @@
 #include "report/plan_text.h"
 #include "report/policy_text.h"
 #include "report/valid.h"
+#include "threads/processors.h"
 
 namespace bulkhead::plan {
 namespace {
@@ -27,7 +28,8 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 
 Plan planned(const Policy& p, bool as_attacker = false, bool enforce = false) {
-  auto plan = make_plan(p.input(enforce), as_attacker);
+  const threads::Processors workers(2, 2);
+  auto plan = make_plan(p.input(enforce), as_attacker, workers);
   EXPECT_TRUE(plan) << plan.error().message;
   return plan.value_or(Plan{});
 }
@@ -35,8 +37,8 @@ Plan planned(const Policy& p, bool as_attacker = false, bool enforce = false) {
 std::vector<std::string> words(const std::vector<Way>& ways) {
   std::vector<std::string> out;
   for (const Way& w : ways)
-    out.push_back(w.from.get() + " -> " + (w.to->container.empty() ? "host" : w.to->container) + ":" +
-                  std::to_string(w.to->port.value_or(Port{}).number));
+    out.push_back(w.from.get() + " -> " + (w.to->container.empty() ? "host" : w.to->container) +
+                  ":" + std::to_string(w.to->port.value_or(Port{}).number));
   return out;
 }
 

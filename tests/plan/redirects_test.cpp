@@ -153,7 +153,8 @@ TEST(Redirects, APlanNamesWhatItClosesBehindThem) {
     const auto plan = make_plan(p.input(), false);
     EXPECT_TRUE(plan);
     for (const Way& w : plan.value_or(Plan{}).closes)
-      out.push_back(w.from.get() + " " + w.to->container + " " + std::to_string(w.to->port->number));
+      out.push_back(w.from.get() + " " + w.to->container + " " +
+                    std::to_string(w.to->port->number));
     return out;
   };
   const auto plain = ways(Policy());

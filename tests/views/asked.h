@@ -16,12 +16,13 @@ namespace bulkhead::views::testing {
 using testing_hosts::HostBuilder;
 
 struct Asked {
-  explicit Asked(model::Snapshot given, const verify::Limits& limits = {})
+  explicit Asked(model::Snapshot given, const verify::Limits& limits = {},
+                 const Workers& workers = alone())
       : snapshot(std::move(given)),
         world(trace::World::build(snapshot).value()),
         zones(policy::guess_zones(snapshot)),
         asker(world, zones),
-        survey(Survey::make(asker, config, limits).value()) {}
+        survey(Survey::make(asker, config, limits, Detail::kAll, workers).value()) {}
 
   model::Snapshot snapshot;
   policy::Config config;

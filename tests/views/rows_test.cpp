@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "audit/random_host.h"
+#include "threads/processors.h"
 #include "views/asked.h"
 
 namespace bulkhead::views {
@@ -25,7 +26,8 @@ std::string text(const Cell& cell) {
 
 void compare(const model::Snapshot& snapshot, const verify::Limits& limits,
              const std::string& what) {
-  Asked asked(snapshot, limits), alone(snapshot, limits);
+  const threads::Processors workers(3, 3);
+  Asked asked(snapshot, limits, workers), alone(snapshot, limits);
   std::vector<std::size_t> seats;
   for (std::size_t i = 0; i < asked.survey.inventory().seats.size(); ++i) seats.push_back(i);
   std::ranges::reverse(seats);
@@ -58,7 +60,8 @@ TEST(Rows, OfAttackersAreThoseThatOneThreadComputes) {
 
 TEST(Rows, EndWithTheErrorOfWhoTakesThem) {
   std::mt19937 random(1);
-  Asked asked(testing_hosts::random_host(random, 4, 12).snapshot);
+  const threads::Processors workers(3, 3);
+  Asked asked(testing_hosts::random_host(random, 4, 12).snapshot, {}, workers);
   std::vector<std::size_t> seats(asked.survey.inventory().seats.size());
   for (std::size_t i = 0; i < seats.size(); ++i) seats[i] = i;
   std::size_t taken = 0;
