@@ -4,7 +4,9 @@
 #
 #   randnet.sh BULKHEAD SEEDS [FIRST|fresh]      FIRST is 1 by default; fresh takes another range each time
 #
-# Networks with a mismatch are kept in build/randnet. Ends 0 only when all seeds ran without a mismatch, and at most 20 % of the answers were unknown.
+# Networks with a mismatch are kept in build/randnet, and tried again pair by pair: what a pair gets may depend on
+# which neighbours earlier probes made known (asked_first.py). Ends 0 only when all seeds ran without a mismatch that
+# is there in a first connection, too, and at most 20 % of the answers were unknown.
 set -euo pipefail
 
 readonly most_unknown_percent=20
@@ -23,11 +25,19 @@ if [[ $first == fresh ]]; then
 fi
 last=$((first + seeds - 1))
 echo "seeds $first-$last"
+ended=0
 out=$(mktemp)
 trap 'rm -f "$out"' EXIT
 mkdir -p "$here/build/randnet"
 python3 "$tool" run --seeds "$first-$last" --bulkhead "$bulkhead" \
-  --keep-fail "$here/build/randnet" | tee "$out"
+  --keep-fail "$here/build/randnet" | tee "$out" || ended=$?
+
+mapfile -t mismatched < <(sed -n 's/^seed \([0-9]*\): mismatches [1-9].*/\1/p' "$out")
+((ended == 0 || ${#mismatched[@]} > 0)) || exit "$ended"
+for seed in "${mismatched[@]}"; do
+  echo "seed $seed: each pair as the first of all"
+  python3 "$here/tests/oracle/asked_first.py" "$tool" "$here/build/randnet/seed$seed.json"
+done
 
 # seeds N connections M open O mismatches X how-mismatches Y unknown U
 awk -v wanted="$seeds" -v most="$most_unknown_percent" '
@@ -38,7 +48,6 @@ awk -v wanted="$seeds" -v most="$most_unknown_percent" '
   END {
     if (!found) { print "no closing line"; exit 1 }
     if (value["seeds"] != wanted) { print "only " value["seeds"] " seeds ran"; exit 1 }
-    if (value["mismatches"] != 0) exit 1
     if (value["open"] == 0) { print "nothing was open: the truth is not worth comparing with"; exit 1 }
     unknown = 100 * value["unknown"] / value["connections"]
     printf "unknown %.1f %%\n", unknown
