@@ -180,9 +180,6 @@ bool Plan::fit() const {
 
 Result<Plan> make_plan(const compile::Input& input, bool as_attacker, const Workers& workers) {
   Plan plan;
-  auto compiled = compile::compile(input);
-  if (!compiled) return std::unexpected(compiled.error());
-  plan.compiled = *std::move(compiled);
   std::optional<Result<Stands>> now;
   std::optional<Result<std::unique_ptr<Then>>> then;
   std::exception_ptr thrown;
@@ -193,12 +190,20 @@ Result<Plan> make_plan(const compile::Input& input, bool as_attacker, const Work
       thrown = std::current_exception();
     }
   };
-  const auto prepare = [&] { then = Then::of(input, plan.compiled, workers); };
+  const auto prepare = [&] {
+    auto compiled = compile::compile(input);
+    if (!compiled) {
+      then = std::unexpected(compiled.error());
+      return;
+    }
+    plan.compiled = *std::move(compiled);
+    then = Then::of(input, plan.compiled, workers);
+  };
   // Neither needs the other, and they take about as long.
   if (!workers.run(1, look, prepare)) look(0), prepare();
   if (thrown) std::rethrow_exception(thrown);
-  if (!*now) return std::unexpected(now->error());
   if (!*then) return std::unexpected(then->error());
+  if (!*now) return std::unexpected(now->error());
   Then& with = ***then;
   // Members point into the snapshot as it was; containers are known by their places in the copy.
   const policy::Bound bound = policy::bind(input.config, with.snapshot);
