@@ -29,7 +29,9 @@ struct Standing::State {
   trace::World world;
   query::Asker asker;
   std::unique_ptr<views::Survey> survey;
-  std::vector<std::vector<bool>> open;         // asked: by seat and service
+  // Asked: by seat and service. A packet got in, also where computing does not look (link-local
+  // addresses of the host).
+  std::vector<std::vector<bool>> open;
   std::vector<std::vector<Verdict>> computed;  // by seat; empty: not yet
 };
 
@@ -48,14 +50,15 @@ Result<Standing> Standing::of(const compile::Input& input, const model::Snapshot
   const audit::Inventory& inventory = state->survey->inventory();
   state->computed.resize(inventory.seats.size());
   state->open.assign(inventory.seats.size(), std::vector<bool>(inventory.services.size(), false));
-  if (only_published_ports_lead(snapshot)) {
+  const bool ask = only_published_ports_lead(snapshot);
+  if (ask) {
     const audit::Reachability asked = ask_all(inventory, audit::AskerOracle(state->asker));
     for (std::size_t service = 0; service < asked.of.size(); ++service) {
       for (const audit::Asked& a : asked.of[service].open) state->open[a.seat][service] = true;
     }
-    return Standing(std::move(state));
   }
   for (std::size_t seat = 0; seat < inventory.seats.size(); ++seat) {
+    if (ask && inventory.seats[seat].ns != snapshot.host) continue;
     if (Status s = state->compute(seat); !s) return std::unexpected(s.error());
   }
   return Standing(std::move(state));
@@ -63,7 +66,7 @@ Result<Standing> Standing::of(const compile::Input& input, const model::Snapshot
 
 bool Standing::is_open(std::size_t seat, std::size_t service) const {
   const std::vector<Verdict>& computed = state_->computed[seat];
-  return computed.empty() ? state_->open[seat][service] : computed[service] == Verdict::kOpen;
+  return state_->open[seat][service] || (!computed.empty() && computed[service] == Verdict::kOpen);
 }
 
 Result<bool> Standing::is_closed(std::size_t seat, std::size_t service) {

@@ -24,7 +24,7 @@ auto place_of(const Point& point) {
 
 }  // namespace
 
-Points::Points(std::span<const Point> all) : all_(all), sorted_(all.size()) {
+Points::Points(std::span<const Point> all) : all_(all.begin(), all.end()), sorted_(all.size()) {
   std::iota(sorted_.begin(), sorted_.end(), std::size_t{0});
   std::ranges::sort(sorted_, {}, [this](std::size_t i) { return place_of(all_[i]); });
 }

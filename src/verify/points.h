@@ -1,6 +1,7 @@
 // Destinations that are asked about, each by itself. Inside verify.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <functional>
 #include <map>
@@ -16,12 +17,14 @@ namespace bulkhead::verify {
 
 class Points {
  public:
-  // They must outlive it. O(n log n).
+  // Keeps a copy. O(n log n).
   explicit Points(std::span<const Point> all);
 
   [[nodiscard]] std::span<const Point> all() const { return all_; }
   [[nodiscard]] bool is_of(std::span<const Point> others) const {
-    return all_.data() == others.data() && all_.size() == others.size();
+    return std::ranges::equal(all_, others, [](const Point& a, const Point& b) {
+      return a.to == b.to && a.port == b.port && a.protocol == b.protocol;
+    });
   }
 
   // All packets of the family of `reach` with one of the protocol's destinations; a set of its
@@ -38,7 +41,7 @@ class Points {
                              const std::function<void(std::size_t)>& take) const;
 
  private:
-  std::span<const Point> all_;
+  std::vector<Point> all_;
   std::vector<std::size_t> sorted_;  // by protocol, address and port
   std::map<std::pair<IpFamily, IpProtocol>, packet::PacketSet> sets_;
 };

@@ -207,6 +207,19 @@ TEST(Solver, AnswersForManySeatsAsOneBuiltForEachDoesAndJudgesPointsAsTheInterpr
   for (const std::size_t count : counts) EXPECT_GT(count, 0U);
 }
 
+TEST(Solver, JudgesOtherPointsInTheSamePlaceAnew) {
+  const Net n = outside_net();
+  const auto world = trace::World::build(n.snapshot).value();
+  const auto zones = policy::guess_zones(n.snapshot);
+  const query::Asker asker(world, zones);
+  const auto seat = asker.seat(query::Vantage::parse("netns:/run/netns/a").value()).value();
+  Solver solver(asker);
+  std::vector<Point> points{{ip("203.0.113.9"), Port{79}}};
+  EXPECT_EQ(solver.from(seat, {}, points).value().points[0], trace::Verdict::kUnknown);
+  points[0] = {ip("10.2.0.2"), Port{80}};
+  EXPECT_EQ(solver.from(seat, {}, points).value().points[0], trace::Verdict::kOpen);
+}
+
 TEST(Reachable, AZoneWithoutAnInterfaceIsAnErrorNotAnEmptyList) {
   const Net n = host_net();
   const auto world = trace::World::build(n.snapshot).value();
