@@ -26,6 +26,16 @@ struct Standing::State {
     return {};
   }
 
+  // As far as was asked.
+  [[nodiscard]] bool all_open(std::size_t seat) const {
+    const audit::Inventory& inventory = survey->inventory();
+    for (std::size_t i = 0; i < inventory.services.size(); ++i) {
+      if (!open[seat][i] && !views::Survey::own(inventory.seats[seat], inventory.services[i]))
+        return false;
+    }
+    return true;
+  }
+
   trace::World world;
   query::Asker asker;
   std::unique_ptr<views::Survey> survey;
@@ -58,7 +68,8 @@ Result<Standing> Standing::of(const compile::Input& input, const model::Snapshot
     }
   }
   for (std::size_t seat = 0; seat < inventory.seats.size(); ++seat) {
-    if (ask && inventory.seats[seat].ns != snapshot.host) continue;
+    const bool by_loopback = inventory.seats[seat].ns == snapshot.host && !state->all_open(seat);
+    if (ask && !by_loopback) continue;
     if (Status s = state->compute(seat); !s) return std::unexpected(s.error());
   }
   return Standing(std::move(state));

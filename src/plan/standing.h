@@ -13,9 +13,9 @@ namespace bulkhead::plan {
 // connections.
 //
 // What a seat gets is asked as an audit does, at the addresses at which services are known: an
-// answer for seats that are alike. The host is computed (views/survey.h): it reaches published
-// ports by its loopback addresses, too, past rules for all others. Where rules send packets to
-// services by other addresses, so is every seat.
+// answer for seats that are alike. The host is computed (views/survey.h) unless all was found open
+// to it: it reaches published ports by its loopback addresses, too, past rules for all others.
+// Where rules send packets to services by other addresses, so is every seat.
 class Standing {
  public:
   // The input's zones and configuration, and the snapshot, must outlive it.
