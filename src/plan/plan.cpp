@@ -93,7 +93,7 @@ class Comparison {
     Standing& before = now_.before;
     Standing& bare = now_.bare ? *now_.bare : before;
     const audit::SeatEntry& seat = inventory.seats[s];
-    if (!seat.is_zone()) ledger.write(seat.text, after);
+    ledger.write(seat.text, after);
     from_ = seat.text;
     for (std::size_t i = 0; i < inventory.services.size(); ++i) {
       const audit::Service& service = inventory.services[i];

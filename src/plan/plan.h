@@ -40,8 +40,8 @@ struct Plan {
 };
 
 // Cost: views::Survey::row() for each seat, before and after; then plan::try_policy(), for which
-// those of the host and of containers are known already unless it is as attacker; and once more
-// when something in mode audit keeps a never or a test from holding.
+// those of the host, of containers and of whole zones are known already unless it is as attacker;
+// and once more when something in mode audit keeps a never or a test from holding.
 [[nodiscard]] Result<Plan> make_plan(const compile::Input& input, bool as_attacker,
                                      const Workers& workers = alone());
 

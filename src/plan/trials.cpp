@@ -12,6 +12,19 @@
 namespace bulkhead::plan {
 namespace {
 
+// Nothing that is asked from one would be answered otherwise from the other.
+bool same_senders(const query::Seat& a, const query::Seat& b) {
+  const auto same = [](const auto& x, const auto& y) {
+    const auto* one = std::get_if<trace::OutsideOrigin>(&x);
+    const auto* other = std::get_if<trace::OutsideOrigin>(&y);
+    return one != nullptr && other != nullptr && one->ns == other->ns && one->link == other->link &&
+           one->source == other->source && one->mac == other->mac;
+  };
+  return a.zone->role == b.zone->role && a.zone->link == b.zone->link && a.many == b.many &&
+         a.unknown == b.unknown && !a.origins.empty() &&
+         std::ranges::equal(a.origins, b.origins, same);
+}
+
 using policy::Party;
 using policy::PartyKind;
 using policy::PortSpec;
@@ -151,9 +164,22 @@ class Court {
            (!service.of_host() && members.namespaces.contains(service.ns.value));
   }
 
+  // What is known already of a zone of which a rule has left all senders; null: nothing.
+  [[nodiscard]] const std::vector<Brief>* of_whole_zone(const query::Seat& seat) const {
+    for (const audit::SeatEntry& entry : survey_->inventory().seats) {
+      if (!entry.is_zone() || seat.zone == nullptr || !same_senders(entry.seat, seat)) continue;
+      return ledger_.of(entry.text);
+    }
+    return nullptr;
+  }
+
   // Zones are narrowed for each rule, so their rows are not kept.
   Result<const std::vector<Brief>*> row(const Sender& sender) {
     const bool zone = sender.member == nullptr && sender.text != "host";
+    if (const auto* known = zone ? of_whole_zone(sender.seat) : nullptr; known != nullptr) {
+      read_ = &ledger_;
+      return known;
+    }
     if (zone) of_zone_ = Ledger();
     Ledger& ledger = zone ? of_zone_ : ledger_;
     if (ledger.of(sender.text) == nullptr) {

@@ -114,6 +114,11 @@ Survey::Survey(const query::Asker& asker, const verify::Limits& limits, Detail d
   solvers_.front() = std::make_unique<verify::Solver>(asker);
   if (limits_.as_attacker) attack_ = std::make_unique<Attack>(asker, *inventory_);
   std::map<std::tuple<IpAddress, Port, IpProtocol>, std::size_t> known;
+  const auto protocol_of = [](const audit::Service& s) { return s.subject.protocol; };
+  const auto& services = inventory_->services;
+  if (!services.empty() && std::ranges::count(services, protocol_of(services.front()),
+                                              protocol_of) == std::ssize(services))
+    only_ = protocol_of(services.front());
   for (std::size_t i = 0; i < inventory_->services.size(); ++i) {
     const audit::Service& service = inventory_->services[i];
     for (const model::Socket* s : service.sockets) whose_.emplace(s, i);
@@ -158,6 +163,7 @@ Result<Row> Survey::ordinary_row(const query::Seat& seat, verify::Solver& solver
   verify::Limits ordinary = limits_;
   ordinary.as_attacker = false;
   ordinary.verdicts_alone = true;
+  if (only_ && !ordinary.protocol) ordinary.protocol = only_;
   auto reachable = solver.from(seat, ordinary, points_);
   if (!reachable) return std::unexpected(reachable.error());
   for (Cell& cell : row) cell.verdict = Verdict::kClosed;

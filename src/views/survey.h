@@ -110,6 +110,7 @@ class Survey {
   const query::Asker* asker_;
   verify::Limits limits_;
   Detail detail_;
+  std::optional<IpProtocol> only_;  // that all services have, so that no other is asked about
   const Workers* workers_;
   std::unique_ptr<const audit::Inventory> inventory_;
   std::vector<std::unique_ptr<verify::Solver>> solvers_;  // of each worker
