@@ -20,9 +20,9 @@ bool same_senders(const query::Seat& a, const query::Seat& b) {
     return one != nullptr && other != nullptr && one->ns == other->ns && one->link == other->link &&
            one->source == other->source && one->mac == other->mac;
   };
+  if (a.zone == nullptr || b.zone == nullptr || a.origins.empty()) return false;
   return a.zone->role == b.zone->role && a.zone->link == b.zone->link && a.many == b.many &&
-         a.unknown == b.unknown && !a.origins.empty() &&
-         std::ranges::equal(a.origins, b.origins, same);
+         a.unknown == b.unknown && std::ranges::equal(a.origins, b.origins, same);
 }
 
 using policy::Party;
@@ -167,7 +167,7 @@ class Court {
   // What is known already of a zone of which a rule has left all senders; null: nothing.
   [[nodiscard]] const std::vector<Brief>* of_whole_zone(const query::Seat& seat) const {
     for (const audit::SeatEntry& entry : survey_->inventory().seats) {
-      if (!entry.is_zone() || seat.zone == nullptr || !same_senders(entry.seat, seat)) continue;
+      if (!entry.is_zone() || !same_senders(entry.seat, seat)) continue;
       return ledger_.of(entry.text);
     }
     return nullptr;

@@ -59,7 +59,7 @@ struct Trials {
 // What was computed already of the same world and zones, for ordinary connections.
 struct Computed {
   views::Survey* survey = nullptr;  // null: none; must outlive the call
-  Ledger ledger;                    // what the host and containers get, by Sender::text
+  Ledger ledger;  // what seats get: by Sender::text, whole zones by SeatEntry::text
 };
 
 // `world` must outlive the call. As attacker forged packets count too, in nevers and denies, and

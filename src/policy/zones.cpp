@@ -263,6 +263,11 @@ std::vector<Zone> resolve_zones(const Config& config, const model::Snapshot& sna
   for (const Zone& zone : given) {
     std::erase_if(guesses, [&](Zone& guess) { return replaces(zone, guess); });
   }
+  // A name is one zone's: what was guessed beside a given `lan` is called after its interface.
+  for (Zone& guess : guesses) {
+    const bool taken = std::ranges::find(given, guess.name, &Zone::name) != given.end();
+    if (taken && !guess.interface.empty()) guess.name = "lan:" + guess.interface;
+  }
   const IfIndex uplink = uplink_of(snapshot);
   std::vector<Zone> out = std::move(given);
   out.insert(out.end(), guesses.begin(), guesses.end());

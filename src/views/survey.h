@@ -81,8 +81,8 @@ class Survey {
   // where the seat is like one that was asked for before.
   [[nodiscard]] Result<Row> row(const query::Seat& seat);
   // The rows of seats of the inventory, by their places in it, given one by one in that order.
-  // Those of a large host are computed by as many threads as there are processors, at most
-  // kMostThreads; each compiles the rules anew.
+  // Those of a large host are computed by several workers, each of which compiles the rules anew;
+  // as attacker by one. What is given does not depend on how many they are.
   [[nodiscard]] Status rows(std::span<const std::size_t> seats,
                             const std::function<Status(std::size_t seat, Row row)>& take);
   // As attacker: a bound was met, and some cells are unknown for it.

@@ -104,6 +104,26 @@ TEST(Trials, AnExceptionTakesAPartOfAZone) {
   EXPECT_EQ(all.trials.never[0].outcome, Outcome::kVoid);
 }
 
+// `lan` is a word for a role, and may be the name of a zone of another.
+TEST(Trials, AZoneMayHaveTheNameOfAnotherRole) {
+  const Held h("zones: {lan: {role: management, interface: eth0}}\n" + std::string(kTenants) +
+               "host: {ssh: {port: 22}}\nnever: [{from: management, to: host.ssh}]");
+  EXPECT_EQ(h.trials.never[0].outcome, Outcome::kBroken);
+  EXPECT_EQ(h.trials.never[0].witnesses.at(0).from, "lan");
+}
+
+TEST(Plan, JudgesAZoneThatHasTheNameOfAnotherRole) {
+  const Policy p(shop().snapshot,
+                 "bulkhead: 1\nmode: enforce\nzones: {lan: {role: management, interface: eth0}}\n" +
+                     std::string(kTenants) +
+                     "host: {ssh: {port: 22}}\nnever: [{from: management, to: host.ssh}]");
+  const auto plan = make_plan(p.input(), false);
+  ASSERT_TRUE(plan) << plan.error().message;
+  EXPECT_EQ(plan->trials.never[0].outcome, Outcome::kHolds);
+  EXPECT_TRUE(
+      std::ranges::any_of(plan->closes, [](const Way& w) { return w.from.get() == "lan"; }));
+}
+
 TEST(FirstPolicy, LoadsIsCleanAndTrue) {
   Policy p(shop().snapshot, "bulkhead: 1\n");
   const auto world = trace::World::build(p.snapshot).value();

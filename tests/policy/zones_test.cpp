@@ -124,6 +124,14 @@ TEST(Zones, TheFileReplacesTheGuessForItsInterface) {
   EXPECT_THAT(zones[0].excluded, testing::Contains(Prefix::parse("198.51.100.0/24").value()));
 }
 
+// A name is one zone's: `lan` in a line is all of that role, and none may hide another.
+TEST(Zones, WhatIsGuessedBesideAGivenLanHasAnotherName) {
+  const auto config = parse_config("bulkhead: 1\nzones: {lan: {role: lan, interface: eth1}}", "f");
+  const auto zones = resolve_zones(config.value(), usual().snapshot);
+  EXPECT_THAT(names(zones),
+              ElementsAre("internet=internet@eth0", "lan:eth0=lan@eth0", "lan=lan@eth1"));
+}
+
 TEST(Zones, AZoneWithoutItsInterfaceSaysSo) {
   const auto config = parse_config("bulkhead: 1\nzones: {m: {role: lan, interface: eth9}}", "f");
   const auto zones = resolve_zones(config.value(), usual().snapshot);
