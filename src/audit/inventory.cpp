@@ -289,9 +289,7 @@ class Taker {
     if (zone.name == "lan") vantage = {query::VantageKind::kLan, "", "", {}};
     if (zone.name.starts_with("lan:"))
       vantage = {query::VantageKind::kLan, zone.name.substr(4), "", {}};
-    // The words stand for a role; this is the zone of that very name.
-    auto found = oracle_.seat({query::VantageKind::kZone, zone.name, "", {}});
-    if (found) found->vantage = vantage;
+    auto found = oracle_.seat(vantage);
     SeatEntry entry;
     entry.vantage = vantage;
     entry.text = vantage.to_string();

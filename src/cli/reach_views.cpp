@@ -133,8 +133,7 @@ Exit run_matrix(const ReachOptions& options, const Session& session, const query
 }
 
 Exit run_unused(const ReachOptions& options, const Session& session, const query::Asker& asker) {
-  auto survey =
-      views::Survey::make(asker, session.config, {}, views::Detail::kAll, threads::processors());
+  auto survey = views::Survey::make(asker, session.config, {});
   if (!survey) return complain(survey.error());
   const auto unused = views::find_unused(*survey);
   if (!unused) return complain(unused.error());
@@ -189,8 +188,7 @@ Exit run_through(const ReachOptions& options, const Session& session, const quer
   auto seat = asker.seat(*vantage);
   if (!seat) return complain(seat.error());
   if (seat->origins.empty()) return complain({ErrorCode::kUnavailable, seat->unknown});
-  auto survey = views::Survey::make(asker, session.config, limits, views::Detail::kAll,
-                                    threads::processors());
+  auto survey = views::Survey::make(asker, session.config, limits);
   if (!survey) return complain(survey.error());
   const auto through = views::go_through(*survey, *vantage, *seat, options.through);
   if (!through) return complain(through.error());

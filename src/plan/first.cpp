@@ -82,19 +82,17 @@ class FirstPolicy {
       }
     }
     const audit::Inventory& inventory = survey_.inventory();
-    std::vector<std::size_t> seats;
-    for (std::size_t i = 0; i < inventory.seats.size(); ++i) {
-      if (!inventory.seats[i].seat.origins.empty()) seats.push_back(i);
-    }
-    return survey_.rows(seats, [&](std::size_t at, const views::Row& row) -> Status {
-      const audit::SeatEntry& seat = inventory.seats[at];
-      for (std::size_t i = 0; i < row.size(); ++i) {
-        const audit::Service& service = inventory.services[i];
-        if (views::Survey::own(seat, service)) continue;
-        if (row[i].verdict == trace::Verdict::kOpen) open(seat, service, row[i]);
-      }
-      return {};
-    });
+    return survey_.rows(views::seats_that_send(inventory),
+                        [&](std::size_t at, const views::Row& row) -> Status {
+                          const audit::SeatEntry& seat = inventory.seats[at];
+                          for (std::size_t i = 0; i < row.size(); ++i) {
+                            const audit::Service& service = inventory.services[i];
+                            if (views::Survey::own(seat, service)) continue;
+                            if (row[i].verdict == trace::Verdict::kOpen)
+                              open(seat, service, row[i]);
+                          }
+                          return {};
+                        });
   }
 
   std::string write() const {

@@ -26,14 +26,14 @@ std::unique_ptr<model::Snapshot> without_ours(const model::Snapshot& snapshot) {
 // What is open on the host as it is.
 struct Stands {
   Standing before;
-  std::optional<Standing> bare;           // without any tables of ours, when there are some
-  std::unique_ptr<model::Snapshot> none;  // to which `bare` refers
+  std::unique_ptr<model::Snapshot> none;  // without any tables of ours, when there are some
+  std::optional<Standing> bare;           // of that
 
   // What an earlier policy closed, another may open: ours can only narrow what others let through.
   static Result<Stands> of(const compile::Input& input) {
     auto before = Standing::of(input, input.snapshot);
     if (!before) return std::unexpected(before.error());
-    Stands out{*std::move(before), std::nullopt, without_ours(input.snapshot)};
+    Stands out{*std::move(before), without_ours(input.snapshot), std::nullopt};
     if (out.none == nullptr) return out;
     auto standing = Standing::of(input, *out.none);
     if (!standing) return std::unexpected(standing.error());
@@ -76,13 +76,12 @@ class Comparison {
   // The inventories are of one snapshot with other rules: seats and services are the same.
   Result<Ledger> run(views::Survey& survey) {
     Ledger ledger;
-    std::vector<std::size_t> seats;
-    for (std::size_t s = 0; s < survey.inventory().seats.size(); ++s) {
-      if (!survey.inventory().seats[s].seat.origins.empty()) seats.push_back(s);
-    }
-    const Status done = survey.rows(seats, [&](std::size_t seat, const views::Row& row) {
-      return compare(survey.inventory(), seat, row, ledger);
-    });
+    const audit::Inventory& inventory = survey.inventory();
+    to_.resize(inventory.services.size());
+    const auto take = [&](std::size_t seat, const views::Row& row) {
+      return compare(inventory, seat, row, ledger);
+    };
+    const Status done = survey.rows(views::seats_that_send(inventory), take);
     if (!done) return std::unexpected(done.error());
     return ledger;
   }
@@ -113,7 +112,6 @@ class Comparison {
 
   // From the seat of from_.
   Way way(std::size_t index, const audit::Service& service, const views::Cell& cell) {
-    if (to_.size() <= index) to_.resize(index + 1);
     if (to_[index] == nullptr) to_[index] = std::make_shared<const audit::Subject>(service.subject);
     return {from_, to_[index], cell.reason};
   }
@@ -200,7 +198,10 @@ Result<Plan> make_plan(const compile::Input& input, bool as_attacker, const Work
     then = Then::of(input, plan.compiled, workers);
   };
   // Neither needs the other, and they take about as long.
-  if (!workers.run(1, look, prepare)) look(0), prepare();
+  if (!workers.run(1, look, prepare)) {
+    look(0);
+    prepare();
+  }
   if (thrown) std::rethrow_exception(thrown);
   if (!*then) return std::unexpected(then->error());
   if (!*now) return std::unexpected(now->error());

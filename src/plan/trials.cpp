@@ -12,23 +12,17 @@
 namespace bulkhead::plan {
 namespace {
 
-// Nothing that is asked from one would be answered otherwise from the other.
-bool same_senders(const query::Seat& a, const query::Seat& b) {
-  const auto same = [](const auto& x, const auto& y) {
-    const auto* one = std::get_if<trace::OutsideOrigin>(&x);
-    const auto* other = std::get_if<trace::OutsideOrigin>(&y);
-    return one != nullptr && other != nullptr && one->ns == other->ns && one->link == other->link &&
-           one->source == other->source && one->mac == other->mac;
-  };
-  if (a.zone == nullptr || b.zone == nullptr || a.origins.empty()) return false;
-  return a.zone->role == b.zone->role && a.zone->link == b.zone->link && a.many == b.many &&
-         a.unknown == b.unknown && std::ranges::equal(a.origins, b.origins, same);
-}
-
 using policy::Party;
 using policy::PartyKind;
 using policy::PortSpec;
 using trace::Verdict;
+
+// Nothing that is asked from one would be answered otherwise from the other.
+bool same_senders(const query::Seat& a, const query::Seat& b) {
+  if (a.zone == nullptr || b.zone == nullptr || a.origins.empty()) return false;
+  return a.zone->role == b.zone->role && a.zone->link == b.zone->link && a.many == b.many &&
+         a.unknown == b.unknown && a.origins == b.origins;
+}
 
 constexpr std::size_t kLongestText = 160;
 

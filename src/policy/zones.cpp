@@ -266,7 +266,8 @@ std::vector<Zone> resolve_zones(const Config& config, const model::Snapshot& sna
   // A name is one zone's: what was guessed beside a given `lan` is called after its interface.
   for (Zone& guess : guesses) {
     const bool taken = std::ranges::find(given, guess.name, &Zone::name) != given.end();
-    if (taken && !guess.interface.empty()) guess.name = "lan:" + guess.interface;
+    if (taken && !guess.interface.empty())
+      guess.name = std::string(to_string(guess.role)) + ":" + guess.interface;
   }
   const IfIndex uplink = uplink_of(snapshot);
   std::vector<Zone> out = std::move(given);

@@ -130,11 +130,14 @@ Seat Asker::zone_seat(const Vantage& vantage, const policy::Zone& zone) const {
 
 Result<Seat> Asker::seat(const Vantage& vantage) const {
   const model::Snapshot& snapshot = world_->snapshot();
-  const auto by_role = [&](policy::ZoneRole role) {
-    return std::ranges::find_if(zones_, [role](const policy::Zone& z) { return z.role == role; });
-  };
   const auto by_name = [&](std::string_view name) {
     return std::ranges::find_if(zones_, [name](const policy::Zone& z) { return z.name == name; });
+  };
+  // A zone that has the word for a name is meant by it, whatever its role.
+  const auto by_word = [&](policy::ZoneRole role) {
+    const auto named = by_name(to_string(role));
+    if (named != zones_.end()) return named;
+    return std::ranges::find_if(zones_, [role](const policy::Zone& z) { return z.role == role; });
   };
   auto zone = zones_.end();
   switch (vantage.kind) {
@@ -176,10 +179,10 @@ Result<Seat> Asker::seat(const Vantage& vantage) const {
       return fail(ErrorCode::kNotFound, "no container '" + escape_text(vantage.name, 128) +
                                             "' is known; `bulkhead map` lists them");
     }
-    case VantageKind::kInternet: zone = by_role(policy::ZoneRole::kInternet); break;
+    case VantageKind::kInternet: zone = by_word(policy::ZoneRole::kInternet); break;
     case VantageKind::kLan:
       zone =
-          vantage.name.empty() ? by_role(policy::ZoneRole::kLan) : by_name("lan:" + vantage.name);
+          vantage.name.empty() ? by_word(policy::ZoneRole::kLan) : by_name("lan:" + vantage.name);
       if (zone == zones_.end() && !vantage.name.empty()) {
         zone = std::ranges::find_if(zones_, [&](const policy::Zone& z) {
           return z.interface == vantage.name && !z.beyond_gateway;

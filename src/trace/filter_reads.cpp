@@ -16,7 +16,7 @@ namespace xt = model::xt;
 // Where addresses stand in their headers; the destination follows the source.
 constexpr std::int64_t kSource4 = 12, kDestination4 = 16, kSource6 = 8, kDestination6 = 24;
 
-// PacketBytes of a packet, counted from where its network header begins: a term may read on behind
+// Bytes of a packet, counted from where its network header begins: a term may read on behind
 // the header in which it starts.
 struct PacketBytes {
   std::int64_t first = 0, length = 0;

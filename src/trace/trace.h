@@ -30,6 +30,7 @@ using bulkhead::Verdict;
 struct LocalOrigin {
   model::NsId ns;
   std::uint32_t uid = 0, gid = 0;
+  friend bool operator==(const LocalOrigin&, const LocalOrigin&) = default;
 };
 
 // A machine that is not in the model, on the wire of `link` (which leads out of the model). It
@@ -40,6 +41,7 @@ struct OutsideOrigin {
   IfIndex link;
   IpAddress source;
   MacAddress mac = topology::kOutsiderMac;
+  friend bool operator==(const OutsideOrigin&, const OutsideOrigin&) = default;
 };
 
 // Root with raw sockets, who puts a frame of one TCP or UDP packet on a wire and hears all that

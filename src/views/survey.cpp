@@ -119,8 +119,8 @@ Survey::Survey(const query::Asker& asker, const verify::Limits& limits, Detail d
   if (!services.empty() && std::ranges::count(services, protocol_of(services.front()),
                                               protocol_of) == std::ssize(services))
     only_ = protocol_of(services.front());
-  for (std::size_t i = 0; i < inventory_->services.size(); ++i) {
-    const audit::Service& service = inventory_->services[i];
+  for (std::size_t i = 0; i < services.size(); ++i) {
+    const audit::Service& service = services[i];
     for (const model::Socket* s : service.sockets) whose_.emplace(s, i);
     for (const model::Socket* s : service.fronts) whose_.emplace(s, i);
     std::vector<Asked>& dials = dials_of_.emplace_back();
@@ -343,6 +343,14 @@ std::vector<std::size_t> seats_worst_first(const audit::Inventory& inventory) {
   std::iota(out.begin(), out.end(), std::size_t{0});
   std::ranges::stable_sort(out, {},
                            [&](std::size_t i) { return audit::nearness(inventory.seats[i]); });
+  return out;
+}
+
+std::vector<std::size_t> seats_that_send(const audit::Inventory& inventory) {
+  std::vector<std::size_t> out;
+  for (std::size_t i = 0; i < inventory.seats.size(); ++i) {
+    if (!inventory.seats[i].seat.origins.empty()) out.push_back(i);
+  }
   return out;
 }
 

@@ -128,6 +128,9 @@ class Survey {
 // Nearest to the Internet first: Internet, DMZ, LAN, management, host, containers.
 [[nodiscard]] std::vector<std::size_t> seats_worst_first(const audit::Inventory& inventory);
 
+// Those from which anything can be asked, in their order.
+[[nodiscard]] std::vector<std::size_t> seats_that_send(const audit::Inventory& inventory);
+
 // The names of all that sit there: the vantage's, then containers that share its namespace.
 [[nodiscard]] std::vector<std::string> names_of(const model::Snapshot& snapshot,
                                                 const audit::SeatEntry& seat);

@@ -132,6 +132,14 @@ TEST(Zones, WhatIsGuessedBesideAGivenLanHasAnotherName) {
               ElementsAre("internet=internet@eth0", "lan:eth0=lan@eth0", "lan=lan@eth1"));
 }
 
+TEST(Zones, WhatIsGuessedBesideAnotherNamedInternetHasItsRoleInItsName) {
+  const auto config =
+      parse_config("bulkhead: 1\nzones: {internet: {role: dmz, interface: eth1}}", "f");
+  const auto zones = resolve_zones(config.value(), usual().snapshot);
+  EXPECT_THAT(names(zones),
+              ElementsAre("internet:eth0=internet@eth0", "lan=lan@eth0", "internet=dmz@eth1"));
+}
+
 TEST(Zones, AZoneWithoutItsInterfaceSaysSo) {
   const auto config = parse_config("bulkhead: 1\nzones: {m: {role: lan, interface: eth9}}", "f");
   const auto zones = resolve_zones(config.value(), usual().snapshot);

@@ -319,21 +319,34 @@ TEST(Attacker, IsStoppedByTheReversePathFilterAtTheDoor) {
             Verdict::kClosed);
 }
 
+// The host forwards what rules accept, and what c sends.
+struct Behind {
+  explicit Behind(const AttackerRow& r) : row(r) {}
+  [[nodiscard]] model::Statement from(std::string_view source) const {
+    return is(row.family == IpFamily::kV4 ? net(12, 4) : net(8, 16), address(source));
+  }
+  [[nodiscard]] model::Statement from(MacAddress sender) const {
+    return is(ll(6, 6), Bytes(sender.octets().begin(), sender.octets().end()));
+  }
+  [[nodiscard]] query::Reply ask(model::Rule accepts) {
+    n.rules("host",
+            table(row.family == IpFamily::kV4 ? NfFamily::kIp : NfFamily::kIp6,
+                  {dropping(Hook::kForward, {std::move(accepts), rule({from(row.c), accept()})})}));
+    return Asked(n).ask(kA, row.c, 80);
+  }
+
+  const AttackerRow& row;
+  Net n = attacked_net();
+  MacAddress mac = n.link("b", "eth0").mac;  // of the neighbour
+};
+
 TEST(Attacker, BorrowsAMacAddress) {
   for (const AttackerRow& row : kRows) {
-    Net n = attacked_net();
-    const bool v4 = row.family == IpFamily::kV4;
-    const MacAddress mac = n.link("b", "eth0").mac;
-    const Bytes octets(mac.octets().begin(), mac.octets().end());
-    const model::Term source = v4 ? net(12, 4) : net(8, 16);
-    n.rules("host",
-            table(v4 ? NfFamily::kIp : NfFamily::kIp6,
-                  {dropping(Hook::kForward, {rule({is(ll(6, 6), octets), accept()}),
-                                             rule({is(source, address(row.c)), accept()})})}));
-    const query::Reply reply = Asked(n).ask(kA, row.c, 80);
+    Behind behind(row);
+    const query::Reply reply = behind.ask(rule({behind.from(behind.mac), accept()}));
     EXPECT_EQ(reply.answer.verdict, Verdict::kOpen) << reply.answer.reason;
     ASSERT_TRUE(reply.frame);
-    EXPECT_EQ(reply.frame->source, mac);
+    EXPECT_EQ(reply.frame->source, behind.mac);
   }
 }
 
@@ -341,39 +354,25 @@ TEST(Attacker, BorrowsAMacAddress) {
 // do.
 TEST(Attacker, BorrowsAMacAddressTogetherWithItsAddress) {
   for (const AttackerRow& row : kRows) {
-    Net n = attacked_net();
-    const bool v4 = row.family == IpFamily::kV4;
-    const MacAddress mac = n.link("b", "eth0").mac;
-    const Bytes octets(mac.octets().begin(), mac.octets().end());
-    const model::Term source = v4 ? net(12, 4) : net(8, 16);
-    n.rules("host",
-            table(v4 ? NfFamily::kIp : NfFamily::kIp6,
-                  {dropping(Hook::kForward,
-                            {rule({is(source, address(row.b)), is(ll(6, 6), octets), accept()}),
-                             rule({is(source, address(row.c)), accept()})})}));
-    const query::Reply reply = Asked(n).ask(kA, row.c, 80);
+    Behind behind(row);
+    const query::Reply reply =
+        behind.ask(rule({behind.from(row.b), behind.from(behind.mac), accept()}));
     EXPECT_EQ(reply.answer.verdict, Verdict::kOpen) << reply.answer.reason;
     EXPECT_EQ(reply.witness, ip(row.b));
     ASSERT_TRUE(reply.frame);
-    EXPECT_EQ(reply.frame->source, mac);
+    EXPECT_EQ(reply.frame->source, behind.mac);
   }
 }
 
 // So is its port, as connection tracking knows it.
 TEST(Attacker, ChoosesItsSourcePortTogetherWithItsAddress) {
   for (const AttackerRow& row : kRows) {
-    Net n = attacked_net();
-    const bool v4 = row.family == IpFamily::kV4;
-    const model::Term source = v4 ? net(12, 4) : net(8, 16);
+    Behind behind(row);
     model::CtTerm port;
     port.key = model::CtKey::kProtoSrc;
     port.direction = model::CtDirection::kOriginal;
-    n.rules("host",
-            table(v4 ? NfFamily::kIp : NfFamily::kIp6,
-                  {dropping(Hook::kForward, {rule({is(source, address(row.b)),
-                                                   is(model::Term{port}, be16(53)), accept()}),
-                                             rule({is(source, address(row.c)), accept()})})}));
-    const query::Reply reply = Asked(n).ask(kA, row.c, 80);
+    const query::Reply reply =
+        behind.ask(rule({behind.from(row.b), is(model::Term{port}, be16(53)), accept()}));
     EXPECT_EQ(reply.answer.verdict, Verdict::kOpen) << reply.answer.reason;
     EXPECT_EQ(reply.answer.source_port.number, 53);
   }

@@ -46,25 +46,27 @@ std::vector<Outcome> Walk::walked(const auto& request) {
   return std::move(outcomes_);
 }
 
+// What of the request is left out of the walk that follows.
+void Walk::leave_out(const auto& request) {
+  verdicts_alone_ = request.verdicts_alone;
+  one_by_one_ = verdicts_alone_ ? request.one_by_one : nullptr;
+  named_ = verdicts_alone_ ? request.named : nullptr;
+}
+
 std::vector<Outcome> Walk::from(const LocalRequest& request) {
-  verdicts_alone_ = joins_own_ = request.verdicts_alone;
+  leave_out(request);
+  joins_own_ = verdicts_alone_;
   lost_own_ = false;
-  one_by_one_ = request.verdicts_alone ? request.one_by_one : nullptr;
-  named_ = request.verdicts_alone ? request.named : nullptr;
   std::vector<Outcome> out = walked(request);
   joins_own_ = false;
   if (!lost_own_) return out;
-  verdicts_alone_ = true;
-  one_by_one_ = request.one_by_one;
-  named_ = request.named;
+  leave_out(request);
   return walked(request);
 }
 
 std::vector<Outcome> Walk::from(const OutsideRequest& request) {
   outsider_ = &request;
-  verdicts_alone_ = request.verdicts_alone;
-  one_by_one_ = verdicts_alone_ ? request.one_by_one : nullptr;
-  named_ = verdicts_alone_ ? request.named : nullptr;
+  leave_out(request);
   return walked(request);
 }
 

@@ -49,6 +49,7 @@ class Walk {
 
  private:
   using Next = std::function<void(Flow)>;
+  void leave_out(const auto& request);
   [[nodiscard]] std::vector<Outcome> walked(const auto& request);
   static constexpr std::uint32_t kMostHops = 600;
   static constexpr std::size_t kMostSteps = 400'000;
